@@ -1,0 +1,22 @@
+"""The two ways in which tunelab gives up, and the exit code of each."""
+
+
+class TunelabError(Exception):
+    """A problem that is told to the user in one sentence.
+
+    ``exit_code`` is what the command line returns for it.
+    """
+
+    exit_code = 1
+
+
+class UsageError(TunelabError):
+    """The call was wrong: a name, a type, a file, a size. Nothing was started."""
+
+    exit_code = 2
+
+
+class RunError(TunelabError):
+    """The call was right, but running it failed."""
+
+    exit_code = 1

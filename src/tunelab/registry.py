@@ -1,0 +1,65 @@
+"""From a name to the thing it names, imported only when it is used."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+from tunelab.errors import UsageError
+
+DATA_SOURCES: Mapping[str, str] = {
+    "starter": "tunelab.data.starter_source:load",
+    "hub": "tunelab.data.hub_source:load",
+    "file": "tunelab.data.file_source:load",
+    "folder": "tunelab.data.folder_source:load",
+}
+MODEL_SOURCES: Mapping[str, str] = {
+    "package": "tunelab.models.package_source:fetch",
+    "hub": "tunelab.models.hub_source:fetch",
+    "folder": "tunelab.models.folder_source:fetch",
+}
+METHODS: Mapping[str, str] = {
+    "full": "tunelab.methods.full",
+    "lora": "tunelab.methods.lora",
+}
+BASELINES: Mapping[str, str] = {
+    "majority": "tunelab.evaluation.baselines:majority",
+    "tfidf-svm": "tunelab.evaluation.baselines:tfidf_svm",
+}
+FIGURES: Mapping[str, str] = {
+    "scores": "tunelab.report.figures.scores",
+    "labels": "tunelab.report.figures.labels",
+    "curves": "tunelab.report.figures.curves",
+    "confusion": "tunelab.report.figures.confusion",
+}
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that is not known, with the near matches.
+
+    ``kind`` is the word that the user knows it by, such as ``"method"``.
+    """
+    names = sorted(known)
+    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known are: {', '.join(names)}."
+    return UsageError(f"unknown {kind} {name!r}: {hint}")
+
+
+def check_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return ``name`` if it is among ``known``, else raise :class:`UsageError`."""
+    names = list(known)
+    if name not in names:
+        raise unknown(kind, name, names)
+    return name
+
+
+def resolve(kind: str, name: str, table: Mapping[str, str]) -> Any:
+    """Import what ``table`` holds under ``name``: ``"module"`` or ``"module:attribute"``.
+
+    Raises:
+        UsageError: ``name`` is not in the table.
+    """
+    target = table[check_name(kind, name, table)]
+    module, _, attribute = target.partition(":")
+    loaded = import_module(module)
+    return getattr(loaded, attribute) if attribute else loaded
