@@ -1,0 +1,313 @@
+"""The study: what to do, as a YAML file and as data classes that check it.
+
+Every key has a type, a default and a one-line description; the reference in the documentation is
+generated from here. Names of models, methods and sources are resolved elsewhere, since that takes
+the registry: see :mod:`tunelab.study.resolution`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+
+from tunelab.errors import UsageError
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    return value
+
+
+def _text_only(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("must be a text; put it in quotes")
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(_no_boolean)]
+Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
+Text = Annotated[str, BeforeValidator(_text_only)]
+Count = Annotated[Integer, Field(ge=1)]
+Size = Count | Literal["all"]
+Fault = Literal["repeated", "conflicting", "shared"]
+Scheduler = Literal[
+    "linear",
+    "cosine",
+    "cosine_with_restarts",
+    "polynomial",
+    "constant",
+    "constant_with_warmup",
+    "inverse_sqrt",
+]
+
+
+class Section(BaseModel):
+    """A part of a study. Unknown keys are refused and values cannot be changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sample(Section):
+    """Rows of each split, drawn with the class proportions kept."""
+
+    train: Size = Field("all", description="training rows, or all")
+    validation: Size = Field("all", description="rows that early stopping watches, or all")
+    test: Size = Field("all", description="rows that the comparison is made on, or all")
+
+
+class Data(Section):
+    """Where the labelled text comes from."""
+
+    source: Text = Field(
+        "starter", description="starter, a file, a folder, or a data set on the Hub"
+    )
+    text: Text = Field("text", description="column that holds the text")
+    label: Text = Field("label", description="column that holds the label")
+    sample: Sample = Field(default_factory=Sample)
+    drop: list[Fault] = Field(
+        default_factory=lambda: ["repeated", "conflicting", "shared"],
+        description="faulty training rows to leave out: repeated, conflicting, shared",
+    )
+
+
+class Prompt(Section):
+    """What a model is asked. The same prompt is used in training and in evaluation."""
+
+    system: Text = Field(
+        "Classify the emotion of the text. Answer with one word from this list: {labels}.",
+        description="the instruction; {labels} becomes the names of the labels",
+    )
+    style: Literal["chat", "plain"] = Field(
+        "chat", description="chat: the model's own template; plain: text alone, as for base models"
+    )
+    max_length: Annotated[Integer, Field(ge=8)] = Field(
+        256, description="tokens of a row at most; longer texts are cut at their end"
+    )
+
+
+class Models(Section):
+    """The two models that are compared before any fine-tuning."""
+
+    base: Text | None = Field("gemma-3-270m", description="a base model, or null for none")
+    instruct: Text | None = Field(
+        "smollm2-135m-instruct", description="an instruction-tuned model, or null for none"
+    )
+
+
+class MethodEntry(BaseModel):
+    """One way to adapt a model. The method's own settings stand beside these keys."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: Text = Field(description="the method: lora, full")
+    id: Text | None = Field(None, description="what the results call it; the name by default")
+    model: Text = Field("instruct", description="base, instruct, or the name of a model")
+    learning_rate: Annotated[Number, Field(gt=0)] | None = Field(
+        None, description="this method's own, instead of the study's"
+    )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The keys that only this method knows."""
+        return dict(self.model_extra or {})
+
+
+class EarlyStopping(Section):
+    """When training ends before its last epoch."""
+
+    metric: Literal["eval_loss", "eval_perplexity"] = Field(
+        "eval_loss", description="what must go on falling: eval_loss or eval_perplexity"
+    )
+    patience: Count = Field(4, description="evaluations without a better value before the end")
+    min_delta: Annotated[Number, Field(ge=0)] = Field(
+        0.0, description="smallest fall that counts as better"
+    )
+
+
+class Training(Section):
+    """How a method is trained."""
+
+    seeds: Annotated[list[Integer], Field(min_length=1)] = Field(
+        default_factory=lambda: [42], description="one training run for each"
+    )
+    epochs: Annotated[Number, Field(gt=0)] = Field(3.0, description="passes over the rows")
+    batch_size: Count = Field(16, description="rows in a step on a device")
+    gradient_accumulation: Count = Field(1, description="batches in an optimizer step")
+    learning_rate: Annotated[Number, Field(gt=0)] = Field(1e-3, description="highest learning rate")
+    scheduler: Scheduler = Field("cosine", description="transformers' name of the schedule")
+    warmup: Annotated[Number, Field(ge=0, lt=1)] = Field(
+        0.05, description="share of the steps in which the learning rate rises"
+    )
+    weight_decay: Annotated[Number, Field(ge=0)] = Field(0.0, description="AdamW's weight decay")
+    max_grad_norm: Annotated[Number, Field(gt=0)] = Field(
+        1.0, description="gradients are scaled down to this norm"
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: what the device runs fast"
+    )
+    evaluate_every: Annotated[Number, Field(gt=0)] = Field(
+        0.5, description="epochs between two evaluations, and two checkpoints"
+    )
+    early_stopping: EarlyStopping | None = Field(
+        default_factory=EarlyStopping, description="null: train to the last epoch"
+    )
+    shared_prefix: bool = Field(
+        True, description="run the tokens that all rows begin with once a batch"
+    )
+    tracking: list[Text] = Field(
+        default_factory=lambda: ["tensorboard"], description="transformers' report_to names"
+    )
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) != len(seeds):
+            raise ValueError("names a seed twice")
+        if any(not 0 <= seed < 2**32 for seed in seeds):
+            raise ValueError("must hold seeds from 0 to 4294967295")
+        return seeds
+
+
+class Evaluation(Section):
+    """How models answer the test rows."""
+
+    max_new_tokens: Count = Field(8, description="tokens of an answer at most")
+    batch_size: Count = Field(64, description="rows that are asked together")
+    baselines: list[Text] = Field(
+        default_factory=lambda: ["majority", "tfidf-svm"],
+        description="classical models in the same table: majority, tfidf-svm",
+    )
+
+
+class Study(Section):
+    """What to do, from the data to the report."""
+
+    name: Text = Field("study", description="names the run folder and the report")
+    seed: Annotated[Integer, Field(ge=0, lt=2**32)] = Field(
+        42, description="decides every draw but those of training"
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="auto: cuda, then mps, then cpu"
+    )
+    data: Data = Field(default_factory=Data)
+    prompt: Prompt = Field(default_factory=Prompt)
+    models: Models = Field(default_factory=Models)
+    methods: list[MethodEntry] = Field(
+        default_factory=lambda: [MethodEntry(name="lora")],
+        description="ways to adapt a model; each is trained with each seed",
+    )
+    training: Training = Field(default_factory=Training)
+    evaluation: Evaluation = Field(default_factory=Evaluation)
+    disclosure: Text = Field("", description="printed in the report: which help was used")
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_a_plain_word(cls, name: str) -> str:
+        plain = name.replace("-", "").replace("_", "").replace(".", "")
+        if not plain.isalnum() or name.startswith(".") or len(name) > 100:
+            raise ValueError("must be letters, digits, '-', '_' and '.', as it names a folder")
+        return name
+
+
+def fingerprint(value: Any, *, length: int = 64) -> str:
+    """SHA-256 of a JSON value, written with sorted keys, as ``length`` hexadecimal digits."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def make_study(values: Mapping[str, Any]) -> Study:
+    """Check nested dictionaries and return the study.
+
+    Raises:
+        UsageError: an unknown key, with the near matches, or a value of the wrong type.
+    """
+    try:
+        return Study.model_validate(dict(values))
+    except ValidationError as error:
+        raise UsageError(explain(error, Study)) from None
+
+
+def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
+    """The first problem of a validation as one sentence that names the key."""
+    problem = next(
+        (item for item in error.errors() if item["type"] == "extra_forbidden"), error.errors()[0]
+    )
+    path = [part for part in problem["loc"] if not _is_union_tag(part)]
+    key = prefix + ".".join(str(part) for part in path)
+    if problem["type"] == "extra_forbidden":
+        known = _keys_at(model, path[:-1])
+        near = get_close_matches(str(path[-1]), known, n=2, cutoff=0.5)
+        stem = "".join(f"{part}." for part in path[:-1])
+        hint = (
+            f"did you mean {' or '.join(prefix + stem + word for word in near)}?"
+            if near
+            else f"known are: {', '.join(known)}."
+        )
+        return f"unknown key {key!r}: {hint}"
+    if problem["type"] == "missing":
+        return f"the key {key!r} is missing."
+    alternatives = [
+        item["msg"]
+        .replace("Value error, ", "")
+        .replace("Input should be ", "")
+        .replace("a valid dictionary or instance of", "keys and values:")
+        for item in error.errors()
+        if [part for part in item["loc"] if not _is_union_tag(part)] == path
+    ]
+    given = json.dumps(problem["input"], default=str, ensure_ascii=False)
+    shown = given if len(given) <= 60 else given[:57] + "..."
+    if problem["type"] == "value_error":
+        return f"{key} = {shown} is wrong: it {alternatives[0]}."
+    return f"{key} = {shown} is wrong: it should be {' or '.join(dict.fromkeys(alternatives))}."
+
+
+def to_dict(study: Study) -> dict[str, Any]:
+    """The study as plain values, every default written out."""
+    return study.model_dump(mode="json")
+
+
+def to_yaml(study: Study) -> str:
+    """The study as YAML, every default written out, with its hash in the first line."""
+    values = to_dict(study)
+    body = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+    return f"# hash: {fingerprint(values)}\n{body}"
+
+
+def _is_union_tag(part: Any) -> bool:
+    """Pydantic adds the name of a union's branch to the path of an error."""
+    return isinstance(part, str) and (
+        "[" in part
+        or part in {"int", "float", "str", "bool", "none"}
+        or part.startswith("function")
+    )
+
+
+def _keys_at(model: type[BaseModel], path: list[Any]) -> list[str]:
+    here: Any = model
+    for part in path:
+        if isinstance(part, int) or here is None:
+            continue
+        here = _section_of(here.model_fields[part].annotation)
+    return sorted(here.model_fields) if here is not None else []
+
+
+def _section_of(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _section_of(inner)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,198 @@
+"""Results: versioned records, written so that a file is either whole or absent."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunelab.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = 1
+RECORD = "result.json"
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, then rename it onto ``path``.
+
+    Raises:
+        RunError: the folder cannot be written or the disk is full. Nothing half-written stays.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(
+            f"cannot write {path}: {reason}; free the space or name another folder with --out."
+        ) from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes atomically."""
+    write_atomically(path, lambda temporary: temporary.write_bytes(content))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically. A value that is not finite is refused: undefined is null."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing.") from None
+    except (UnicodeDecodeError, ValueError):
+        raise RunError(f"{path} is damaged; remove its folder and run the study again.") from None
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}.") from None
+
+
+def write_table(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as Parquet atomically."""
+    import pandas as pd
+
+    table = pd.DataFrame(list(rows))
+    write_atomically(path, lambda temporary: table.to_parquet(temporary, index=False))
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """Read a Parquet file.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing.") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {str(error).splitlines()[0]}.") from None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage leaves behind.
+
+    ``stage`` is the verb, ``name`` what it was done to, ``hash`` covers its configuration and
+    what it read, ``values`` are JSON values, ``folder`` is where its files are.
+    """
+
+    stage: str
+    name: str
+    hash: str
+    status: str
+    values: Mapping[str, Any]
+    folder: Path
+
+
+def save_result(result: Result) -> None:
+    """Write ``result.json``: the last file of a stage, so that its presence means complete."""
+    record = {
+        "version": VERSION,
+        "stage": result.stage,
+        "name": result.name,
+        "hash": result.hash,
+        "status": result.status,
+        **result.values,
+    }
+    write_json(result.folder / RECORD, record)
+
+
+def load_result(folder: Path) -> Result:
+    """Read the record of a stage.
+
+    Raises:
+        RunError: there is none, it is damaged, or a later version of tunelab wrote it.
+    """
+    record = read_json(folder / RECORD)
+    if not isinstance(record, dict) or not {"stage", "name", "hash", "status"} <= set(record):
+        raise RunError(f"{folder / RECORD} is damaged; remove its folder and run the study again.")
+    if record.get("version") != VERSION:
+        raise RunError(
+            f"{folder / RECORD} has version {record.get('version')}, and this tunelab reads "
+            f"version {VERSION}; use the tunelab that wrote it."
+        )
+    known = {"version", "stage", "name", "hash", "status"}
+    return Result(
+        stage=str(record["stage"]),
+        name=str(record["name"]),
+        hash=str(record["hash"]),
+        status=str(record["status"]),
+        values={key: value for key, value in record.items() if key not in known},
+        folder=folder,
+    )
+
+
+def complete_result(folder: Path, expected_hash: str) -> Result | None:
+    """The record of a finished stage, or None if it is absent, failed, damaged or another's."""
+    if not (folder / RECORD).is_file():
+        return None
+    try:
+        result = load_result(folder)
+    except RunError:
+        return None
+    return result if result.status == "complete" and result.hash == expected_hash else None
+
+
+def make_folder(folder: Path) -> Path:
+    """Create a folder that is going to be written to.
+
+    Raises:
+        UsageError: it is a file, or may not be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"{folder} is a file; name a folder with --out.") from None
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to the folder {folder}: {error.strerror}; name another with --out."
+        ) from None
+    return folder
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a loss of power, where the system lets a folder be synced."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
