@@ -53,6 +53,10 @@ Scheduler = Literal[
 ]
 
 
+def _all_faults() -> list[Fault]:
+    return ["repeated", "conflicting", "shared"]
+
+
 class Section(BaseModel):
     """A part of a study. Unknown keys are refused and values cannot be changed later."""
 
@@ -77,7 +81,7 @@ class Data(Section):
     label: Text = Field("label", description="column that holds the label")
     sample: Sample = Field(default_factory=Sample)
     drop: list[Fault] = Field(
-        default_factory=lambda: ["repeated", "conflicting", "shared"],
+        default_factory=_all_faults,
         description="faulty training rows to leave out: repeated, conflicting, shared",
     )
 

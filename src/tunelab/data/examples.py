@@ -1,0 +1,37 @@
+"""An example, a split and a data set: what every data source returns."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One labelled text. ``extra`` keeps the columns that tunelab does not use."""
+
+    text: str
+    label: str
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Examples by split.
+
+    ``labels`` are the label names in the order that prompts list them. ``origin`` says where the
+    rows came from, ``licence`` under which terms, and ``hash`` is the SHA-256 of the rows.
+    """
+
+    splits: Mapping[str, Sequence[Example]]
+    labels: Sequence[str]
+    origin: str
+    licence: str
+    hash: str
+
+
+def label_counts(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, int]:
+    """How many examples each of ``labels`` has, in their order, zeros included."""
+    counts = Counter(example.label for example in examples)
+    return {label: counts[label] for label in labels}

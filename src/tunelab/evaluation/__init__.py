@@ -1,0 +1,1 @@
+"""Evaluation: labels parsed from answers, metrics, and the baselines to beat."""

@@ -1,0 +1,1 @@
+"""Generation: what a model answers."""

@@ -1,0 +1,46 @@
+"""Full fine-tuning: every weight of the model is trained.
+
+Nothing is added and nothing is frozen: each weight W becomes W − ηĝ, where ĝ is AdamW's scaled
+gradient. It is the yardstick of the other methods, and the most costly one: gradients and
+AdamW's two moments take three times the memory of the weights besides the weights themselves,
+and every trained model is a full copy.
+
+Source: Howard and Ruder, Universal Language Model Fine-tuning for Text Classification, 2018,
+https://arxiv.org/abs/1801.06146.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from tunelab.methods.settings import MethodSettings
+
+LEARNING_RATE: float | None = 3e-5
+
+
+class Settings(MethodSettings):
+    """Full fine-tuning has no settings of its own."""
+
+
+def adapt(model: Any, settings: Settings) -> Any:
+    """Make every parameter trainable, in place, and return the model."""
+    model.requires_grad_(True)
+    return model
+
+
+def save(model: Any, folder: Path) -> None:
+    """Write the whole model as safetensors."""
+    model.save_pretrained(folder)
+
+
+def load(model: Any, folder: Path) -> Any:
+    """Return the model of ``folder``, of the same type and on the same device as ``model``."""
+    from transformers import AutoModelForCausalLM
+
+    trained = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=model.dtype,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+    )
+    return trained.to(model.device).eval()

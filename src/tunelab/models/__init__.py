@@ -1,0 +1,1 @@
+"""Models: their names, where their weights come from, and loading them."""

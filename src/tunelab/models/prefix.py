@@ -1,0 +1,97 @@
+"""The shared prefix: tokens that all rows begin with, run once and used by every row.
+
+A decoder's keys and values at a position depend on the tokens up to it alone. So the prefix can
+be run as one row, its cache expanded over the batch (a view, no copy), and only the rest of each
+row be run behind it. The result is that of running each row in full; gradients flow through the
+expanded cache and add up over the rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows behind a prefix of ``prefix`` tokens, padded on their left to S columns.
+
+    ``input_ids``, ``position_ids``: (rows, S). ``attention_mask``: (rows, prefix + S), as the
+    model wants it: the prefix's cache comes first.
+    """
+
+    input_ids: Any
+    attention_mask: Any
+    position_ids: Any
+
+
+def common_prefix(rows: Sequence[Sequence[int]], ends: Sequence[int]) -> int:
+    """How many token ids all ``rows`` begin with, at most ``min(ends) - 1``.
+
+    ``ends`` is where each row's prompt ends: at least one token of it has to be run with the
+    row, since that token's logits predict the first token of the answer.
+    """
+    if not rows:
+        return 0
+    first, last = min(rows), max(rows)
+    limit = min(min(ends) - 1, len(first), len(last))
+    differing = (place for place in range(limit) if first[place] != last[place])
+    return max(0, next(differing, limit))
+
+
+def pad_rows(rows: Sequence[Sequence[int]], *, prefix: int, pad_token: int, device: Any) -> Batch:
+    """Pad what follows the prefix on the left; positions go on from the prefix."""
+    import torch
+
+    longest = max(len(row) - prefix for row in rows)
+    input_ids = torch.full((len(rows), longest), pad_token, dtype=torch.long)
+    attention = torch.zeros((len(rows), prefix + longest), dtype=torch.long)
+    attention[:, :prefix] = 1
+    positions = torch.zeros((len(rows), longest), dtype=torch.long)
+    for number, row in enumerate(rows):
+        size = len(row) - prefix
+        input_ids[number, longest - size :] = torch.tensor(row[prefix:], dtype=torch.long)
+        attention[number, prefix + longest - size :] = 1
+        positions[number, longest - size :] = torch.arange(prefix, prefix + size)
+    return Batch(input_ids.to(device), attention.to(device), positions.to(device))
+
+
+def prefix_works(model: Any, longest: int) -> bool:
+    """Whether a model's cache can be expanded for rows of up to ``longest`` tokens.
+
+    It cannot under gradient checkpointing, which drops the cache, and not where a sliding
+    window is shorter than the rows, since the padding behind the prefix would count as distance.
+    """
+    config = model.config.get_text_config()
+    window = getattr(config, "sliding_window", None)
+    recurrent = any(
+        kind not in {"full_attention", "sliding_attention"}
+        for kind in getattr(config, "layer_types", None) or ()
+    )
+    checkpointing = bool(getattr(model, "is_activation_checkpointing", False))
+    return not (checkpointing or recurrent or (window is not None and longest > window))
+
+
+def run_prefix(model: Any, prefix_ids: Sequence[int], *, device: Any) -> Any:
+    """Run the prefix as one row and return its cache."""
+    import torch
+    from transformers import DynamicCache
+
+    cache = DynamicCache()
+    model(
+        input_ids=torch.tensor([list(prefix_ids)], device=device),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    return cache
+
+
+def expand_cache(cache: Any, rows: int) -> Any:
+    """A cache of ``rows`` rows that all see the one row of ``cache``, without copying it."""
+    from transformers import DynamicCache
+
+    pairs = [
+        (layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1))
+        for layer in cache.layers
+    ]
+    return DynamicCache(pairs)

@@ -1,0 +1,1 @@
+"""Prompts: one renderer for training and for asking, labels masked by position."""

@@ -1,0 +1,108 @@
+"""The conversation that asks for a label, and the format that travels with an adapter."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tunelab.config import fingerprint
+from tunelab.errors import UsageError
+
+PLAIN_TEMPLATE = "{system}\n\nText: {text}\nLabel:"
+PLAIN_ANSWER = " {label}"
+LABELS_FIELD = "{labels}"
+
+Message = dict[str, str]
+
+
+@dataclass(frozen=True)
+class PromptFormat:
+    """All that decides which tokens a text becomes, besides the tokenizer's vocabulary.
+
+    ``system`` has the labels already put in, ``style`` is ``chat`` or ``plain`` as it is used,
+    ``template`` the chat template or the plain one, ``max_length`` counts tokens.
+    """
+
+    system: str
+    labels: tuple[str, ...]
+    style: str
+    template: str
+    max_length: int
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of everything above."""
+        return fingerprint(asdict(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The format as JSON values, its hash among them."""
+        return {**asdict(self), "labels": list(self.labels), "hash": self.hash}
+
+
+def make_format(
+    tokenizer: Any, *, system: str, labels: Sequence[str], style: str, max_length: int
+) -> PromptFormat:
+    """The format for a tokenizer: a chat style falls back to plain where it has no template.
+
+    Raises:
+        UsageError: a label is blank, or two labels differ only in case.
+    """
+    check_labels(labels)
+    template = tokenizer.get_chat_template() if tokenizer.chat_template else None
+    used = "chat" if style == "chat" and template else "plain"
+    return PromptFormat(
+        system=system.replace(LABELS_FIELD, ", ".join(labels)),
+        labels=tuple(labels),
+        style=used,
+        template=template if used == "chat" and template else PLAIN_TEMPLATE + PLAIN_ANSWER,
+        max_length=max_length,
+    )
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Refuse labels that no answer could be told apart by.
+
+    Raises:
+        UsageError: a blank label, or two that differ only in case.
+    """
+    if any(not label.strip() for label in labels):
+        raise UsageError("a label is blank; give every row a label.")
+    folded = [label.strip().casefold() for label in labels]
+    twice = next((label for label in labels if folded.count(label.strip().casefold()) > 1), None)
+    if twice is not None:
+        raise UsageError(f"the label {twice!r} stands in two spellings; make them one.")
+
+
+def read_format(values: dict[str, Any]) -> PromptFormat:
+    """The format from what :meth:`PromptFormat.to_dict` gave.
+
+    Raises:
+        UsageError: keys are missing, or the hash does not fit the rest.
+    """
+    try:
+        format = PromptFormat(
+            system=str(values["system"]),
+            labels=tuple(str(label) for label in values["labels"]),
+            style=str(values["style"]),
+            template=str(values["template"]),
+            max_length=int(values["max_length"]),
+        )
+        recorded = str(values["hash"])
+    except (KeyError, TypeError, ValueError):
+        raise UsageError(
+            "the adapter's prompt record is damaged; train the adapter again."
+        ) from None
+    if format.hash != recorded:
+        raise UsageError(
+            "the adapter's prompt record was changed after training (its hash does not fit); "
+            "restore it or train the adapter again."
+        )
+    return format
+
+
+def make_messages(format: PromptFormat, text: str, label: str | None = None) -> list[Message]:
+    """The conversation for one text; with ``label``, the assistant's answer ends it."""
+    messages = [{"role": "system", "content": format.system}] if format.system else []
+    messages.append({"role": "user", "content": text})
+    if label is not None:
+        messages.append({"role": "assistant", "content": label})
+    return messages

@@ -1,0 +1,134 @@
+"""Encoded examples: token ids, and labels that are −100 everywhere but on the answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tunelab.errors import RunError, UsageError
+from tunelab.prompts.conversation import PromptFormat, make_messages
+from tunelab.prompts.rendering import render_chat, render_plain
+from tunelab.prompts.tokens import control_tokens, encode_pieces, encode_text, leading_tokens
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class EncodedExample:
+    """Token ids of a row, and what is trained.
+
+    ``ids`` and ``labels`` have one entry a token; ``labels`` is −100 where nothing is trained.
+    ``prompt_length`` counts the tokens before the answer, ``cut`` the characters of the text
+    that max_length left out.
+    """
+
+    ids: tuple[int, ...]
+    labels: tuple[int, ...]
+    prompt_length: int
+    cut: int
+
+
+@dataclass(frozen=True)
+class EncodedPrompt:
+    """Token ids that ask for a label, and how many characters of the text were cut."""
+
+    ids: tuple[int, ...]
+    cut: int
+
+
+class Encoder:
+    """Encodes texts for one tokenizer and format.
+
+    Raises:
+        RunError: the template puts no stop token after an answer, begins the answer of a
+            training row differently from a question, or writes more than one BOS.
+        UsageError: the instruction alone fills ``max_length``.
+    """
+
+    def __init__(self, tokenizer: Any, format: PromptFormat) -> None:
+        self.tokenizer = tokenizer
+        self.format = format
+        self._controls = set(control_tokens(tokenizer).values())
+        answers = {label: self._answer(label) for label in format.labels}
+        self.answer_room = max(len(answer) for answer in answers.values())
+        self.stop_tokens = tuple(dict.fromkeys(answer[-1] for answer in answers.values()))
+
+    def prompt(self, text: str) -> EncodedPrompt:
+        """The prompt for a text, cut at its end so that the longest answer still fits."""
+        ids, kept = self._fitted(text)
+        return EncodedPrompt(ids=tuple(ids), cut=len(text) - len(kept))
+
+    def example(self, text: str, label: str) -> EncodedExample:
+        """The prompt followed by its answer and stop token, which alone are trained."""
+        ids, kept = self._fitted(text)
+        full = self._full(kept, label, ids)
+        return EncodedExample(
+            ids=tuple(full),
+            labels=(IGNORED,) * len(ids) + tuple(full[len(ids) :]),
+            prompt_length=len(ids),
+            cut=len(text) - len(kept),
+        )
+
+    def _answer(self, label: str) -> list[int]:
+        prompt = self._encode("x", None)
+        return self._full("x", label, prompt)[len(prompt) :]
+
+    def _encode(self, text: str, label: str | None) -> list[int]:
+        tokenizer = self.tokenizer
+        if self.format.style == "plain":
+            pieces = render_plain(self.format, text, label)
+            ids = leading_tokens(tokenizer) + encode_pieces(tokenizer, pieces)
+            if label is not None and tokenizer.eos_token_id is not None:
+                ids.append(tokenizer.eos_token_id)
+        else:
+            messages = make_messages(self.format, text, label)
+            pieces = render_chat(tokenizer, messages, generation_prompt=label is None)
+            ids = encode_pieces(tokenizer, pieces)
+        return ids
+
+    def _full(self, text: str, label: str, prompt: list[int]) -> list[int]:
+        ids = self._encode(text, label)
+        if ids[: len(prompt)] != prompt:
+            raise RunError(
+                "the prompt that asks differs from the prompt in training: this chat template "
+                "writes an answer after other tokens than its generation prompt; use "
+                "prompt.style=plain."
+            )
+        answer = ids[len(prompt) :]
+        stop = next((place for place, token in enumerate(answer) if token in self._controls), None)
+        if stop is None:
+            raise RunError(
+                "the chat template writes no stop token after an answer, so a model could not "
+                "learn to stop; use prompt.style=plain."
+            )
+        if stop == 0:
+            raise RunError(f"the label {label!r} leaves no token to train; rename it.")
+        if prompt[:2] == [self.tokenizer.bos_token_id] * 2:
+            raise RunError("the prompt begins with more than one BOS; mend the chat template.")
+        return prompt + answer[: stop + 1]
+
+    def _fitted(self, text: str) -> tuple[list[int], str]:
+        """The prompt's ids, and the text as far as it fits."""
+        room = self.format.max_length - self.answer_room
+        ids = self._encode(text, None)
+        if len(ids) <= room:
+            return ids, text
+        offsets = encode_text(self.tokenizer, text)[1]
+        kept = len(offsets)
+        while len(ids) > room:
+            kept -= max(1, len(ids) - room)
+            if kept < 1:
+                raise UsageError(
+                    f"prompt.max_length={self.format.max_length} leaves no room for the text: "
+                    f"the instruction takes {len(self._encode('', None))} tokens and the answer "
+                    f"{self.answer_room}; raise it."
+                )
+            shorter = text[: offsets[kept - 1][1]]
+            ids = self._encode(shorter, None)
+        return ids, shorter
+
+
+def encode_examples(
+    encoder: Encoder, texts: Sequence[str], labels: Sequence[str]
+) -> list[EncodedExample]:
+    """Encode rows in their order."""
+    return [encoder.example(text, label) for text, label in zip(texts, labels, strict=True)]

@@ -1,0 +1,116 @@
+"""From a conversation to text, knowing which characters are data and which are the template's."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tunelab.errors import RunError
+from tunelab.prompts.conversation import PLAIN_ANSWER, PLAIN_TEMPLATE, Message, PromptFormat
+
+# Some templates write today's date into the prompt (Llama 3 does). A prompt must be the same on
+# every day, so all of them are told this one: the date that Llama 3's template falls back to.
+FIXED_DATE = "26 Jul 2024"
+
+_MARK = "\ue000{}\ue001"
+_MARKS = re.compile("\ue000([0-9]+)\ue001")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of rendered text. ``data`` is true for text that came from the rows."""
+
+    text: str
+    data: bool
+
+
+def render_chat(
+    tokenizer: Any, messages: Sequence[Message], *, generation_prompt: bool
+) -> list[Piece]:
+    """Render with the tokenizer's own chat template.
+
+    The text is that of ``apply_chat_template``. A second rendering, with marks in place of the
+    contents, tells the template's characters from the data's. Where a template has no place for
+    a system message, the message is put before the user's first one.
+
+    Raises:
+        RunError: the template refuses the conversation or changes the contents.
+    """
+    from jinja2 import TemplateError
+
+    marked = [
+        {"role": message["role"], "content": _MARK.format(number)}
+        for number, message in enumerate(messages)
+    ]
+    try:
+        skeleton = _apply(tokenizer, marked, generation_prompt)
+        kept = {int(number) for number in _MARKS.findall(skeleton)}
+    except TemplateError as error:
+        skeleton, kept = str(error), set()
+    if kept != set(range(len(messages))):
+        if messages[0]["role"] != "system" or len(messages) < 2:
+            raise RunError(
+                f"the chat template cannot render this conversation ({skeleton[:80].strip()!r}); "
+                "use prompt.style=plain."
+            )
+        first = messages[1]
+        merged = {**first, "content": f"{messages[0]['content']}\n\n{first['content']}"}
+        return render_chat(tokenizer, [merged, *messages[2:]], generation_prompt=generation_prompt)
+    text = _apply(tokenizer, messages, generation_prompt)
+    return _divide(text, skeleton, messages)
+
+
+def render_plain(format: PromptFormat, text: str, label: str | None) -> list[Piece]:
+    """Render for a base model: instruction, text and the word before the answer."""
+    before, after = PLAIN_TEMPLATE.replace("{system}", format.system, 1).split("{text}", 1)
+    pieces = [Piece(before.lstrip("\n"), False), Piece(text, True), Piece(after, False)]
+    if label is not None:
+        pieces.append(Piece(PLAIN_ANSWER.replace("{label}", label), True))
+    return pieces
+
+
+def _apply(tokenizer: Any, messages: Sequence[Message], generation_prompt: bool) -> str:
+    return str(
+        tokenizer.apply_chat_template(
+            list(messages),
+            tokenize=False,
+            add_generation_prompt=generation_prompt,
+            date_string=FIXED_DATE,
+            strftime_now=lambda _: FIXED_DATE,
+        )
+    )
+
+
+def _divide(text: str, skeleton: str, messages: Sequence[Message]) -> list[Piece]:
+    """Cut ``text`` into the skeleton's literals and the contents, trimmed as the template did."""
+    parts = _MARKS.split(skeleton)
+    literals, numbers = parts[0::2], [int(number) for number in parts[1::2]]
+    for trim in (str, str.strip, str.rstrip, str.lstrip):
+        contents = [trim(messages[number]["content"]) for number in numbers]
+        pieces = [Piece(literals[0], False)]
+        for content, literal in zip(contents, literals[1:], strict=True):
+            pieces += [Piece(content, True), Piece(literal, False)]
+        if "".join(piece.text for piece in pieces) == text:
+            return [piece for piece in pieces if piece.text]
+    return _divide_mixed(text, literals, [messages[number]["content"] for number in numbers])
+
+
+def _divide_mixed(text: str, literals: list[str], contents: list[str]) -> list[Piece]:
+    """As :func:`_divide`, for templates that trim some roles and not others."""
+    pieces = [Piece(literals[0], False)]
+    position = len(literals[0])
+    for content, literal in zip(contents, literals[1:], strict=True):
+        for candidate in dict.fromkeys((content, content.strip(), content.rstrip())):
+            if text.startswith(candidate + literal, position):
+                pieces += [Piece(candidate, True), Piece(literal, False)]
+                position += len(candidate) + len(literal)
+                break
+        else:
+            raise RunError(
+                "the chat template rewrites the text that it is given; use prompt.style=plain."
+            )
+    if position != len(text) or not text.startswith(literals[0]):
+        raise RunError(
+            "the chat template rewrites the text that it is given; use prompt.style=plain."
+        )
+    return [piece for piece in pieces if piece.text]

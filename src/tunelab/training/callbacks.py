@@ -1,0 +1,220 @@
+"""Callbacks: perplexity, the best loss, early stopping, complete checkpoints, progress."""
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import ExportableState
+
+from tunelab.results import write_atomically, write_json
+
+BEST = "best.safetensors"
+COMPLETE = "complete.json"
+
+
+class LossTracker(TrainerCallback, ExportableState):  # type: ignore[misc]
+    """Logs perplexity, keeps the weights of the best validation loss, and stops early.
+
+    Perplexity is exp(loss), the loss being the mean of −log p over the trained tokens, in nats.
+    Training stops after ``patience`` evaluations whose ``metric`` did not fall by more than
+    ``min_delta`` below the best; a patience of None never stops. All of it is part of a
+    checkpoint, so that a resumed run stops where an undisturbed one would.
+    """
+
+    def __init__(
+        self, metric: str, patience: int | None, min_delta: float, best_file: str | None
+    ) -> None:
+        self.metric = metric
+        self.patience = patience
+        self.min_delta = min_delta
+        self.best_file = best_file
+        self.best: float | None = None
+        self.best_step = 0
+        self.waited = 0
+        self.stopped_early = False
+        self.seconds = 0.0
+        self.seconds_to_best = 0.0
+        self._since: float | None = None
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Start the clock."""
+        self._since = time.perf_counter()
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Put the training perplexity beside the training loss, before it is written anywhere."""
+        if logs is not None and "loss" in logs:
+            logs["perplexity"] = perplexity(logs["loss"])
+            state.log_history[-1]["perplexity"] = logs["perplexity"]
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float],
+        model: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Keep the best weights, and count how long there were none better."""
+        self._tick()
+        value = metrics[self.metric]
+        if self.best is None or value < self.best - self.min_delta:
+            self.best, self.best_step, self.waited = value, state.global_step, 0
+            self.seconds_to_best = self.seconds
+            if self.best_file is not None:
+                save_trainable(model, Path(self.best_file))
+            return
+        self.waited += 1
+        if self.patience is not None and self.waited >= self.patience:
+            self.stopped_early = True
+            control.should_training_stop = True
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Mark the checkpoint as whole: its files and their sizes, written last."""
+        folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+        if folder.is_dir():
+            mark_complete(folder)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Stop the clock."""
+        self._tick()
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of this callback."""
+        self._tick()
+        attributes = (
+            "best",
+            "best_step",
+            "waited",
+            "stopped_early",
+            "seconds",
+            "seconds_to_best",
+        )
+        return {
+            "args": {
+                "metric": self.metric,
+                "patience": self.patience,
+                "min_delta": self.min_delta,
+                "best_file": self.best_file,
+            },
+            "attributes": {name: getattr(self, name) for name in attributes},
+        }
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        if self._since is not None:
+            self.seconds += now - self._since
+            self._since = now
+
+
+class ProgressBar(TrainerCallback):  # type: ignore[misc]
+    """One line on standard error: steps, time left, and the last losses."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.bar: Any = None
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Draw the bar, from the step that a resumed run begins at."""
+        from tqdm import tqdm
+
+        if state.is_world_process_zero:
+            self.bar = tqdm(
+                total=state.max_steps,
+                initial=state.global_step,
+                desc=self.title,
+                unit="step",
+                file=sys.stderr,
+                dynamic_ncols=True,
+                mininterval=1.0,
+            )
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Move on."""
+        if self.bar is not None:
+            self.bar.update(state.global_step - self.bar.n)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Show the losses."""
+        shown = {"loss": "loss", "eval_loss": "validation loss"}
+        if self.bar is not None and logs:
+            self.bar.set_postfix(
+                {shown[key]: f"{value:.3f}" for key, value in logs.items() if key in shown}
+            )
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Leave the finished bar where it is."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+def perplexity(loss: float) -> float | None:
+    """exp(loss), or None where that is not a finite number."""
+    try:
+        value = math.exp(loss)
+    except OverflowError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def save_trainable(model: Any, path: Path) -> None:
+    """Write the trainable parameters by name as safetensors, atomically."""
+    from safetensors.torch import save_file
+
+    state = {
+        name: parameter.detach().cpu().contiguous()
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
+    write_atomically(path, lambda temporary: save_file(state, temporary))
+
+
+def load_trainable(model: Any, path: Path) -> None:
+    """Read what :func:`save_trainable` wrote into a model of the same kind, in place."""
+    import torch
+    from safetensors.torch import load_file
+
+    state = load_file(path)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name in state:
+                parameter.copy_(state[name])
+
+
+def mark_complete(folder: Path) -> None:
+    """Record the size of every file of a checkpoint."""
+    sizes = {
+        file.name: file.stat().st_size
+        for file in sorted(folder.iterdir())
+        if file.is_file() and file.name != COMPLETE
+    }
+    write_json(folder / COMPLETE, sizes)

@@ -1,0 +1,242 @@
+"""Train one method on encoded rows: from a loaded model to the weights of the best loss."""
+
+import logging
+import math
+import shutil
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunelab.config import Training
+from tunelab.errors import RunError
+from tunelab.models.prefix import common_prefix, prefix_works
+from tunelab.prompts.encoding import EncodedExample
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """What a training leaves behind, besides the weights in ``model``.
+
+    ``history``: one dictionary a logged value: step, epoch, split, loss (nats a token),
+    perplexity, learning_rate. Times are in seconds; ``prefix`` counts the shared tokens.
+    """
+
+    model: Any
+    history: tuple[dict[str, Any], ...]
+    steps: int
+    planned_steps: int
+    best_step: int
+    best_loss: float | None
+    stopped_early: bool
+    seconds: float
+    seconds_to_best: float
+    trainable_parameters: int
+    total_parameters: int
+    prefix: int
+
+
+def count_parameters(model: Any) -> tuple[int, int]:
+    """Trainable and total parameters of a model; tied weights count once."""
+    total = trainable = 0
+    for parameter in model.parameters():
+        total += parameter.numel()
+        trainable += parameter.numel() if parameter.requires_grad else 0
+    return trainable, total
+
+
+def train(
+    model: Any,
+    *,
+    train_rows: Sequence[EncodedExample],
+    validation_rows: Sequence[EncodedExample],
+    pad_token: int,
+    options: Training,
+    learning_rate: float,
+    precision: str,
+    device: str,
+    seed: int,
+    folder: Path,
+    title: str = "training",
+) -> TrainingOutcome:
+    """Train a model that a method has made trainable.
+
+    Checkpoints go to ``folder``; a training that was killed goes on from the last whole one. The
+    model ends with the weights of the best validation loss, or with the last ones where no row
+    validates.
+
+    Raises:
+        RunError: the loss is no number any more, the device has no memory left, or the disk is
+            full.
+    """
+    import torch
+
+    from tunelab.training.callbacks import BEST, LossTracker, ProgressBar, load_trainable
+    from tunelab.training.checkpoints import last_complete
+    from tunelab.training.loss import prefix_ids
+    from tunelab.training.trainer import AnswerTrainer
+
+    rows = [*train_rows, *validation_rows]
+    prefix = _shared(model, rows) if options.shared_prefix else 0
+    trainable, total = count_parameters(model)
+    early = options.early_stopping
+    validates = bool(validation_rows)
+    best_file = folder / BEST
+    tracker = LossTracker(
+        metric=early.metric if early else "eval_loss",
+        patience=early.patience if early else None,
+        min_delta=early.min_delta if early else 0.0,
+        best_file=str(best_file) if validates else None,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer = AnswerTrainer(
+        model=model,
+        args=_arguments(
+            options,
+            learning_rate=learning_rate,
+            precision=precision,
+            device=device,
+            seed=seed,
+            folder=folder,
+            rows=len(train_rows),
+            validates=validates,
+        ),
+        train_rows=train_rows,
+        validation_rows=validation_rows,
+        prefix=prefix_ids([row.ids for row in rows], prefix),
+        pad_token=pad_token,
+        callbacks=[tracker, ProgressBar(title)],
+    )
+    checkpoint = last_complete(folder)
+    try:
+        with warnings.catch_warnings():
+            # The loader of the optimizer's state warns of its own future defaults.
+            warnings.filterwarnings("ignore", category=FutureWarning)
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except torch.OutOfMemoryError:
+        raise RunError(
+            f"{title}: the device has no memory left; lower training.batch_size (and raise "
+            "training.gradient_accumulation) or prompt.max_length."
+        ) from None
+    except OSError as error:
+        raise RunError(f"{title}: cannot write {folder}: {error.strerror or error}.") from None
+    tracker = next(
+        callback
+        for callback in trainer.callback_handler.callbacks
+        if isinstance(callback, LossTracker)
+    )
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    if any(not math.isfinite(loss) for loss in losses):
+        raise RunError(
+            f"{title}: the loss is no number any more; lower training.learning_rate "
+            f"(it was {learning_rate:g}) or use training.precision=float32."
+        )
+    if validates and best_file.is_file():
+        load_trainable(model, best_file)
+    model.eval()
+    return TrainingOutcome(
+        model=model,
+        history=tuple(_history(trainer.state.log_history)),
+        steps=trainer.state.global_step,
+        planned_steps=trainer.state.max_steps,
+        best_step=tracker.best_step or trainer.state.global_step,
+        best_loss=tracker.best,
+        stopped_early=tracker.stopped_early,
+        seconds=tracker.seconds,
+        seconds_to_best=tracker.seconds_to_best or tracker.seconds,
+        trainable_parameters=trainable,
+        total_parameters=total,
+        prefix=prefix,
+    )
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove what only an unfinished training needs."""
+    for checkpoint in folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint, ignore_errors=True)
+    (folder / "best.safetensors").unlink(missing_ok=True)
+
+
+def _shared(model: Any, rows: Sequence[EncodedExample]) -> int:
+    longest = max(len(row.ids) for row in rows)
+    if not prefix_works(model, longest):
+        _log.warning("the shared prefix cannot be used with this model; every row is run in full.")
+        return 0
+    return common_prefix([row.ids for row in rows], [row.prompt_length for row in rows])
+
+
+def _arguments(
+    options: Training,
+    *,
+    learning_rate: float,
+    precision: str,
+    device: str,
+    seed: int,
+    folder: Path,
+    rows: int,
+    validates: bool,
+) -> Any:
+    from transformers import TrainingArguments
+
+    rows_a_step = options.batch_size * options.gradient_accumulation
+    steps_an_epoch = max(1, math.ceil(rows / rows_a_step))
+    every = max(1, round(options.evaluate_every * steps_an_epoch))
+    steps = max(1, math.ceil(options.epochs * steps_an_epoch))
+    return TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=options.batch_size,
+        per_device_eval_batch_size=max(32, options.batch_size),
+        gradient_accumulation_steps=options.gradient_accumulation,
+        num_train_epochs=options.epochs,
+        learning_rate=learning_rate,
+        lr_scheduler_type=options.scheduler,
+        warmup_steps=math.ceil(options.warmup * steps),
+        weight_decay=options.weight_decay,
+        max_grad_norm=options.max_grad_norm,
+        bf16=precision == "bfloat16",
+        fp16=precision == "float16",
+        use_cpu=device == "cpu",
+        seed=seed,
+        data_seed=seed,
+        eval_strategy="steps" if validates else "no",
+        eval_steps=every,
+        eval_on_start=validates,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        logging_strategy="steps",
+        logging_steps=max(1, min(every, steps_an_epoch // 20)),
+        logging_first_step=True,
+        logging_nan_inf_filter=False,
+        report_to=list(options.tracking) or "none",
+        run_name=folder.name,
+        remove_unused_columns=False,
+        dataloader_pin_memory=device == "cuda",
+        disable_tqdm=True,
+        log_level="error",
+        restore_callback_states_from_checkpoint=True,
+    )
+
+
+def _history(log: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The loop's log as one row a value and split."""
+    rows = []
+    for entry in log:
+        for split, head in (("train", ""), ("validation", "eval_")):
+            if f"{head}loss" in entry:
+                rows.append(
+                    {
+                        "step": entry["step"],
+                        "epoch": entry.get("epoch"),
+                        "split": split,
+                        "loss": entry[f"{head}loss"],
+                        "perplexity": entry.get(f"{head}perplexity"),
+                        "learning_rate": entry.get("learning_rate"),
+                        "gradient_norm": entry.get("grad_norm"),
+                        "forced_accuracy": entry.get(f"{head}forced_accuracy"),
+                    }
+                )
+    return rows

@@ -1,0 +1,109 @@
+"""The training loop: transformers' Trainer, with the loss of short answers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers.trainer_utils import EvalLoopOutput
+
+from tunelab.models.prefix import run_prefix
+from tunelab.prompts.encoding import EncodedExample
+from tunelab.training.batching import Collator
+from tunelab.training.callbacks import perplexity
+from tunelab.training.loss import answer_logits, answer_loss, correct_rows, count_tokens
+from tunelab.training.ordering import LengthGroupedOrder
+
+
+class AnswerTrainer(Trainer):  # type: ignore[misc]
+    """Trains the answers of encoded examples, behind a prefix that is run once a batch.
+
+    The loss of an optimizer step is the mean over all trained tokens of its batches, however
+    they are divided. ``prefix`` is the ids that all rows share; it may be empty.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Any,
+        args: TrainingArguments,
+        train_rows: Sequence[EncodedExample],
+        validation_rows: Sequence[EncodedExample],
+        prefix: Sequence[int],
+        pad_token: int,
+        callbacks: Sequence[Any],
+    ) -> None:
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=list(train_rows),
+            # Sorted, so that a batch pads little; the loss does not depend on the order.
+            eval_dataset=sorted(validation_rows, key=lambda row: len(row.ids)) or None,
+            data_collator=Collator(pad_token, len(prefix)),
+        )
+        self.prefix = list(prefix)
+        # Trainer then counts the trained tokens of a step and hands the number to compute_loss.
+        self.model_accepts_loss_kwargs = True
+        self.remove_callback(PrinterCallback)
+        for callback in reversed(callbacks):
+            self.callback_handler.callbacks.insert(0, callback)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedOrder:
+        rows = train_dataset if train_dataset is not None else self.train_dataset
+        return LengthGroupedOrder(
+            [len(row.ids) for row in rows], self.args.train_batch_size, self.args.data_seed
+        )
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """Mean of −log p over the trained tokens of the whole optimizer step, in nats."""
+        logits = answer_logits(model, inputs, self._cache(model))
+        loss = answer_loss(logits, inputs["labels"])
+        tokens = num_items_in_batch
+        if tokens is None:
+            tokens = count_tokens(inputs["labels"])
+        loss = loss / tokens
+        if num_items_in_batch is not None and self.args.average_tokens_across_devices:
+            loss = loss * self.accelerator.num_processes
+        return (loss, {"logits": logits}) if return_outputs else loss
+
+    def evaluation_loop(
+        self,
+        dataloader: Any,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> EvalLoopOutput:
+        """Loss over all trained tokens, its perplexity, and teacher-forced accuracy of rows."""
+        model = self._wrap_model(self.model, training=False, dataloader=dataloader)
+        model.eval()
+        loss, tokens, right, rows = (torch.zeros((), dtype=torch.float64) for _ in range(4))
+        with torch.no_grad(), self.compute_loss_context_manager():
+            cache = self._cache(model)
+            for inputs in dataloader:
+                batch = self._prepare_inputs(inputs)
+                logits = answer_logits(model, batch, cache)
+                loss += answer_loss(logits, batch["labels"]).double().cpu()
+                tokens += count_tokens(batch["labels"]).cpu()
+                right += correct_rows(logits, batch["labels"]).sum().cpu()
+                rows += len(batch["labels"])
+        mean = float(loss / tokens)
+        metrics = {
+            f"{metric_key_prefix}_loss": mean,
+            f"{metric_key_prefix}_perplexity": perplexity(mean),
+            f"{metric_key_prefix}_forced_accuracy": float(right / rows),
+        }
+        return EvalLoopOutput(
+            predictions=None, label_ids=None, metrics=metrics, num_samples=int(rows)
+        )
+
+    def _cache(self, model: Any) -> Any:
+        if not self.prefix:
+            return None
+        return run_prefix(model, self.prefix, device=self.args.device)

@@ -1,0 +1,97 @@
+"""Small real parts that tests share: a trained tokenizer, a tiny random model."""
+
+import os
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + "
+    "message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+LABELS = ("sadness", "joy", "love", "anger", "fear", "surprise")
+
+
+def build_tokenizer(template: str | None = CHATML) -> Any:
+    """A byte-level BPE tokenizer, trained on a few sentences."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=600,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    lines = [
+        "Classify the emotion of the text. Answer with one word from this list.",
+        "system user assistant text label " + " ".join(LABELS),
+        "the rain came down all day and we sat at the window and said nothing",
+    ]
+    backend.train_from_iterator(lines * 4, trainer)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend, eos_token="<|im_end|>", pad_token="<|endoftext|>"
+    )
+    tokenizer.chat_template = template
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def build_model(family: str = "llama", vocabulary: int = 600, seed: int = 0) -> Any:
+    """A tiny random model of a family, in float32."""
+    import torch
+    from transformers import (
+        AutoModelForCausalLM,
+        Gemma3TextConfig,
+        LlamaConfig,
+        MistralConfig,
+        Phi3Config,
+    )
+
+    shape = {
+        "vocab_size": vocabulary,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "max_position_embeddings": 512,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+    }
+    configs = {
+        "llama": LlamaConfig,
+        "mistral": MistralConfig,
+        "phi3": Phi3Config,
+        "gemma3": Gemma3TextConfig,
+    }
+    torch.manual_seed(seed)
+    config = configs[family](**shape, tie_word_embeddings=family != "mistral")
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
+    # Larger weights than at the start of a training, so that outputs differ between inputs.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(4)
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    return build_tokenizer()
+
+
+@pytest.fixture
+def tiny_model() -> Any:
+    return build_model()
