@@ -1,7 +1,7 @@
 """Answer many prompts at once: greedy, batched, behind the prefix that they share."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,13 +37,11 @@ def answer_prompts(
     stop_at_newline: bool = False,
     title: str = "answering",
     progress: bool = True,
-    on_batch: Callable[[dict[int, Answer]], None] | None = None,
 ) -> list[Answer]:
     """Generate the most likely continuation of each prompt, token by token.
 
     The answers are those of one-by-one generation, up to ties within rounding. Prompts are
-    batched by length, and the answers come back in the order of the prompts. ``on_batch`` is
-    handed each batch's answers by row number as soon as they are there.
+    batched by length, and the answers come back in the order of the prompts.
     """
     from tqdm import tqdm
 
@@ -75,13 +73,8 @@ def answer_prompts(
                 stop_tokens=stop_tokens,
                 max_new_tokens=max_new_tokens,
             )
-            batch = {
-                row: _finish(tokenizer, ids, stop_tokens, stop_at_newline)
-                for row, ids in zip(rows, generated, strict=True)
-            }
-            answers.update(batch)
-            if on_batch is not None:
-                on_batch(batch)
+            for row, ids in zip(rows, generated, strict=True):
+                answers[row] = _finish(tokenizer, ids, stop_tokens, stop_at_newline)
             bar.update(len(rows))
     return [answers[row] for row in range(len(prompts))]
 

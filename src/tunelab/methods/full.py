@@ -15,6 +15,8 @@ from typing import Any
 from tunelab.methods.settings import MethodSettings
 
 LEARNING_RATE: float | None = 3e-5
+# The steps of trained weights are too small for 16 bits.
+WEIGHTS: str | None = "float32"
 
 
 class Settings(MethodSettings):

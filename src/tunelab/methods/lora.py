@@ -23,6 +23,7 @@ from tunelab.methods.settings import MethodSettings
 from tunelab.methods.targets import Targets, target_modules
 
 LEARNING_RATE: float | None = None
+WEIGHTS: str | None = None
 
 
 class Settings(MethodSettings):

@@ -1,0 +1,116 @@
+"""The entry point: pick the verb, run it, turn errors into one sentence."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from tunelab import __version__
+from tunelab.errors import RunError, TunelabError, UsageError
+
+VERBS = {
+    "run": "the whole study, resuming what is finished",
+    "prepare": "load, check, sample and encode the data; --show N is the mask viewer",
+    "train": "train the methods of a study",
+    "evaluate": "any model or adapter on a labelled file",
+    "predict": "label a file with a trained adapter",
+    "report": "rebuild report.html of a run folder",
+    "doctor": "device, memory, token, cache, what is installed, what can run here",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises instead of printing the usage and leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse complains of."""
+        raise UsageError(f"{message} (see {self.prog} --help).")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 a run failed, 2 a wrong call."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        return _dispatch([word for word in given if word != "--debug"], debug)
+    except TunelabError as error:
+        if debug:
+            raise
+        print(f"tunelab: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("tunelab: interrupted; the same command goes on from here.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of the output left, as `head` does.
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        first = (str(error).splitlines() or [""])[0][:300]
+        failure = RunError(f"{type(error).__name__}: {first} (--debug shows where).")
+        print(f"tunelab: {failure}", file=sys.stderr)
+        return failure.exit_code
+
+
+def _dispatch(given: list[str], debug: bool) -> int:
+    if not given or given[0] in {"-h", "--help"}:
+        print(usage())
+        return 0 if given else 2
+    if given[0] == "--version":
+        print(f"tunelab {__version__}")
+        return 0
+    verb = given[0]
+    if verb not in VERBS:
+        from tunelab.registry import unknown
+
+        raise unknown("verb", verb, VERBS)
+    _set_up_logging(debug)
+    module = import_module(f"tunelab.cli.{verb}")
+    parser = Parser(
+        prog=f"tunelab {verb}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    parser.add_argument("--debug", action="store_true", help="show the trace of an error")
+    return int(module.execute(parser.parse_args(given[1:])))
+
+
+def usage() -> str:
+    """The help of the whole program."""
+    width = max(map(len, VERBS))
+    lines = [f"  {verb:<{width}}  {text}" for verb, text in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: tunelab VERB [STUDY] [key=value ...] [options]",
+            "",
+            "From labelled text to a fine-tuned model that is compared with evidence.",
+            "STUDY is a preset (starter, emotion-cpu, llama-3.2-1b) or a YAML file.",
+            "",
+            *lines,
+            "",
+            "tunelab VERB --help tells more; --version, --debug (show the trace of an error).",
+        ]
+    )
+
+
+def _set_up_logging(debug: bool) -> None:
+    import os
+    import warnings
+
+    logging.basicConfig(
+        level=logging.INFO if not debug else logging.DEBUG,
+        format="%(message)s",
+        stream=sys.stderr,
+        force=True,
+    )
+    for noisy in ("httpx", "httpcore", "urllib3", "filelock", "fsspec", "asyncio", "absl"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    if not debug:
+        warnings.filterwarnings("ignore", category=FutureWarning)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -1,0 +1,76 @@
+"""Run a whole study: data, baselines, models, fine-tuning, evaluation, report.
+
+Finished stages are kept, so the same command goes on after an interruption.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from tunelab.cli.arguments import add_format, add_study, split_overrides
+from tunelab.cli.tables import print_table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `tunelab run`."""
+    add_study(parser)
+    add_format(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run the study and print its table and the path of the report."""
+    from tunelab.errors import TunelabError
+    from tunelab.report.build import build_report
+    from tunelab.study.opening import open_study
+    from tunelab.study.run import run_study
+
+    study = open_study(arguments.study, split_overrides(arguments.overrides))
+    out = arguments.out or Path("runs") / study.name
+    try:
+        results = run_study(study, out)
+    except TunelabError:
+        # What did finish is worth a report too.
+        if (out / "run.json").is_file():
+            _try_report(out)
+        raise
+    report = build_report(out)
+    rows = [score_row(result) for result in results if result.stage == "evaluate"]
+    value = {"report": str(report), "models": [_full(result) for result in results]}
+    print_table(rows, arguments.format, title=f"{study.name}: test rows", value=value)
+    print(f"Report: {report}", file=sys.stdout if arguments.format == "table" else sys.stderr)
+    return 0
+
+
+def score_row(result: Any) -> dict[str, Any]:
+    """A model's line in the table."""
+    scores = result.values["scores"]
+    return {
+        "name": result.name,
+        "model": result.values["model"],
+        "accuracy": scores["accuracy"],
+        "95 % interval": _interval(scores["accuracy_low"], scores["accuracy_high"]),
+        "f1_macro": scores["f1_macro"],
+        "f1_weighted": scores["f1_weighted"],
+        "unparsed": scores["unparsed"],
+        "rows": scores["rows"],
+        "seconds": result.values["seconds"],
+    }
+
+
+def _interval(low: float | None, high: float | None) -> str | None:
+    return None if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _full(result: Any) -> dict[str, Any]:
+    return {"stage": result.stage, "name": result.name, **result.values}
+
+
+def _try_report(out: Path) -> None:
+    from tunelab.errors import TunelabError
+    from tunelab.report.build import build_report
+
+    try:
+        build_report(out)
+    except TunelabError as error:
+        print(f"tunelab: no report: {error}", file=sys.stderr)

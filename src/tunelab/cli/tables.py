@@ -1,0 +1,71 @@
+"""Print a table: for people, or as JSON, CSV or Markdown on standard output."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def print_table(
+    rows: Sequence[Mapping[str, Any]], format: str, *, title: str = "", value: Any = None
+) -> None:
+    """Print rows that have the same keys.
+
+    With ``json``, ``value`` is printed instead of the rows if it is given: it may hold more than
+    a table can.
+    """
+    if format == "json":
+        print(json.dumps(rows if value is None else value, indent=1, ensure_ascii=False))
+    elif format == "csv":
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(list(rows[0]) if rows else [])
+        writer.writerows([_csv_cell(cell) for cell in row.values()] for row in rows)
+        sys.stdout.write(buffer.getvalue())
+    elif format == "markdown":
+        print(_markdown(rows))
+    else:
+        _rich_table(rows, title)
+
+
+def show(value: Any) -> str:
+    """A cell as people read it; what is undefined is a dash."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) >= 1000 else f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _csv_cell(value: Any) -> Any:
+    """A text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + value
+    return value
+
+
+def _markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
+        return ""
+    lines = [list(rows[0]), ["---"] * len(rows[0])]
+    lines += [[show(cell) for cell in row.values()] for row in rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
+        for line in lines
+    )
+
+
+def _rich_table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left")
+    for key, value in (rows[0] if rows else {}).items():
+        numeric = isinstance(value, int | float)
+        table.add_column(key.replace("_", " "), justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(Text(show(cell)) for cell in row.values()))
+    Console().print(table)

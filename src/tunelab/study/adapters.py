@@ -1,0 +1,106 @@
+"""Adapters on disk: PEFT's own files, and the prompt that they were trained with."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunelab import registry
+from tunelab.errors import RunError, UsageError
+from tunelab.models.loading import LoadedModel, load
+from tunelab.prompts.conversation import read_format
+from tunelab.prompts.encoding import Encoder
+from tunelab.results import write_json
+
+RECORD = "tunelab.json"
+_PROBE = "What a day! I'd not expected <this>."
+
+
+@dataclass(frozen=True)
+class OpenedAdapter:
+    """A fine-tuned model that is ready to be asked."""
+
+    name: str
+    loaded: LoadedModel
+    model: Any
+    encoder: Encoder
+
+
+def save_adapter(
+    folder: Path, model: Any, *, method: str, loaded: LoadedModel, encoder: Encoder, run: str
+) -> None:
+    """Write what was trained, and beside it the base model's name and the prompt."""
+    for config in getattr(model, "peft_config", {}).values():
+        # PEFT would note the folder of this machine's cache.
+        config.base_model_name_or_path = loaded.card.location or loaded.card.name
+    registry.resolve("method", method, registry.METHODS).save(model, folder)
+    write_json(
+        folder / RECORD,
+        {
+            "version": 1,
+            "method": method,
+            "model": loaded.card.name,
+            "model_hash": loaded.hash,
+            "trained_by": run,
+            "prompt": encoder.format.to_dict(),
+            "probe": {"text": _PROBE, "ids": list(encoder.prompt(_PROBE).ids)},
+        },
+    )
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record beside an adapter.
+
+    Raises:
+        UsageError: there is no such folder or record, or it is damaged.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"there is no adapter folder {str(folder)!r}.")
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        complete = {"method", "model", "model_hash", "prompt", "probe"} <= set(record)
+    except FileNotFoundError:
+        raise UsageError(
+            f"{folder} holds no {RECORD}, so the prompt it was trained with is not known; name a "
+            "folder under adapters/ of a finished run."
+        ) from None
+    except (OSError, ValueError, TypeError):
+        complete = False
+    if not complete:
+        raise UsageError(f"{folder / RECORD} is damaged; train the adapter again.")
+    return dict(record)
+
+
+def open_adapter(folder: Path, *, device: str, dtype: str) -> OpenedAdapter:
+    """Load the base model, the adapter, and the prompt that it was trained with.
+
+    Raises:
+        UsageError: the record is missing, damaged or was changed.
+        RunError: the base model or its tokenizer is not the one of the training, so that the
+            prompt would become other tokens.
+    """
+    record = read_record(folder)
+    format = read_format(record["prompt"])
+    loaded = load(str(record["model"]), device=device, dtype=dtype)
+    if loaded.hash != record["model_hash"]:
+        raise RunError(
+            f"{folder} was trained on other weights of {record['model']} than those here; use "
+            "the same revision of the model, or train again."
+        )
+    if format.style == "chat":
+        loaded.tokenizer.chat_template = format.template
+    encoder = Encoder(loaded.tokenizer, format)
+    if list(encoder.prompt(str(record["probe"]["text"])).ids) != record["probe"]["ids"]:
+        raise RunError(
+            f"the tokenizer of {record['model']} makes other tokens of the prompt than in "
+            f"training; {folder} would be asked something else than it was taught."
+        )
+    method = registry.resolve("method", str(record["method"]), registry.METHODS)
+    try:
+        model = method.load(loaded.model, folder)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise RunError(
+            f"{folder} cannot be loaded as an adapter ({str(error).splitlines()[0][:120]}); "
+            "train it again."
+        ) from None
+    return OpenedAdapter(folder.name, loaded, model, encoder)

@@ -1,0 +1,122 @@
+"""The folder of a run: where each stage writes, and when a stage counts as done."""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tunelab.config import Study, fingerprint, to_yaml
+from tunelab.errors import RunError, TunelabError
+from tunelab.results import (
+    RECORD,
+    Result,
+    complete_result,
+    make_folder,
+    save_result,
+    write_text,
+)
+
+_log = logging.getLogger(__name__)
+
+# Part of every hash: raised when stages write something else than before.
+FORMAT = 1
+
+
+def open_folder(out: Path, study: Study) -> Path:
+    """Create the run folder and write the study, resolved, into it.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    make_folder(out)
+    write_text(out / "study.yaml", to_yaml(study))
+    return out
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold the run folder, so that two processes do not write into it together.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    make_folder(out)
+    lock = FileLock(out / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(
+            f"another tunelab is at work in {out}; wait for it or name another folder with --out."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def run_stage(
+    out: Path,
+    stage: str,
+    name: str,
+    inputs: Mapping[str, Any],
+    work: Callable[[Path], Mapping[str, Any]],
+    *,
+    still_there: Callable[[Result], bool] = lambda _: True,
+) -> Result:
+    """Do ``work`` unless a finished record with the same ``inputs`` is there.
+
+    ``inputs`` is all that decides the outcome: the stage's part of the study and the hashes of
+    what it reads. ``work`` gets the stage's folder and returns the values of its record. A
+    failure leaves a record with the error and is raised again; the next run repeats the stage.
+    """
+    hash = fingerprint({"format": FORMAT, "stage": stage, "name": name, **inputs})
+    folder = out / stage / f"{name}-{hash[:12]}"
+    done = complete_result(folder, hash)
+    if done is not None and still_there(done):
+        _log.info("%s %s: finished before, kept", stage, name)
+        return done
+    (folder / RECORD).unlink(missing_ok=True)
+    started = time.time()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        values = dict(work(folder))
+    except Exception as error:
+        _record_failure(Result(stage, name, hash, "failed", {"error": _sentence(error)}, folder))
+        if isinstance(error, OSError) and not isinstance(error, TunelabError):
+            raise RunError(f"{stage} {name}: {error.strerror or error} ({folder}).") from error
+        raise
+    values |= {"started": started, "wall_seconds": time.time() - started}
+    result = Result(stage, name, hash, "complete", values, folder)
+    save_result(result)
+    return result
+
+
+def replace_folder(target: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a new folder, then put it in the place of ``target``."""
+    fresh = target.with_name(f".{target.name}.part")
+    old = target.with_name(f".{target.name}.old")
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    write(fresh)
+    if target.exists():
+        target.replace(old)
+    fresh.replace(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _record_failure(result: Result) -> None:
+    try:
+        save_result(result)
+    except (TunelabError, OSError):
+        # The error that led here is the one to tell; a full disk cannot record itself.
+        _log.debug("the failure could not be recorded in %s", result.folder)
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) if isinstance(error, TunelabError) else f"{type(error).__name__}: {error}"

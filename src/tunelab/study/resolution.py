@@ -1,0 +1,115 @@
+"""Resolve every name of a study before any work is done."""
+
+from collections import Counter
+from typing import Any
+
+from pydantic import ValidationError
+
+from tunelab import registry
+from tunelab.config import MethodEntry, Study, explain
+from tunelab.errors import UsageError
+from tunelab.models.catalog import ModelCard, find
+
+ROLES = ("base", "instruct")
+
+# What transformers reports to, and the package that each needs.
+TRACKERS = {
+    "tensorboard": "tensorboard",
+    "wandb": "wandb",
+    "mlflow": "mlflow",
+    "comet_ml": "comet_ml",
+    "clearml": "clearml",
+    "dvclive": "dvclive",
+    "neptune": "neptune",
+    "swanlab": "swanlab",
+    "trackio": "trackio",
+    "codecarbon": "codecarbon",
+}
+
+
+def check_names(study: Study) -> None:
+    """Resolve models, methods, their settings, the data source, trackers and baselines.
+
+    Raises:
+        UsageError: a name is unknown; the near matches are named.
+    """
+    from tunelab.data.sources import source_kind
+
+    source_kind(study.data.source)
+    for role in ROLES:
+        name = getattr(study.models, role)
+        if name is not None:
+            find(name)
+    for place, entry in enumerate(study.methods):
+        method_settings(entry, place)
+        model_card(study, entry.model)
+    twice = [name for name, count in Counter(method_ids(study)).items() if count > 1]
+    if twice:
+        raise UsageError(f"two methods are called {twice[0]!r}; give one another id.")
+    reserved = {*ROLES, *study.evaluation.baselines}
+    for name in method_ids(study):
+        if name in reserved:
+            raise UsageError(f"a method cannot be called {name!r}, as a model is; change its id.")
+        if not name.replace("-", "").replace("_", "").isalnum():
+            raise UsageError(f"the method id {name!r} must be letters, digits, '-' and '_'.")
+    for name in study.evaluation.baselines:
+        registry.check_name("baseline", name, registry.BASELINES)
+    for name in study.training.tracking:
+        registry.check_name("tracker", name, TRACKERS)
+        _check_installed(name, TRACKERS[name])
+
+
+def method_module(entry: MethodEntry) -> Any:
+    """The module of a method.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    return registry.resolve("method", entry.name, registry.METHODS)
+
+
+def method_settings(entry: MethodEntry, place: int = 0) -> Any:
+    """The settings of a method's entry, checked by the method.
+
+    Raises:
+        UsageError: an unknown setting, or a value of the wrong type.
+    """
+    model = method_module(entry).Settings
+    try:
+        return model.model_validate(entry.settings)
+    except ValidationError as error:
+        raise UsageError(explain(error, model, prefix=f"methods.{place}.")) from None
+
+
+def method_ids(study: Study) -> list[str]:
+    """What the results call each method."""
+    return [entry.id or entry.name for entry in study.methods]
+
+
+def model_card(study: Study, name: str) -> ModelCard:
+    """The card of a role (base, instruct) or of a model's name.
+
+    Raises:
+        UsageError: the study has no model of that role, or the name is unknown.
+    """
+    if name not in ROLES:
+        return find(name)
+    chosen = getattr(study.models, name)
+    if chosen is None:
+        raise UsageError(f"a method uses model={name}, but models.{name} is null.")
+    return find(chosen)
+
+
+def learning_rate(study: Study, entry: MethodEntry) -> float:
+    """The entry's own learning rate, else the method's, else the study's."""
+    own = entry.learning_rate or method_module(entry).LEARNING_RATE
+    return float(own or study.training.learning_rate)
+
+
+def _check_installed(name: str, package: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(package) is None:
+        raise UsageError(
+            f"training.tracking names {name}, which is not installed: pip install {package}."
+        )

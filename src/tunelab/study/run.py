@@ -1,0 +1,137 @@
+"""Run a study: every stage in order, each one only if it is not finished."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tunelab.config import Study, fingerprint, to_dict
+from tunelab.errors import RunError, TunelabError
+from tunelab.results import Result, write_json, write_table
+from tunelab.study.cells import (
+    Cell,
+    ask_model,
+    ask_tuned,
+    cells_of,
+    run_baseline,
+    train_cell,
+)
+from tunelab.study.environment import describe_environment
+from tunelab.study.folder import locked, open_folder
+from tunelab.study.prepare import PreparedData, prepare
+
+_log = logging.getLogger(__name__)
+
+METRICS = ("accuracy", "f1_macro", "f1_micro", "f1_weighted")
+INDEX = "run.json"
+
+
+def run_study(study: Study, out: Path) -> list[Result]:
+    """Prepare, ask, train and evaluate everything a study names; write the tidy table.
+
+    A cell that fails leaves a record and the others go on.
+
+    Raises:
+        UsageError: the data or a setting does not fit; nothing of it was begun.
+        RunError: at least one cell failed; the message names the first one.
+    """
+    with locked(open_folder(out, study)):
+        write_json(out / "environment.json", describe_environment())
+        data = prepare(study.data, seed=study.seed, out=out)
+        _write_index(out, study, data, [])
+        results: list[Result] = []
+        failures: list[tuple[Cell, Exception]] = []
+        for cell in cells_of(study):
+            try:
+                results += run_cell(study, cell, data, out)
+            except TunelabError as error:
+                _log.error("%s: %s", cell.name, error)
+                failures.append((cell, error))
+            _write_index(out, study, data, results, failures)
+        write_table(out / "results.parquet", tidy(results))
+    if failures:
+        cell, error = failures[0]
+        others = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""
+        # A wrong call stays one: its exit code tells it from what only running shows.
+        raise type(error)(f"{cell.name} failed: {error}{others}")
+    return results
+
+
+def train_study(study: Study, out: Path, only: str | None = None) -> list[Result]:
+    """Prepare the data and train the methods of a study, or the one called ``only``.
+
+    Raises:
+        UsageError: the study has no method of that name.
+    """
+    from tunelab.registry import check_name
+    from tunelab.study.resolution import method_ids
+
+    if only is not None:
+        check_name("method of this study", only, method_ids(study))
+    cells = [
+        cell
+        for cell in cells_of(study)
+        if cell.entry is not None and only in (None, cell.entry.id or cell.entry.name)
+    ]
+    if not cells:
+        raise RunError("the study names no method to train.")
+    with locked(open_folder(out, study)):
+        write_json(out / "environment.json", describe_environment())
+        data = prepare(study.data, seed=study.seed, out=out)
+        return [train_cell(study, cell, data, out) for cell in cells]
+
+
+def run_cell(study: Study, cell: Cell, data: PreparedData, out: Path) -> list[Result]:
+    """All stages of one cell."""
+    if cell.kind == "baseline":
+        return [run_baseline(study, cell, data, out)]
+    if cell.kind == "tuned":
+        trained = train_cell(study, cell, data, out)
+        return [trained, ask_tuned(study, cell, data, trained, out)]
+    return [ask_model(study, cell, data, out)]
+
+
+def tidy(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """One row for each run and metric. A metric that is undefined is null."""
+    rows = []
+    for result in results:
+        if result.stage != "evaluate":
+            continue
+        scores = result.values["scores"]
+        for metric in (*METRICS, "unparsed"):
+            value = scores[metric]
+            rows.append(
+                {
+                    "run": result.name,
+                    "kind": result.values["kind"],
+                    "model": result.values["model"],
+                    "method": result.values.get("method"),
+                    "seed": result.values.get("seed"),
+                    "metric": metric,
+                    "value": None if value is None else float(value),
+                    "low": scores["accuracy_low"] if metric == "accuracy" else None,
+                    "high": scores["accuracy_high"] if metric == "accuracy" else None,
+                    "rows": scores["rows"],
+                }
+            )
+    return rows
+
+
+def _write_index(
+    out: Path,
+    study: Study,
+    data: PreparedData,
+    results: Sequence[Result],
+    failures: Sequence[tuple[Cell, Exception]] = (),
+) -> None:
+    """Which stages belong to the study as it is now: an older study's stay on disk beside."""
+    write_json(
+        out / INDEX,
+        {
+            "version": 1,
+            "study_hash": fingerprint(to_dict(study)),
+            "prepare": data.result.folder.relative_to(out).as_posix(),
+            "stages": [result.folder.relative_to(out).as_posix() for result in results],
+            "failures": [{"name": cell.name, "error": str(error)} for cell, error in failures],
+        },
+    )
