@@ -1,0 +1,99 @@
+"""The cache of converted models: entries that are whole, checked, or built anew."""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tunelab.errors import RunError
+from tunelab.results import write_json
+
+_log = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"
+
+
+def cache_folder() -> Path:
+    """``TUNELAB_CACHE``, else the platform's folder for caches."""
+    chosen = os.environ.get("TUNELAB_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("tunelab")
+
+
+def cached(name: str, build: Callable[[Path], None]) -> Path:
+    """The folder of a cache entry, built by ``build`` if it is absent or damaged.
+
+    Every file is compared with its SHA-256 before the entry is used. An entry is built in a
+    temporary folder and renamed, under a lock: of two processes one builds and the other waits.
+
+    Raises:
+        RunError: the cache cannot be written, or the disk is full.
+    """
+    from filelock import FileLock
+
+    target = cache_folder() / "models" / name
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_name(f".{name}.lock")):
+            problem = find_damage(target)
+            if problem is None:
+                return target
+            if target.exists():
+                _log.warning("the cached %s is damaged (%s); it is built anew", name, problem)
+            _build(target, build)
+            return target
+    except OSError as error:
+        raise RunError(
+            f"cannot write the cache {cache_folder()}: {error.strerror or error}; free space or "
+            "set TUNELAB_CACHE to another folder."
+        ) from None
+
+
+def find_damage(entry: Path) -> str | None:
+    """What is wrong with an entry, or None if every file is as it was written."""
+    if not entry.is_dir():
+        return "there is none"
+    try:
+        files = json.loads((entry / MANIFEST).read_text(encoding="utf-8"))["files"]
+        for name, digest in files.items():
+            if file_hash(entry / name) != digest:
+                return f"{name} was changed"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"{type(error).__name__} in its manifest or files"
+    return None if files else "it is empty"
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def entry_hash(entry: Path) -> str:
+    """SHA-256 over the manifest, which holds the hash of every file."""
+    return file_hash(entry / MANIFEST)
+
+
+def _build(target: Path, build: Callable[[Path], None]) -> None:
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        build(fresh)
+        files = {
+            file.relative_to(fresh).as_posix(): file_hash(file)
+            for file in sorted(fresh.rglob("*"))
+            if file.is_file()
+        }
+        write_json(fresh / MANIFEST, {"files": files})
+        fresh.chmod(0o755)
+        if target.exists():
+            shutil.rmtree(target)
+        fresh.replace(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)

@@ -1,0 +1,66 @@
+"""The device: which one, what it runs fast, how much memory it has."""
+
+from typing import Any
+
+from tunelab.errors import UsageError
+
+
+def pick_device(preference: str = "auto") -> str:
+    """``cuda``, ``mps`` or ``cpu``; auto takes the first of these that is there.
+
+    Raises:
+        UsageError: the preferred device is not there.
+    """
+    import torch
+
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if preference == "auto":
+        return next(name for name, available in there.items() if available)
+    if not there.get(preference, False):
+        have = ", ".join(name for name, available in there.items() if available)
+        raise UsageError(f"device={preference} is not on this machine; it has {have}.")
+    return preference
+
+
+def pick_dtype(precision: str, device: str) -> str:
+    """The type of weights and arithmetic: ``auto`` is what the device runs fast and well.
+
+    On CUDA that is bfloat16 where the card has it, else float16; on MPS and CPU it is float32.
+    """
+    if precision != "auto":
+        return precision
+    if device == "cuda":
+        import torch
+
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    return "float32"
+
+
+def device_facts() -> dict[str, Any]:
+    """The device that would be used, its memory in bytes, and its threads."""
+    import psutil
+    import torch
+
+    device = pick_device()
+    facts: dict[str, Any] = {
+        "device": device,
+        "name": None,
+        "memory": psutil.virtual_memory().total,
+        "memory_free": psutil.virtual_memory().available,
+        "threads": torch.get_num_threads(),
+        "precision": pick_dtype("auto", device),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+    }
+    if device == "cuda":
+        free, total = torch.cuda.mem_get_info()
+        facts |= {
+            "name": torch.cuda.get_device_name(),
+            "device_memory": total,
+            "device_memory_free": free,
+            "devices": torch.cuda.device_count(),
+        }
+    return facts

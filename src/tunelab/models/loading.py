@@ -1,0 +1,108 @@
+"""Load a model by name: find it, fetch it, read it."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunelab import registry
+from tunelab.errors import RunError, UsageError
+from tunelab.models.cache import MANIFEST, entry_hash, file_hash
+from tunelab.models.catalog import ModelCard, find
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that is ready to run. ``hash`` tells its weights and tokenizer from others'."""
+
+    card: ModelCard
+    model: Any
+    tokenizer: Any
+    folder: Path
+    hash: str
+
+
+def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> LoadedModel:
+    """Load a model for inference, its tokenizer padding on the left.
+
+    Raises:
+        UsageError: the name is unknown, or its folder is no model.
+        RunError: it cannot be fetched, or its files cannot be read.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    card = find(name)
+    folder = fetch(card)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=getattr(torch, dtype),
+            attn_implementation="sdpa",
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+        )
+    except Exception as error:
+        raise RunError(
+            f"the model {name} cannot be read ({_first_line(error)}); its folder is damaged or "
+            "of a kind that transformers does not know."
+        ) from None
+    return LoadedModel(
+        card=card,
+        model=model.to(device).eval(),
+        tokenizer=_read_tokenizer(folder, name),
+        folder=folder,
+        hash=_folder_hash(folder),
+    )
+
+
+def load_tokenizer(name: str) -> Any:
+    """The tokenizer of a model, without its weights."""
+    return _read_tokenizer(fetch(find(name)), name)
+
+
+def model_hash(name: str) -> str:
+    """What :attr:`LoadedModel.hash` will be, without loading."""
+    return _folder_hash(fetch(find(name)))
+
+
+def fetch(card: ModelCard) -> Path:
+    """The local folder of a model, from whatever source its card names."""
+    return Path(registry.resolve("model source", card.source, registry.MODEL_SOURCES)(card))
+
+
+def _read_tokenizer(folder: Path, name: str) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
+    except Exception as error:
+        raise RunError(f"the tokenizer of {name} cannot be read ({_first_line(error)}).") from None
+    if not tokenizer.is_fast:
+        raise UsageError(
+            f"the tokenizer of {name} has no fast form (tokenizer.json); choose a model that has."
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def _folder_hash(folder: Path) -> str:
+    if (folder / MANIFEST).is_file():
+        return entry_hash(folder)
+    if folder.parent.name == "snapshots":
+        # A snapshot of the Hub's cache is named after its commit.
+        return hashlib.sha256(folder.name.encode()).hexdigest()
+    names = sorted([*folder.glob("*.json"), *folder.glob("*.jinja"), *folder.glob("*.safetensors")])
+    parts = [f"{path.name}:{file_hash(path)}" for path in names]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:160]}"

