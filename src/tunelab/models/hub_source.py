@@ -1,9 +1,9 @@
 """A model on the Hugging Face Hub. Honours HF_TOKEN, HF_HOME and HF_HUB_OFFLINE."""
 
 from pathlib import Path
-from typing import Any
 
 from tunelab.errors import RunError
+from tunelab.hub_errors import explain_hub_error
 from tunelab.models.catalog import ModelCard
 
 # Configuration, safetensors and tokenizers: nothing that runs code, and no pickle.
@@ -32,57 +32,3 @@ def fetch(card: ModelCard) -> Path:
     if not any(folder.glob("*.safetensors")):
         raise RunError(f"{card.location} has no safetensors, and no other weights are read.")
     return folder
-
-
-def explain_hub_error(error: Exception, what: str, repository: str, kind: str = "") -> RunError:
-    """One sentence for what the Hub's client raised. It never holds a token.
-
-    ``kind`` is the path of the repository's page: empty for models, ``datasets/`` for data.
-    """
-    import os
-
-    from huggingface_hub import errors
-
-    page = f"https://huggingface.co/{kind}{repository}"
-    status = _status(error)
-    if isinstance(error, errors.GatedRepoError) or (status == 403 and _has_token()):
-        advice = "with that account's token" if _has_token() else "(a read token is enough)"
-        return RunError(
-            f"{what} is gated: accept its licence at {page}, then set HF_TOKEN {advice}."
-        )
-    if status == 401 and _has_token():
-        return RunError(
-            f"the Hub refuses the token in HF_TOKEN for {what}, or there is no such repository; "
-            "make a new token at https://huggingface.co/settings/tokens and check the name."
-        )
-    if isinstance(error, errors.RepositoryNotFoundError) or status in (401, 404):
-        return RunError(
-            f"the Hub has no {what.removeprefix('the ')}, or it is private; check the name, or "
-            "set HF_TOKEN."
-        )
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
-        return RunError(
-            f"{what} is not in the local cache and HF_HUB_OFFLINE is set; unset it, or choose "
-            "what needs no network: smollm2-135m-instruct, gemma-3-270m, data.source=starter."
-        )
-    if isinstance(error, OSError) and getattr(error, "errno", None) == 28:
-        return RunError(f"the disk is full while {what} is downloaded; free space or set HF_HOME.")
-    return RunError(
-        f"cannot reach the Hugging Face Hub for {what} ({type(error).__name__}); check the "
-        "network, or choose what needs none: smollm2-135m-instruct, gemma-3-270m, "
-        "data.source=starter."
-    )
-
-
-def _status(error: Any) -> int | None:
-    for link in (error, error.__cause__, error.__context__):
-        response = getattr(link, "response", None)
-        if response is not None:
-            return int(response.status_code)
-    return None
-
-
-def _has_token() -> bool:
-    from huggingface_hub import get_token
-
-    return get_token() is not None

@@ -33,7 +33,7 @@ def prepare(data: Data, *, seed: int, out: Path) -> PreparedData:
     """
     from tunelab.data.sources import open_source
 
-    dataset = open_source(data.source, text=data.text, label=data.label, seed=seed)
+    dataset = open_source(data.source, text=data.text, label=data.label)
     inputs = {
         "rows": dataset.hash,
         "sample": data.sample.model_dump(),
@@ -61,8 +61,11 @@ def prepare(data: Data, *, seed: int, out: Path) -> PreparedData:
 def _sample(dataset: Any, data: Data, seed: int, folder: Path) -> dict[str, Any]:
     from tunelab.data.checks import check, clean
     from tunelab.data.sampling import stratified_sample
+    from tunelab.data.splitting import complete_splits
 
+    # Faults are counted in the rows as they came, and left out after the splits are complete.
     report = check(dataset)
+    dataset = complete_splits(dataset, seed)
     cleaned, dropped = clean(dataset, drop=data.drop)
     sampled = {}
     for place, split in enumerate(SPLITS):

@@ -1,0 +1,154 @@
+"""Read rows from files, one at a time, with an error that names the line."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tunelab.errors import UsageError
+
+EXTENSIONS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt")
+
+Row = dict[str, Any]
+
+
+def read_rows(path: Path, *, labelled: bool = True) -> Iterator[tuple[int, Row]]:
+    """Line numbers (from 1) and rows of a file, in bounded memory.
+
+    Kinds by extension: .jsonl (or .json, one object a line), .csv and .tsv with a header,
+    .parquet, and .txt with ``text;label`` lines, cut at the last semicolon. Unlabelled .txt
+    lines are texts as a whole.
+
+    Raises:
+        UsageError: the file is missing, empty, not UTF-8, of an unknown kind, or a row is
+            malformed.
+    """
+    check_file(path)
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        yield from _read_parquet(path)
+        return
+    reader = {
+        ".jsonl": _read_jsonl,
+        ".json": _read_jsonl,
+        ".csv": _read_csv,
+        ".tsv": _read_csv,
+        ".txt": _read_labelled_lines if labelled else _read_lines,
+    }[suffix]
+    empty = True
+    try:
+        for row in reader(path):
+            empty = False
+            yield row
+    except UnicodeDecodeError:
+        raise UsageError(
+            f"{path}, line {_undecodable_line(path)}: not UTF-8; save the file as UTF-8."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+    if empty:
+        raise UsageError(f"{path} holds no rows.")
+
+
+def check_file(path: Path) -> None:
+    """Refuse what cannot be a data file, without reading it.
+
+    Raises:
+        UsageError: it is missing, a folder, empty, or of an unknown kind.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder, and a file is needed here.")
+    if not path.is_file():
+        raise UsageError(f"there is no file {str(path)!r}.")
+    if path.suffix.lower() not in EXTENSIONS:
+        raise UsageError(
+            f"{path}: unknown kind of file {path.suffix!r}; known are {', '.join(EXTENSIONS)}."
+        )
+    if path.stat().st_size == 0:
+        raise UsageError(f"{path} is empty.")
+
+
+def _read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line, parse_constant=lambda _: None)
+            except (ValueError, RecursionError):
+                raise UsageError(f"{path}, line {number}: not a JSON object.") from None
+            if not isinstance(row, dict):
+                raise UsageError(f"{path}, line {number}: not a JSON object.")
+            yield number, row
+
+
+def _read_csv(path: Path) -> Iterator[tuple[int, Row]]:
+    csv.field_size_limit(sys.maxsize)
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        try:
+            header = next(reader, [])
+            twice = [name for name in header if header.count(name) > 1]
+            if twice:
+                raise UsageError(f"{path}: the column {twice[0]!r} stands twice in the header.")
+            for cells in reader:
+                if not cells:
+                    continue
+                if len(cells) != len(header):
+                    raise UsageError(
+                        f"{path}, line {reader.line_num}: {len(cells)} cells, but the header has "
+                        f"{len(header)}; put a text with commas in double quotes."
+                    )
+                yield reader.line_num, dict(zip(header, cells, strict=True))
+        except csv.Error as error:
+            raise UsageError(f"{path}, line {reader.line_num}: {error}.") from None
+
+
+def _read_labelled_lines(path: Path) -> Iterator[tuple[int, Row]]:
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            text, separator, label = line.rstrip("\r\n").rpartition(";")
+            if not separator:
+                raise UsageError(f"{path}, line {number}: not text;label, there is no semicolon.")
+            yield number, {"text": text, "label": label.strip()}
+
+
+def _read_lines(path: Path) -> Iterator[tuple[int, Row]]:
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield number, {"text": line.rstrip("\r\n")}
+
+
+def _read_parquet(path: Path) -> Iterator[tuple[int, Row]]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            if file.metadata.num_rows == 0:
+                raise UsageError(f"{path} holds no rows.")
+            number = 0
+            for batch in file.iter_batches(batch_size=4096):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UsageError(
+            f"{path} is no whole Parquet file ({str(error).splitlines()[0][:120]})."
+        ) from None
+
+
+def _undecodable_line(path: Path) -> int:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return number
+    return 1

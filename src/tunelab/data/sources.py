@@ -1,0 +1,43 @@
+"""Pick the source of data by its name."""
+
+from pathlib import Path
+
+from tunelab import registry
+from tunelab.data.examples import Dataset
+from tunelab.data.readers import EXTENSIONS, check_file
+from tunelab.errors import UsageError
+
+
+def source_kind(source: str) -> str:
+    """``starter``, ``file``, ``folder`` or ``hub``, without reading or importing anything.
+
+    Raises:
+        UsageError: it is none of these, or a file or folder that is not there.
+    """
+    if source == "starter":
+        return "starter"
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return "folder"
+    if path.is_file():
+        check_file(path)
+        return "file"
+    name = source.partition(":")[0]
+    is_path = source.startswith((".", "/", "~")) or path.suffix.lower() in EXTENSIONS
+    if is_path or name.count("/") > 1:
+        raise UsageError(f"data.source={source}: there is no such file or folder.")
+    if name.count("/") == 1 and all(name.split("/")):
+        return "hub"
+    raise registry.unknown("data source", source, ["starter", "a file", "a folder", "owner/name"])
+
+
+def open_source(source: str, *, text: str, label: str) -> Dataset:
+    """Load the data that a study names.
+
+    Raises:
+        UsageError: the source or a row of it cannot be used.
+        RunError: the Hub cannot be reached or refuses.
+    """
+    load = registry.resolve("data source", source_kind(source), registry.DATA_SOURCES)
+    dataset: Dataset = load(source, text=text, label=label)
+    return dataset
