@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tunelab.models.head import output_at
 from tunelab.models.prefix import (
     common_prefix,
     expand_cache,
@@ -104,17 +105,19 @@ def _generate(
     past = expand_cache(cache, len(prompts)) if cache is not None else DynamicCache()
     stops = torch.tensor(list(stop_tokens), device=model.device)
     running = torch.ones(len(prompts), dtype=torch.bool, device=model.device)
+    every_row = torch.arange(len(prompts), device=model.device)
     columns = []
     with torch.inference_mode():
         for _ in range(max_new_tokens):
-            logits = model(
-                input_ids=input_ids,
-                attention_mask=attention,
-                position_ids=positions,
-                past_key_values=past,
-                use_cache=True,
-                logits_to_keep=1,
-            ).logits[:, -1]
+            with output_at(model, every_row):
+                logits = model(
+                    input_ids=input_ids,
+                    attention_mask=attention,
+                    position_ids=positions,
+                    past_key_values=past,
+                    use_cache=True,
+                    logits_to_keep=1,
+                ).logits[0]
             token = logits.argmax(-1)
             columns.append(token)
             running &= ~torch.isin(token, stops)

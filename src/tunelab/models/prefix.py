@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tunelab.models.head import output_at
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -77,12 +79,14 @@ def run_prefix(model: Any, prefix_ids: Sequence[int], *, device: Any) -> Any:
     from transformers import DynamicCache
 
     cache = DynamicCache()
-    model(
-        input_ids=torch.tensor([list(prefix_ids)], device=device),
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    )
+    last = torch.zeros(1, dtype=torch.long, device=device)
+    with output_at(getattr(model, "module", model), last):
+        model(
+            input_ids=torch.tensor([list(prefix_ids)], device=device),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
     return cache
 
 

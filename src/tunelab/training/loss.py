@@ -1,52 +1,66 @@
 """The loss of a batch: cross-entropy of the answers' tokens, and of nothing else."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from tunelab.models.head import output_at
 from tunelab.models.prefix import expand_cache
 from tunelab.prompts.encoding import IGNORED
 
 
-def answer_logits(model: Any, batch: dict[str, Any], cache: Any | None) -> Any:
-    """Logits that predict the answers' tokens: (rows, longest answer, vocabulary).
+@dataclass(frozen=True)
+class AnswerLogits:
+    """What a model predicts for the N trained tokens of a batch.
 
-    ``cache`` is that of the shared prefix, one row, or None where there is none. The output
-    layer runs on the last columns alone.
+    ``logits``: (N, vocabulary); ``targets``: (N,) token ids; ``rows``: (N,) the row of each.
     """
-    columns = batch["labels"].shape[1]
-    rows = batch["input_ids"].shape[0]
-    outputs = model(
-        input_ids=batch["input_ids"],
-        attention_mask=batch["attention_mask"],
-        position_ids=batch["position_ids"],
-        past_key_values=expand_cache(cache, rows) if cache is not None else None,
-        use_cache=cache is not None,
-        logits_to_keep=columns,
-    )
-    return outputs.logits[:, :-1]
+
+    logits: Any
+    targets: Any
+    rows: Any
 
 
-def answer_loss(logits: Any, labels: Any) -> Any:
-    """Sum of −log p over the answers' tokens, in nats and float32.
+def answer_logits(model: Any, batch: dict[str, Any], cache: Any | None) -> AnswerLogits:
+    """Run a batch behind the cache of its shared prefix, or in full where ``cache`` is None.
 
-    ``logits``: (rows, A, vocabulary); ``labels``: (rows, 1 + A), −100 where nothing is trained.
+    The output layer runs where a trained token is predicted, and nowhere else.
     """
+    targets = batch["labels"][:, 1:]
+    columns = targets.shape[1] + 1
+    rows, places = (targets != IGNORED).nonzero(as_tuple=True)
+    inner = getattr(model, "module", model)
+    with output_at(inner, rows * columns + places):
+        outputs = model(
+            input_ids=batch["input_ids"],
+            attention_mask=batch["attention_mask"],
+            position_ids=batch["position_ids"],
+            past_key_values=(
+                expand_cache(cache, batch["input_ids"].shape[0]) if cache is not None else None
+            ),
+            use_cache=cache is not None,
+            logits_to_keep=columns,
+        )
+    return AnswerLogits(outputs.logits[0], targets[rows, places], rows)
+
+
+def answer_loss(answers: AnswerLogits) -> Any:
+    """Sum of −log p over the trained tokens, in nats and float32."""
     import torch
 
     return torch.nn.functional.cross_entropy(
-        logits.float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED, reduction="sum"
+        answers.logits.float(), answers.targets, reduction="sum"
     )
 
 
-def count_tokens(labels: Any) -> Any:
-    """How many tokens of a batch are trained, as a tensor."""
-    return (labels[:, 1:] != IGNORED).sum()
+def correct_rows(answers: AnswerLogits, rows: int) -> Any:
+    """How many of the rows have every token of their answer most likely, given those before."""
+    import torch
 
-
-def correct_rows(logits: Any, labels: Any) -> Any:
-    """Which rows have every token of their answer most likely, given the ones before: (rows,)."""
-    right = logits.argmax(-1) == labels[:, 1:]
-    return (right | (labels[:, 1:] == IGNORED)).all(-1)
+    wrong = answers.logits.argmax(-1) != answers.targets
+    missed = torch.zeros(rows, dtype=torch.long, device=wrong.device)
+    missed.index_add_(0, answers.rows, wrong.long())
+    return (missed == 0).sum()
 
 
 def prefix_ids(rows: Sequence[Sequence[int]], length: int) -> list[int]:

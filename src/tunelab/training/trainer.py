@@ -11,7 +11,7 @@ from tunelab.models.prefix import run_prefix
 from tunelab.prompts.encoding import EncodedExample
 from tunelab.training.batching import Collator
 from tunelab.training.callbacks import perplexity
-from tunelab.training.loss import answer_logits, answer_loss, correct_rows, count_tokens
+from tunelab.training.loss import answer_logits, answer_loss, correct_rows
 from tunelab.training.ordering import LengthGroupedOrder
 
 
@@ -62,15 +62,12 @@ class AnswerTrainer(Trainer):  # type: ignore[misc]
         num_items_in_batch: Any = None,
     ) -> Any:
         """Mean of −log p over the trained tokens of the whole optimizer step, in nats."""
-        logits = answer_logits(model, inputs, self._cache(model))
-        loss = answer_loss(logits, inputs["labels"])
-        tokens = num_items_in_batch
-        if tokens is None:
-            tokens = count_tokens(inputs["labels"])
-        loss = loss / tokens
+        answers = answer_logits(model, inputs, self._cache(model))
+        tokens = len(answers.targets) if num_items_in_batch is None else num_items_in_batch
+        loss = answer_loss(answers) / tokens
         if num_items_in_batch is not None and self.args.average_tokens_across_devices:
             loss = loss * self.accelerator.num_processes
-        return (loss, {"logits": logits}) if return_outputs else loss
+        return (loss, {"logits": answers.logits}) if return_outputs else loss
 
     def evaluation_loop(
         self,
@@ -88,11 +85,12 @@ class AnswerTrainer(Trainer):  # type: ignore[misc]
             cache = self._cache(model)
             for inputs in dataloader:
                 batch = self._prepare_inputs(inputs)
-                logits = answer_logits(model, batch, cache)
-                loss += answer_loss(logits, batch["labels"]).double().cpu()
-                tokens += count_tokens(batch["labels"]).cpu()
-                right += correct_rows(logits, batch["labels"]).sum().cpu()
-                rows += len(batch["labels"])
+                answers = answer_logits(model, batch, cache)
+                size = len(batch["labels"])
+                loss += answer_loss(answers).double().cpu()
+                tokens += len(answers.targets)
+                right += correct_rows(answers, size).cpu()
+                rows += size
         mean = float(loss / tokens)
         metrics = {
             f"{metric_key_prefix}_loss": mean,
