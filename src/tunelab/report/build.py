@@ -1,0 +1,130 @@
+"""Build report.html and the figures of a run folder."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunelab import __version__, registry
+from tunelab.report.findings import ALPHA, find
+from tunelab.report.run_folder import RunFolder, predictions, read_run
+from tunelab.report.style import styled
+from tunelab.results import Result, write_bytes, write_text
+
+_EXAMPLES = 12
+_PNG_SCALE = 2
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawn figure: its SVG, its title, and the same in words."""
+
+    name: str
+    title: str
+    description: str
+    svg: str
+
+
+def build_report(folder: Path) -> Path:
+    """Write figures/*.svg and *.png and report.html; return the path of the report.
+
+    The report is one file that loads nothing. It is built from what is finished, so a run that
+    failed half-way has one as well.
+
+    Raises:
+        UsageError: the folder holds no run.
+        RunError: a record is damaged, or the folder cannot be written.
+    """
+    run = read_run(folder)
+    figures = {name: _figure(run, name) for name in registry.FIGURES}
+    path = folder / "report.html"
+    write_text(path, _render(run, {name: figure for name, figure in figures.items() if figure}))
+    return path
+
+
+def _figure(run: RunFolder, name: str) -> Figure | None:
+    """Draw a figure and write its files, or None where the run has nothing to show in it."""
+    import vl_convert
+
+    module = registry.resolve("figure", name, registry.FIGURES)
+    table = module.collect(run)
+    if table.empty:
+        return None
+    specification = styled(module.draw(table)).to_json()
+    svg = vl_convert.vegalite_to_svg(specification)
+    png = vl_convert.vegalite_to_png(specification, scale=_PNG_SCALE)
+    write_text(run.folder / "figures" / f"{name}.svg", svg)
+    write_bytes(run.folder / "figures" / f"{name}.png", png)
+    return Figure(name, module.TITLE, module.describe(table), _scoped(svg, name))
+
+
+def _scoped(svg: str, name: str) -> str:
+    """Give the ids of an SVG a prefix, so that several fit into one page."""
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r"url\(#", f"url(#{name}-", svg)
+    return re.sub(r'href="#', f'href="#{name}-', svg)
+
+
+def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("tunelab.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "share": _share, "duration": _duration}
+    return environment.get_template("report.html.j2").render(
+        run=run,
+        version=__version__,
+        figures=figures,
+        findings=find(run),
+        alpha=ALPHA,
+        answers=[(result, *_answers(result)) for result in run.evaluated],
+        licences=_licences(run),
+    )
+
+
+def _answers(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Some right and some wrong answers, spread over the rows."""
+    table = predictions(result)
+    right = table[table["predicted"] == table["truth"]]
+    wrong = table[table["predicted"] != table["truth"]]
+    return _spread(right), _spread(wrong)
+
+
+def _spread(table: Any) -> list[dict[str, Any]]:
+    step = max(1, len(table) // _EXAMPLES)
+    rows: list[dict[str, Any]] = table.iloc[::step].head(_EXAMPLES).to_dict("records")
+    return [
+        {key: None if value != value else value for key, value in row.items()}
+        for row in rows
+    ]
+
+
+def _licences(run: RunFolder) -> list[tuple[str, str, str]]:
+    values = [result.values for result in [*run.evaluated, *run.trained]]
+    found = {
+        str(value["model"]): (str(value["licence"]), str(value["licence_url"]))
+        for value in values
+        if "licence" in value
+    }
+    return [(name, licence, url) for name, (licence, url) in sorted(found.items())]
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

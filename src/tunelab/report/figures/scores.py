@@ -1,0 +1,74 @@
+"""The grouped bar chart: accuracy and F1 of every model."""
+
+from typing import TYPE_CHECKING, Any
+
+from tunelab.report.run_folder import RunFolder
+from tunelab.report.style import PALETTE, WIDTH
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLE = "Accuracy and F1 on the test rows"
+_METRICS = {
+    "accuracy": "accuracy",
+    "f1_macro": "macro-F1",
+    "f1_micro": "micro-F1",
+    "f1_weighted": "weighted F1",
+}
+
+
+def collect(run: RunFolder) -> "pd.DataFrame":
+    """Columns: model, metric, value, low, high. Only accuracy has an interval."""
+    import pandas as pd
+
+    rows = []
+    for result in run.evaluated:
+        scores = result.values["scores"]
+        for key, name in _METRICS.items():
+            rows.append(
+                {
+                    "model": result.name,
+                    "metric": name,
+                    "value": scores[key],
+                    "low": scores["accuracy_low"] if key == "accuracy" else None,
+                    "high": scores["accuracy_high"] if key == "accuracy" else None,
+                }
+            )
+    return pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high"])
+
+
+def describe(table: "pd.DataFrame") -> str:
+    """The chart in words, for readers who do not see it."""
+    accuracy = table[table["metric"] == "accuracy"].dropna(subset=["value"])
+    return "Accuracy: " + ", ".join(f"{row.model} {row.value:.3f}" for row in accuracy.itertuples())
+
+
+def draw(table: "pd.DataFrame") -> Any:
+    """Bars grouped by model, one colour a metric; whiskers are 95 % Wilson intervals."""
+    import altair as alt
+
+    models = list(dict.fromkeys(table["model"]))
+    offset = alt.XOffset("metric:N", sort=list(_METRICS.values()))
+    x = alt.X("model:N", sort=models, title=None, axis=alt.Axis(labelAngle=0))
+    base = alt.Chart(table).encode(x=x, xOffset=offset)
+    bars = base.mark_bar().encode(
+        y=alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), title="score"),
+        color=alt.Color(
+            "metric:N",
+            sort=list(_METRICS.values()),
+            scale=alt.Scale(range=list(PALETTE)),
+            title=None,
+        ),
+        tooltip=["model", "metric", alt.Tooltip("value:Q", format=".3f")],
+    )
+    whiskers = (
+        base.transform_filter("isValid(datum.low)")
+        .mark_rule(color="#222")
+        .encode(y="low:Q", y2="high:Q")
+    )
+    labels = (
+        base.mark_text(dy=-5, fontSize=10)
+        .encode(y=alt.Y("top:Q"), text=alt.Text("value:Q", format=".2f"))
+        .transform_calculate(top="isValid(datum.high) ? datum.high : datum.value")
+    )
+    return (bars + whiskers + labels).properties(width=WIDTH, height=300)

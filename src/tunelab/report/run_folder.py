@@ -1,0 +1,77 @@
+"""Read a finished, or partly finished, run folder."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunelab.errors import RunError, UsageError
+from tunelab.results import Result, load_result, read_json, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """What a report is made of."""
+
+    folder: Path
+    study: Mapping[str, Any]
+    study_text: str
+    study_hash: str
+    environment: Mapping[str, Any]
+    prepared: Result
+    trained: Sequence[Result]
+    evaluated: Sequence[Result]
+    failures: Sequence[Mapping[str, str]]
+
+
+def read_run(folder: Path) -> RunFolder:
+    """Read the records that belong to the study as it was last run.
+
+    Raises:
+        UsageError: the folder holds no run.
+        RunError: a record is damaged.
+    """
+    from tunelab.strict_yaml import read_keys
+
+    if not (folder / "run.json").is_file():
+        raise UsageError(f"{folder} is no run folder: it holds no run.json. Run a study first.")
+    index = read_json(folder / "run.json")
+    try:
+        stages = [load_result(_inside(folder, name)) for name in index["stages"]]
+        prepared = load_result(_inside(folder, index["prepare"]))
+        failures = list(index["failures"])
+        study_hash = str(index["study_hash"])
+    except (KeyError, TypeError):
+        raise RunError(f"{folder / 'run.json'} is damaged; run the study again.") from None
+    return RunFolder(
+        folder=folder,
+        study=read_keys(folder / "study.yaml"),
+        study_text=(folder / "study.yaml").read_text(encoding="utf-8"),
+        study_hash=study_hash,
+        environment=read_json(folder / "environment.json"),
+        prepared=prepared,
+        trained=[result for result in stages if result.stage == "train"],
+        evaluated=[result for result in stages if result.stage == "evaluate"],
+        failures=failures,
+    )
+
+
+def predictions(result: Result) -> "pd.DataFrame":
+    """The rows that a model answered: row, text, truth, predicted, answer, reason."""
+    return read_table(result.folder / "predictions.parquet")
+
+
+def history(result: Result) -> "pd.DataFrame":
+    """The losses of a training: step, epoch, split, loss, perplexity, learning_rate."""
+    return read_table(result.folder / "history.parquet")
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A path of the index, which must stay within the run folder."""
+    path = folder / str(name)
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise RunError(f"{folder / 'run.json'} leads out of the run folder; it is not read.")
+    return path
