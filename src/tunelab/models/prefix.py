@@ -34,7 +34,8 @@ def common_prefix(rows: Sequence[Sequence[int]], ends: Sequence[int]) -> int:
     """
     if not rows:
         return 0
-    first, last = min(rows), max(rows)
+    # The first and the last row in dictionary order differ where any two do.
+    first, last = min(map(list, rows)), max(map(list, rows))
     limit = min(min(ends) - 1, len(first), len(last))
     differing = (place for place in range(limit) if first[place] != last[place])
     return max(0, next(differing, limit))

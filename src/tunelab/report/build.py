@@ -98,10 +98,7 @@ def _answers(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
 def _spread(table: Any) -> list[dict[str, Any]]:
     step = max(1, len(table) // _EXAMPLES)
     rows: list[dict[str, Any]] = table.iloc[::step].head(_EXAMPLES).to_dict("records")
-    return [
-        {key: None if value != value else value for key, value in row.items()}
-        for row in rows
-    ]
+    return [{key: None if value != value else value for key, value in row.items()} for row in rows]
 
 
 def _licences(run: RunFolder) -> list[tuple[str, str, str]]:

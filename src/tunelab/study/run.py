@@ -40,7 +40,7 @@ def run_study(study: Study, out: Path) -> list[Result]:
         data = prepare(study.data, seed=study.seed, out=out)
         _write_index(out, study, data, [])
         results: list[Result] = []
-        failures: list[tuple[Cell, Exception]] = []
+        failures: list[tuple[Cell, TunelabError]] = []
         for cell in cells_of(study):
             try:
                 results += run_cell(study, cell, data, out)
@@ -50,10 +50,10 @@ def run_study(study: Study, out: Path) -> list[Result]:
             _write_index(out, study, data, results, failures)
         write_table(out / "results.parquet", tidy(results))
     if failures:
-        cell, error = failures[0]
+        first, reason = failures[0]
         others = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""
         # A wrong call stays one: its exit code tells it from what only running shows.
-        raise type(error)(f"{cell.name} failed: {error}{others}")
+        raise type(reason)(f"{first.name} failed: {reason}{others}")
     return results
 
 
@@ -122,7 +122,7 @@ def _write_index(
     study: Study,
     data: PreparedData,
     results: Sequence[Result],
-    failures: Sequence[tuple[Cell, Exception]] = (),
+    failures: Sequence[tuple[Cell, TunelabError]] = (),
 ) -> None:
     """Which stages belong to the study as it is now: an older study's stay on disk beside."""
     write_json(

@@ -15,7 +15,7 @@ BEST = "best.safetensors"
 COMPLETE = "complete.json"
 
 
-class LossTracker(TrainerCallback, ExportableState):  # type: ignore[misc]
+class LossTracker(TrainerCallback, ExportableState):
     """Logs perplexity, keeps the weights of the best validation loss, and stops early.
 
     Perplexity is exp(loss), the loss being the mean of −log p over the trained tokens, in nats.
@@ -123,7 +123,7 @@ class LossTracker(TrainerCallback, ExportableState):  # type: ignore[misc]
             self._since = now
 
 
-class ProgressBar(TrainerCallback):  # type: ignore[misc]
+class ProgressBar(TrainerCallback):
     """One line on standard error: steps, time left, and the last losses."""
 
     def __init__(self, title: str) -> None:

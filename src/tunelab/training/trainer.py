@@ -15,7 +15,7 @@ from tunelab.training.loss import answer_logits, answer_loss, correct_rows
 from tunelab.training.ordering import LengthGroupedOrder
 
 
-class AnswerTrainer(Trainer):  # type: ignore[misc]
+class AnswerTrainer(Trainer):
     """Trains the answers of encoded examples, behind a prefix that is run once a batch.
 
     The loss of an optimizer step is the mean over all trained tokens of its batches, however

@@ -39,7 +39,7 @@ def describe(table: "pd.DataFrame") -> str:
     wrong = table[(table["truth"] != table["predicted"]) & (table["count"] > 0)]
     parts = []
     for name, group in wrong.groupby("model", sort=False):
-        worst = group.loc[group["count"].idxmax()]
+        worst = group.sort_values("count").iloc[-1]
         parts.append(
             f"{name} most often takes {worst['truth']} for {worst['predicted']} "
             f"({worst['count']} rows)"
