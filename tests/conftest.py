@@ -1,10 +1,15 @@
 """Small real parts that tests share: a trained tokenizer, a tiny random model."""
 
 import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+# Tests run in several processes; each takes one thread.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -95,3 +100,63 @@ def tokenizer() -> Any:
 @pytest.fixture
 def tiny_model() -> Any:
     return build_model()
+
+
+TEXTS = {
+    "joy": ["we won the game", "the sun came out again", "she laughed all day", "what a good song"],
+    "fear": ["the door moved at night", "my hands shook", "who is there", "it is too dark to see"],
+    "anger": ["he broke it again", "stop calling me", "they lied to us", "give that back now"],
+}
+
+
+def write_rows(path: Path, copies: int = 6) -> Path:
+    """A CSV of labelled texts, no two alike, with other columns to choose from."""
+    lines = ["text,label,note,group"]
+    for number in range(copies):
+        for label, texts in TEXTS.items():
+            for place, text in enumerate(texts):
+                lines.append(f"{text} {number},{label},note {number} {place},{'ab'[place % 2]}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def write_model(folder: Path, family: str = "llama", seed: int = 0) -> Path:
+    """A model folder with a tiny random model and a tokenizer."""
+    tokenizer = build_tokenizer()
+    build_model(family, len(tokenizer), seed).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with a model, labelled rows and a small study over them."""
+
+    folder: Path
+    study: Path
+
+    def command(self, *words: str) -> list[str]:
+        """A command line of tunelab in a process of its own."""
+        return [sys.executable, "-m", "tunelab", *words]
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    folder = tmp_path_factory.mktemp("workspace")
+    model = write_model(folder / "model")
+    rows = write_rows(folder / "rows.csv")
+    write_rows(folder / "more.csv", copies=9)
+    study = folder / "study.yaml"
+    study.write_text(
+        f"""
+name: small
+data: {{source: {rows}, sample: {{train: 24, validation: 6, test: 9}}}}
+prompt: {{system: "Labels are {{labels}}.", max_length: 96}}
+models: {{base: null, instruct: {model}}}
+methods: [{{name: lora, r: 4, alpha: 8}}]
+training: {{epochs: 2, batch_size: 8, learning_rate: 0.01, tracking: []}}
+evaluation: {{max_new_tokens: 4, baselines: [majority]}}
+""",
+        encoding="utf-8",
+    )
+    return Workspace(folder, study)
