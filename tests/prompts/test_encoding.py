@@ -101,7 +101,7 @@ def test_long_texts_are_cut_and_the_answer_stays() -> None:
 
 def test_templates_that_cannot_be_trained() -> None:
     with pytest.raises(RunError, match="no stop token"):
-        _encoder("{% for m in messages %}{{ m['content'] }} {% endfor %}")
+        _encoder("{% for m in messages %}{{ m['content'] }}\n{% endfor %}")
     with pytest.raises(RunError, match="differs"):
         _encoder(
             "{% for m in messages %}{{ m['role'] + m['content'] + '<|im_end|>' }}{% endfor %}"

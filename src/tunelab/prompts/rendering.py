@@ -75,10 +75,17 @@ def _apply(tokenizer: Any, messages: Sequence[Message], generation_prompt: bool)
             list(messages),
             tokenize=False,
             add_generation_prompt=generation_prompt,
+            chat_template=_undated(tokenizer.get_chat_template()),
             date_string=FIXED_DATE,
-            strftime_now=lambda _: FIXED_DATE,
         )
     )
+
+
+def _undated(template: str) -> str:
+    """The template with its clock stopped: a macro hides the function that tells the date."""
+    if "strftime_now" not in template:
+        return template
+    return f"{{%- macro strftime_now(format) -%}}{FIXED_DATE}{{%- endmacro -%}}{template}"
 
 
 def _divide(text: str, skeleton: str, messages: Sequence[Message]) -> list[Piece]:

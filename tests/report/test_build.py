@@ -1,0 +1,37 @@
+"""The report: built without torch, and text from data is never markup."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import Workspace
+from tunelab.report.build import build_report
+from tunelab.study.opening import open_study
+from tunelab.study.run import run_study
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def test_hostile_text_and_no_torch(workspace: Workspace, tmp_path: Path) -> None:
+    rows = tmp_path / "hostile.csv"
+    lines = [f'"{HOSTILE} {place}",<b>{"xy"[place % 2]}</b>' for place in range(40)]
+    rows.write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    overrides = [
+        f"data.source={rows}",
+        "data.sample={train: 12, validation: 2, test: 6}",
+        "training.epochs=1",
+        f"disclosure='{HOSTILE}'",
+    ]
+    run_study(open_study(str(workspace.study), overrides), tmp_path / "run")
+    page = build_report(tmp_path / "run").read_text(encoding="utf-8")
+    assert "<script>" not in page
+    assert "<img" not in page
+    assert "&lt;script&gt;" in page
+    assert "<b>x</b>" not in page
+    code = (
+        "import sys; from pathlib import Path; from tunelab.report.build import build_report;"
+        f"build_report(Path({str(tmp_path / 'run')!r}));"
+        "print(sorted({'torch', 'transformers', 'peft'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,201 @@
+"""Every key of a study acts: each is flipped, and something else comes out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from pydantic import BaseModel
+
+from conftest import Workspace
+from tunelab.config import Study, _section_of
+from tunelab.errors import UsageError
+from tunelab.report.build import build_report
+from tunelab.results import Result
+from tunelab.study.opening import open_study
+from tunelab.study.run import run_study
+
+Outcome = dict[tuple[str, str], Result]
+Look = Callable[[Outcome, Path], Any]
+
+
+def _train(outcome: Outcome) -> Result:
+    return next(result for (stage, _), result in outcome.items() if stage == "train")
+
+
+def _value(name: str) -> Look:
+    return lambda outcome, _: _train(outcome).values[name]
+
+
+def _prompt(name: str) -> Look:
+    return lambda outcome, _: outcome["evaluate", "instruct"].values["prompt"][name]
+
+
+def _history(column: str) -> Look:
+    return lambda outcome, _: pd.read_parquet(_train(outcome).folder / "history.parquet")[
+        column
+    ].tolist()
+
+
+def _rows(split: str) -> Look:
+    def look(_: Outcome, out: Path) -> Any:
+        path = next(out.glob(f"prepare/*/{split}.parquet"))
+        return pd.read_parquet(path).to_dict("list")
+
+    return look
+
+
+def _cells(outcome: Outcome, _: Path) -> Any:
+    return sorted(outcome)
+
+
+def _report(_: Outcome, out: Path) -> Any:
+    return build_report(out).read_text(encoding="utf-8")
+
+
+def _answers(outcome: Outcome, _: Path) -> Any:
+    result = outcome["evaluate", "instruct"]
+    return pd.read_parquet(result.folder / "predictions.parquet")["answer"].tolist()
+
+
+def _dropped(outcome: Outcome, out: Path) -> Any:
+    return len(_rows("train")(outcome, out)["text"])
+
+
+def _events(_: Outcome, out: Path) -> Any:
+    return len(list(out.glob("train/*/runs/**/events*"))) > 0
+
+
+LOSSES = _history("loss")
+RATES = _history("learning_rate")
+STRICT = "training.early_stopping={patience: 1, min_delta: 1.5}"
+LONG = "training.epochs=4"
+
+# key: (value, what is looked at, overrides of both runs)
+KEYS: dict[str, tuple[str, Look, list[str]]] = {
+    "name": ("other", _report, []),
+    "seed": ("7", _rows("train"), []),
+    "data.source": ("{folder}/more.csv", _rows("test"), []),
+    "data.text": ("note", _rows("train"), []),
+    "data.label": ("group", _prompt("labels"), []),
+    "data.sample.train": ("18", _rows("train"), []),
+    "data.sample.validation": ("3", _rows("validation"), []),
+    "data.sample.test": ("6", _rows("test"), []),
+    "data.drop": ("[]", _dropped, ["data.source={folder}/faulty.csv", "data.sample.train=all"]),
+    "prompt.system": ("Choose.", _prompt("system"), []),
+    "prompt.style": ("plain", _prompt("style"), []),
+    "prompt.max_length": ("64", _prompt("max_length"), []),
+    "models.base": ("{folder}/model", _cells, []),
+    "models.instruct": ("null", _cells, ["methods.0.model={folder}/model"]),
+    "methods.name": ("full", _value("trainable_parameters"), ["methods=[{name: lora}]"]),
+    "methods.id": ("mine", _cells, []),
+    "methods.model": ("base", _value("model"), ["models.base={folder}/other"]),
+    "methods.learning_rate": ("0.002", _value("learning_rate"), []),
+    "training.seeds": ("[1, 2]", _cells, []),
+    "training.epochs": ("1", _value("steps"), []),
+    "training.batch_size": ("4", _value("steps"), []),
+    "training.gradient_accumulation": ("2", _value("steps"), []),
+    "training.learning_rate": ("0.001", LOSSES, []),
+    "training.scheduler": ("constant", RATES, []),
+    "training.warmup": ("0.5", RATES, []),
+    "training.weight_decay": ("30", LOSSES, []),
+    "training.max_grad_norm": ("1.0e-9", LOSSES, []),
+    "training.precision": ("bfloat16", LOSSES, []),
+    "training.evaluate_every": ("1", lambda o, p: len(LOSSES(o, p)), []),
+    "training.early_stopping": ("null", _value("steps"), [LONG, STRICT]),
+    "training.early_stopping.metric": ("eval_perplexity", _value("steps"), [LONG, STRICT]),
+    "training.early_stopping.patience": ("3", _value("steps"), [LONG, STRICT]),
+    "training.early_stopping.min_delta": ("0.0", _value("steps"), [LONG, STRICT]),
+    "training.shared_prefix": ("false", _value("prefix"), []),
+    "training.tracking": ("[tensorboard]", _events, []),
+    "evaluation.max_new_tokens": ("1", _answers, []),
+    "evaluation.baselines": ("[]", _cells, []),
+    "disclosure": ("A friend helped.", _report, []),
+}
+# These two are looked at in tests of their own below.
+ELSEWHERE = {"device", "evaluation.batch_size"}
+
+
+@pytest.fixture(scope="module")
+def runs(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from conftest import write_model
+
+    write_model(workspace.folder / "other", seed=1)
+    rows = (workspace.folder / "rows.csv").read_text(encoding="utf-8")
+    repeated = "".join(f"{line}\n" for line in rows.splitlines()[1:25])
+    (workspace.folder / "faulty.csv").write_text(rows + repeated, encoding="utf-8")
+    kept: dict[tuple[str, ...], tuple[Outcome, Path]] = {}
+
+    def run(*overrides: str) -> tuple[Outcome, Path]:
+        filled = tuple(word.replace("{folder}", str(workspace.folder)) for word in overrides)
+        if filled not in kept:
+            out = tmp_path_factory.mktemp("run")
+            results = run_study(open_study(str(workspace.study), filled), out)
+            kept[filled] = ({(result.stage, result.name): result for result in results}, out)
+        return kept[filled]
+
+    return run
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_key_acts(key: str, runs: Any) -> None:
+    value, look, both = KEYS[key]
+    path = key.replace("methods.", "methods.0.")
+    override = f"{path}={value}"
+    if key == "methods.name":
+        override = "methods=[{name: full}]"
+    assert look(*runs(*both)) != look(*runs(*both, override))
+
+
+def test_device_acts(workspace: Workspace, tmp_path: Path) -> None:
+    import torch
+
+    absent = next(
+        name
+        for name, there in (
+            ("mps", torch.backends.mps.is_available()),
+            ("cuda", torch.cuda.is_available()),
+        )
+        if not there
+    )
+    study = open_study(str(workspace.study), [f"device={absent}"])
+    with pytest.raises(UsageError, match=f"device={absent} is not on this machine"):
+        run_study(study, tmp_path)
+
+
+def test_batch_size_of_evaluation_acts(workspace: Workspace) -> None:
+    from conftest import build_model, build_tokenizer
+    from tunelab.config import Evaluation, Prompt
+    from tunelab.study.asking import ask, encoder_for
+
+    tokenizer, model = build_tokenizer(), build_model()
+    encoder = encoder_for(tokenizer, model, Prompt(max_length=150), ["joy", "fear"])
+    sizes: list[int] = []
+    model.model.layers[0].register_forward_pre_hook(
+        lambda _, inputs: sizes.append(inputs[0].shape[0])
+    )
+    answers = []
+    for size in (2, 5):
+        evaluation = Evaluation(max_new_tokens=2, batch_size=size)
+        texts = ["one", "two", "three", "four", "five"]
+        answers.append(ask(model, encoder, texts, evaluation, title="", progress=False).parsed)
+        assert max(sizes) == size
+    assert answers[0] == answers[1]
+
+
+def test_every_key_is_flipped() -> None:
+    assert set(_leaves(Study)) == set(KEYS) | ELSEWHERE
+
+
+def _leaves(model: type[BaseModel], head: str = "") -> list[str]:
+    found = []
+    for name, field in model.model_fields.items():
+        section = _section_of(field.annotation)
+        if section is not None:
+            found += _leaves(section, f"{head}{name}.")
+            if field.annotation != section and name != "methods":
+                found.append(head + name)
+        else:
+            found.append(head + name)
+    return found

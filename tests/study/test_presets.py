@@ -1,0 +1,43 @@
+"""Every preset's names resolve, and it says what it does."""
+
+import pytest
+
+from tunelab.errors import UsageError
+from tunelab.study.cells import cells_of
+from tunelab.study.opening import open_study, preset_names
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_preset_resolves(name: str) -> None:
+    study = open_study(name)
+    assert study.name == name
+    kinds = [cell.kind for cell in cells_of(study)]
+    assert {"base", "instruct", "tuned", "baseline"} == set(kinds)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("methods.0.name=lorra", "did you mean lora"),
+        ("methods.0.rank=8", "methods.0.rank"),
+        ("methods.0.r=-1", "methods.0.r"),
+        ("methods.0.dropout=1.5", "methods.0.dropout"),
+        ("methods.0.model=smollm", "did you mean smollm2-135m-instruct"),
+        ("methods.0.id=base", "cannot be called"),
+        ("methods=[{name: lora}, {name: lora}]", "two methods"),
+        ("models.base=gema-3-270m", "did you mean gemma-3-270m"),
+        ("models.instruct=null", "models.instruct is null"),
+        ("data.source=strter", "did you mean starter"),
+        ("data.source=missing.csv", "no such file"),
+        ("evaluation.baselines=[svm]", "baseline"),
+        ("training.tracking=[tensorbord]", "did you mean tensorboard"),
+    ],
+)
+def test_a_wrong_name_fails_before_any_work(override: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        open_study("starter", [override])
+
+
+def test_unknown_preset() -> None:
+    with pytest.raises(UsageError, match="did you mean starter"):
+        open_study("startr")
