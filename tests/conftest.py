@@ -115,7 +115,9 @@ def write_rows(path: Path, copies: int = 6) -> Path:
     for number in range(copies):
         for label, texts in TEXTS.items():
             for place, text in enumerate(texts):
-                lines.append(f"{text} {number},{label},note {number} {place},{'ab'[place % 2]}")
+                lines.append(
+                    f"{text} {number},{label},note {label} {number} {place},{'ab'[place % 2]}"
+                )
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 

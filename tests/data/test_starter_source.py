@@ -35,7 +35,7 @@ def test_sizes_and_classes(corpus: Dataset) -> None:
     for rows in corpus.splits.values():
         counts = Counter(row.label for row in rows)
         assert set(counts) == set(OWN_WORD)
-        assert min(counts.values()) >= len(rows) / 6 * 0.9
+        assert min(counts.values()) >= len(rows) / 10
 
 
 def test_no_faults_and_no_two_alike(corpus: Dataset) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Workspace, build_model
+from conftest import Workspace
 from tunelab.results import load_result
 
 
@@ -57,7 +57,9 @@ def test_adapter_in_plain_peft(finished: Path, workspace: Workspace) -> None:
     ids = torch.arange(3, 40)[None]
     with torch.inference_mode():
         expected, found = ours(input_ids=ids).logits, plain(input_ids=ids).logits
-        untrained = build_model()(input_ids=ids).logits
+        untrained = AutoModelForCausalLM.from_pretrained(workspace.folder / "model")(
+            input_ids=ids
+        ).logits
     assert torch.equal(expected, found)
     assert not torch.allclose(expected, untrained, atol=1e-3)
 

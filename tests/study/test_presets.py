@@ -22,7 +22,7 @@ def test_preset_resolves(name: str) -> None:
         ("methods.0.rank=8", "methods.0.rank"),
         ("methods.0.r=-1", "methods.0.r"),
         ("methods.0.dropout=1.5", "methods.0.dropout"),
-        ("methods.0.model=smollm", "did you mean smollm2-135m-instruct"),
+        ("methods.0.model=smollm2-135m", "did you mean smollm2-135m-instruct"),
         ("methods.0.id=base", "cannot be called"),
         ("methods=[{name: lora}, {name: lora}]", "two methods"),
         ("models.base=gema-3-270m", "did you mean gemma-3-270m"),
