@@ -27,7 +27,7 @@ def find(run: RunFolder) -> list[Finding]:
     scores = best.values["scores"]
     findings = [
         Finding(
-            f"The highest accuracy has {best.name}: {scores['accuracy']:.3f} of "
+            f"The highest accuracy has {best.name}: {scores['accuracy']:.3f} on "
             f"{scores['rows']} rows (95 % interval {scores['accuracy_low']:.3f} to "
             f"{scores['accuracy_high']:.3f}).",
             decided=True,
