@@ -12,21 +12,26 @@ def explain_hub_error(error: Exception, what: str, repository: str, kind: str = 
     """
     import os
 
-    from huggingface_hub import errors
-
     page = f"https://huggingface.co/{kind}{repository}"
     status = _status(error)
-    if isinstance(error, errors.GatedRepoError) or (status == 403 and _has_token()):
+    names = {type(link).__name__ for link in _chain(error)}
+    if (
+        "GatedRepoError" in names
+        or "gated dataset" in str(error)
+        or (status == 403 and _has_token())
+    ):
         advice = "with that account's token" if _has_token() else "(a read token is enough)"
         return RunError(
             f"{what} is gated: accept its licence at {page}, then set HF_TOKEN {advice}."
         )
-    if status == 401 and _has_token():
+    # `datasets` says only that there is nothing it may see, whatever the reason.
+    hidden = "DatasetNotFoundError" in names
+    if (status == 401 or hidden) and _has_token():
         return RunError(
             f"the Hub refuses the token in HF_TOKEN for {what}, or there is no such repository; "
             "make a new token at https://huggingface.co/settings/tokens and check the name."
         )
-    if isinstance(error, errors.RepositoryNotFoundError) or status in (401, 404):
+    if hidden or "RepositoryNotFoundError" in names or status in (401, 404):
         return RunError(
             f"the Hub has no {what.removeprefix('the ')}, or it is private; check the name, or "
             "set HF_TOKEN."
@@ -45,8 +50,18 @@ def explain_hub_error(error: Exception, what: str, repository: str, kind: str = 
     )
 
 
+def _chain(error: BaseException) -> list[BaseException]:
+    """An error and what led to it: `datasets` wraps what the Hub's client raised."""
+    links: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in links:
+        links.append(link)
+        link = link.__cause__ or link.__context__
+    return links
+
+
 def _status(error: Any) -> int | None:
-    for link in (error, error.__cause__, error.__context__):
+    for link in _chain(error):
         response = getattr(link, "response", None)
         if response is not None:
             return int(response.status_code)

@@ -19,7 +19,7 @@ TOKEN = "hf_secret_of_the_test"
 
 class _Hub(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        status, code = ANSWERS[next(key for key in ANSWERS if key in self.path)]
+        status, code = ANSWERS[next((key for key in ANSWERS if key in self.path), "missing")]
         self.send_response(status)
         self.send_header("X-Error-Code", code)
         self.send_header("X-Error-Message", "refused")
