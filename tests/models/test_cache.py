@@ -140,3 +140,22 @@ def test_smollm2_answers() -> None:
         progress=False,
     )[0]
     assert "4" in answer.text
+
+
+def test_a_whole_entry_is_used_where_nothing_can_be_written(cache: Path) -> None:
+    entry = cached("m", _build)
+    (cache / "models" / ".m.lock").unlink()
+    assert cached("m", _build) == entry
+    assert not (cache / "models" / ".m.lock").exists()
+    assert (entry / "weights").stat().st_mode & 0o777 == 0o644
+
+
+def test_what_a_killed_build_left_is_removed(cache: Path) -> None:
+    left = cache / "models" / ".m.abc123"
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(b"1")
+    other = cache / "models" / ".other.abc123"
+    other.mkdir()
+    cached("m", _build)
+    assert not left.exists()
+    assert other.exists()

@@ -32,6 +32,7 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
 
     Every file is compared with its SHA-256 before the entry is used. An entry is built in a
     temporary folder and renamed, under a lock: of two processes one builds and the other waits.
+    A whole entry is used without the lock, so a cache that can only be read serves as well.
 
     Raises:
         RunError: the cache cannot be written, or the disk is full.
@@ -39,6 +40,8 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
     from filelock import FileLock
 
     target = cache_folder() / "models" / name
+    if find_damage(target) is None:
+        return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(f".{name}.lock")):
@@ -47,6 +50,7 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
                 return target
             if target.exists():
                 _log.warning("the cached %s is damaged (%s); it is built anew", name, problem)
+            _remove_leftovers(target)
             _build(target, build)
             return target
     except OSError as error:
@@ -90,6 +94,10 @@ def _build(target: Path, build: Callable[[Path], None]) -> None:
             for file in sorted(fresh.rglob("*"))
             if file.is_file()
         }
+        for name in files:
+            # Other users of a shared cache read it too; safetensors saves for the owner alone.
+            (fresh / name).chmod(0o644)
+            _to_disk(fresh / name)
         write_json(fresh / MANIFEST, {"files": files})
         fresh.chmod(0o755)
         if target.exists():
@@ -97,3 +105,15 @@ def _build(target: Path, build: Callable[[Path], None]) -> None:
         fresh.replace(target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what a killed process left of a build. Only the holder of the lock builds."""
+    for folder in target.parent.glob(f".{target.name}.*"):
+        if folder.is_dir():
+            shutil.rmtree(folder, ignore_errors=True)

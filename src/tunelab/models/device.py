@@ -3,6 +3,9 @@
 from typing import Any
 
 from tunelab.errors import UsageError
+from tunelab.registry import check_name
+
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 def pick_device(preference: str = "auto") -> str:
@@ -30,13 +33,19 @@ def pick_dtype(precision: str, device: str) -> str:
     """The type of weights and arithmetic: ``auto`` is what the device runs fast and well.
 
     On CUDA that is bfloat16 where the card has it, else float16; on MPS and CPU it is float32.
+
+    Raises:
+        UsageError: there is no such precision.
     """
+    check_name("precision", precision, PRECISIONS)
     if precision != "auto":
         return precision
     if device == "cuda":
         import torch
 
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+        # Cards before Ampere emulate bfloat16, and are slow at it.
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bfloat16" if fast else "float16"
     return "float32"
 
 

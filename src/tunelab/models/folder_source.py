@@ -1,5 +1,6 @@
 """A model in a local folder, as transformers saves it."""
 
+import json
 from pathlib import Path
 
 from tunelab.errors import UsageError
@@ -10,7 +11,8 @@ def fetch(card: ModelCard) -> Path:
     """The folder, if it holds a configuration and safetensors.
 
     Raises:
-        UsageError: one of them is missing. Weights in pickled files are never read.
+        UsageError: one of them is missing, or one of the parts that the weights are split
+            into. Weights in pickled files are never read.
     """
     folder = Path(card.location)
     if not (folder / "config.json").is_file():
@@ -20,4 +22,23 @@ def fetch(card: ModelCard) -> Path:
             f"{folder} holds no *.safetensors; save the model with save_pretrained (pickled "
             "weights such as pytorch_model.bin are never read)."
         )
+    missing = missing_parts(folder)
+    if missing:
+        raise UsageError(f"{folder} is not whole: {', '.join(missing)} is missing; copy it again.")
     return folder
+
+
+def missing_parts(folder: Path) -> list[str]:
+    """The safetensors files that the index of split weights names and the folder lacks.
+
+    Raises:
+        UsageError: the index is no JSON of that form.
+    """
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return []
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        return sorted(name for name in names if not (folder / name).is_file())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UsageError(f"{index} is damaged; copy the model again.") from None

@@ -27,7 +27,7 @@ def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> LoadedMod
 
     Raises:
         UsageError: the name is unknown, or its folder is no model.
-        RunError: it cannot be fetched, or its files cannot be read.
+        RunError: it cannot be fetched, its files cannot be read, or the device has no room.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -50,9 +50,15 @@ def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> LoadedMod
             f"the model {name} cannot be read ({_first_line(error)}); its folder is damaged or "
             "of a kind that transformers does not know."
         ) from None
+    try:
+        model = model.to(device).eval()
+    except torch.OutOfMemoryError:
+        raise RunError(
+            f"the device has no memory left for {name}; choose a smaller model, or device=cpu."
+        ) from None
     return LoadedModel(
         card=card,
-        model=model.to(device).eval(),
+        model=model,
         tokenizer=_read_tokenizer(folder, name),
         folder=folder,
         hash=_folder_hash(folder),
@@ -99,7 +105,8 @@ def _folder_hash(folder: Path) -> str:
     if folder.parent.name == "snapshots":
         # A snapshot of the Hub's cache is named after its commit.
         return hashlib.sha256(folder.name.encode()).hexdigest()
-    names = sorted([*folder.glob("*.json"), *folder.glob("*.jinja"), *folder.glob("*.safetensors")])
+    kinds = ("*.json", "*.jinja", "*.safetensors", "tokenizer.model", "vocab.txt", "merges.txt")
+    names = sorted(path for kind in kinds for path in folder.glob(kind))
     parts = [f"{path.name}:{file_hash(path)}" for path in names]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

