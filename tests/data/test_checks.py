@@ -7,9 +7,9 @@ import pytest
 
 from tunelab.data.checks import check, clean
 from tunelab.data.examples import Example
-from tunelab.data.near_duplicates import near_duplicates
 from tunelab.data.sources import open_source
 from tunelab.data.splitting import complete_splits, make_dataset
+from tunelab.errors import UsageError
 
 ALL = ["repeated", "conflicting", "shared"]
 
@@ -52,10 +52,24 @@ def test_drawn_splits_share_no_text() -> None:
     assert sum(map(len, splits.values())) == 80
 
 
-def test_near_duplicates() -> None:
-    texts = ["the rain came down all day", "the rain came down all days", "nothing alike here"]
-    pairs = near_duplicates(texts, 0.6)
-    assert [(pair.first, pair.second) for pair in pairs] == [(0, 1)]
+def test_spacing_and_unicode_forms_are_the_same_text() -> None:
+    splits = {
+        "train": [Example("caf\u00e9  here", "x"), Example(" cafe\u0301 here", "x")],
+        "test": [Example("caf\u00e9 here\n", "y"), Example("Caf\u00e9 here", "y")],
+    }
+    dataset = make_dataset(splits, labels=None, origin="here", licence="none")
+    report = check(dataset)
+    assert report.repeated["train"] == 1
+    assert report.shared["test"] == 1
+    cleaned, dropped = clean(dataset, drop=["repeated"])
+    assert [row.text for row in cleaned.splits["train"]] == ["caf\u00e9  here"]
+    assert dropped == {"repeated": {"train": 1}}
+
+
+def test_labels_outside_the_set() -> None:
+    rows = {"train": [Example("one", "x"), Example("two", "z")]}
+    with pytest.raises(UsageError, match="the label 'z' is not among x, y"):
+        make_dataset(rows, labels=["x", "y"], origin="here", licence="none")
 
 
 def test_known_faults_of_the_emotion_data() -> None:
@@ -66,4 +80,5 @@ def test_known_faults_of_the_emotion_data() -> None:
     report = check(dataset)
     shared = report.shared["validation"] + report.shared["test"]
     assert (report.repeated["train"], report.conflicting, shared) == (31, 30, 5)
+    assert report.near_duplicates is not None
     assert len(complete_splits(dataset, 0).splits["test"]) == 2000

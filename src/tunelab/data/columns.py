@@ -29,10 +29,10 @@ def to_examples(
             raise UsageError(f"{where}, line {number}: the column {label!r} holds no label.")
         if isinstance(name, float) and name.is_integer():
             name = int(name)
-        if isinstance(name, list | dict):
+        if isinstance(name, list | dict | bytes):
             raise UsageError(f"{where}, line {number}: the label must be one word or number.")
         extra = {key: value for key, value in row.items() if key not in (text, label)}
-        examples.append(Example(content, str(name).strip(), extra))
+        examples.append(Example(content, _writable(name).strip(), extra))
     return examples
 
 
@@ -49,6 +49,10 @@ def text_of(row: Mapping[str, Any], column: str, *, where: str, number: int) -> 
         return ""
     if isinstance(value, list | dict | bytes):
         raise UsageError(f"{where}, line {number}: the column {column!r} holds no text.")
+    return _writable(value)
+
+
+def _writable(value: Any) -> str:
     # A lone surrogate, which JSON can smuggle in, cannot be written to any file again.
     return str(value).encode("utf-8", "replace").decode("utf-8")
 

@@ -19,14 +19,19 @@ def load(location: str, *, text: str, label: str) -> Dataset:
     """Read train, validation and test files; train alone must be there.
 
     Raises:
-        UsageError: there is no training file, two for one split, or a row cannot be used.
+        UsageError: the folder cannot be read, there is no training file, two for one split, or a
+            row cannot be used.
     """
     folder = Path(location).expanduser()
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise UsageError(f"cannot read the folder {folder}: {error.strerror}.") from None
     splits = {}
     for split, stems in _NAMES.items():
         found = [
             path
-            for path in sorted(folder.iterdir())
+            for path in paths
             if path.stem.lower() in stems and path.suffix.lower() in EXTENSIONS
         ]
         if len(found) > 1:

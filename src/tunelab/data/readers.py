@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,9 +57,13 @@ def check_file(path: Path) -> None:
     Raises:
         UsageError: it is missing, a folder, empty, or of an unknown kind.
     """
-    if path.is_dir():
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError as error:
+        raise UsageError(f"cannot open {str(path)!r}: {error.strerror}.") from None
+    if is_folder:
         raise UsageError(f"{path} is a folder, and a file is needed here.")
-    if not path.is_file():
+    if not is_file:
         raise UsageError(f"there is no file {str(path)!r}.")
     if path.suffix.lower() not in EXTENSIONS:
         raise UsageError(
@@ -85,12 +88,13 @@ def _read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _read_csv(path: Path) -> Iterator[tuple[int, Row]]:
-    csv.field_size_limit(sys.maxsize)
+    # The largest size that every platform takes.
+    csv.field_size_limit(2**31 - 1)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         try:
-            header = next(reader, [])
+            header = next((cells for cells in reader if cells), [])
             twice = [name for name in header if header.count(name) > 1]
             if twice:
                 raise UsageError(f"{path}: the column {twice[0]!r} stands twice in the header.")
@@ -129,15 +133,19 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Row]]:
     import pyarrow
     from pyarrow import parquet
 
+    number = 0
     try:
         with parquet.ParquetFile(path) as file:
             if file.metadata.num_rows == 0:
                 raise UsageError(f"{path} holds no rows.")
-            number = 0
             for batch in file.iter_batches(batch_size=4096):
                 for row in batch.to_pylist():
                     number += 1
                     yield number, row
+    except UnicodeDecodeError:
+        raise UsageError(
+            f"{path}, after row {number}: not UTF-8; write the text columns as UTF-8."
+        ) from None
     except (pyarrow.ArrowException, OSError) as error:
         raise UsageError(
             f"{path} is no whole Parquet file ({str(error).splitlines()[0][:120]})."

@@ -16,10 +16,16 @@ def source_kind(source: str) -> str:
     """
     if source == "starter":
         return "starter"
-    path = Path(source).expanduser()
-    if path.is_dir():
+    try:
+        path = Path(source).expanduser()
+        is_folder, is_file = bool(source.strip()) and path.is_dir(), path.is_file()
+    except (OSError, RuntimeError) as error:
+        # A name that is too long, a folder that may not be entered, the home of nobody.
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise UsageError(f"data.source={source}: cannot be opened ({reason}).") from None
+    if is_folder:
         return "folder"
-    if path.is_file():
+    if is_file:
         check_file(path)
         return "file"
     name = source.partition(":")[0]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tunelab.data.examples import SPLITS, Dataset, Example
 from tunelab.data.sampling import disjoint_samples
+from tunelab.data.text_identity import identity
 from tunelab.errors import UsageError
 
 _SHARES = {"validation": 0.1, "test": 0.2}
@@ -63,7 +64,7 @@ def _draw(train: list[Example], missing: list[str], seed: int) -> dict[str, list
     """Take the missing splits out of ``train``, by groups of rows with the same text."""
     groups: dict[str, list[Example]] = {}
     for example in train:
-        groups.setdefault(example.text, []).append(example)
+        groups.setdefault(identity(example.text), []).append(example)
     keys = list(groups)
     sizes = {name: int(len(keys) * _SHARES[name]) for name in missing}
     sizes["train"] = len(keys) - sum(sizes.values())
