@@ -1,5 +1,6 @@
 """What the Hugging Face Hub's clients raise, as one sentence that says what to do."""
 
+import os
 from typing import Any
 
 from tunelab.errors import RunError
@@ -10,23 +11,21 @@ def explain_hub_error(error: Exception, what: str, repository: str, kind: str = 
 
     ``kind`` is the path of the repository's page: empty for models, ``datasets/`` for data.
     """
-    import os
-
     page = f"https://huggingface.co/{kind}{repository}"
     status = _status(error)
     names = {type(link).__name__ for link in _chain(error)}
     if (
         "GatedRepoError" in names
         or "gated dataset" in str(error)
-        or (status == 403 and _has_token())
+        or (status == 403 and has_token())
     ):
-        advice = "with that account's token" if _has_token() else "(a read token is enough)"
+        advice = "with that account's token" if has_token() else "(a read token is enough)"
         return RunError(
             f"{what} is gated: accept its licence at {page}, then set HF_TOKEN {advice}."
         )
     # `datasets` says only that there is nothing it may see, whatever the reason.
     hidden = "DatasetNotFoundError" in names
-    if (status == 401 or hidden) and _has_token():
+    if (status == 401 or hidden) and has_token():
         return RunError(
             f"the Hub refuses the token in HF_TOKEN for {what}, or there is no such repository; "
             "make a new token at https://huggingface.co/settings/tokens and check the name."
@@ -36,7 +35,7 @@ def explain_hub_error(error: Exception, what: str, repository: str, kind: str = 
             f"the Hub has no {what.removeprefix('the ')}, or it is private; check the name, or "
             "set HF_TOKEN."
         )
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
+    if is_offline():
         return RunError(
             f"{what} is not in the local cache and HF_HUB_OFFLINE is set; unset it, or choose "
             "what needs no network: smollm2-135m-instruct, gemma-3-270m, data.source=starter."
@@ -68,7 +67,13 @@ def _status(error: Any) -> int | None:
     return None
 
 
-def _has_token() -> bool:
+def has_token() -> bool:
+    """Whether the user has a Hugging Face token; it is never read out."""
     from huggingface_hub import get_token
 
     return get_token() is not None
+
+
+def is_offline() -> bool:
+    """Whether HF_HUB_OFFLINE forbids the network, as it is now and not as at the import."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}

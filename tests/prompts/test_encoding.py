@@ -11,8 +11,9 @@ from tunelab.errors import RunError, UsageError
 from tunelab.prompts.checks import check_rows
 from tunelab.prompts.conversation import make_format, read_format
 from tunelab.prompts.encoding import IGNORED, EncodedExample, Encoder
+from tunelab.prompts.shared_prefix import common_prefix
 from tunelab.prompts.tokens import control_tokens
-from tunelab.prompts.viewer import measure_lengths, shared_prefix_length, view_row
+from tunelab.prompts.viewer import measure_lengths, view_row
 
 LLAMA_LIKE = (
     "{{ bos_token }}{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' }}"
@@ -150,5 +151,6 @@ def test_lengths() -> None:
     rows = [encoder.example("word " * size, "joy") for size in (1, 2, 3, 300)]
     report = measure_lengths(rows, max_length=60, batch_size=2)
     assert report.share_cut == 0.25
-    assert report.shared_prefix == shared_prefix_length([row.ids for row in rows]) > 5
+    ends = [row.prompt_length for row in rows]
+    assert report.shared_prefix == common_prefix([row.ids for row in rows], ends) > 5
     assert 0 < report.padding_by_length <= report.padding_to_max_length < 1

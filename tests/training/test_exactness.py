@@ -9,9 +9,10 @@ import torch
 from conftest import LABELS, build_model, build_tokenizer
 from tunelab.config import Training
 from tunelab.methods import full, lora
-from tunelab.models.prefix import common_prefix, run_prefix
+from tunelab.models.prefix import run_prefix
 from tunelab.prompts.conversation import make_format
 from tunelab.prompts.encoding import EncodedExample, Encoder
+from tunelab.prompts.shared_prefix import common_prefix
 from tunelab.training.batching import Collator
 from tunelab.training.loss import answer_logits, answer_loss
 from tunelab.training.train import count_parameters, train

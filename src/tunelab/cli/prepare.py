@@ -70,7 +70,7 @@ def _notes(values: Mapping[str, Any], view: Any) -> list[str]:
     checks, lengths = values["checks"], view.lengths
     dropped = {fault: sum(rows.values()) for fault, rows in values["dropped"].items()}
     return [
-        f"From {values['origin']}.",
+        f"From {values['origin'].rstrip('.')}.",
         f"Checks: repeated {checks['repeated']}, texts with several labels "
         f"{checks['conflicting']}, shared between splits {checks['shared']}, blank "
         f"{checks['blank']}. Left out: {dropped or 'nothing'}.",

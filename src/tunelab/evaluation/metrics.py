@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-UNPARSED = "unparsed"
-
 
 @dataclass(frozen=True)
 class ClassScore:

@@ -7,12 +7,12 @@ from typing import Any
 
 from tunelab.models.head import output_at
 from tunelab.models.prefix import (
-    common_prefix,
     expand_cache,
     pad_rows,
     prefix_works,
     run_prefix,
 )
+from tunelab.prompts.shared_prefix import common_prefix
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """The mask viewer: rows token by token, with what is trained."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tunelab.prompts.encoding import IGNORED, EncodedExample
+from tunelab.prompts.shared_prefix import common_prefix
 from tunelab.prompts.tokens import control_tokens
 
 if TYPE_CHECKING:
@@ -95,17 +96,6 @@ def draw_row(view: RowView) -> "Text":
     return line
 
 
-def shared_prefix_length(rows: Iterable[Sequence[int]]) -> int:
-    """How many token ids all rows begin with; of a single row, all but its last token."""
-    iterator = iter(rows)
-    first = list(next(iterator, ()))
-    length = max(0, len(first) - 1)
-    for row in iterator:
-        limit = min(length, len(row) - 1)
-        length = next((place for place in range(limit) if row[place] != first[place]), limit)
-    return max(0, length)
-
-
 def measure_lengths(
     rows: Sequence[EncodedExample], *, max_length: int, batch_size: int
 ) -> LengthReport:
@@ -121,7 +111,7 @@ def measure_lengths(
         padding_by_length=_padding(sorted(lengths), batch_size),
         padding_to_max_length=1 - sum(lengths) / (max_length * len(lengths)),
         trained_share=sum(label != IGNORED for row in rows for label in row.labels) / sum(lengths),
-        shared_prefix=shared_prefix_length(row.ids for row in rows),
+        shared_prefix=common_prefix([row.ids for row in rows], [row.prompt_length for row in rows]),
     )
 
 

@@ -71,6 +71,14 @@ def read_record(folder: Path) -> dict[str, Any]:
     return dict(record)
 
 
+def trained_by(folder: Path) -> str | None:
+    """The training stage that an adapter came from, or None where no whole one is there."""
+    try:
+        return str(read_record(folder).get("trained_by"))
+    except UsageError:
+        return None
+
+
 def open_adapter(folder: Path, *, device: str, dtype: str) -> OpenedAdapter:
     """Load the base model, the adapter, and the prompt that it was trained with.
 

@@ -100,7 +100,43 @@ def evaluate_model(
     started = time.perf_counter()
     asked = ask(model, encoder, [row.text for row in rows], evaluation, title=title)
     seconds = time.perf_counter() - started
-    predictions = [parsed.label for parsed in asked.parsed]
+    return _keep(
+        rows,
+        asked,
+        encoder.format.labels,
+        seconds=seconds,
+        prompt=encoder.format.to_dict(),
+        folder=folder,
+    )
+
+
+def evaluate_predictions(
+    rows: Sequence[Example],
+    predictions: Sequence[str],
+    labels: Sequence[str],
+    *,
+    seconds: float,
+    folder: Path,
+) -> dict[str, Any]:
+    """As :func:`evaluate_model`, for a baseline, which answers with labels."""
+    asked = Asked(
+        answers=[Answer(text=label, ids=(), stopped=True) for label in predictions],
+        parsed=[ParsedAnswer(label, None) for label in predictions],
+        cut=0,
+    )
+    return _keep(rows, asked, labels, seconds=seconds, prompt=None, folder=folder)
+
+
+def _keep(
+    rows: Sequence[Example],
+    asked: Asked,
+    labels: Sequence[str],
+    *,
+    seconds: float,
+    prompt: dict[str, Any] | None,
+    folder: Path,
+) -> dict[str, Any]:
+    """Write ``predictions.parquet`` and return the record's values."""
     write_table(
         folder / "predictions.parquet",
         [
@@ -119,50 +155,14 @@ def evaluate_model(
             )
         ],
     )
+    reasons = [parsed.reason for parsed in asked.parsed]
     return {
-        **summary(rows, predictions, encoder.format.labels),
-        "unparsed_reasons": {
-            reason: sum(parsed.reason == reason for parsed in asked.parsed) for reason in REASONS
-        },
-        "seconds": seconds,
-        "rows_per_second": len(rows) / seconds,
-        "texts_cut": asked.cut,
-        "prompt": encoder.format.to_dict(),
-    }
-
-
-def evaluate_predictions(
-    rows: Sequence[Example],
-    predictions: Sequence[str | None],
-    labels: Sequence[str],
-    *,
-    seconds: float,
-    folder: Path,
-) -> dict[str, Any]:
-    """As :func:`evaluate_model`, for a baseline, which answers with labels."""
-    write_table(
-        folder / "predictions.parquet",
-        [
-            {
-                "row": number,
-                "text": row.text,
-                "truth": row.label,
-                "predicted": label,
-                "answer": label,
-                "reason": None,
-                "stopped": True,
-                "answer_tokens": 0,
-            }
-            for number, (row, label) in enumerate(zip(rows, predictions, strict=True))
-        ],
-    )
-    return {
-        **summary(rows, predictions, labels),
-        "unparsed_reasons": dict.fromkeys(REASONS, 0),
+        **summary(rows, [parsed.label for parsed in asked.parsed], labels),
+        "unparsed_reasons": {reason: reasons.count(reason) for reason in REASONS},
         "seconds": seconds,
         "rows_per_second": len(rows) / max(seconds, 1e-9),
-        "texts_cut": 0,
-        "prompt": None,
+        "texts_cut": asked.cut,
+        "prompt": prompt,
     }
 
 

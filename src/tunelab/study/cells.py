@@ -13,7 +13,7 @@ from tunelab.errors import UsageError
 from tunelab.models.device import pick_device, pick_dtype
 from tunelab.models.loading import LoadedModel, load, model_hash
 from tunelab.results import Result, write_table
-from tunelab.study.adapters import open_adapter, save_adapter
+from tunelab.study.adapters import open_adapter, save_adapter, trained_by
 from tunelab.study.asking import encoder_for, evaluate_model, evaluate_predictions
 from tunelab.study.folder import replace_folder, run_stage
 from tunelab.study.prepare import PreparedData
@@ -136,7 +136,7 @@ def train_cell(study: Study, cell: Cell, data: PreparedData, out: Path) -> Resul
         cell.name,
         inputs,
         work,
-        still_there=lambda done: _adapter_of(target) == done.folder.name,
+        still_there=lambda done: trained_by(target) == done.folder.name,
     )
 
 
@@ -265,14 +265,3 @@ def _licence(loaded: LoadedModel) -> dict[str, str]:
 
 def _has_predictions(result: Result) -> bool:
     return (result.folder / "predictions.parquet").is_file()
-
-
-def _adapter_of(target: Path) -> str | None:
-    """Which training an adapter folder came from."""
-    import json
-
-    try:
-        record = json.loads((target / "tunelab.json").read_text(encoding="utf-8"))
-        return str(record["trained_by"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

@@ -1,6 +1,5 @@
 """The stage prepare: load, check, clean and sample the rows of a study."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,6 @@ from tunelab.data.examples import SPLITS, Example, label_counts
 from tunelab.errors import UsageError
 from tunelab.results import Result, read_table, write_table
 from tunelab.study.folder import run_stage
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The loss of a batch: cross-entropy of the answers' tokens, and of nothing else."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,8 +60,3 @@ def correct_rows(answers: AnswerLogits, rows: int) -> Any:
     missed = torch.zeros(rows, dtype=torch.long, device=wrong.device)
     missed.index_add_(0, answers.rows, wrong.long())
     return (missed == 0).sum()
-
-
-def prefix_ids(rows: Sequence[Sequence[int]], length: int) -> list[int]:
-    """The ids that the rows share."""
-    return list(rows[0][:length]) if rows else []

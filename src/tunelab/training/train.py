@@ -11,8 +11,9 @@ from typing import Any
 
 from tunelab.config import Training
 from tunelab.errors import RunError
-from tunelab.models.prefix import common_prefix, prefix_works
+from tunelab.models.prefix import prefix_works
 from tunelab.prompts.encoding import EncodedExample
+from tunelab.prompts.shared_prefix import common_prefix
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +77,6 @@ def train(
 
     from tunelab.training.callbacks import BEST, LossTracker, ProgressBar, load_trainable
     from tunelab.training.checkpoints import last_complete
-    from tunelab.training.loss import prefix_ids
     from tunelab.training.trainer import AnswerTrainer
 
     rows = [*train_rows, *validation_rows]
@@ -106,7 +106,7 @@ def train(
         ),
         train_rows=train_rows,
         validation_rows=validation_rows,
-        prefix=prefix_ids([row.ids for row in rows], prefix),
+        prefix=train_rows[0].ids[:prefix],
         pad_token=pad_token,
         callbacks=[tracker, ProgressBar(title)],
     )
@@ -155,9 +155,11 @@ def train(
 
 def remove_checkpoints(folder: Path) -> None:
     """Remove what only an unfinished training needs."""
+    from tunelab.training.callbacks import BEST
+
     for checkpoint in folder.glob("checkpoint-*"):
         shutil.rmtree(checkpoint, ignore_errors=True)
-    (folder / "best.safetensors").unlink(missing_ok=True)
+    (folder / BEST).unlink(missing_ok=True)
 
 
 def _shared(model: Any, rows: Sequence[EncodedExample]) -> int:
