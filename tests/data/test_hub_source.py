@@ -1,18 +1,16 @@
 """Data on the Hub, from a small Hub on loopback: downloaded, named, cached, and out of reach."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
+from loopback import run_against, serving
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CARD = """---
@@ -102,14 +100,9 @@ class _Hub(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def hub() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def hub() -> Iterator[str]:
+    with serving(_Hub) as address:
+        yield address
 
 
 def _load(
@@ -127,42 +120,27 @@ try:
 except TunelabError as error:
     print(error.exit_code, error)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={
-            "HF_ENDPOINT": endpoint,
-            "HF_HOME": str(cache),
-            "HF_HUB_OFFLINE": offline,
-            "HF_TOKEN": "hf_secret_of_the_test",
-            "PATH": os.environ.get("PATH", ""),
-            "PYTHONPATH": ":".join(path for path in sys.path if path),
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_against(endpoint, script, cache, offline=offline, token="hf_secret_of_the_test")
     assert "hf_secret" not in done.stdout + done.stderr
     assert done.stdout, done.stderr[-3000:]
     return done.stdout
 
 
-def test_download_and_then_the_cache(hub: ThreadingHTTPServer, tmp_path: Path) -> None:
-    endpoint = f"http://127.0.0.1:{hub.server_port}"
-    rows, labels, origin = json.loads(_load("owner/name", tmp_path, endpoint=endpoint))
+def test_download_and_then_the_cache(hub: str, tmp_path: Path) -> None:
+    rows, labels, origin = json.loads(_load("owner/name", tmp_path, endpoint=hub))
     assert rows["train"] == [["one", "joy"], ["two", "sadness"]]
     assert rows["validation"] == [["three", "anger"]]
     assert labels == ["sadness", "joy", "anger"]
     assert origin == "owner/name"
-    told = _load("owner/name:other", tmp_path, endpoint=endpoint)
+    told = _load("owner/name:other", tmp_path, endpoint=hub)
     assert told.startswith("2 owner/name has no split called train; it has dev")
-    told = _load("owner/name:nothing", tmp_path, endpoint=endpoint)
+    told = _load("owner/name:nothing", tmp_path, endpoint=hub)
     assert told.startswith("2 ")
     assert "'nothing'" in told
-    told = _load("owner/name", tmp_path, endpoint=endpoint, label="labl")
+    told = _load("owner/name", tmp_path, endpoint=hub, label="labl")
     assert told.startswith("2 unknown column of owner/name 'labl': did you mean label?")
     # The same rows come from the cache when the Hub may not, or cannot, be asked.
-    again = json.loads(_load("owner/name:split", tmp_path, endpoint=endpoint, offline="1"))
+    again = json.loads(_load("owner/name:split", tmp_path, endpoint=hub, offline="1"))
     assert again[0] == rows
     closed = "http://127.0.0.1:9"
     again = json.loads(_load("owner/name:split", tmp_path, endpoint=closed))

@@ -4,16 +4,15 @@ import hashlib
 import json
 import socket
 import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from conftest import write_model
+from loopback import run_against, serving
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -66,13 +65,8 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
         def log_message(self, format: str, *args: object) -> None:
             """The server stays silent."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield Hub(f"http://127.0.0.1:{server.server_port}", asked)
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Handler) as address:
+        yield Hub(address, asked)
 
 
 def test_downloaded_once_and_then_used_without_the_network(hub: Hub, tmp_path: Path) -> None:
@@ -131,18 +125,4 @@ def _fetch(
         f"try:\n    print(fetch(find({name!r})))\n"
         "except TunelabError as error:\n    print(error.exit_code, error)\n"
     )
-    return subprocess.run(
-        [sys.executable, "-c", script],
-        env={
-            "HF_ENDPOINT": url,
-            "HF_HOME": str(home),
-            "HF_HUB_OFFLINE": offline,
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "HF_HUB_DISABLE_XET": "1",
-            "PYTHONPATH": ":".join(path for path in sys.path if path),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_against(url, script, home, offline=offline)

@@ -1,12 +1,12 @@
 """The Hub's refusals, from a real server on loopback: one sentence each, never a token."""
 
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
+
+from loopback import run_against, serving
 
 ANSWERS = {
     "gated": (403, "GatedRepo"),
@@ -34,13 +34,8 @@ class _Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def hub() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(_Hub) as address:
+        yield address
 
 
 @pytest.mark.parametrize(
@@ -55,9 +50,7 @@ def hub() -> Iterator[str]:
     ],
 )
 @pytest.mark.parametrize("kind", ["model", "data"])
-def test_refusals(
-    hub: str, name: str, token: str, message: str, kind: str, tmp_path: object
-) -> None:
+def test_refusals(hub: str, name: str, token: str, message: str, kind: str, tmp_path: Path) -> None:
     code = {
         "model": "from tunelab.models.loading import model_hash; model_hash('owner/{}')",
         "data": (
@@ -69,20 +62,7 @@ def test_refusals(
         "from tunelab.errors import TunelabError\n"
         f"try:\n    {code}\nexcept TunelabError as error:\n    print(error, error.exit_code)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={
-            "HF_ENDPOINT": hub,
-            "HF_HOME": str(tmp_path),
-            "HF_HUB_OFFLINE": "0",
-            "PYTHONPATH": ":".join(path for path in sys.path if path),
-            **({"HF_TOKEN": token} if token else {}),
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_against(hub, script, tmp_path, token=token)
     told = done.stdout
     expected = message if kind == "model" else message.replace("model owner", "data set owner")
     expected = expected if kind == "model" else expected.replace(".co/owner", ".co/datasets/owner")

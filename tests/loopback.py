@@ -1,0 +1,43 @@
+"""A Hub on loopback, and a process of its own that asks it."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serve on a free port of loopback; give the address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def run_against(
+    endpoint: str, script: str, home: Path, *, offline: str = "0", token: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a script in a fresh process, since the Hub's client reads its address at import."""
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env={
+            "HF_ENDPOINT": endpoint,
+            "HF_HOME": str(home),
+            "HF_HUB_OFFLINE": offline,
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_DISABLE_XET": "1",
+            "PYTHONPATH": ":".join(path for path in sys.path if path),
+            **({"HF_TOKEN": token} if token else {}),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
