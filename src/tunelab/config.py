@@ -147,7 +147,10 @@ class Training(Section):
         default_factory=lambda: [42], description="one training run for each"
     )
     epochs: Annotated[Number, Field(gt=0)] = Field(3.0, description="passes over the rows")
-    batch_size: Count = Field(16, description="rows in a step on a device")
+    batch_size: Count = Field(16, description="rows of a batch on a device")
+    batch_tokens: Count | None = Field(
+        None, description="tokens of a batch at most, in place of batch_size"
+    )
     gradient_accumulation: Count = Field(1, description="batches in an optimizer step")
     learning_rate: Annotated[Number, Field(gt=0)] = Field(1e-3, description="highest learning rate")
     scheduler: Scheduler = Field("cosine", description="transformers' name of the schedule")
@@ -167,8 +170,14 @@ class Training(Section):
     early_stopping: EarlyStopping | None = Field(
         default_factory=EarlyStopping, description="null: train to the last epoch"
     )
+    packing: bool = Field(
+        True, description="run the rows of a batch as one sequence, without padding"
+    )
     shared_prefix: bool = Field(
-        True, description="run the tokens that all rows begin with once a batch"
+        True, description="run the tokens that all rows begin with once a batch; needs packing"
+    )
+    fused: bool | Literal["auto"] = Field(
+        "auto", description="layers in fused form, to the same result; auto: on a CPU"
     )
     tracking: list[Text] = Field(
         default_factory=lambda: ["tensorboard"], description="transformers' report_to names"

@@ -3,35 +3,67 @@
 from collections.abc import Sequence
 from typing import Any
 
+from tunelab.models.packing import pack_rows
 from tunelab.models.prefix import pad_rows
 from tunelab.prompts.encoding import IGNORED, EncodedExample
 
 
-class Collator:
-    """Pads rows on their left behind a prefix of ``prefix`` tokens.
+class PackedCollator:
+    """Puts rows behind one copy of their first ``prefix`` tokens, without padding.
 
-    The answers then stand in the last columns of every row, and ``labels`` holds these alone,
-    after one column of −100: shape (rows, 1 + longest answer).
+    With T packed tokens and N trained ones: ``input_ids`` and ``position_ids`` (1, T), ``layout``,
+    ``labels`` (1, 1 + N) the trained token ids after one −100, ``places`` (N,) where in the
+    sequence each is predicted, and ``rows`` (N,) whose it is.
     """
 
-    def __init__(self, pad_token: int, prefix: int) -> None:
-        self.pad_token = pad_token
+    def __init__(self, prefix: int) -> None:
         self.prefix = prefix
 
-    def __call__(self, rows: Sequence[EncodedExample]) -> dict[str, Any]:
-        import torch
+    def __call__(self, examples: Sequence[EncodedExample]) -> dict[str, Any]:
+        ids, positions, layout = pack_rows([row.ids for row in examples], self.prefix)
+        starts, start = [], 0
+        for length in layout.lengths:
+            starts.append(start)
+            start += length
+        batch = {"input_ids": ids, "position_ids": positions, "layout": layout}
+        return batch | _trained(examples, starts)
 
+
+class PaddedCollator:
+    """Pads rows on their left to S columns, with the prompt of each in full.
+
+    ``input_ids``, ``attention_mask`` and ``position_ids`` (rows, S); the rest as in
+    :class:`PackedCollator`, with places in the flattened rows.
+    """
+
+    def __init__(self, pad_token: int) -> None:
+        self.pad_token = pad_token
+
+    def __call__(self, examples: Sequence[EncodedExample]) -> dict[str, Any]:
         batch = pad_rows(
-            [row.ids for row in rows], prefix=self.prefix, pad_token=self.pad_token, device="cpu"
+            [row.ids for row in examples], prefix=0, pad_token=self.pad_token, device="cpu"
         )
-        longest = max(len(row.ids) - row.prompt_length for row in rows)
-        labels = torch.full((len(rows), 1 + longest), IGNORED, dtype=torch.long)
-        for number, row in enumerate(rows):
-            answer = row.labels[row.prompt_length :]
-            labels[number, 1 + longest - len(answer) :] = torch.tensor(answer)
-        return {
-            "input_ids": batch.input_ids,
-            "attention_mask": batch.attention_mask,
-            "position_ids": batch.position_ids,
-            "labels": labels,
-        }
+        columns = batch.input_ids.shape[1]
+        starts = [(place + 1) * columns - len(row.ids) for place, row in enumerate(examples)]
+        return vars(batch) | _trained(examples, starts)
+
+
+def _trained(examples: Sequence[EncodedExample], starts: Sequence[int]) -> dict[str, Any]:
+    """``starts``: the place that each row's first token has, or would have in a packed batch."""
+    import torch
+
+    labels = [IGNORED]
+    places: list[int] = []
+    rows: list[int] = []
+    for number, (row, start) in enumerate(zip(examples, starts, strict=True)):
+        answer = row.labels[row.prompt_length :]
+        labels += answer
+        # A token is predicted where the one before it stands.
+        first = start + row.prompt_length - 1
+        places += range(first, first + len(answer))
+        rows += [number] * len(answer)
+    return {
+        "labels": torch.tensor([labels]),
+        "places": torch.tensor(places),
+        "rows": torch.tensor(rows),
+    }

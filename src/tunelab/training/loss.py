@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunelab.models.head import output_at
-from tunelab.models.prefix import expand_cache
-from tunelab.prompts.encoding import IGNORED
+
+_MODEL_INPUTS = ("input_ids", "position_ids", "attention_mask")
 
 
 @dataclass(frozen=True)
@@ -20,27 +20,17 @@ class AnswerLogits:
     rows: Any
 
 
-def answer_logits(model: Any, batch: dict[str, Any], cache: Any | None) -> AnswerLogits:
-    """Run a batch behind the cache of its shared prefix, or in full where ``cache`` is None.
+def answer_logits(model: Any, batch: dict[str, Any]) -> AnswerLogits:
+    """Run a batch of either collator.
 
     The output layer runs where a trained token is predicted, and nowhere else.
     """
-    targets = batch["labels"][:, 1:]
-    columns = targets.shape[1] + 1
-    rows, places = (targets != IGNORED).nonzero(as_tuple=True)
-    inner = getattr(model, "module", model)
-    with output_at(inner, rows * columns + places):
-        outputs = model(
-            input_ids=batch["input_ids"],
-            attention_mask=batch["attention_mask"],
-            position_ids=batch["position_ids"],
-            past_key_values=(
-                expand_cache(cache, batch["input_ids"].shape[0]) if cache is not None else None
-            ),
-            use_cache=cache is not None,
-            logits_to_keep=columns,
-        )
-    return AnswerLogits(outputs.logits[0], targets[rows, places], rows)
+    arguments = {name: batch[name] for name in _MODEL_INPUTS if name in batch}
+    if "layout" in batch:
+        arguments["layout"] = batch["layout"].to(batch["input_ids"].device)
+    with output_at(getattr(model, "module", model), batch["places"]):
+        outputs = model(**arguments, use_cache=False)
+    return AnswerLogits(outputs.logits.squeeze(0), batch["labels"][0, 1:], batch["rows"])
 
 
 def answer_loss(answers: AnswerLogits) -> Any:

@@ -1,8 +1,11 @@
 """The order of training rows: like lengths together, yet drawn anew each epoch from the seed."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from torch.utils.data import Sampler
+
+from tunelab.errors import UsageError
 
 # Rows are shuffled, cut into groups of this many batches, and sorted by length within a group:
 # enough batches for little padding, few enough that batches stay random.
@@ -44,3 +47,41 @@ class LengthGroupedOrder(Sampler[int]):
         order = generator.permutation(len(full)).tolist()
         yield from (row for place in order for row in full[place])
         yield from (row for batch in rest for row in batch)
+
+
+class TokenBatches(Sampler[list[int]]):
+    """Batches filled by tokens: as many rows as ``batch_tokens`` holds, one prefix included.
+
+    The rows of an epoch, in the order of :class:`LengthGroupedOrder`, are cut where their tokens
+    pass the next equal share, so that every epoch has the same number of batches. Padding, where
+    a model needs it, is not counted.
+
+    Raises:
+        UsageError: ``batch_tokens`` holds less than two of the longest rows.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_tokens: int, prefix: int, seed: int) -> None:
+        self.own = [length - prefix for length in lengths]
+        longest, total = max(self.own), sum(self.own)
+        least = prefix + 2 * longest
+        if batch_tokens < least:
+            raise UsageError(
+                f"training.batch_tokens={batch_tokens} is too small: the longest row has "
+                f"{prefix + longest} tokens, {prefix} of them shared; the least is {least}."
+            )
+        # A batch ends with the row that passes its share, so the share leaves room for one.
+        self.batches = math.ceil(total / (batch_tokens - prefix - longest))
+        rows = max(1, round(len(self.own) / self.batches))
+        self.sampler = LengthGroupedOrder(lengths, rows, seed)
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        share = sum(self.own) / self.batches
+        batches: list[list[int]] = [[] for _ in range(self.batches)]
+        before = 0
+        for row in self.sampler:
+            batches[min(int(before / share), self.batches - 1)].append(row)
+            before += self.own[row]
+        yield from batches

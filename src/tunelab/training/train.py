@@ -5,15 +5,19 @@ import math
 import shutil
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tunelab.config import Training
 from tunelab.errors import RunError
-from tunelab.models.prefix import prefix_works
 from tunelab.prompts.encoding import EncodedExample
-from tunelab.prompts.shared_prefix import common_prefix
+from tunelab.training.plan import BatchPlan, plan_batches
+
+# Tokens of an optimizer step from which merging LoRA's product once costs less than adding it
+# anew to each layer's output: measured at r = 16, see benchmarks/LOG.md.
+_MERGE_FROM = 2048
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +27,9 @@ class TrainingOutcome:
     """What a training leaves behind, besides the weights in ``model``.
 
     ``history``: one dictionary a logged value: step, epoch, split, loss (nats a token),
-    perplexity, learning_rate. Times are in seconds; ``prefix`` counts the shared tokens.
+    perplexity, learning_rate. Times are in seconds. ``packed`` tells whether rows were run as
+    one sequence, ``prefix`` counts the tokens that they shared, and ``fused`` the layers of each
+    kind that ran in fused form.
     """
 
     model: Any
@@ -37,7 +43,9 @@ class TrainingOutcome:
     seconds_to_best: float
     trainable_parameters: int
     total_parameters: int
+    packed: bool
     prefix: int
+    fused: dict[str, int]
 
 
 def count_parameters(model: Any) -> tuple[int, int]:
@@ -75,12 +83,13 @@ def train(
     """
     import torch
 
+    from tunelab.models.packed_attention import packed_attention
+    from tunelab.training.batching import PackedCollator, PaddedCollator
     from tunelab.training.callbacks import BEST, LossTracker, ProgressBar, load_trainable
     from tunelab.training.checkpoints import last_complete
     from tunelab.training.trainer import AnswerTrainer
 
-    rows = [*train_rows, *validation_rows]
-    prefix = _shared(model, rows) if options.shared_prefix else 0
+    plan = plan_batches(model, train_rows, validation_rows, options, seed=seed)
     trainable, total = count_parameters(model)
     early = options.early_stopping
     validates = bool(validation_rows)
@@ -101,18 +110,22 @@ def train(
             device=device,
             seed=seed,
             folder=folder,
-            rows=len(train_rows),
+            batches=plan.batches,
             validates=validates,
         ),
         train_rows=train_rows,
         validation_rows=validation_rows,
-        prefix=train_rows[0].ids[:prefix],
-        pad_token=pad_token,
+        collator=PackedCollator(plan.prefix) if plan.packed else PaddedCollator(pad_token),
+        batches=plan.by_tokens,
         callbacks=[tracker, ProgressBar(title)],
     )
     checkpoint = last_complete(folder)
     try:
-        with warnings.catch_warnings():
+        with ExitStack() as stack:
+            if plan.packed:
+                stack.enter_context(packed_attention(model))
+            fused = stack.enter_context(_fused(trainer, options, plan, precision, device))
+            stack.enter_context(warnings.catch_warnings())
             # The loader of the optimizer's state warns of its own future defaults.
             warnings.filterwarnings("ignore", category=FutureWarning)
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -149,7 +162,9 @@ def train(
         seconds_to_best=tracker.seconds_to_best or tracker.seconds,
         trainable_parameters=trainable,
         total_parameters=total,
-        prefix=prefix,
+        packed=plan.packed,
+        prefix=plan.prefix,
+        fused=fused,
     )
 
 
@@ -162,12 +177,18 @@ def remove_checkpoints(folder: Path) -> None:
     (folder / BEST).unlink(missing_ok=True)
 
 
-def _shared(model: Any, rows: Sequence[EncodedExample]) -> int:
-    longest = max(len(row.ids) for row in rows)
-    if not prefix_works(model, longest):
-        _log.warning("the shared prefix cannot be used with this model; every row is run in full.")
-        return 0
-    return common_prefix([row.ids for row in rows], [row.prompt_length for row in rows])
+def _fused(trainer: Any, options: Training, plan: BatchPlan, precision: str, device: str) -> Any:
+    """The context in which layers run in fused form, where that is wanted and exact."""
+    from tunelab.training.fused.layers import fused_layers
+
+    wanted = device == "cpu" if options.fused == "auto" else options.fused
+    if not wanted or precision != "float32":
+        return nullcontext({})
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        _log.warning("layers are not fused, since their weights are divided among processes.")
+        return nullcontext({})
+    tokens = plan.tokens_a_batch * options.gradient_accumulation
+    return fused_layers(trainer.model, merge=tokens >= _MERGE_FROM)
 
 
 def _arguments(
@@ -178,16 +199,15 @@ def _arguments(
     device: str,
     seed: int,
     folder: Path,
-    rows: int,
+    batches: int,
     validates: bool,
 ) -> Any:
     from transformers import TrainingArguments
 
-    rows_a_step = options.batch_size * options.gradient_accumulation
-    steps_an_epoch = max(1, math.ceil(rows / rows_a_step))
+    steps_an_epoch = math.ceil(batches / options.gradient_accumulation)
     every = max(1, round(options.evaluate_every * steps_an_epoch))
     steps = max(1, math.ceil(options.epochs * steps_an_epoch))
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=options.batch_size,
         per_device_eval_batch_size=max(32, options.batch_size),
@@ -221,6 +241,9 @@ def _arguments(
         log_level="error",
         restore_callback_states_from_checkpoint=True,
     )
+    # One process drives one device: several take accelerate or torchrun, and a process each.
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
 
 
 def _history(log: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

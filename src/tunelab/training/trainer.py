@@ -7,19 +7,18 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
-from tunelab.models.prefix import run_prefix
 from tunelab.prompts.encoding import EncodedExample
-from tunelab.training.batching import Collator
 from tunelab.training.callbacks import perplexity
 from tunelab.training.loss import answer_logits, answer_loss, correct_rows
-from tunelab.training.ordering import LengthGroupedOrder
+from tunelab.training.ordering import LengthGroupedOrder, TokenBatches
 
 
 class AnswerTrainer(Trainer):
-    """Trains the answers of encoded examples, behind a prefix that is run once a batch.
+    """Trains the answers of encoded examples.
 
     The loss of an optimizer step is the mean over all trained tokens of its batches, however
-    they are divided. ``prefix`` is the ids that all rows share; it may be empty.
+    they are divided. ``collator`` makes a batch of rows; ``batches`` divides an epoch's rows by
+    tokens, or is None to take ``per_device_train_batch_size`` rows at a time.
     """
 
     def __init__(
@@ -29,8 +28,8 @@ class AnswerTrainer(Trainer):
         args: TrainingArguments,
         train_rows: Sequence[EncodedExample],
         validation_rows: Sequence[EncodedExample],
-        prefix: Sequence[int],
-        pad_token: int,
+        collator: Any,
+        batches: TokenBatches | None,
         callbacks: Sequence[Any],
     ) -> None:
         super().__init__(
@@ -39,9 +38,9 @@ class AnswerTrainer(Trainer):
             train_dataset=list(train_rows),
             # Sorted, so that a batch pads little; the loss does not depend on the order.
             eval_dataset=sorted(validation_rows, key=lambda row: len(row.ids)) or None,
-            data_collator=Collator(pad_token, len(prefix)),
+            data_collator=collator,
         )
-        self.prefix = list(prefix)
+        self.batches = batches
         # Trainer then counts the trained tokens of a step and hands the number to compute_loss.
         self.model_accepts_loss_kwargs = True
         self.remove_callback(PrinterCallback)
@@ -54,6 +53,18 @@ class AnswerTrainer(Trainer):
             [len(row.ids) for row in rows], self.args.train_batch_size, self.args.data_seed
         )
 
+    def get_train_dataloader(self) -> Any:
+        """The loader of an epoch, by rows or by tokens."""
+        if self.batches is None:
+            return super().get_train_dataloader()
+        loader = torch.utils.data.DataLoader(
+            self.train_dataset,
+            batch_sampler=self.batches,
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        return self.accelerator.prepare(loader)
+
     def compute_loss(
         self,
         model: Any,
@@ -62,7 +73,7 @@ class AnswerTrainer(Trainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """Mean of −log p over the trained tokens of the whole optimizer step, in nats."""
-        answers = answer_logits(model, inputs, self._cache(model))
+        answers = answer_logits(model, inputs)
         tokens = len(answers.targets) if num_items_in_batch is None else num_items_in_batch
         loss = answer_loss(answers) / tokens
         if num_items_in_batch is not None and self.args.average_tokens_across_devices:
@@ -82,11 +93,10 @@ class AnswerTrainer(Trainer):
         model.eval()
         loss, tokens, right, rows = (torch.zeros((), dtype=torch.float64) for _ in range(4))
         with torch.no_grad(), self.compute_loss_context_manager():
-            cache = self._cache(model)
             for inputs in dataloader:
                 batch = self._prepare_inputs(inputs)
-                answers = answer_logits(model, batch, cache)
-                size = len(batch["labels"])
+                answers = answer_logits(model, batch)
+                size = int(batch["rows"].max()) + 1
                 loss += answer_loss(answers).double().cpu()
                 tokens += len(answers.targets)
                 right += correct_rows(answers, size).cpu()
@@ -100,8 +110,3 @@ class AnswerTrainer(Trainer):
         return EvalLoopOutput(
             predictions=None, label_ids=None, metrics=metrics, num_samples=int(rows)
         )
-
-    def _cache(self, model: Any) -> Any:
-        if not self.prefix:
-            return None
-        return run_prefix(model, self.prefix, device=self.args.device)

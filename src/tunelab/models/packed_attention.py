@@ -1,0 +1,202 @@
+"""Attention over a packed sequence, for every model that asks transformers for its attention.
+
+Queries, keys and values are laid out as a padded batch for attention alone, which is a small part
+of a layer's arithmetic where rows are short; the keys and values of the prefix stand before those
+of every row.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from tunelab.models.head import output_at
+from tunelab.models.packing import Layout, pack_rows
+from tunelab.models.short_attention import ShortAttention, is_short
+
+_NAME = "tunelab_packed"
+# What changes attention in ways that the packed form does not follow.
+_UNKNOWN = ("softcap", "s_aux", "position_bias")
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def packed_attention(model: Any) -> Iterator[None]:
+    """Within this context a model takes packed sequences, and these alone.
+
+    Every call then needs ``layout=`` beside ``input_ids`` and ``position_ids`` of shape (1, T),
+    no mask and no cache.
+    """
+    config = model.config
+    before = config._attn_implementation
+    config._attn_implementation = _NAME
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+
+
+def packing_works(model: Any, rows: Sequence[Sequence[int]]) -> bool:
+    """Whether a model answers packed rows as it answers them one by one.
+
+    It does not for models that keep state other than keys and values, that bring attention of
+    their own, or that measure distance otherwise than by positions. Seen by running the two
+    shortest of ``rows``, and a longer one made of them, both ways.
+    """
+    trial = [list(row) for row in sorted(rows, key=len)[:2]]
+    trial.append(trial[0] + trial[-1][1:])
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            expected = torch.cat([_last_logits(model, row) for row in trial])
+            found, visited = _packed_last_logits(model, trial)
+    # Whatever a foreign model raises, the answer is no.
+    except Exception as error:
+        _log.debug("packing failed its trial", exc_info=error)
+        return False
+    finally:
+        model.train(was_training)
+    if visited < model.config.get_text_config().num_hidden_layers:
+        return False
+    # A wrong mask or position moves logits by about their own size; rounding does not.
+    allowed = 1e-4 if found.dtype == torch.float32 else 0.1
+    difference = (found.float() - expected.float()).norm() / expected.float().norm()
+    return bool(difference <= allowed)
+
+
+def _last_logits(model: Any, row: Sequence[int]) -> Any:
+    return model(
+        input_ids=torch.tensor([list(row)], device=model.device), use_cache=False, logits_to_keep=1
+    ).logits[0]
+
+
+def _packed_last_logits(model: Any, rows: Sequence[Sequence[int]]) -> tuple[Any, int]:
+    """The logits after each row, and how many layers asked for packed attention."""
+    visited: list[Any] = []
+    ids, positions, layout = pack_rows(rows, 0)
+    ends = torch.tensor(layout.lengths).cumsum(0) - 1
+    with packed_attention(model), output_at(model, ends.to(model.device)):
+        outputs = model(
+            input_ids=ids.to(model.device),
+            position_ids=positions.to(model.device),
+            layout=layout.to(model.device),
+            visited=visited,
+            use_cache=False,
+        )
+    return outputs.logits[0], len(visited)
+
+
+def _attend(
+    module: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    attention_mask: Any,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    layout: Layout | None = None,
+    sliding_window: int | None = None,
+    visited: list[Any] | None = None,
+    **more: Any,
+) -> tuple[Any, None]:
+    """query: (1, H, T, D); key, value: (1, K, T, D); the result: (1, T, H, D)."""
+    if layout is None:
+        raise RuntimeError("within packed_attention() a model takes packed sequences alone.")
+    if any(more.get(name) is not None for name in _UNKNOWN):
+        raise NotImplementedError("this model's attention has no packed form.")
+    if visited is not None:
+        visited.append(module)
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    reach = layout.prefix + layout.longest
+    window = sliding_window if sliding_window is not None and sliding_window < reach else None
+    if dropout == 0.0 and is_short(query, reach):
+        return ShortAttention.apply(query, key, value, layout, window, scale), None
+    return _with_kernels(query, key, value, layout, window, scale, dropout), None
+
+
+def _with_kernels(
+    query: Any,
+    key: Any,
+    value: Any,
+    layout: Layout,
+    window: int | None,
+    scale: float,
+    dropout: float,
+) -> Any:
+    """By PyTorch's own kernels, for rows of any length and on any device."""
+    groups = query.shape[1] // key.shape[1]
+    shared = groups > 1 and query.device.type == "cpu"
+    if groups > 1 and not shared:
+        # Elsewhere than on the CPU, kernels that take a mask take no grouped heads.
+        key, value = (tensor.repeat_interleave(groups, 1) for tensor in (key, value))
+
+    def attend(queries: Any, keys: Any, values: Any, mask: Any) -> Any:
+        return scaled_dot_product_attention(
+            queries,
+            keys,
+            values,
+            attn_mask=mask.to(queries.dtype),
+            dropout_p=dropout,
+            scale=scale,
+            enable_gqa=shared,
+        )
+
+    prefix, parts = layout.prefix, []
+    queries, keys, values = (_Spread.apply(tensor, layout) for tensor in (query, key, value))
+    if prefix:
+        before = [tensor[:, :, :prefix] for tensor in (query, key, value)]
+        out = attend(before[0], before[1], before[2], layout.prefix_mask(window))
+        parts.append(out[0].transpose(0, 1))
+        keys, values = (
+            torch.cat([first.expand(layout.rows, -1, -1, -1), own], 2)
+            for first, own in zip(before[1:], (keys, values), strict=True)
+        )
+    out = attend(queries, keys, values, layout.mask(window))
+    parts.append(_Gather.apply(out, layout))
+    return torch.cat(parts)[None]
+
+
+class _Spread(torch.autograd.Function):
+    """(1, heads, T, size) to (B, heads, S, size)."""
+
+    @staticmethod
+    def forward(ctx: Any, packed: Any, layout: Layout) -> Any:
+        ctx.layout, ctx.tokens = layout, packed.shape[2]
+        tokens = packed[0].transpose(0, 1).index_select(0, layout.places)
+        return tokens.unflatten(0, (layout.rows, layout.longest)).transpose(1, 2)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        gradient, layout = gradients[0], ctx.layout
+        heads, size = gradient.shape[1], gradient.shape[3]
+        packed = gradient.new_zeros(ctx.tokens, heads, size)
+        # Each token stands in one cell, so what the padding's cells hold is simply left out.
+        flat = gradient.transpose(1, 2).reshape(-1, heads, size)
+        packed[layout.prefix :] = flat.index_select(0, layout.cells)
+        return packed.transpose(0, 1)[None], None
+
+
+class _Gather(torch.autograd.Function):
+    """(B, heads, S, size) to (T − prefix, heads, size)."""
+
+    @staticmethod
+    def forward(ctx: Any, spread: Any, layout: Layout) -> Any:
+        ctx.layout, ctx.shape = layout, spread.shape
+        return spread.transpose(1, 2).flatten(0, 1).index_select(0, layout.cells)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        gradient, layout = gradients[0], ctx.layout
+        rows, heads, longest, size = ctx.shape
+        flat = gradient.new_zeros(rows * longest, heads, size)
+        flat[layout.cells] = gradient
+        return flat.view(rows, longest, heads, size).transpose(1, 2), None
+
+
+ALL_ATTENTION_FUNCTIONS.register(_NAME, _attend)

@@ -1,0 +1,70 @@
+"""How the rows of a training become batches: packed or padded, behind a prefix or not."""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tunelab.config import Training
+from tunelab.prompts.encoding import EncodedExample
+from tunelab.prompts.shared_prefix import common_prefix
+
+if TYPE_CHECKING:
+    from tunelab.training.ordering import TokenBatches
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """``batches`` counts those of an epoch; ``by_tokens`` divides its rows, if tokens do.
+
+    ``prefix`` is how many tokens all rows share and a batch runs once; ``tokens_a_batch`` is the
+    mean, padding not counted.
+    """
+
+    packed: bool
+    prefix: int
+    batches: int
+    by_tokens: "TokenBatches | None"
+    tokens_a_batch: float
+
+
+def plan_batches(
+    model: Any,
+    train_rows: Sequence[EncodedExample],
+    validation_rows: Sequence[EncodedExample],
+    options: Training,
+    *,
+    seed: int,
+) -> BatchPlan:
+    """Decide how rows are run; warns where this model's rows cannot be packed.
+
+    Raises:
+        UsageError: ``options.batch_tokens`` is too small for the rows.
+    """
+    from tunelab.models.packed_attention import packing_works
+    from tunelab.training.ordering import TokenBatches
+
+    rows = [*train_rows, *validation_rows]
+    packed = options.packing and packing_works(model, [row.ids for row in rows])
+    if options.packing and not packed:
+        _log.warning("rows cannot be packed with this model; each is run in full, with padding.")
+    prefix = 0
+    if packed and options.shared_prefix:
+        prefix = common_prefix([row.ids for row in rows], [row.prompt_length for row in rows])
+    lengths = [len(row.ids) for row in train_rows]
+    by_tokens = None
+    batches = math.ceil(len(lengths) / options.batch_size)
+    if options.batch_tokens is not None:
+        by_tokens = TokenBatches(lengths, options.batch_tokens, prefix, seed)
+        batches = len(by_tokens)
+    own = sum(lengths) - prefix * len(lengths)
+    return BatchPlan(
+        packed=packed,
+        prefix=prefix,
+        batches=batches,
+        by_tokens=by_tokens,
+        tokens_a_batch=prefix + own / batches,
+    )

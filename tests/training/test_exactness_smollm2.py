@@ -1,0 +1,91 @@
+"""The same as test_exactness.py, for a real model: SmolLM2-135M-Instruct."""
+
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import torch
+
+from tunelab.methods import full, lora
+from tunelab.models.loading import LoadedModel, load
+from tunelab.models.packed_attention import packed_attention, packing_works
+from tunelab.prompts.conversation import make_format
+from tunelab.prompts.encoding import EncodedExample, Encoder
+from tunelab.prompts.shared_prefix import common_prefix
+from tunelab.training.batching import PackedCollator, PaddedCollator
+from tunelab.training.fused.layers import fused_layers
+from tunelab.training.loss import answer_logits, answer_loss
+
+pytestmark = pytest.mark.smollm2
+LABELS = ("sadness", "joy", "surprise")
+TEXTS = [
+    "i feel so alone in this house",
+    "what a day, we laughed until it hurt and then we laughed again",
+    "i never thought that she would come back " * 6,
+]
+
+
+@pytest.fixture(scope="module")
+def loaded() -> LoadedModel:
+    return load("smollm2-135m-instruct")
+
+
+@pytest.fixture(scope="module")
+def rows(loaded: LoadedModel) -> list[EncodedExample]:
+    format = make_format(
+        loaded.tokenizer,
+        system="Classify the emotion of the text. Answer with one word: {labels}.",
+        labels=LABELS,
+        style="chat",
+        max_length=256,
+    )
+    encoder = Encoder(loaded.tokenizer, format)
+    return [encoder.example(text, label) for text, label in zip(TEXTS, LABELS, strict=True)]
+
+
+def _outcome(model: Any, batch: dict[str, Any]) -> tuple[float, dict[str, Any]]:
+    model.zero_grad()
+    loss = answer_loss(answer_logits(model, batch))
+    loss.backward()
+    gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    return float(loss.detach()), gradients
+
+
+@pytest.mark.parametrize("method", ["lora", "lora-merged", "full"])
+def test_loss_and_gradients(loaded: LoadedModel, rows: list[EncodedExample], method: str) -> None:
+    torch.manual_seed(3)
+    if method == "full":
+        model = full.adapt(loaded.model, full.Settings())
+    else:
+        model = lora.adapt(loaded.model, lora.Settings())
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if "lora_B" in name:
+                    parameter.normal_(std=0.01)
+    prefix = common_prefix([row.ids for row in rows], [row.prompt_length for row in rows])
+    assert prefix > 20
+    assert packing_works(model, [row.ids for row in rows])
+    model.train()
+    expected = _outcome(model, PaddedCollator(loaded.tokenizer.pad_token_id)(rows))
+    with ExitStack() as stack:
+        stack.enter_context(packed_attention(model))
+        stack.enter_context(fused_layers(model, merge=method == "lora-merged"))
+        found = _outcome(model, PackedCollator(prefix)(rows))
+    exact = _outcome(model.double(), PaddedCollator(loaded.tokenizer.pad_token_id)(rows))
+    model.float()
+    if method != "full":
+        model.unload()
+    assert found[0] == pytest.approx(expected[0], rel=1e-5)
+    assert _distance(found[1], expected[1]) < 1e-5
+    # A few gradients of thirty layers are sums that all but cancel: there the plain way is itself
+    # further than 1e-5 from what it gives in float64, and no more can be asked of another way.
+    for name, gradient in exact[1].items():
+        own = _distance({name: expected[1][name]}, {name: gradient})
+        assert _distance({name: found[1][name]}, {name: gradient}) < max(1e-5, 3 * own), name
+
+
+def _distance(found: dict[str, Any], expected: dict[str, Any]) -> float:
+    """Relative distance of all gradients together, in the Euclidean norm."""
+    assert set(found) == set(expected)
+    apart = sum(float((found[n].double() - g.double()).norm()) ** 2 for n, g in expected.items())
+    return float((apart / sum(float(g.double().norm()) ** 2 for g in expected.values())) ** 0.5)
