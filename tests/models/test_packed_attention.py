@@ -12,10 +12,11 @@ from tunelab.models.packing import Layout, pack_rows
 from tunelab.models.short_attention import ShortAttention, is_short
 
 LAYOUTS = {
-    "mixed": Layout(7, (3, 9, 1, 5)),
-    "equal": Layout(7, (4, 4, 4)),
-    "no-prefix": Layout(0, (6, 2, 11)),
-    "one-row": Layout(5, (8,)),
+    "mixed": Layout(3, ((3, 4, 5), (6, 7, 8, 9, 10, 11, 12), (13,), (14, 15))),
+    "equal": Layout(3, ((3, 4), (5, 6), (7, 8))),
+    "no-prefix": Layout(0, ((0, 1, 2), (3,), (4, 5, 6, 7))),
+    "one-row": Layout(2, ((2, 3, 4),)),
+    "tree": Layout(2, ((2, 3, 4, 5), (2, 3, 6), (7, 8), (2, 3, 4, 9, 10), (7, 8))),
 }
 
 
@@ -24,28 +25,26 @@ def _textbook(query: Any, key: Any, value: Any, layout: Layout, window: int | No
     groups = query.shape[1] // key.shape[1]
     key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
     out = [None] * query.shape[2]
-    start = layout.prefix
-    for length in layout.lengths:
-        places = [*range(layout.prefix), *range(start, start + length)]
+    for row in layout.rows:
+        places = [*range(layout.prefix), *row]
         for position, place in enumerate(places):
             first = 0 if window is None else max(0, position - window + 1)
             seen = places[first : position + 1]
             scores = torch.einsum("hd,hkd->hk", query[0, :, place], key[0][:, seen])
             chances = (scores / math.sqrt(query.shape[-1])).softmax(-1)
             out[place] = torch.einsum("hk,hkd->hd", chances, value[0][:, seen])
-        start += length
     return torch.stack(out)[None]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-@pytest.mark.parametrize("window", [None, 6], ids=["all", "window"])
+@pytest.mark.parametrize("window", [None, 3], ids=["all", "window"])
 @pytest.mark.parametrize("heads", [(4, 4), (6, 2), (3, 1)], ids=str)
 @pytest.mark.parametrize("form", ["short", "kernels"])
 def test_attention_and_its_gradients(
     layout: Layout, window: int | None, heads: tuple[int, int], form: str
 ) -> None:
     torch.manual_seed(0)
-    tokens = layout.prefix + sum(layout.lengths)
+    tokens = 1 + max(place for row in layout.rows for place in row)
     # As models lay them out: heads behind tokens in memory.
     query, key, value = (
         torch.randn(1, tokens, count, 16).transpose(1, 2).requires_grad_()
@@ -74,15 +73,26 @@ def test_the_short_form_is_for_short_rows_in_float32() -> None:
 
 
 def test_layout() -> None:
-    ids, positions, layout = pack_rows([[1, 2, 3, 4], [1, 2, 5], [1, 2, 6, 7, 8]], prefix=2)
-    assert ids.tolist() == [[1, 2, 3, 4, 5, 6, 7, 8]]
-    assert positions.tolist() == [[0, 1, 2, 3, 2, 2, 3, 4]]
-    assert (layout.prefix, layout.lengths) == (2, (2, 1, 3))
-    assert layout.places.tolist() == [2, 3, 0, 4, 0, 0, 5, 6, 7]
-    assert layout.cells.tolist() == [0, 1, 3, 6, 7, 8]
-    assert layout.padding.tolist() == [2, 4, 5]
+    ids, positions, layout = pack_rows([[1, 2, 3, 4], [1, 2, 5], [1, 2, 3, 7, 8]], prefix=2)
+    # The third row begins as the first does.
+    assert ids.tolist() == [[1, 2, 3, 4, 5, 7, 8]]
+    assert positions.tolist() == [[0, 1, 2, 3, 2, 3, 4]]
+    assert layout == Layout(2, ((2, 3), (4,), (2, 5, 6)))
+    assert layout.places.tolist() == [2, 3, 0, 4, 0, 0, 2, 5, 6]
+    assert layout.reached.tolist() == [0, 1, 2, 3, 0, 0, 1, 4, 0, 0, 0, 1, 2, 5, 6]
+    assert layout.cells.tolist() == [0, 1, 3, 7, 8]
+    assert layout.reached_cells.tolist() == [2, 3, 7, 13, 14]
+    assert layout.idle.tolist() == [2, 4, 5, 6]
+    assert [part.tolist() for part in layout.repeats] == [[6], [0]]
+    assert [part.tolist() for part in layout.reached_repeats] == [[12], [0]]
     assert layout.mask(None)[1].tolist() == [0, 0, 0, 0, -math.inf]
     assert layout.mask(2)[1].tolist() == [-math.inf, -math.inf, 0, 0, -math.inf]
+
+
+def test_equal_rows_are_run_once() -> None:
+    ids, _, layout = pack_rows([[1, 2, 3], [1, 2, 3], [1, 2, 3]], prefix=0)
+    assert ids.tolist() == [[1, 2, 3]]
+    assert layout.rows == ((0, 1, 2),) * 3
 
 
 ROWS = [[3, 4, 5, 6, 7], [3, 4, 9, 10, 11, 12, 13, 14], [3, 4, 20, 21]]

@@ -24,6 +24,7 @@ FAMILIES = ["llama", "mistral", "phi3", "gemma3"]
 TOLERANCE = 1e-5
 MIXED = ["a", "the rain came down all day and we sat at the window", "nothing said", "we " * 30]
 EQUAL = ["rain", "said", "down", "came"]
+ALIKE = ["the rain came", "the rain came down", "the window", "the rain came", "we said nothing"]
 
 
 def _rows(texts: list[str] = MIXED, copies: int = 1) -> list[EncodedExample]:
@@ -105,7 +106,7 @@ def _assert_same(
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("method", [lora, full])
-@pytest.mark.parametrize("texts", [MIXED, EQUAL], ids=["mixed", "equal"])
+@pytest.mark.parametrize("texts", [MIXED, EQUAL, ALIKE], ids=["mixed", "equal", "alike"])
 @pytest.mark.parametrize("shared", [True, False], ids=["prefix", "none"])
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "as-is"])
 def test_loss_and_gradients(

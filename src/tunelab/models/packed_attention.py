@@ -80,7 +80,7 @@ def _packed_last_logits(model: Any, rows: Sequence[Sequence[int]]) -> tuple[Any,
     """The logits after each row, and how many layers asked for packed attention."""
     visited: list[Any] = []
     ids, positions, layout = pack_rows(rows, 0)
-    ends = torch.tensor(layout.lengths).cumsum(0) - 1
+    ends = torch.tensor([row[-1] for row in layout.rows])
     with packed_attention(model), output_at(model, ends.to(model.device)):
         outputs = model(
             input_ids=ids.to(model.device),
@@ -154,7 +154,7 @@ def _with_kernels(
         out = attend(before[0], before[1], before[2], layout.prefix_mask(window))
         parts.append(out[0].transpose(0, 1))
         keys, values = (
-            torch.cat([first.expand(layout.rows, -1, -1, -1), own], 2)
+            torch.cat([first.expand(layout.count, -1, -1, -1), own], 2)
             for first, own in zip(before[1:], (keys, values), strict=True)
         )
     out = attend(queries, keys, values, layout.mask(window))
@@ -169,16 +169,19 @@ class _Spread(torch.autograd.Function):
     def forward(ctx: Any, packed: Any, layout: Layout) -> Any:
         ctx.layout, ctx.tokens = layout, packed.shape[2]
         tokens = packed[0].transpose(0, 1).index_select(0, layout.places)
-        return tokens.unflatten(0, (layout.rows, layout.longest)).transpose(1, 2)
+        return tokens.unflatten(0, (layout.count, layout.longest)).transpose(1, 2)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         gradient, layout = gradients[0], ctx.layout
         heads, size = gradient.shape[1], gradient.shape[3]
         packed = gradient.new_zeros(ctx.tokens, heads, size)
-        # Each token stands in one cell, so what the padding's cells hold is simply left out.
+        # Padding stands for no token, so what its cells hold is simply left out.
         flat = gradient.transpose(1, 2).reshape(-1, heads, size)
         packed[layout.prefix :] = flat.index_select(0, layout.cells)
+        if layout.repeats is not None:
+            repeats, places = layout.repeats
+            packed[layout.prefix :].index_add_(0, places, flat.index_select(0, repeats))
         return packed.transpose(0, 1)[None], None
 
 

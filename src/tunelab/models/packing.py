@@ -1,14 +1,16 @@
-"""Packing: the rows of a batch as one sequence, behind the prefix that they share.
+"""Packing: the rows of a batch as one sequence in which no token is run twice.
 
-A padded batch runs its padding, and runs what all rows begin with once for every row. A packed
-batch has the prefix once and then each row's own tokens, end to end:
+A padded batch runs its padding, and runs what rows begin with once for every row. A packed batch
+holds the tokens that all rows begin with once, and then the rest of each row end to end, without
+the tokens that an earlier row of the batch already has behind the same beginning:
 
-    prefix  row 1  row 2  row 3 …
+    prefix  row 1  rest of row 2  rest of row 3 …
 
-Every layer but attention works on single tokens and needs to know nothing of it. Attention is
-told by a :class:`Layout` where each row stands: a token sees the prefix and what comes before it
-in its own row, and nothing else. So each token's result is the one that it has where its row is
-run alone and in full, and gradients add up over the rows.
+A token's result depends on the tokens before it in its row and on nothing else, so rows that
+begin alike share it: the rows form a tree. Every layer but attention works on single tokens and
+needs to know nothing of this. Attention is told by a :class:`Layout` where the tokens of each row
+stand. Each token's result is the one that it has where its row is run alone and in full, and
+gradients add up over the rows that share it.
 """
 
 from collections.abc import Sequence
@@ -19,25 +21,26 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the rows stand in a packed sequence of T = ``prefix`` + sum of ``lengths`` tokens.
+    """Where the rows stand in a packed sequence of T tokens, the first ``prefix`` common to all.
 
-    B is the number of rows and S the longest of their ``lengths``, the prefix not counted.
+    ``rows`` gives for each row the places of its own tokens, those behind the prefix. B is the
+    number of rows and S the longest of them.
     """
 
     prefix: int
-    lengths: tuple[int, ...]
+    rows: tuple[tuple[int, ...], ...]
     device: Any = "cpu"
     _masks: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def rows(self) -> int:
+    def count(self) -> int:
         """B."""
-        return len(self.lengths)
+        return len(self.rows)
 
-    @property
+    @cached_property
     def longest(self) -> int:
         """S."""
-        return max(self.lengths)
+        return max(map(len, self.rows))
 
     @cached_property
     def places(self) -> Any:
@@ -45,51 +48,52 @@ class Layout:
 
         Rows are padded on their right; the padding points at the first token.
         """
-        return self._places.flatten()
-
-    @cached_property
-    def cells(self) -> Any:
-        """(T − prefix,): the cell of a padded batch in which each row's token stands."""
-        return self._inside.flatten().nonzero().squeeze(1)
-
-    @cached_property
-    def padding(self) -> Any:
-        """The cells that hold no token, or None where all rows are of one length."""
-        if min(self.lengths) == self.longest:
-            return None
-        return (~self._inside).flatten().nonzero().squeeze(1)
+        return self._tensor(place for row in self._padded for place in row)
 
     @cached_property
     def reached(self) -> Any:
         """(B · (prefix + S),): as ``places``, with the prefix before every row."""
-        import torch
+        prefix = range(self.prefix)
+        return self._tensor(place for row in self._padded for place in (*prefix, *row))
 
-        prefix = torch.arange(self.prefix, device=self.device).expand(self.rows, -1)
-        return torch.cat([prefix, self._places], 1).flatten()
+    @cached_property
+    def cells(self) -> Any:
+        """(T − prefix,): the cell of a padded batch that answers for each token."""
+        return self._tensor(self._first.values())
 
     @cached_property
     def reached_cells(self) -> Any:
         """(T − prefix,): as ``cells``, with the prefix before every row."""
-        import torch
-
-        prefix = torch.zeros(self.rows, self.prefix, dtype=torch.bool, device=self.device)
-        return torch.cat([prefix, self._inside], 1).flatten().nonzero().squeeze(1)
+        return self._tensor(map(self._behind_prefix, self._first.values()))
 
     @cached_property
-    def _inside(self) -> Any:
-        import torch
-
-        columns = torch.arange(self.longest, device=self.device)
-        return columns < torch.tensor(self.lengths, device=self.device)[:, None]
+    def idle(self) -> Any:
+        """The cells that answer for no token, as padding or as repetitions; None without any."""
+        answering = set(self._first.values())
+        idle = [cell for cell in range(self.count * self.longest) if cell not in answering]
+        return self._tensor(idle) if idle else None
 
     @cached_property
-    def _places(self) -> Any:
-        import torch
+    def repeats(self) -> Any:
+        """The cells that repeat a token of an earlier row, and its place behind the prefix.
 
-        lengths = torch.tensor(self.lengths, device=self.device)
-        starts = self.prefix + lengths.cumsum(0) - lengths
-        columns = torch.arange(self.longest, device=self.device)
-        return torch.where(self._inside, starts[:, None] + columns, 0)
+        Two tensors of one length, or None without any.
+        """
+        answering = set(self._first.values())
+        repeats = [
+            (cell, place - self.prefix) for cell, place in self._taken if cell not in answering
+        ]
+        if not repeats:
+            return None
+        return tuple(self._tensor(column) for column in zip(*repeats, strict=True))
+
+    @cached_property
+    def reached_repeats(self) -> Any:
+        """As ``repeats``, with the prefix before every row."""
+        if self.repeats is None:
+            return None
+        cells, places = self.repeats
+        return self._tensor(map(self._behind_prefix, cells.tolist())), places
 
     def mask(self, window: int | None) -> Any:
         """(S, prefix + S): 0 where a row's token sees a token of the prefix or of its row, else −∞.
@@ -102,6 +106,10 @@ class Layout:
     def prefix_mask(self, window: int | None) -> Any:
         """(prefix, prefix): the same for the prefix itself."""
         return self._causal(0, self.prefix, window)
+
+    def to(self, device: Any) -> "Layout":
+        """The same layout with its tensors on a device."""
+        return Layout(self.prefix, self.rows, device)
 
     def _causal(self, first: int, end: int, window: int | None) -> Any:
         """What the tokens at the positions from ``first`` on see of all before ``end``."""
@@ -116,9 +124,34 @@ class Layout:
             self._masks[first, window] = mask.to(self.device)
         return self._masks[first, window]
 
-    def to(self, device: Any) -> "Layout":
-        """The same layout with its tensors on a device."""
-        return Layout(self.prefix, self.lengths, device)
+    @cached_property
+    def _padded(self) -> list[tuple[int, ...]]:
+        return [row + (0,) * (self.longest - len(row)) for row in self.rows]
+
+    @cached_property
+    def _taken(self) -> list[tuple[int, int]]:
+        """The cells that hold a token, and its place."""
+        return [
+            (number * self.longest + column, place)
+            for number, row in enumerate(self.rows)
+            for column, place in enumerate(row)
+        ]
+
+    @cached_property
+    def _first(self) -> dict[int, int]:
+        """The first cell of each place, in the order of places."""
+        first: dict[int, int] = {}
+        for cell, place in self._taken:
+            first.setdefault(place, cell)
+        return first
+
+    def _behind_prefix(self, cell: int) -> int:
+        return cell + (cell // self.longest + 1) * self.prefix
+
+    def _tensor(self, numbers: Any) -> Any:
+        import torch
+
+        return torch.tensor(list(numbers), dtype=torch.long, device=self.device)
 
 
 def pack_rows(rows: Sequence[Sequence[int]], prefix: int) -> tuple[Any, Any, Layout]:
@@ -126,8 +159,17 @@ def pack_rows(rows: Sequence[Sequence[int]], prefix: int) -> tuple[Any, Any, Lay
     import torch
 
     ids, positions = list(rows[0][:prefix]), list(range(prefix))
+    known: dict[tuple[int, int], int] = {}
+    places = []
     for row in rows:
-        ids += row[prefix:]
-        positions += range(prefix, len(row))
-    layout = Layout(prefix, tuple(len(row) - prefix for row in rows))
-    return torch.tensor([ids]), torch.tensor([positions]), layout
+        place, own = -1, []
+        for position in range(prefix, len(row)):
+            branch = (place, row[position])
+            if branch not in known:
+                known[branch] = len(ids)
+                ids.append(row[position])
+                positions.append(position)
+            place = known[branch]
+            own.append(place)
+        places.append(tuple(own))
+    return torch.tensor([ids]), torch.tensor([positions]), Layout(prefix, tuple(places))

@@ -38,13 +38,13 @@ class ShortAttention(torch.autograd.Function):
         prefix, heads = layout.prefix, key.shape[1]
         grouped = query[0].unflatten(0, (heads, -1)).transpose(1, 2)
         groups, size = grouped.shape[2:]
-        queries = _batches(grouped, layout.places, layout.rows)
-        keys, values = (_batches(x[0], layout.reached, layout.rows) for x in (key, value))
+        queries = _batches(grouped, layout.places, layout.count)
+        keys, values = (_batches(x[0], layout.reached, layout.count) for x in (key, value))
         mask = layout.mask(window).repeat_interleave(groups, 0)
         chances = _probabilities(queries, keys, mask, scale)
-        if layout.padding is not None:
-            # A padded query takes part in no gradient.
-            chances.view(heads, -1, groups, chances.shape[-1])[:, layout.padding] = 0
+        if layout.idle is not None:
+            # What answers for no token takes part in no gradient.
+            chances.view(heads, -1, groups, chances.shape[-1])[:, layout.idle] = 0
         out = query.new_empty(query.shape[2], heads, groups, size)
         own = torch.bmm(chances, values).view(heads, -1, groups, size).transpose(0, 1)
         torch.index_select(own, 0, layout.cells, out=out[prefix:])
@@ -68,15 +68,18 @@ class ShortAttention(torch.autograd.Function):
         _, tokens, groups, size = gradient.shape
         of_query = gradient.new_empty(tokens, heads, groups, size)
         of_key, of_value = (gradient.new_empty(tokens, heads, size) for _ in range(2))
-        own = _batches(gradient, layout.places, layout.rows)
+        own = _batches(gradient, layout.places, layout.count)
         dq, dk, dv = _backward(own, ctx.saved_tensors[:4], ctx.scale)
         dq = dq.view(heads, -1, groups, size).transpose(0, 1)
         torch.index_select(dq, 0, layout.cells, out=of_query[prefix:])
         for target, source in ((of_key, dk), (of_value, dv)):
             cells = source.view(heads, -1, size).transpose(0, 1)
             torch.index_select(cells, 0, layout.reached_cells, out=target[prefix:])
+            if layout.reached_repeats is not None:
+                repeats, places = layout.reached_repeats
+                target[prefix:].index_add_(0, places, cells.index_select(0, repeats))
             if prefix:
-                shared = source.view(heads, layout.rows, -1, size)[:, :, :prefix].sum(1)
+                shared = source.view(heads, layout.count, -1, size)[:, :, :prefix].sum(1)
                 target[:prefix] = shared.transpose(0, 1)
         if prefix:
             first = gradient[:, :prefix].reshape(heads, -1, size)

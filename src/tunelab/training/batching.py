@@ -9,7 +9,7 @@ from tunelab.prompts.encoding import IGNORED, EncodedExample
 
 
 class PackedCollator:
-    """Puts rows behind one copy of their first ``prefix`` tokens, without padding.
+    """Puts rows behind one copy of their first ``prefix`` tokens, without padding or repetition.
 
     With T packed tokens and N trained ones: ``input_ids`` and ``position_ids`` (1, T), ``layout``,
     ``labels`` (1, 1 + N) the trained token ids after one −100, ``places`` (N,) where in the
@@ -21,12 +21,9 @@ class PackedCollator:
 
     def __call__(self, examples: Sequence[EncodedExample]) -> dict[str, Any]:
         ids, positions, layout = pack_rows([row.ids for row in examples], self.prefix)
-        starts, start = [], 0
-        for length in layout.lengths:
-            starts.append(start)
-            start += length
+        places = [(*range(self.prefix), *own) for own in layout.rows]
         batch = {"input_ids": ids, "position_ids": positions, "layout": layout}
-        return batch | _trained(examples, starts)
+        return batch | _trained(examples, places)
 
 
 class PaddedCollator:
@@ -44,26 +41,26 @@ class PaddedCollator:
             [row.ids for row in examples], prefix=0, pad_token=self.pad_token, device="cpu"
         )
         columns = batch.input_ids.shape[1]
-        starts = [(place + 1) * columns - len(row.ids) for place, row in enumerate(examples)]
-        return vars(batch) | _trained(examples, starts)
+        places = [
+            range((number + 1) * columns - len(row.ids), (number + 1) * columns)
+            for number, row in enumerate(examples)
+        ]
+        return vars(batch) | _trained(examples, places)
 
 
-def _trained(examples: Sequence[EncodedExample], starts: Sequence[int]) -> dict[str, Any]:
-    """``starts``: the place that each row's first token has, or would have in a packed batch."""
+def _trained(examples: Sequence[EncodedExample], places: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """``places``: for each row, where in the sequence each of its tokens stands."""
     import torch
 
-    labels = [IGNORED]
-    places: list[int] = []
-    rows: list[int] = []
-    for number, (row, start) in enumerate(zip(examples, starts, strict=True)):
+    labels, predicted, rows = [IGNORED], list[int](), list[int]()
+    for number, (row, own) in enumerate(zip(examples, places, strict=True)):
         answer = row.labels[row.prompt_length :]
         labels += answer
         # A token is predicted where the one before it stands.
-        first = start + row.prompt_length - 1
-        places += range(first, first + len(answer))
+        predicted += own[row.prompt_length - 1 : len(row.ids) - 1]
         rows += [number] * len(answer)
     return {
         "labels": torch.tensor([labels]),
-        "places": torch.tensor(places),
+        "places": torch.tensor(predicted),
         "rows": torch.tensor(rows),
     }
