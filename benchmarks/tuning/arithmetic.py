@@ -9,18 +9,17 @@ import torch
 
 
 def useful_arithmetic(
-    model: Any, lengths: Sequence[int], prefix: int, trained: int, layers: Sequence[Any]
+    model: Any, positions: Sequence[int], trained: int, layers: Sequence[Any]
 ) -> float:
     """Floating-point operations in the matrix products of one LoRA step, none of them wasted.
 
-    ``lengths`` are those of the rows with the ``prefix`` that they share; ``trained`` counts the
-    tokens that have a label; ``layers`` are the LoRA layers. Padding, repetition and whatever is
+    ``positions`` are those of the batch's distinct tokens in their rows, ``trained`` counts the
+    tokens that have a label, ``layers`` are the LoRA layers. Padding, repetition and whatever is
     computed a second time do not count; elementwise work does not either. A product of (m, k)
     and (k, n) takes 2 m k n.
     """
     config = model.config
-    own = [length - prefix for length in lengths]
-    tokens = prefix + sum(own)
+    tokens = len(positions)
     frozen = sum(layer.base_layer.weight.numel() for layer in layers)
     thin = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     # Forward, and backward to the layer's input; nothing below the first layer wants a gradient.
@@ -31,7 +30,7 @@ def useful_arithmetic(
     width = config.num_attention_heads * getattr(
         config, "head_dim", config.hidden_size // config.num_attention_heads
     )
-    pairs = prefix * (prefix + 1) / 2 + sum(n * prefix + n * (n + 1) / 2 for n in own)
+    pairs = sum(position + 1 for position in positions)
     attention = 12 * width * pairs * config.num_hidden_layers
     output = 4 * config.hidden_size * config.vocab_size * trained
     return tokens * (dense + adapters) + attention + output

@@ -24,6 +24,7 @@ from rows import MAX_LENGTH, draw_rows
 
 from tunelab.methods import lora
 from tunelab.models.loading import load
+from tunelab.models.packing import pack_rows
 from tunelab.prompts.shared_prefix import common_prefix
 from tunelab.training.ordering import LengthGroupedOrder
 
@@ -141,9 +142,8 @@ def _task(options: argparse.Namespace) -> tuple[dict[str, Any], list[float]]:
         for place in range(start, start + options.turn_rows, options.batch_size):
             batch = [rows.encoded[row] for row in order[place : place + options.batch_size]]
             trained = sum(len(row.ids) - row.prompt_length for row in batch)
-            total += useful_arithmetic(
-                model, [len(row.ids) for row in batch], prefix, trained, list(layers.values())
-            )
+            positions = pack_rows([row.ids for row in batch], prefix)[1][0].tolist()
+            total += useful_arithmetic(model, positions, trained, list(layers.values()))
         work.append(total)
     task = {
         "model": MODEL,

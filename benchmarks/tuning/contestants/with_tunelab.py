@@ -29,8 +29,14 @@ with tempfile.TemporaryDirectory() as folder:
         train_rows=rows,
         validation_rows=[],
         pad_token=loaded.tokenizer.pad_token_id,
+        # No checkpoint within the turns: the peers write none either.
         options=Training(
-            epochs=task["epochs"], batch_size=batch, tracking=[], warmup=0, scheduler="constant"
+            epochs=task["epochs"],
+            batch_size=batch,
+            evaluate_every=10.0,
+            tracking=[],
+            warmup=0,
+            scheduler="constant",
         ),
         learning_rate=task["learning_rate"],
         precision="float32",
