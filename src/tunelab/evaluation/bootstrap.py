@@ -1,0 +1,149 @@
+"""Bootstrap of statistics of counted cells, with bias-corrected and accelerated intervals.
+
+Rows that agree in everything a statistic reads make up a cell. Drawing rows with replacement is
+drawing the cells' counts from a multinomial distribution, which takes a fraction of the time.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+CONFIDENCE = 0.95
+
+# A step towards one cell that is small enough for a derivative and large enough for its digits.
+_STEP = 1e-5
+# Below this the t quantile would reach past what some thousand resamples can show.
+_LEAST_FREEDOM = 4.0
+# Resamples at a time: their counts take some megabytes.
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """A statistic of the rows, its resampled values, and what a t quantile and BCa need.
+
+    ``draws`` is sorted. ``bias`` is BCa's z0, ``acceleration`` its a. ``freedom`` are the degrees
+    of freedom of the variance that the rows show.
+    """
+
+    value: float
+    draws: Any
+    bias: float
+    acceleration: float
+    freedom: float
+
+    @property
+    def error(self) -> float:
+        """Standard deviation of the resampled values."""
+        return float(self.draws.std(ddof=1))
+
+    @property
+    def degenerate(self) -> bool:
+        """Whether all resamples give one value, up to floating point."""
+        return bool(self.draws[-1] - self.draws[0] <= 1e-12 * max(1.0, abs(self.value)))
+
+
+def bootstrap(
+    counts: Any, statistics: Callable[[Any], Any], *, seed: int, resamples: int
+) -> list[Bootstrap]:
+    """Bootstrap several statistics of the same rows with the same resamples.
+
+    ``counts`` (cells,) are rows in each cell; ``statistics`` maps weights (samples, cells) to
+    values (samples, statistics) and does not depend on the weights' sum.
+
+    Raises:
+        ValueError: there are no rows, or fewer than two resamples.
+    """
+    import numpy as np
+    from scipy.stats import norm
+
+    counts = np.asarray(counts, dtype=float)
+    rows = counts.sum()
+    if rows < 1 or resamples < 2:
+        raise ValueError("a bootstrap needs rows and at least two resamples")
+    shares = counts / rows
+    generator = np.random.default_rng(seed)
+    parts = [
+        statistics(generator.multinomial(int(rows), shares, size=min(_AT_ONCE, resamples - start)))
+        for start in range(0, resamples, _AT_ONCE)
+    ]
+    draws = np.sort(np.concatenate(parts), axis=0)
+    values = statistics(shares[None])[0]
+    # Infinitesimal jackknife: how a statistic moves as weight goes to the rows of one cell.
+    moved = statistics((1 - _STEP) * shares + _STEP * np.eye(len(shares)))
+    influence = (moved - values) / _STEP
+    influence -= shares @ influence
+    second, third, fourth = (shares @ influence**power for power in (2, 3, 4))
+    found = []
+    for place, value in enumerate(values.tolist()):
+        column = draws[:, place]
+        below = np.searchsorted(column, value - 1e-12) + np.searchsorted(column, value + 1e-12)
+        share = min(max(below / 2, 1), resamples - 1) / resamples
+        spread = second[place]
+        kurtosis = fourth[place] / spread**2 if spread > 1e-20 else math.inf
+        found.append(
+            Bootstrap(
+                value=value,
+                draws=column,
+                bias=float(norm.ppf(share)),
+                acceleration=float(third[place] / spread**1.5 / 6 / math.sqrt(rows))
+                if spread > 1e-20
+                else 0.0,
+                freedom=max(_LEAST_FREEDOM, 2 * rows / (kurtosis - 1) if kurtosis > 1 else rows),
+            )
+        )
+    return found
+
+
+def limits(sample: Bootstrap, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The BCa interval, its normal quantile replaced by Student's.
+
+    Source: Efron, Better Bootstrap Confidence Intervals, 1987; t quantiles in bootstrap intervals:
+    Hesterberg, What Teachers Should Know About the Bootstrap, 2015; degrees of freedom of a
+    variance from its kurtosis: Satterthwaite, An Approximate Distribution of Estimates of Variance
+    Components, 1946.
+    """
+    import numpy as np
+    from scipy.stats import norm, t
+
+    reach = float(t.ppf((1 + confidence) / 2, sample.freedom))
+    shares = []
+    for sign in (-1, 1):
+        distance = sample.bias + sign * reach
+        bend = 1 - sample.acceleration * distance
+        # Past the pole of the correction lies the end of the distribution.
+        shares.append(
+            float(norm.cdf(sample.bias + distance / bend)) if bend > 0 else float(sign > 0)
+        )
+    low, high = np.quantile(sample.draws, shares)
+    return float(low), float(high)
+
+
+def two_sided_p(sample: Bootstrap, margin: float) -> float:
+    """The p-value of "the statistic is ``margin``": 1 minus the confidence whose limit it is.
+
+    One resample is counted beyond the margin in addition to those seen, so it is never 0.
+
+    Source: Davison and Hinkley, Bootstrap Methods and Their Application, 1997.
+    """
+    import numpy as np
+    from scipy.stats import norm, t
+
+    draws = sample.draws
+    at_most = int(np.searchsorted(draws, margin + 1e-12)) + 1
+    at_least = len(draws) - int(np.searchsorted(draws, margin - 1e-12)) + 1
+
+    def distance(share: float) -> float:
+        step = float(norm.ppf(share)) - sample.bias
+        bend = 1 + sample.acceleration * step
+        if bend <= 0:
+            return math.copysign(math.inf, step)
+        return step / bend - sample.bias
+
+    total = len(draws) + 1
+    lower = distance(min(at_most, total - 1) / total)
+    upper = -distance(1 - min(at_least, total - 1) / total)
+    # The side on which the margin lies is the one with the smaller tail.
+    tail = float(t.cdf(min(lower, upper), sample.freedom))
+    return min(1.0, max(2 * tail, 1 / total))
