@@ -189,3 +189,45 @@ def _without_spread(sample: Bootstrap, rows: int) -> str | None:
     if rows == 1:
         return "one row shows no spread"
     return "all resamples give the same value" if sample.degenerate else None
+
+
+def f1_against(
+    truth: Sequence[str],
+    predicted: Sequence[str | None],
+    labels: Sequence[str],
+    number: float,
+    *,
+    average: str,
+    seed: int,
+    resamples: int = RESAMPLES,
+    margin: float = 0.0,
+) -> Difference:
+    """F1 minus a given number, as :func:`f1_difference`.
+
+    Raises:
+        ValueError: as :func:`f1_interval`.
+    """
+    place = _place(average)
+    cells, counts = _cells(labels, truth, predicted)
+    rows = sum(counts)
+    value = low = high = p_value = None
+    reason: str | None = "there are no rows"
+    if rows:
+        sample = f1_bootstrap(cells, counts, len(labels), seed=seed, resamples=resamples)[place]
+        value, reason = sample.value - number, _without_spread(sample, rows)
+        if reason is None:
+            low, high = (limit - number for limit in limits(sample))
+            p_value = two_sided_p(sample, number + margin)
+    return Difference(
+        value=value,
+        low=low,
+        high=high,
+        p_value=p_value,
+        test="bootstrap",
+        margin=margin,
+        effect=None,
+        effect_name=None,
+        rows=rows,
+        rows_needed=None,
+        reason=reason,
+    )

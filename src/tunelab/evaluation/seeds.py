@@ -116,8 +116,10 @@ def across_seeds(correct: Sequence[Sequence[bool]]) -> SeedSummary:
     )
 
 
-def summarize(values: Sequence[float | None]) -> Estimate:
+def summarize(values: Sequence[float | None], unit: str = "seed") -> Estimate:
     """Mean of a metric over seeds with its t interval; a None among the values is left out.
+
+    ``unit`` is what there is a value for, in the reasons.
 
     A spread of 0 gives no interval, as a few equal values do not show that nothing varies.
 
@@ -130,10 +132,10 @@ def summarize(values: Sequence[float | None]) -> Estimate:
         return Estimate(None, None, None, "there are no values")
     mean = math.fsum(known) / len(known)
     if len(known) == 1:
-        return Estimate(mean, None, None, "one seed shows no spread")
+        return Estimate(mean, None, None, f"one {unit} shows no spread")
     spread = standard_deviation(values) or 0.0
     if spread <= 1e-12 * max(abs(value) for value in known):
-        return Estimate(mean, None, None, "all seeds have the same value, so there is no spread")
+        return Estimate(mean, None, None, f"all {unit}s have the same value, so there is no spread")
     reach = float(t.ppf((1 + CONFIDENCE) / 2, len(known) - 1)) * spread / math.sqrt(len(known))
     return Estimate(mean, mean - reach, mean + reach)
 
