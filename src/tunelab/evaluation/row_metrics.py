@@ -6,6 +6,9 @@ from typing import Literal
 
 from tunelab.evaluation.predictions import Predictions
 
+# The tokens of sentences, which tokenizers are compared by; its rows are sentences.
+TOKENS = "tokens"
+
 Values = Sequence[float] | None
 Kind = Literal["share", "mean", "f1"]
 

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tunelab import registry
-from tunelab.config import MethodEntry, Study, explain
+from tunelab.config import Claim, MethodEntry, Study, explain
 from tunelab.errors import UsageError
 from tunelab.models.catalog import ModelCard, find
 
@@ -28,7 +28,7 @@ TRACKERS = {
 
 
 def check_names(study: Study) -> None:
-    """Resolve models, methods, their settings, the data source, trackers and baselines.
+    """Resolve models, methods, their settings, the data source, trackers, baselines and claims.
 
     Raises:
         UsageError: a name is unknown; the near matches are named.
@@ -54,6 +54,8 @@ def check_names(study: Study) -> None:
             raise UsageError(f"the method id {name!r} must be letters, digits, '-' and '_'.")
     for name in study.evaluation.baselines:
         registry.check_name("baseline", name, registry.BASELINES)
+    for place, claim in enumerate(study.claims):
+        _check_claim(study, claim, place)
     for name in study.training.tracking:
         registry.check_name("tracker", name, TRACKERS)
         _check_installed(name, TRACKERS[name])
@@ -104,6 +106,39 @@ def learning_rate(study: Study, entry: MethodEntry) -> float:
     """The entry's own learning rate, else the method's, else the study's."""
     own = entry.learning_rate or method_module(entry).LEARNING_RATE
     return float(own or study.training.learning_rate)
+
+
+def claim_sides(study: Study) -> list[str]:
+    """Every name that a claim may compare by what models answered or how they were trained.
+
+    A name of another study, such as a method that this one leaves out, is among them: its claim
+    is then undecided, and an override need not take claims away.
+    """
+    own = [entry.id or entry.name for entry in study.methods]
+    seeds = [f"{name}-seed{seed}" for name in own for seed in study.training.seeds]
+    shots = [f"base-{study.evaluation.shots}-shot"] if study.evaluation.shots else []
+    return list(
+        dict.fromkeys([*ROLES, *shots, *own, *seeds, *registry.BASELINES, *registry.METHODS])
+    )
+
+
+def _check_claim(study: Study, claim: Claim, place: int) -> None:
+    from tunelab.evaluation.number_metrics import NUMBER_METRICS
+    from tunelab.evaluation.row_metrics import ROW_METRICS, TOKENS
+
+    registry.check_name("metric of a claim", claim.metric, [*ROW_METRICS, *NUMBER_METRICS, TOKENS])
+    if claim.metric == TOKENS:
+        if not isinstance(claim.right, str):
+            raise UsageError(f"claims.{place}.right must name a tokenizer, not a number.")
+        return
+    known = claim_sides(study)
+    registry.check_name("side of a claim", claim.left, known)
+    if isinstance(claim.right, str):
+        registry.check_name("side of a claim", claim.right, known)
+    if claim.relation == "about" and not claim.margin:
+        raise UsageError(
+            f"claims.{place} says about, so it needs a margin: how much is still about the same."
+        )
 
 
 def _check_installed(name: str, package: str) -> None:

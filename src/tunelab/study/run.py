@@ -1,13 +1,14 @@
 """Run a study: every stage in order, each one only if it is not finished."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tunelab.config import Study, fingerprint, to_dict
 from tunelab.errors import RunError, TunelabError
-from tunelab.results import Result, write_json, write_table
+from tunelab.results import Result, write_atomically, write_json, write_table
+from tunelab.study.answered import TABLE
 from tunelab.study.cells import (
     Cell,
     ask_model,
@@ -49,6 +50,7 @@ def run_study(study: Study, out: Path) -> list[Result]:
                 failures.append((cell, error))
             _write_index(out, study, data, results, failures)
         write_table(out / "results.parquet", tidy(results))
+        write_predictions(results, out / TABLE)
     if failures:
         first, reason = failures[0]
         others = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""
@@ -97,9 +99,7 @@ def tidy(results: Sequence[Result]) -> list[dict[str, Any]]:
     for result in results:
         if result.stage != "evaluate":
             continue
-        scores = result.values["scores"]
-        for metric in (*METRICS, "unparsed"):
-            value = scores[metric]
+        for metric, estimate in _estimates(result):
             rows.append(
                 {
                     "run": result.name,
@@ -108,13 +108,52 @@ def tidy(results: Sequence[Result]) -> list[dict[str, Any]]:
                     "method": result.values.get("method"),
                     "seed": result.values.get("seed"),
                     "metric": metric,
-                    "value": None if value is None else float(value),
-                    "low": scores["accuracy_low"] if metric == "accuracy" else None,
-                    "high": scores["accuracy_high"] if metric == "accuracy" else None,
-                    "rows": scores["rows"],
+                    "value": None if estimate["value"] is None else float(estimate["value"]),
+                    "low": estimate["low"],
+                    "high": estimate["high"],
+                    "rows": result.values["scores"]["rows"],
                 }
             )
     return rows
+
+
+def _estimates(result: Result) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every metric of a model by name, with its interval where it has one."""
+    values = result.values
+    bare = {"low": None, "high": None}
+    for metric in METRICS:
+        yield metric, {**values["intervals"][metric], "value": values["scores"][metric]}
+    yield "unparsed", {**bare, "value": values["scores"]["unparsed"]}
+    for way in ("generated", "scored"):
+        if values[way] is not None:
+            yield f"accuracy_{way}", values[way]["intervals"]["accuracy"]
+    if values["forced"] is not None:
+        yield "accuracy_forced", values["forced"]
+    if values["generated"] is not None:
+        yield "answer_tokens", values["generated"]["answer_tokens"]
+    if values["scored"] is not None:
+        yield "brier", {**bare, "value": values["scored"]["brier"]}
+        yield "calibration_error", values["scored"]["calibration_error"]
+
+
+def write_predictions(results: Sequence[Result], path: Path) -> None:
+    """One table of what every model answered to every row, beside who answered."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = []
+    for result in results:
+        if result.stage != "evaluate":
+            continue
+        table = pq.read_table(result.folder / TABLE)
+        for place, key in enumerate(("run", "kind", "model", "method", "seed")):
+            value = result.name if key == "run" else result.values.get(key)
+            kind = pa.int64() if key == "seed" else pa.string()
+            table = table.add_column(place, key, pa.array([value] * len(table), type=kind))
+        tables.append(table)
+    if tables:
+        whole = pa.concat_tables(tables, promote_options="permissive")
+        write_atomically(path, lambda temporary: pq.write_table(whole, temporary))
 
 
 def _write_index(
