@@ -50,13 +50,13 @@ def score_labels(
     """Score every label, given as token ids, after every prompt, given as token ids.
 
     Raises:
-        ValueError: a prompt or a label has no token.
+        ValueError: a prompt or a label has no token, or there are no labels.
     """
     import torch
     from tqdm import tqdm
 
-    if any(not prompt for prompt in prompts):
-        raise ValueError("a prompt has no token")
+    if not labels or not all(labels) or not all(prompts):
+        raise ValueError("a prompt or a label has no token")
     if not prompts:
         return LabelLikelihoods([], [], "trees")
     trees = _trees_work(model, prompts, labels)
