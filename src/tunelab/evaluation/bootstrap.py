@@ -56,7 +56,7 @@ def bootstrap(
         ValueError: there are no rows, or fewer than two resamples.
     """
     import numpy as np
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
     counts = np.asarray(counts, dtype=float)
     rows = counts.sum()
@@ -86,7 +86,7 @@ def bootstrap(
             Bootstrap(
                 value=value,
                 draws=column,
-                bias=float(norm.ppf(share)),
+                bias=float(ndtri(share)),
                 acceleration=float(third[place] / spread**1.5 / 6 / math.sqrt(rows))
                 if spread > 1e-20
                 else 0.0,
@@ -105,17 +105,15 @@ def limits(sample: Bootstrap, confidence: float = CONFIDENCE) -> tuple[float, fl
     Components, 1946.
     """
     import numpy as np
-    from scipy.stats import norm, t
+    from scipy.special import ndtr, stdtrit
 
-    reach = float(t.ppf((1 + confidence) / 2, sample.freedom))
+    reach = float(stdtrit(sample.freedom, (1 + confidence) / 2))
     shares = []
     for sign in (-1, 1):
         distance = sample.bias + sign * reach
         bend = 1 - sample.acceleration * distance
         # Past the pole of the correction lies the end of the distribution.
-        shares.append(
-            float(norm.cdf(sample.bias + distance / bend)) if bend > 0 else float(sign > 0)
-        )
+        shares.append(float(ndtr(sample.bias + distance / bend)) if bend > 0 else float(sign > 0))
     low, high = np.quantile(sample.draws, shares)
     return float(low), float(high)
 
@@ -128,14 +126,14 @@ def two_sided_p(sample: Bootstrap, margin: float) -> float:
     Source: Davison and Hinkley, Bootstrap Methods and Their Application, 1997.
     """
     import numpy as np
-    from scipy.stats import norm, t
+    from scipy.special import ndtri, stdtr
 
     draws = sample.draws
     at_most = int(np.searchsorted(draws, margin + 1e-12)) + 1
     at_least = len(draws) - int(np.searchsorted(draws, margin - 1e-12)) + 1
 
     def distance(share: float) -> float:
-        step = float(norm.ppf(share)) - sample.bias
+        step = float(ndtri(share)) - sample.bias
         bend = 1 + sample.acceleration * step
         if bend <= 0:
             return math.copysign(math.inf, step)
@@ -145,5 +143,5 @@ def two_sided_p(sample: Bootstrap, margin: float) -> float:
     lower = distance(min(at_most, total - 1) / total)
     upper = -distance(1 - min(at_least, total - 1) / total)
     # The side on which the margin lies is the one with the smaller tail.
-    tail = float(t.cdf(min(lower, upper), sample.freedom))
+    tail = float(stdtr(sample.freedom, min(lower, upper)))
     return min(1.0, max(2 * tail, 1 / total))
