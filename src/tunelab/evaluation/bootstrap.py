@@ -45,12 +45,13 @@ class Bootstrap:
 
 
 def bootstrap(
-    counts: Any, statistics: Callable[[Any], Any], *, seed: int, resamples: int
+    weights: Any, statistics: Callable[[Any], Any], *, rows: int, seed: int, resamples: int
 ) -> list[Bootstrap]:
     """Bootstrap several statistics of the same rows with the same resamples.
 
-    ``counts`` (cells,) are rows in each cell; ``statistics`` maps weights (samples, cells) to
-    values (samples, statistics) and does not depend on the weights' sum.
+    Each resample draws ``rows`` rows from cells of these ``weights`` (cells,), which are the rows
+    counted in each cell or, for a smoothed bootstrap, near them. ``statistics`` maps weights
+    (samples, cells) to values (samples, statistics) and does not depend on the weights' sum.
 
     Raises:
         ValueError: there are no rows, or fewer than two resamples.
@@ -58,14 +59,13 @@ def bootstrap(
     import numpy as np
     from scipy.special import ndtri
 
-    counts = np.asarray(counts, dtype=float)
-    rows = counts.sum()
     if rows < 1 or resamples < 2:
         raise ValueError("a bootstrap needs rows and at least two resamples")
-    shares = counts / rows
+    weights = np.asarray(weights, dtype=float)
+    shares = weights / weights.sum()
     generator = np.random.default_rng(seed)
     parts = [
-        statistics(generator.multinomial(int(rows), shares, size=min(_AT_ONCE, resamples - start)))
+        statistics(generator.multinomial(rows, shares, size=min(_AT_ONCE, resamples - start)))
         for start in range(0, resamples, _AT_ONCE)
     ]
     draws = np.sort(np.concatenate(parts), axis=0)
