@@ -9,7 +9,9 @@ reported beside the coverage. The standard error of a coverage over 2,000 studie
 import argparse
 import json
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +27,7 @@ from tunelab.evaluation.seeds import across_seeds
 ROWS = (100, 240, 1000, 2000)
 ACCURACIES = (0.55, 0.7, 0.9)
 # Accuracy of left, how much lower right is, and the correlation of being right.
-PAIRS = (
-    (0.55, 0.05, 0.3),
-    (0.7, 0.05, 0.3),
-    (0.9, 0.05, 0.3),
-    (0.7, 0.05, 0.0),
-    (0.7, 0.05, 0.7),
-    (0.7, 0.0, 0.5),
-)
+PAIRS = ((0.55, 0.05, 0.0), (0.7, 0.05, 0.3), (0.7, 0.0, 0.7), (0.9, 0.05, 0.5))
 SEEDS = (3, 5)
 SPREADS = (0.01, 0.03)
 PROMISE = (0.93, 0.97)
@@ -44,14 +39,18 @@ Cell = dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2000)
-    parser.add_argument("--resamples", type=int, default=1000, help="of each bootstrap")
+    parser.add_argument("--resamples", type=int, default=800, help="of each bootstrap")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     found = []
-    for cell in cells(arguments.studies, arguments.resamples, arguments.seed):
-        found.append(cell)
-        print(row(cell), flush=True)
+    work = partial(study, arguments.studies, arguments.resamples, arguments.seed)
+    designs = list(enumerate(all_designs()))
+    with ProcessPoolExecutor(arguments.processes) as pool:
+        for cells in pool.map(work, designs):
+            found += cells
+            print("\n".join(row(cell) for cell in cells), flush=True)
     kept = sum(cell["kept"] for cell in found)
     print(f"\n{kept} of {len(found)} intervals cover between 93 and 97 %.")
     if arguments.json:
@@ -65,56 +64,50 @@ def main() -> None:
         arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def cells(studies: int, resamples: int, seed: int) -> Iterator[Cell]:
-    """Every interval in every design."""
-    number = 0
-    for accuracy in ACCURACIES:
-        for rows in ROWS:
-            number += 1
-            generator = np.random.default_rng([seed, number])
-            yield from of_one_model(accuracy, rows, studies, resamples, generator)
-    for pair in PAIRS:
-        for rows in ROWS:
-            number += 1
-            generator = np.random.default_rng([seed, number])
-            yield from of_two_models(pair, rows, studies, resamples, generator)
+def all_designs() -> Iterator[Cell]:
+    """Every design; what it holds says which intervals it is for."""
+    for accuracy, rows in product(ACCURACIES, ROWS):
+        yield {"rows": rows, "accuracy": accuracy}
+    for (accuracy, less, correlation), rows in product(PAIRS, ROWS):
+        yield {"rows": rows, "accuracy": accuracy, "less": less, "correlation": correlation}
     for rows in ROWS:
-        number += 1
-        yield of_lengths(rows, studies, np.random.default_rng([seed, number]))
-    for seeds in SEEDS:
-        for accuracy in ACCURACIES:
-            for spread in SPREADS:
-                for rows in ROWS:
-                    number += 1
-                    generator = np.random.default_rng([seed, number])
-                    yield from of_seeds(seeds, accuracy, spread, rows, studies, generator)
+        yield {"rows": rows}
+    for seeds, accuracy, spread, rows in product(SEEDS, ACCURACIES, SPREADS, ROWS):
+        yield {"rows": rows, "accuracy": accuracy, "seeds": seeds, "spread": spread}
 
 
-def of_one_model(
-    accuracy: float, rows: int, studies: int, resamples: int, generator: Any
-) -> Iterator[Cell]:
+def study(studies: int, resamples: int, seed: int, numbered: tuple[int, Cell]) -> list[Cell]:
+    """Every interval of one design."""
+    number, design = numbered
+    generator = np.random.default_rng([seed, number])
+    if "seeds" in design:
+        return list(of_seeds(design, studies, generator))
+    if "less" in design:
+        return list(of_two_models(design, studies, resamples, generator))
+    if "accuracy" in design:
+        return list(of_one_model(design, studies, resamples, generator))
+    return [of_lengths(design, studies, generator)]
+
+
+def of_one_model(design: Cell, studies: int, resamples: int, generator: Any) -> Iterator[Cell]:
     """Wilson's interval, and those of F1."""
-    design = {"rows": rows, "accuracy": accuracy}
+    rows, accuracy = design["rows"], design["accuracy"]
     hits = generator.binomial(rows, accuracy, size=studies)
     wilson = lru_cache(wilson_interval)
     yield cell("accuracy: Wilson", design, [wilson(int(hit), rows) for hit in hits], accuracy)
     yield from of_f1("F1", one_model(accuracy), design, studies, resamples, generator)
 
 
-def of_two_models(
-    pair: tuple[float, float, float], rows: int, studies: int, resamples: int, generator: Any
-) -> Iterator[Cell]:
+def of_two_models(design: Cell, studies: int, resamples: int, generator: Any) -> Iterator[Cell]:
     """Tango's interval of a difference of accuracy, and those of differences of F1."""
-    accuracy, difference, correlation = pair
-    design = {"rows": rows, "accuracy": accuracy, "less": difference, "correlation": correlation}
-    models = two_models(*pair)
+    models = two_models(design["accuracy"], design["less"], design["correlation"])
     tango = lru_cache(tango_interval)
     intervals = []
-    for places, counts in models.studies(rows, studies, generator):
+    for places, counts in models.studies(design["rows"], studies, generator):
         left, right = (places[:, 0] == places[:, side] for side in (1, 2))
         only_left, only_right = counts[left & ~right].sum(), counts[right & ~left].sum()
-        intervals.append(tango(int(only_left), int(only_right), rows))
-    yield cell("difference of accuracy: Tango", design, intervals, difference)
+        intervals.append(tango(int(only_left), int(only_right), design["rows"]))
+    yield cell("difference of accuracy: Tango", design, intervals, design["less"])
     yield from of_f1("difference of F1", models, design, studies, resamples, generator)
 
 
@@ -131,24 +124,21 @@ def of_f1(
         yield cell(f"{name}: {average}", design, found, value)
 
 
-def of_lengths(rows: int, studies: int, generator: Any) -> Cell:
+def of_lengths(design: Cell, studies: int, generator: Any) -> Cell:
     """The paired t interval."""
     intervals = []
     for _ in range(studies):
-        left, right, truth = answer_lengths(rows, generator)
+        left, right, truth = answer_lengths(design["rows"], generator)
         outcome = compare_means(left, right)
         intervals.append((outcome.low, outcome.high))
-    return cell("difference of lengths: paired t", {"rows": rows}, intervals, truth)
+    return cell("difference of lengths: paired t", design, intervals, truth)
 
 
-def of_seeds(
-    seeds: int, accuracy: float, spread: float, rows: int, studies: int, generator: Any
-) -> Iterator[Cell]:
+def of_seeds(design: Cell, studies: int, generator: Any) -> Iterator[Cell]:
     """Both intervals of a mean over seeds."""
-    design = {"rows": rows, "accuracy": accuracy, "seeds": seeds, "spread": spread}
-    model = Seeds(accuracy, spread)
+    model = Seeds(design["accuracy"], design["spread"])
     here, anywhere, truths = [], [], []
-    for answers, truth in model.studies(seeds, rows, studies, generator):
+    for answers, truth in model.studies(design["seeds"], design["rows"], studies, generator):
         summary = across_seeds(answers)
         here.append((summary.accuracy.low, summary.accuracy.high))
         anywhere.append((summary.accuracy_anywhere.low, summary.accuracy_anywhere.high))

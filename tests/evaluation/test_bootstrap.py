@@ -1,7 +1,5 @@
 """The bootstrap against SciPy's, against closed forms, and its interval against its p-value."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import scipy.stats
@@ -26,20 +24,15 @@ def test_closed_forms_of_a_mean() -> None:
     assert sample.value == pytest.approx(VALUES.mean())
     assert sample.error == pytest.approx(VALUES.std() / np.sqrt(60), rel=0.02)
     assert sample.acceleration == pytest.approx(scipy.stats.skew(VALUES) / 6 / np.sqrt(60))
-    kurtosis = scipy.stats.kurtosis(VALUES, fisher=False)
-    assert sample.freedom == pytest.approx(2 * 60 / (kurtosis - 1))
     assert sample.bias == pytest.approx(0, abs=0.05)
 
 
-def test_equal_to_scipy_with_a_normal_quantile() -> None:
+def test_equal_to_scipy() -> None:
     theirs = scipy.stats.bootstrap(
         (VALUES,), np.mean, method="BCa", n_resamples=20_000, rng=np.random.default_rng(1)
     ).confidence_interval
-    ours = limits(replace(_sample(), freedom=1e9))
+    ours = limits(_sample())
     assert ours == pytest.approx((theirs.low, theirs.high), abs=0.03 * (theirs.high - theirs.low))
-    # With Student's quantile it reaches further to both sides.
-    low, high = limits(_sample())
-    assert low < ours[0] < ours[1] < high
 
 
 def test_cells_are_as_good_as_rows() -> None:
@@ -55,7 +48,7 @@ def test_cells_are_as_good_as_rows() -> None:
     assert np.quantile(sample.draws, [0.1, 0.25, 0.5, 0.75, 0.9]) == pytest.approx(quantiles)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.floats(0.5, 0.995), st.integers(0, 5))
 def test_p_value_agrees_with_the_interval(confidence: float, seed: int) -> None:
     sample = _sample(4000, seed)
@@ -66,7 +59,7 @@ def test_p_value_agrees_with_the_interval(confidence: float, seed: int) -> None:
 def test_p_value_is_never_nought() -> None:
     sample = _sample(999)
     for far in (-100, 100):
-        assert 1 / 1000 <= two_sided_p(sample, far) < 0.01
+        assert 1 / 1000 <= two_sided_p(sample, far) < 0.005
     assert two_sided_p(sample, sample.value) > 0.8
 
 

@@ -32,7 +32,7 @@ def _answers(rows: int, *shares: float) -> list[list[str | None]]:
     return columns
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(ROWS)
 def test_values_are_those_of_the_metrics(rows: list[tuple[str, str | None, str | None]]) -> None:
     truth, left, right = zip(*rows, strict=True)

@@ -116,6 +116,7 @@ def test_summary_of_any_metric() -> None:
     outcome = summarize([0.7, 0.8, None, 0.9])
     assert outcome.value == pytest.approx(0.8)
     assert (outcome.low, outcome.high) == pytest.approx((0.551586, 1.048414), abs=1e-6)
+    assert summarize([0.7, 0.8, 0.9], bounds=(0.0, 1.0)).high == 1
     assert standard_deviation([0.7, 0.8, None, 0.9]) == pytest.approx(0.1)
     assert summarize([0.7, None]).reason == "one seed shows no spread"
     assert summarize([0.1 + 0.2, 0.3]).low is None

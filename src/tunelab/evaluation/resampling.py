@@ -30,10 +30,10 @@ def f1_interval(
 ) -> Estimate:
     """F1 as :func:`tunelab.evaluation.metrics.score` defines it, with its 95 % interval.
 
-    The interval is BCa with t quantiles: :func:`tunelab.evaluation.bootstrap.limits`. See
-    ``benchmarks/statistics`` for how often it covers the true value. Plain percentiles lie too low
-    for macro-F1, as resamples spread the few rows of a rare label, and cover 90 to 92 % at 100
-    rows; a normal interval is too short near 1.
+    The interval is BCa over rows as :func:`f1_bootstrap` draws them. In simulated studies
+    (``benchmarks/statistics``) it covers the true value as it promises; percentiles lie too low for
+    macro-F1, as resamples spread the few rows of a rare label, and cover 90 to 92 % at 100 rows,
+    and normal intervals are too short near 1.
 
     Raises:
         ValueError: the lengths differ, a label is not among ``labels``, or the average has
