@@ -13,25 +13,21 @@ CONFIDENCE = 0.95
 
 # A step towards one cell that is small enough for a derivative and large enough for its digits.
 _STEP = 1e-5
-# Below this the t quantile would reach past what some thousand resamples can show.
-_LEAST_FREEDOM = 4.0
 # Resamples at a time: their counts take some megabytes.
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """A statistic of the rows, its resampled values, and what a t quantile and BCa need.
+    """A statistic of the rows, and its resampled values in order.
 
-    ``draws`` is sorted. ``bias`` is BCa's z0, ``acceleration`` its a. ``freedom`` are the degrees
-    of freedom of the variance that the rows show.
+    ``bias`` and ``acceleration`` are z0 and a of the BCa interval.
     """
 
     value: float
     draws: Any
     bias: float
     acceleration: float
-    freedom: float
 
     @property
     def error(self) -> float:
@@ -45,27 +41,27 @@ class Bootstrap:
 
 
 def bootstrap(
-    counts: Any, statistics: Callable[[Any], Any], *, seed: int, resamples: int
+    weights: Any, statistics: Callable[[Any], Any], *, rows: int, seed: int, resamples: int
 ) -> list[Bootstrap]:
     """Bootstrap several statistics of the same rows with the same resamples.
 
-    ``counts`` (cells,) are rows in each cell; ``statistics`` maps weights (samples, cells) to
-    values (samples, statistics) and does not depend on the weights' sum.
+    Each resample draws ``rows`` rows from cells of these ``weights`` (cells,), which are the rows
+    counted in each cell or, for a smoothed bootstrap, near them. ``statistics`` maps weights
+    (samples, cells) to values (samples, statistics) and does not depend on the weights' sum.
 
     Raises:
         ValueError: there are no rows, or fewer than two resamples.
     """
     import numpy as np
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
-    counts = np.asarray(counts, dtype=float)
-    rows = counts.sum()
     if rows < 1 or resamples < 2:
         raise ValueError("a bootstrap needs rows and at least two resamples")
-    shares = counts / rows
+    weights = np.asarray(weights, dtype=float)
+    shares = weights / weights.sum()
     generator = np.random.default_rng(seed)
     parts = [
-        statistics(generator.multinomial(int(rows), shares, size=min(_AT_ONCE, resamples - start)))
+        statistics(generator.multinomial(rows, shares, size=min(_AT_ONCE, resamples - start)))
         for start in range(0, resamples, _AT_ONCE)
     ]
     draws = np.sort(np.concatenate(parts), axis=0)
@@ -74,48 +70,42 @@ def bootstrap(
     moved = statistics((1 - _STEP) * shares + _STEP * np.eye(len(shares)))
     influence = (moved - values) / _STEP
     influence -= shares @ influence
-    second, third, fourth = (shares @ influence**power for power in (2, 3, 4))
+    second, third = shares @ influence**2, shares @ influence**3
     found = []
     for place, value in enumerate(values.tolist()):
         column = draws[:, place]
         below = np.searchsorted(column, value - 1e-12) + np.searchsorted(column, value + 1e-12)
         share = min(max(below / 2, 1), resamples - 1) / resamples
         spread = second[place]
-        kurtosis = fourth[place] / spread**2 if spread > 1e-20 else math.inf
         found.append(
             Bootstrap(
                 value=value,
                 draws=column,
-                bias=float(norm.ppf(share)),
+                bias=float(ndtri(share)),
                 acceleration=float(third[place] / spread**1.5 / 6 / math.sqrt(rows))
                 if spread > 1e-20
                 else 0.0,
-                freedom=max(_LEAST_FREEDOM, 2 * rows / (kurtosis - 1) if kurtosis > 1 else rows),
             )
         )
     return found
 
 
 def limits(sample: Bootstrap, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The BCa interval, its normal quantile replaced by Student's.
+    """The bias-corrected and accelerated interval.
 
-    Source: Efron, Better Bootstrap Confidence Intervals, 1987; t quantiles in bootstrap intervals:
-    Hesterberg, What Teachers Should Know About the Bootstrap, 2015; degrees of freedom of a
-    variance from its kurtosis: Satterthwaite, An Approximate Distribution of Estimates of Variance
-    Components, 1946.
+    Source: Efron, Better Bootstrap Confidence Intervals, 1987; the acceleration by the
+    infinitesimal jackknife: Davison and Hinkley, Bootstrap Methods and Their Application, 1997.
     """
     import numpy as np
-    from scipy.stats import norm, t
+    from scipy.special import ndtr, ndtri
 
-    reach = float(t.ppf((1 + confidence) / 2, sample.freedom))
+    reach = float(ndtri((1 + confidence) / 2))
     shares = []
     for sign in (-1, 1):
         distance = sample.bias + sign * reach
         bend = 1 - sample.acceleration * distance
         # Past the pole of the correction lies the end of the distribution.
-        shares.append(
-            float(norm.cdf(sample.bias + distance / bend)) if bend > 0 else float(sign > 0)
-        )
+        shares.append(float(ndtr(sample.bias + distance / bend)) if bend > 0 else float(sign > 0))
     low, high = np.quantile(sample.draws, shares)
     return float(low), float(high)
 
@@ -128,14 +118,14 @@ def two_sided_p(sample: Bootstrap, margin: float) -> float:
     Source: Davison and Hinkley, Bootstrap Methods and Their Application, 1997.
     """
     import numpy as np
-    from scipy.stats import norm, t
+    from scipy.special import ndtr, ndtri
 
     draws = sample.draws
     at_most = int(np.searchsorted(draws, margin + 1e-12)) + 1
     at_least = len(draws) - int(np.searchsorted(draws, margin - 1e-12)) + 1
 
     def distance(share: float) -> float:
-        step = float(norm.ppf(share)) - sample.bias
+        step = float(ndtri(share)) - sample.bias
         bend = 1 + sample.acceleration * step
         if bend <= 0:
             return math.copysign(math.inf, step)
@@ -145,5 +135,5 @@ def two_sided_p(sample: Bootstrap, margin: float) -> float:
     lower = distance(min(at_most, total - 1) / total)
     upper = -distance(1 - min(at_least, total - 1) / total)
     # The side on which the margin lies is the one with the smaller tail.
-    tail = float(t.cdf(min(lower, upper), sample.freedom))
+    tail = float(ndtr(min(lower, upper)))
     return min(1.0, max(2 * tail, 1 / total))

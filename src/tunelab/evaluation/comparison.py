@@ -51,7 +51,8 @@ def compare_shares(
     The interval is Tango's score interval. The test is McNemar's exact one at margin 0, Tango's
     score test at another. Near the limit of significance the exact test can withhold what the
     score interval grants, as it is the stricter of the two. ``rows_needed`` is by Connor, at
-    another margin by the same formula with the constrained variance of Tango's test.
+    another margin by the same formula with the constrained variance of Tango's test; the exact
+    test needs a few rows more.
 
     Sources: McNemar, Note on the sampling error of the difference between correlated proportions
     or percentages, 1947; Connor, Sample Size for Testing Differences in Proportions for the

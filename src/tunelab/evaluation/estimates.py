@@ -1,7 +1,7 @@
 """What every statistic returns: a value, its interval, and the reason where one is undefined."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 
@@ -44,4 +44,4 @@ class Difference:
 
     def to_dict(self) -> dict[str, Any]:
         """The difference as JSON values."""
-        return {**asdict(self), "details": dict(self.details)}
+        return asdict(replace(self, details=dict(self.details)))

@@ -1,7 +1,7 @@
 """Metrics of predictions. An undefined value is None with a reason, never 0."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 _NO_ROWS = "there are no rows"
@@ -45,7 +45,7 @@ class Scores:
 
     def to_dict(self) -> dict[str, Any]:
         """The metrics as JSON values."""
-        return {**asdict(self), "undefined": dict(self.undefined)}
+        return asdict(replace(self, undefined=dict(self.undefined)))
 
 
 def score(truth: Sequence[str], predicted: Sequence[str | None], labels: Sequence[str]) -> Scores:

@@ -48,8 +48,8 @@ def across_seeds(correct: Sequence[Sequence[bool]]) -> SeedSummary:
     Each answer is the mean plus an effect of its seed, of its row, and a residual; the variances
     come from the mean squares. The interval for other seeds and other rows adds the squares of
     two half-widths, t of the seeds' own error and t of the rows' error. Satterthwaite's single t
-    for the sum fell to 92 % in simulations with three seeds, as it must guess its degrees of
-    freedom from two squares; these two stay between 93 and 97 %.
+    for the sum must guess its degrees of freedom from two mean squares, and covered 91 to 92 % in
+    simulations with three seeds that differ much; see ``benchmarks/statistics``.
 
     Source: Searle, Casella and McCulloch, Variance Components, 1992; the sum of squared
     half-widths: Howe, Approximate Confidence Limits on the Mean of X + Y Where X and Y Are Two
@@ -70,7 +70,7 @@ def across_seeds(correct: Sequence[Sequence[bool]]) -> SeedSummary:
     table = np.asarray(correct, dtype=bool).astype(float)
     mean, by_seed, by_row = float(table.mean()), table.mean(axis=1), table.mean(axis=0)
     disagreeing = int(((by_row > 0) & (by_row < 1)).sum())
-    accuracy = summarize(by_seed.tolist())
+    accuracy = summarize(by_seed.tolist(), bounds=(0.0, 1.0))
     if seeds == 1:
         return _undefined(seeds, rows, "one seed shows no spread", accuracy=accuracy)
     sd = float(by_seed.std(ddof=1))
@@ -116,12 +116,17 @@ def across_seeds(correct: Sequence[Sequence[bool]]) -> SeedSummary:
     )
 
 
-def summarize(values: Sequence[float | None], unit: str = "seed") -> Estimate:
+def summarize(
+    values: Sequence[float | None],
+    unit: str = "seed",
+    *,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Estimate:
     """Mean of a metric over seeds with its t interval; a None among the values is left out.
 
-    ``unit`` is what there is a value for, in the reasons.
-
-    A spread of 0 gives no interval, as a few equal values do not show that nothing varies.
+    ``unit`` is what there is a value for, in the reasons. A spread of 0 gives no interval, as a
+    few equal values do not show that nothing varies. The interval ends at ``bounds``, which for
+    accuracy and F1 are 0 and 1.
 
     Source: Student, The Probable Error of a Mean, 1908.
     """
@@ -137,7 +142,7 @@ def summarize(values: Sequence[float | None], unit: str = "seed") -> Estimate:
     if spread <= 1e-12 * max(abs(value) for value in known):
         return Estimate(mean, None, None, f"all {unit}s have the same value, so there is no spread")
     reach = float(t.ppf((1 + CONFIDENCE) / 2, len(known) - 1)) * spread / math.sqrt(len(known))
-    return Estimate(mean, mean - reach, mean + reach)
+    return Estimate(mean, max(bounds[0], mean - reach), min(bounds[1], mean + reach))
 
 
 def standard_deviation(values: Sequence[float | None]) -> float | None:

@@ -22,7 +22,7 @@ def over_seeds(run: RunFolder) -> list[dict[str, Any]]:
             {
                 "name": side.name,
                 "summary": across_seeds(right),
-                "f1": summarize(f1),
+                "f1": summarize(f1, bounds=(0.0, 1.0)),
                 "f1_sd": standard_deviation(f1),
             }
         )
