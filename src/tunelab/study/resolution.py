@@ -130,6 +130,12 @@ def _check_claim(study: Study, claim: Claim, place: int) -> None:
     if claim.metric == TOKENS:
         if not isinstance(claim.right, str):
             raise UsageError(f"claims.{place}.right must name a tokenizer, not a number.")
+        from tunelab.tokenizers.catalog import find as find_tokenizer
+        from tunelab.tokenizers.parallel import LANGUAGES
+
+        find_tokenizer(claim.left)
+        find_tokenizer(claim.right)
+        registry.check_name("language of a claim", claim.language, LANGUAGES)
         return
     known = claim_sides(study)
     registry.check_name("side of a claim", claim.left, known)

@@ -1,7 +1,8 @@
 """Run a study: every stage in order, each one only if it is not finished."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tunelab.study.cells import (
 from tunelab.study.environment import describe_environment
 from tunelab.study.folder import locked, open_folder
 from tunelab.study.prepare import PreparedData, prepare
+from tunelab.study.tokens import count_tokens, counted_by_claims
 
 _log = logging.getLogger(__name__)
 
@@ -41,13 +43,13 @@ def run_study(study: Study, out: Path) -> list[Result]:
         data = prepare(study.data, seed=study.seed, out=out)
         _write_index(out, study, data, [])
         results: list[Result] = []
-        failures: list[tuple[Cell, TunelabError]] = []
-        for cell in cells_of(study):
+        failures: list[tuple[str, TunelabError]] = []
+        for name, work in _works(study, data, out):
             try:
-                results += run_cell(study, cell, data, out)
+                results += work()
             except TunelabError as error:
-                _log.error("%s: %s", cell.name, error)
-                failures.append((cell, error))
+                _log.error("%s: %s", name, error)
+                failures.append((name, error))
             _write_index(out, study, data, results, failures)
         write_table(out / "results.parquet", tidy(results))
         write_predictions(results, out / TABLE)
@@ -55,8 +57,22 @@ def run_study(study: Study, out: Path) -> list[Result]:
         first, reason = failures[0]
         others = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""
         # A wrong call stays one: its exit code tells it from what only running shows.
-        raise type(reason)(f"{first.name} failed: {reason}{others}")
+        raise type(reason)(f"{first} failed: {reason}{others}")
     return results
+
+
+def _works(
+    study: Study, data: PreparedData, out: Path
+) -> Iterator[tuple[str, Callable[[], list[Result]]]]:
+    """The name of each part of a study, and what does it."""
+    for name, language in counted_by_claims(study):
+        yield name, partial(_count, name, language, out)
+    for cell in cells_of(study):
+        yield cell.name, partial(run_cell, study, cell, data, out)
+
+
+def _count(name: str, language: str, out: Path) -> list[Result]:
+    return [count_tokens(name, language, out)]
 
 
 def train_study(study: Study, out: Path, only: str | None = None) -> list[Result]:
@@ -161,7 +177,7 @@ def _write_index(
     study: Study,
     data: PreparedData,
     results: Sequence[Result],
-    failures: Sequence[tuple[Cell, TunelabError]] = (),
+    failures: Sequence[tuple[str, TunelabError]] = (),
 ) -> None:
     """Which stages belong to the study as it is now: an older study's stay on disk beside."""
     write_json(
@@ -171,6 +187,6 @@ def _write_index(
             "study_hash": fingerprint(to_dict(study)),
             "prepare": data.result.folder.relative_to(out).as_posix(),
             "stages": [result.folder.relative_to(out).as_posix() for result in results],
-            "failures": [{"name": cell.name, "error": str(error)} for cell, error in failures],
+            "failures": [{"name": name, "error": str(error)} for name, error in failures],
         },
     )
