@@ -45,16 +45,16 @@ def execute(arguments: argparse.Namespace) -> int:
     from tunelab.study.evaluate import evaluate_stored, is_stored
 
     study = make_study(apply_overrides({}, split_overrides(arguments.overrides)))
-    check_file(arguments.file)
     if not 0 <= arguments.seed < 2**32:
         raise UsageError("--seed must be from 0 to 4294967295.")
     named = bool(arguments.model or arguments.adapter)
-    if not named and is_stored(arguments.file):
-        results = evaluate_stored(arguments.file, evaluation=study.evaluation, seed=arguments.seed)
-    elif not named:
+    if not named and not is_stored(arguments.file):
         raise UsageError("name at least one --model NAME or --adapter DIR.")
-    else:
+    check_file(arguments.file)
+    if named:
         results = _ask(arguments, study)
+    else:
+        results = evaluate_stored(arguments.file, evaluation=study.evaluation, seed=arguments.seed)
     table = [_row(result) for result in results]
     print_table(table, arguments.format, title=arguments.file.name, value=results)
     return 0

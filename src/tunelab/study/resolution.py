@@ -1,5 +1,6 @@
 """Resolve every name of a study before any work is done."""
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -11,6 +12,9 @@ from tunelab.errors import UsageError
 from tunelab.models.catalog import ModelCard, find
 
 ROLES = ("base", "instruct")
+# What a study's numbers add to a name: a training seed, or how many examples are shown.
+_SEED = re.compile(r"-seed[0-9]+$")
+_SHOTS = re.compile(r"base-[0-9]+-shot")
 
 # What transformers reports to, and the package that each needs.
 TRACKERS = {
@@ -115,11 +119,7 @@ def claim_sides(study: Study) -> list[str]:
     is then undecided, and an override need not take claims away.
     """
     own = [entry.id or entry.name for entry in study.methods]
-    seeds = [f"{name}-seed{seed}" for name in own for seed in study.training.seeds]
-    shots = [f"base-{study.evaluation.shots}-shot"] if study.evaluation.shots else []
-    return list(
-        dict.fromkeys([*ROLES, *shots, *own, *seeds, *registry.BASELINES, *registry.METHODS])
-    )
+    return list(dict.fromkeys([*ROLES, *own, *registry.BASELINES, *registry.METHODS]))
 
 
 def _check_claim(study: Study, claim: Claim, place: int) -> None:
@@ -138,9 +138,9 @@ def _check_claim(study: Study, claim: Claim, place: int) -> None:
         registry.check_name("language of a claim", claim.language, LANGUAGES)
         return
     known = claim_sides(study)
-    registry.check_name("side of a claim", claim.left, known)
-    if isinstance(claim.right, str):
-        registry.check_name("side of a claim", claim.right, known)
+    for side in (claim.left, claim.right):
+        if isinstance(side, str) and not _SHOTS.fullmatch(side):
+            registry.check_name("side of a claim", _SEED.sub("", side), known)
     if claim.relation == "about" and not claim.margin:
         raise UsageError(
             f"claims.{place} says about, so it needs a margin: how much is still about the same."
