@@ -127,7 +127,9 @@ def _text(arguments: argparse.Namespace) -> int:
         _draw_text(results, text)
     _print_measures(results, arguments)
     if arguments.html:
-        _write_page(arguments.html, {"texts": [{"text": text, "results": results}]})
+        from tunelab.tokenizers.record import text_examples
+
+        _write_page(arguments.html, {"examples": [text_examples(results, text)]})
     return 0
 
 
@@ -209,29 +211,63 @@ def _parallel(arguments: argparse.Namespace) -> int:
     else:
         parallel = read_files(_named_files(arguments.parallel))
     results = compare_parallel(_load(arguments.tokenizer), parallel, seed=arguments.seed)
-    rows = [
-        {
-            "tokenizer": row["tokenizer"],
-            "language": code,
-            "tokens": measured["tokens"],
-            "fertility": measured["fertility"],
-            "characters_per_token": measured["characters_per_token"],
-            "words_kept_whole": measured["words_kept_whole"],
-            "premium": measured["premium"],
-            "low": (measured["intervals"]["premium"] or (None, None))[0],
-            "high": (measured["intervals"]["premium"] or (None, None))[1],
-        }
-        for row in results
-        for code, measured in row["languages"].items()
-    ]
     title = f"{parallel.rows} parallel sentences, premium against {results[0]['base']}"
-    print_table(rows, arguments.format, title=title, value=results)
-    if arguments.format == "table" and len(results) > 1:
+    if arguments.format == "table":
+        _print_parallel(results, title)
+    else:
+        print_table(_parallel_rows(results), arguments.format, value=results)
+    if arguments.html:
+        from tunelab.tokenizers.record import make_record
+
+        record = make_record(arguments.tokenizer, seed=arguments.seed, parallel=parallel)
+        _write_page(arguments.html, record)
+    return 0
+
+
+def _parallel_rows(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    rows = []
+    for row in results:
+        for code, measured in row["languages"].items():
+            low, high = measured["intervals"]["premium"] or (None, None)
+            rows.append(
+                {
+                    "tokenizer": row["tokenizer"],
+                    "language": code,
+                    **{name: measured[name] for name in (*_MEASURES, "premium")},
+                    "premium_low": low,
+                    "premium_high": high,
+                }
+            )
+    return rows
+
+
+def _print_parallel(results: Sequence[Mapping[str, Any]], title: str) -> None:
+    """Tables that fit a narrow window: a row for each language, a column for each tokenizer."""
+    languages = list(results[0]["languages"])
+
+    def table(cell: Callable[[Mapping[str, Any]], Any], title: str) -> None:
+        rows = [
+            {
+                "language": code,
+                **{row["tokenizer"]: cell(row["languages"][code]) for row in results},
+            }
+            for code in languages
+        ]
+        print_table(rows, "table", title=title)
+
+    table(lambda measured: measured["fertility"], "tokens a word")
+    table(_premium, title)
+    if len(results) > 1:
         pairs = [_pair_row(pair) for row in results for pair in row["pairs"]]
         print_table(pairs, "table", title="the same sentences, left against right")
-    if arguments.html:
-        _write_page(arguments.html, {"parallel": results})
-    return 0
+
+
+def _premium(measured: Mapping[str, Any]) -> str:
+    interval = measured["intervals"]["premium"]
+    if measured["premium"] is None:
+        return "–"
+    limits = f" ({interval[0]:.2f}–{interval[1]:.2f})" if interval else ""
+    return f"{measured['premium']:.2f}{limits}"
 
 
 def _persian(arguments: argparse.Namespace) -> int:
