@@ -34,6 +34,9 @@ FIGURES: Mapping[str, str] = {
     "labels": "tunelab.report.figures.labels",
     "curves": "tunelab.report.figures.curves",
     "confusion": "tunelab.report.figures.confusion",
+    "tokenizer_languages": "tunelab.report.figures.tokenizer_languages",
+    "token_lengths": "tunelab.report.figures.token_lengths",
+    "vocabulary_overlap": "tunelab.report.figures.vocabulary_overlap",
 }
 
 

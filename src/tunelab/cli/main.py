@@ -12,6 +12,7 @@ from tunelab.errors import RunError, TunelabError, UsageError
 
 VERBS = {
     "run": "the whole study, resuming what is finished",
+    "tokenize": "compare tokenizers on a text, a file, parallel files or a corpus; train some",
     "prepare": "load, check, sample and encode the data; --show N is the mask viewer",
     "train": "train the methods of a study",
     "evaluate": "any model or adapter on a labelled file",

@@ -1,6 +1,7 @@
 """Several tokenizers on the same text: one plain value for each, ready for JSON and for tables."""
 
 import random
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.tokenizers.counting import count_texts
-from tunelab.tokenizers.intervals import compare_pairs, holm, ratio_interval
+from tunelab.tokenizers.intervals import GROUPS, compare_pairs, holm, ratio_interval
 from tunelab.tokenizers.loading import FastTokenizer
 from tunelab.tokenizers.measures import Counts, count_text, measure, measure_text, measure_texts
 from tunelab.tokenizers.parallel import ParallelText
@@ -55,19 +56,22 @@ def compare_file(
     path: Path,
     *,
     seed: int,
+    keep_lengths: bool = False,
     advance: Callable[[int], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """Measures of a text file whose lines are texts of their own, blank ones left out.
 
     All lines are counted. What needs the pieces (words kept whole, unknown and byte tokens, Rényi
-    efficiency, the round trip) comes from ``sampled`` lines, drawn with the seed.
+    efficiency, the round trip) comes from ``sampled`` lines, drawn with the seed. With
+    ``keep_lengths`` there are ``lengths``, the tokens of every line, at four bytes a line.
 
     Raises:
         UsageError: the file is missing or not UTF-8.
     """
     sample = _Sample(SAMPLE, seed)
+    spread = _Spread(len(tokenizers), seed, keep_lengths=keep_lengths)
     lines = sample.watch(line for line in read_lines(path) if line.strip())
-    total = count_texts(tokenizers, lines, keep_lengths=True, advance=advance)
+    total = count_texts(tokenizers, lines, observe=spread.add, advance=advance)
     spaced = has_spaces_between_words("\n".join(sample.texts))
     found = []
     for place, tokenizer in enumerate(tokenizers):
@@ -75,13 +79,12 @@ def compare_file(
             cut_all(tokenizer, sample.texts), sample.texts, seed=seed
         ).to_dict()
         tokens = total.tokens[place]
-        lengths = total.lengths[place]
         trips = [round_trip(tokenizer, text) for text in sample.texts]
         whole, lost = add_up(trips)
-        intervals = measured["intervals"]
         if spaced and total.words:
             measured["fertility"] = tokens / total.words
-            intervals["fertility"] = _listed(ratio_interval(lengths, total.word_lengths, seed=seed))
+            interval = ratio_interval(spread.tokens[place], spread.words, seed=seed)
+            measured["intervals"]["fertility"] = _listed(interval)
         if tokens:
             measured["characters_per_token"] = total.characters / tokens
             measured["bytes_per_token"] = total.bytes / tokens
@@ -97,8 +100,8 @@ def compare_file(
                 "bytes": total.bytes,
                 "sentences": total.texts,
                 "sampled": len(sample.texts),
-                "longest": max(lengths, default=0),
                 "round_trip": {"exact": whole, "of": len(trips), "lost": lost},
+                **({"lengths": spread.lengths[place].tolist()} if keep_lengths else {}),
             }
         )
     return found
@@ -211,3 +214,33 @@ class _Sample:
                 if place < self._size:
                     self.texts[place] = short
             yield text
+
+
+class _Spread:
+    """Tokens and words summed over groups of lines, for intervals in bounded memory.
+
+    The first lines are a group each; the others join one at random.
+    """
+
+    def __init__(self, tokenizers: int, seed: int, *, keep_lengths: bool) -> None:
+        self.words: list[int] = []
+        self.tokens: list[list[int]] = [[] for _ in range(tokenizers)]
+        self.lengths = [array("I") for _ in range(tokenizers)]
+        self._keep = keep_lengths
+        self._random = random.Random(seed)  # noqa: S311 - grouping, no secret
+
+    def add(self, words: list[int], lengths: list[list[int]]) -> None:
+        """Take in a batch: words of every line, and its tokens for each tokenizer."""
+        for number, count in enumerate(words):
+            if len(self.words) < GROUPS:
+                self.words.append(count)
+                for totals, new in zip(self.tokens, lengths, strict=True):
+                    totals.append(new[number])
+                continue
+            group = self._random.randrange(GROUPS)
+            self.words[group] += count
+            for totals, new in zip(self.tokens, lengths, strict=True):
+                totals[group] += new[number]
+        if self._keep:
+            for kept, new in zip(self.lengths, lengths, strict=True):
+                kept.extend(new)

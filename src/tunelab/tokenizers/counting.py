@@ -10,24 +10,21 @@ from tunelab.tokenizers.loading import FastTokenizer
 from tunelab.tokenizers.reading import read_lines
 from tunelab.tokenizers.words import count_words
 
+Observer = Callable[[list[int], list[list[int]]], None]
+
 # Characters of text that are tokenized together.
 _BATCH = 1 << 19
 
 
 @dataclass
 class FileCount:
-    """What one pass over texts counts. ``tokens`` has an entry for each tokenizer.
-
-    ``lengths`` are the tokens of every text, for each tokenizer, if they were asked for.
-    """
+    """What one pass over texts counts. ``tokens`` has an entry for each tokenizer."""
 
     texts: int = 0
     words: int = 0
     characters: int = 0
     bytes: int = 0
     tokens: list[int] = field(default_factory=list)
-    lengths: list[list[int]] = field(default_factory=list)
-    word_lengths: list[int] = field(default_factory=list)
 
 
 def count_tokens(tokenizer: FastTokenizer, texts: Sequence[str]) -> list[int]:
@@ -50,29 +47,28 @@ def count_texts(
     tokenizers: Sequence[FastTokenizer],
     texts: Iterable[str],
     *,
-    keep_lengths: bool = False,
+    observe: Observer | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> FileCount:
-    """Count texts with several tokenizers in one pass.
+    """Count texts with several tokenizers in one pass, in memory that does not grow.
 
-    ``advance`` is told the UTF-8 bytes of every batch when it is done. With ``keep_lengths`` the
-    memory grows by a few bytes a text; without, it does not grow.
+    ``observe`` is told the words of every text of a batch and, for each tokenizer, its tokens;
+    ``advance`` the UTF-8 bytes of the batch when it is done.
     """
-    found = FileCount(tokens=[0] * len(tokenizers), lengths=[[] for _ in tokenizers])
+    found = FileCount(tokens=[0] * len(tokenizers))
     for batch in _batches(texts):
         size = sum(len(text.encode("utf-8")) for text in batch)
         words = [count_words(text) for text in batch]
+        lengths = [_count_batch(tokenizer, batch) for tokenizer in tokenizers]
         found.texts += len(batch)
         found.words += sum(words)
         found.characters += sum(map(len, batch))
         found.bytes += size
-        for place, tokenizer in enumerate(tokenizers):
-            lengths = _count_batch(tokenizer, batch)
-            found.tokens[place] += sum(lengths)
-            if keep_lengths:
-                found.lengths[place] += lengths
-        if keep_lengths:
-            found.word_lengths += words
+        found.tokens = [
+            before + sum(new) for before, new in zip(found.tokens, lengths, strict=True)
+        ]
+        if observe is not None:
+            observe(words, lengths)
         advance(size)
     return found
 
@@ -81,7 +77,6 @@ def count_file(
     tokenizers: Sequence[FastTokenizer],
     path: Path,
     *,
-    keep_lengths: bool = False,
     advance: Callable[[int], None] = lambda _: None,
 ) -> FileCount:
     """Count the lines of a UTF-8 file, each as a text of its own without its line end.
@@ -89,8 +84,7 @@ def count_file(
     Raises:
         UsageError: the file is missing or not UTF-8.
     """
-    lines = read_lines(path)
-    return count_texts(tokenizers, lines, keep_lengths=keep_lengths, advance=advance)
+    return count_texts(tokenizers, read_lines(path), advance=advance)
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 RESAMPLES = 2_000
 # More sentences than this are summed into as many groups, which keeps the spread between them.
-_GROUPS = 1_000
+GROUPS = 1_000
 _CHUNK = 200
 
 Interval = tuple[float, float]
@@ -128,10 +128,10 @@ def _grouped(rows: "np.ndarray", rng: "np.random.Generator") -> "np.ndarray":
     """Rows, or their sums over random groups of like size where there are many."""
     import numpy as np
 
-    if len(rows) <= _GROUPS:
+    if len(rows) <= GROUPS:
         return rows
     order = rng.permutation(len(rows))
-    return np.stack([rows[part].sum(axis=0) for part in np.array_split(order, _GROUPS)])
+    return np.stack([rows[part].sum(axis=0) for part in np.array_split(order, GROUPS)])
 
 
 def _resampled_sums(rows: "np.ndarray", resamples: int, rng: "np.random.Generator") -> "np.ndarray":

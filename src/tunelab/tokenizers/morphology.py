@@ -7,6 +7,7 @@ byte-level tokenizers make, is a cut that no boundary agrees with.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from tunelab.tokenizers.intervals import ratio_interval
@@ -71,6 +72,15 @@ def score(tokenizer: FastTokenizer, words: Sequence[Word], *, seed: int) -> dict
     }
 
 
+def chance(words: Sequence[Word]) -> dict[str, Any]:
+    """The scores of a cut behind every character, which any tokenizer should beat in precision."""
+    rows = []
+    for word in words:
+        gold = len(gold_boundaries(word))
+        rows.append(Boundaries(gold, len(word.word.replace(_JOINER, "")) - 1, gold))
+    return {"tokenizer": "every character", "words": len(words), **_scores(rows)}
+
+
 def gold_boundaries(word: Word) -> set[float]:
     """Places of the boundaries in the word without its joiners."""
     places, length = set[float](), 0
@@ -88,7 +98,7 @@ def token_boundaries(cut: Cut, word: str, first: int) -> set[float]:
     length = len(word.replace(_JOINER, ""))
     places = set[float]()
     ends = [(left, right) for _, (left, right), _ in cut.of_text() if right > first]
-    for (_, end), (start, _) in zip(ends, ends[1:], strict=False):
+    for (_, end), (start, _) in pairwise(ends):
         within = start < end
         at = min(max(start if within else end, first) - first, len(word))
         place: float = len(word[:at].replace(_JOINER, ""))

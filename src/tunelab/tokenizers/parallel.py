@@ -75,7 +75,7 @@ def built_in() -> ParallelText:
 
 def read_table(name: str) -> list[dict[str, str]]:
     """The rows of one of the tables that come with the laboratory."""
-    with (files("tunelab.tokenizers.corpora") / name).open(encoding="utf-8", newline="") as file:
+    with (files("tunelab.tokenizers.corpora") / name).open(encoding="utf-8") as file:
         reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         return [dict(row) for row in reader]
 
@@ -89,10 +89,8 @@ def read_files(paths: Mapping[str, Path]) -> ParallelText:
     lines = {language: _read_lines(path) for language, path in paths.items()}
     numbers = {language: len(found) for language, found in lines.items()}
     if len(set(numbers.values())) > 1:
-        told = ", ".join(f"{paths[language]} has {count}" for language, count in numbers.items())
-        raise UsageError(
-            f"parallel files need the same sentence in the same line, but of lines {told}."
-        )
+        told = ", ".join(f"{paths[code]} has {count} lines" for code, count in numbers.items())
+        raise UsageError(f"parallel files need the same sentence in the same line, but {told}.")
     if not any(numbers.values()):
         raise UsageError("the parallel files hold no lines.")
     # A line that is blank in one language is a sentence in none.
