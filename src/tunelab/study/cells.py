@@ -181,6 +181,7 @@ def _train(
 
     from tunelab.prompts.checks import check_rows
     from tunelab.prompts.encoding import encode_examples
+    from tunelab.prompts.tokens import encode_text
     from tunelab.prompts.viewer import measure_lengths
     from tunelab.training.train import remove_checkpoints, train
 
@@ -201,7 +202,8 @@ def _train(
     for split, rows in encoded.items():
         check_rows(encoder, rows, _texts(data.splits[split]))
     torch.manual_seed(seed)
-    model = module.adapt(loaded.model, settings)
+    instruction = encode_text(loaded.tokenizer, encoder.format.system)[0]
+    model = module.adapt(loaded.model, settings, instruction)
     outcome = train(
         model,
         train_rows=encoded["train"],

@@ -17,6 +17,7 @@ from tunelab.study.cells import (
     train_cell,
 )
 from tunelab.study.environment import describe_environment
+from tunelab.study.feasibility import check_feasible
 from tunelab.study.folder import locked, open_folder
 from tunelab.study.prepare import PreparedData, prepare
 
@@ -38,6 +39,7 @@ def run_study(study: Study, out: Path) -> list[Result]:
     with locked(open_folder(out, study)):
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
+        check_feasible(study)
         _write_index(out, study, data, [])
         results: list[Result] = []
         failures: list[tuple[Cell, TunelabError]] = []
@@ -78,6 +80,7 @@ def train_study(study: Study, out: Path, only: str | None = None) -> list[Result
     with locked(open_folder(out, study)):
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
+        check_feasible(study)
         return [train_cell(study, cell, data, out) for cell in cells]
 
 
