@@ -1,0 +1,193 @@
+"""What every method promises, over every registered name."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from conftest import LABELS, build_model, build_tokenizer
+from tunelab import registry
+from tunelab.config import Training
+from tunelab.methods.counting import ParameterCount
+from tunelab.models.shape import shape_of
+from tunelab.prompts.conversation import make_format
+from tunelab.prompts.encoding import EncodedExample, Encoder
+from tunelab.training.callbacks import BEST
+from tunelab.training.checkpoints import last_complete
+from tunelab.training.train import count_parameters, train
+
+METHODS = {name: registry.resolve("method", name, registry.METHODS) for name in registry.METHODS}
+FAMILIES = ["llama", "mistral", "phi3", "gemma3", "qwen3"]
+INSTRUCTION = [5, 6, 7, 8, 9]
+IDS = torch.arange(3, 40)[None]
+RANKS = {"r": 4}
+# What is chosen besides the defaults: one of each kind.
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "full": [{}],
+    "lora": [{}, {"targets": "attention"}, {"targets": ["down_proj"]}, {"targets": "qv"}],
+    "rslora": [{}, {"targets": "mlp"}],
+    "dora": [{}, {"targets": "kv", "dropout": 0.1}],
+    "ia3": [{}, {"feedforward": []}, {"targets": "all-linear"}],
+    "prompt_tuning": [{}, {"init": "random"}, {"init": "vocabulary"}],
+    "prefix_tuning": [{}, {"init": "random"}, {"hidden": 12}],
+    "p_tuning": [{}, {"init": "random"}, {"hidden": 5}],
+}
+EVERY = [(name, variant) for name, variants in VARIANTS.items() for variant in variants]
+
+
+def _name(value: Any) -> str:
+    return value if isinstance(value, str) else "-".join(map(str, value.values())) or "default"
+
+
+def _settings(name: str, **chosen: Any) -> Any:
+    model = METHODS[name].Settings
+    small = {"r": 4} if "r" in model.model_fields else {}
+    if "virtual_tokens" in model.model_fields:
+        small = {"virtual_tokens": 7}
+    return model.model_validate(small | chosen)
+
+
+def _adapted(name: str, family: str = "llama", **chosen: Any) -> Any:
+    torch.manual_seed(3)
+    return METHODS[name].adapt(build_model(family), _settings(name, **chosen), INSTRUCTION)
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[EncodedExample]:
+    tokenizer = build_tokenizer()
+    format = make_format(
+        tokenizer, system="One of {labels}.", labels=LABELS, style="chat", max_length=150
+    )
+    encoder = Encoder(tokenizer, format)
+    texts = ["the rain came down", "we sat", "nothing", "all day at the window", "said"]
+    return [
+        encoder.example(text, label) for text, label in zip(texts * 4, LABELS * 4, strict=False)
+    ]
+
+
+def _train(folder: Path, model: Any, rows: list[EncodedExample], **options: Any) -> Any:
+    defaults: dict[str, Any] = {"tracking": [], "epochs": 2, "batch_size": 4, "warmup": 0}
+    return train(
+        model,
+        train_rows=rows[:16],
+        validation_rows=rows[16:],
+        pad_token=0,
+        options=Training(**(defaults | options)),
+        learning_rate=1e-2,
+        precision="float32",
+        device="cpu",
+        seed=1,
+        folder=folder,
+    )
+
+
+def _logits(model: Any) -> Any:
+    model.eval()
+    with torch.inference_mode():
+        return model(input_ids=IDS).logits
+
+
+def test_every_method_is_tried() -> None:
+    assert set(VARIANTS) == set(METHODS)
+
+
+@pytest.mark.parametrize(("name", "variant"), EVERY, ids=_name)
+def test_trains_its_own_and_saves_all_of_it(
+    name: str, variant: dict[str, Any], rows: list[EncodedExample], tmp_path: Path
+) -> None:
+    method = METHODS[name]
+    if variant.get("targets") in ("qv", "kv") or "targets" not in variant:
+        family = "phi3"
+    else:
+        family = "llama"
+    model = _adapted(name, family, **variant)
+    base = build_model(family)
+    untrained = _logits(base)
+    assert _logits(model).shape == untrained.shape
+    before = {key: value.clone() for key, value in model.named_parameters()}
+    own = {key for key, value in model.named_parameters() if value.requires_grad}
+    assert own
+    outcome = _train(tmp_path / "run", model, rows, early_stopping=None)
+    after = dict(model.named_parameters())
+    changed = {key for key, value in before.items() if not torch.equal(value, after[key])}
+    # No more than its own, and none of them idle.
+    assert changed == own
+    trained = _logits(outcome.model)
+    assert trained.shape == untrained.shape
+    assert not torch.allclose(trained, untrained, atol=1e-2)
+    method.save(model, tmp_path / "saved")
+    loaded = method.load(build_model(family), tmp_path / "saved")
+    assert torch.equal(_logits(loaded), trained)
+    if method.merge is not None:
+        merged = method.merge(model)
+        assert type(merged) is type(base)
+        assert torch.allclose(_logits(merged), trained, atol=2e-5)
+
+
+@pytest.mark.parametrize(("name", "variant"), EVERY, ids=_name)
+def test_resumes_to_the_same_bits(
+    name: str, variant: dict[str, Any], rows: list[EncodedExample], tmp_path: Path
+) -> None:
+    whole = _adapted(name, **variant)
+    _train(tmp_path, whole, rows, early_stopping=None, evaluate_every=0.5)
+    last = last_complete(tmp_path)
+    assert last is not None
+    # As if it had been killed before the last checkpoint, and the disk had kept no best weights.
+    shutil.rmtree(last)
+    earlier = last_complete(tmp_path)
+    assert earlier is not None
+    # Other numbers than those it was killed with: all of them must come from the checkpoint.
+    torch.manual_seed(4)
+    resumed = METHODS[name].adapt(build_model(), _settings(name, **variant), [30, 31])
+    outcome = _train(tmp_path, resumed, rows, early_stopping=None, evaluate_every=0.5)
+    assert outcome.steps > int(earlier.name.partition("-")[2])
+    assert (tmp_path / BEST).is_file()
+    expected = dict(whole.named_parameters())
+    for key, value in resumed.named_parameters():
+        assert torch.equal(value, expected[key]), key
+    assert torch.equal(_logits(resumed), _logits(whole))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_trains_behind_the_shared_prefix(
+    name: str, rows: list[EncodedExample], tmp_path: Path
+) -> None:
+    losses = []
+    for packing in (False, True):
+        folder = tmp_path / str(packing)
+        outcome = _train(folder, _adapted(name), rows, packing=packing, fused=packing)
+        assert outcome.packed == packing
+        assert (outcome.prefix > 5) == packing
+        losses.append([entry["loss"] for entry in outcome.history])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert losses[0][-1] < losses[0][0]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", METHODS)
+def test_counts_its_parameters(name: str, family: str) -> None:
+    shape = shape_of(build_model(family).config)
+    for variant in VARIANTS[name]:
+        settings = _settings(name, **variant)
+        if family == "phi3" and isinstance(variant.get("targets"), list):
+            continue
+        found = METHODS[name].count(shape, settings)
+        model = METHODS[name].adapt(build_model(family), settings, INSTRUCTION)
+        assert found == ParameterCount(*count_parameters(model)), variant
+        if hasattr(model, "get_nb_trainable_parameters"):
+            # PEFT counts all parameters of a soft prompt's model without the prompt.
+            assert model.get_nb_trainable_parameters()[0] == found.trainable
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_counts_grow_with_the_settings_alone(name: str) -> None:
+    shape = shape_of(build_model().config)
+    small = METHODS[name].count(shape, _settings(name))
+    if "r" in METHODS[name].Settings.model_fields:
+        assert METHODS[name].count(shape, _settings(name, r=8)).trainable > small.trainable
+    if "virtual_tokens" in METHODS[name].Settings.model_fields:
+        more = METHODS[name].count(shape, _settings(name, virtual_tokens=8))
+        assert more.trainable > small.trainable
+    assert 0 < small.share <= 1
