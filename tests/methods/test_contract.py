@@ -22,7 +22,6 @@ METHODS = {name: registry.resolve("method", name, registry.METHODS) for name in 
 FAMILIES = ["llama", "mistral", "phi3", "gemma3", "qwen3"]
 INSTRUCTION = [5, 6, 7, 8, 9]
 IDS = torch.arange(3, 40)[None]
-RANKS = {"r": 4}
 # What is chosen besides the defaults: one of each kind.
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "full": [{}],
@@ -31,9 +30,21 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "dora": [{}, {"targets": "kv", "dropout": 0.1}],
     "ia3": [{}, {"feedforward": []}, {"targets": "all-linear"}],
     "prompt_tuning": [{}, {"init": "random"}, {"init": "vocabulary"}],
-    "prefix_tuning": [{}, {"init": "random"}, {"hidden": 12}],
+    "prefix_tuning": [{}, {"init": "random"}, {"hidden": 12, "init": "random"}],
     "p_tuning": [{}, {"init": "random"}, {"hidden": 5}],
 }
+# Another value of each setting, with which something else has to come out.
+OTHERS: dict[str, Any] = {
+    "r": 6,
+    "alpha": 3,
+    "dropout": 0.5,
+    "targets": "attention",
+    "feedforward": [],
+    "virtual_tokens": 9,
+    "init": "random",
+    "hidden": 9,
+}
+KEYS = [(name, key) for name, module in METHODS.items() for key in module.Settings.model_fields]
 EVERY = [(name, variant) for name, variants in VARIANTS.items() for variant in variants]
 
 
@@ -67,16 +78,22 @@ def rows() -> list[EncodedExample]:
     ]
 
 
-def _train(folder: Path, model: Any, rows: list[EncodedExample], **options: Any) -> Any:
+def _train(
+    folder: Path,
+    model: Any,
+    rows: list[EncodedExample],
+    precision: str = "float32",
+    **options: Any,
+) -> Any:
     defaults: dict[str, Any] = {"tracking": [], "epochs": 2, "batch_size": 4, "warmup": 0}
     return train(
         model,
-        train_rows=rows[:16],
-        validation_rows=rows[16:],
+        train_rows=rows[:12],
+        validation_rows=rows[12:16],
         pad_token=0,
         options=Training(**(defaults | options)),
         learning_rate=1e-2,
-        precision="float32",
+        precision=precision,
         device="cpu",
         seed=1,
         folder=folder,
@@ -148,6 +165,38 @@ def test_resumes_to_the_same_bits(
     for key, value in resumed.named_parameters():
         assert torch.equal(value, expected[key]), key
     assert torch.equal(_logits(resumed), _logits(whole))
+
+
+@pytest.mark.parametrize(("name", "key"), KEYS)
+def test_every_setting_acts(
+    name: str, key: str, rows: list[EncodedExample], tmp_path: Path
+) -> None:
+    found = []
+    other = {key: OTHERS[key]}
+    begin = {"init": "random"} if (name, key) == ("prefix_tuning", "hidden") else {}
+    for chosen in (begin, begin | other):
+        model = _adapted(name, **chosen)
+        outcome = _train(tmp_path / str(len(found)), model, rows[:8], epochs=1)
+        found.append([entry["loss"] for entry in outcome.history])
+    assert found[0] != found[1]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_trains_in_sixteen_bits(name: str, rows: list[EncodedExample], tmp_path: Path) -> None:
+    method = METHODS[name]
+    model = build_model() if method.WEIGHTS == "float32" else build_model().bfloat16()
+    adapted = method.adapt(model, _settings(name), INSTRUCTION)
+    own = {key: value for key, value in adapted.named_parameters() if value.requires_grad}
+    assert all(value.dtype == torch.float32 for value in own.values())
+    losses = []
+    for packing in (True, False):
+        options = {"packing": packing, "epochs": 1, "early_stopping": None}
+        outcome = _train(tmp_path / str(packing), adapted, rows, precision="bfloat16", **options)
+        assert outcome.packed == packing
+        losses.append([one["loss"] for one in outcome.history if one["split"] == "validation"])
+    assert losses[0][-1] < losses[0][0]
+    # The second training goes on from the best weights of the first, and finds them as good.
+    assert losses[1][0] == pytest.approx(min(losses[0]), rel=0.02)
 
 
 @pytest.mark.parametrize("name", METHODS)

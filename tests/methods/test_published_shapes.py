@@ -75,7 +75,7 @@ def test_counts_are_those_of_peft(method: str, shape: tuple[str, ModelShape]) ->
     if "r" not in module.Settings.model_fields and method in ("full", "ia3"):
         chosen = [{}]
     if method == "prefix_tuning":
-        chosen.append({"virtual_tokens": 10, "hidden": 64})
+        chosen.append({"virtual_tokens": 10, "hidden": 64, "init": "random"})
     for values in chosen:
         settings = module.Settings.model_validate(values)
         with torch.device("meta"):

@@ -37,6 +37,12 @@ def test_the_reason_and_what_works(
     assert remedy in message
 
 
+def test_a_network_and_real_tokens(workspace: Workspace) -> None:
+    words = ["methods=[{name: prefix_tuning, hidden: 8}]"]
+    with pytest.raises(UsageError, match=r"methods\.0\.hidden = 8 is wrong: .* set init: random"):
+        open_study(str(workspace.study), words)
+
+
 @pytest.mark.parametrize("begin", [run_study, train_study])
 def test_before_any_weights_are_read(
     workspace: Workspace, tmp_path: Path, begin: Any, monkeypatch: pytest.MonkeyPatch

@@ -11,8 +11,8 @@ first layer and leaves the rest to follow from it; a prefix steers every layer b
 It acts in attention alone, in every block, and trains V · 2 · layers · key heads · head size
 numbers. Training begins at the keys and values that real tokens have in this model (``init``), so
 that the frozen layers meet what they know. With ``hidden`` the prefix is made by an MLP from one
-embedding for each virtual token, as in the paper, which is dropped after training; the MLP begins
-random. A prefix cannot be merged into the weights.
+embedding for each virtual token, as in the paper, which is dropped after training; such a prefix
+begins random. A prefix cannot be merged into the weights.
 
 Source: Li and Liang, Prefix-Tuning: Optimizing Continuous Prompts for Generation, 2021,
 https://arxiv.org/abs/2101.00190.
@@ -21,7 +21,7 @@ https://arxiv.org/abs/2101.00190.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from tunelab.config import Count
 from tunelab.errors import UsageError
@@ -40,8 +40,17 @@ class Settings(SoftPromptSettings):
     """Prefix tuning's keys in a study."""
 
     hidden: Count | None = Field(
-        None, description="size of the MLP that makes the prefix in training; null for none"
+        None,
+        description="size of the MLP that makes the prefix in training, with init: random; null "
+        "for none",
     )
+
+    @field_validator("hidden")
+    @classmethod
+    def _begins_random(cls, hidden: int | None, info: ValidationInfo) -> int | None:
+        if hidden is not None and info.data.get("init") != "random":
+            raise ValueError("makes a prefix that begins random; set init: random beside it")
+        return hidden
 
 
 def adapt(model: Any, settings: Settings, instruction: Sequence[int] = ()) -> Any:
@@ -53,7 +62,7 @@ def adapt(model: Any, settings: Settings, instruction: Sequence[int] = ()) -> An
     import torch
     from peft import PrefixTuningConfig, TaskType
 
-    tokens = None if settings.hidden else start_tokens(model, settings, instruction)
+    tokens = start_tokens(model, settings, instruction)
     pairs = [] if tokens is None else _keys_and_values(model, tokens)
     config = PrefixTuningConfig(
         task_type=TaskType.CAUSAL_LM,
