@@ -41,6 +41,7 @@ Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=Fals
 Text = Annotated[str, BeforeValidator(_text_only)]
 Count = Annotated[Integer, Field(ge=1)]
 Size = Count | Literal["all"]
+Mode = Literal["generate", "score"]
 Fault = Literal["repeated", "conflicting", "shared"]
 Scheduler = Literal[
     "linear",
@@ -51,6 +52,10 @@ Scheduler = Literal[
     "constant_with_warmup",
     "inverse_sqrt",
 ]
+
+
+def _both_modes() -> list[Mode]:
+    return ["generate", "score"]
 
 
 def _all_faults() -> list[Fault]:
@@ -196,12 +201,45 @@ class Training(Section):
 class Evaluation(Section):
     """How models answer the test rows."""
 
+    modes: Annotated[list[Mode], Field(min_length=1)] = Field(
+        default_factory=_both_modes,
+        description="generate: parse the label from the answer; score: take the likeliest label; "
+        "the first gives the scores that models are compared by",
+    )
     max_new_tokens: Count = Field(8, description="tokens of an answer at most")
     batch_size: Count = Field(64, description="rows that are asked together")
+    normalize: Literal["sum", "mean"] = Field(
+        "sum", description="a label's score: the sum over its tokens, or their mean"
+    )
+    calibrate: bool = Field(
+        False, description="score labels relative to an empty text (contextual calibration)"
+    )
+    shots: Annotated[Integer, Field(ge=0)] = Field(
+        0, description="training rows shown in the prompt when the base model is asked once more"
+    )
+    resamples: Annotated[Integer, Field(ge=100)] = Field(
+        5000, description="bootstrap samples behind the intervals of F1"
+    )
     baselines: list[Text] = Field(
         default_factory=lambda: ["majority", "tfidf-svm"],
         description="classical models in the same table: majority, tfidf-svm",
     )
+
+
+class Claim(Section):
+    """A statement that the report tests: left has more, less or about as much as right."""
+
+    claim: Text = Field(description="the statement in words")
+    metric: Text = Field(description="what is compared, such as accuracy or answer_tokens")
+    left: Text = Field(description="a model, method, baseline or tokenizer of the study")
+    right: Text | Number = Field(description="another, or a number")
+    relation: Literal["more", "less", "about"] = Field(
+        "more", description="what left is said to have, compared with right"
+    )
+    margin: Annotated[Number, Field(ge=0)] = Field(
+        0.0, description="the smallest difference that matters"
+    )
+    language: Text = Field("en", description="of the sentences, where the metric is tokens")
 
 
 class Study(Section):
@@ -223,6 +261,9 @@ class Study(Section):
     )
     training: Training = Field(default_factory=Training)
     evaluation: Evaluation = Field(default_factory=Evaluation)
+    claims: list[Claim] = Field(
+        default_factory=list, description="statements that the report gives a verdict on"
+    )
     disclosure: Text = Field("", description="printed in the report: which help was used")
 
     @field_validator("name")

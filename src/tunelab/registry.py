@@ -34,6 +34,9 @@ BASELINES: Mapping[str, str] = {
 }
 FIGURES: Mapping[str, str] = {
     "scores": "tunelab.report.figures.scores",
+    "differences": "tunelab.report.figures.differences",
+    "modes": "tunelab.report.figures.modes",
+    "reliability": "tunelab.report.figures.reliability",
     "labels": "tunelab.report.figures.labels",
     "curves": "tunelab.report.figures.curves",
     "confusion": "tunelab.report.figures.confusion",

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 from tunelab.evaluation.baselines import majority
-from tunelab.evaluation.comparison import compare
 from tunelab.evaluation.metrics import score, wilson_interval
 
 LABELS = ["a", "b", "c"]
@@ -50,6 +49,29 @@ def test_undefined_is_none() -> None:
     assert score(["a"], [None], LABELS).classes[0].precision is None
 
 
+def test_every_none_has_a_reason() -> None:
+    one = score(["a", "a"], ["a", "b"], LABELS)
+    assert one.undefined == {
+        "b.recall": "no row has this label",
+        "c.precision": "never predicted",
+        "c.recall": "no row has this label",
+        "c.f1": "no row has this label, and it was never predicted",
+    }
+    assert score(["a"], ["a"], ["a"]).undefined == {}
+    assert set(score([], [], ["a"]).undefined.values()) == {"there are no rows"}
+
+
+@given(st.just([]) | ROWS)
+def test_reasons_are_those_of_the_nones(rows: list[tuple[str, str | None]]) -> None:
+    values = score([row[0] for row in rows], [row[1] for row in rows], LABELS).to_dict()
+    reasons = values.pop("undefined")
+    missing = {name for name, value in values.items() if value is None}
+    for entry in values["classes"]:
+        missing |= {f"{entry['label']}.{name}" for name, value in entry.items() if value is None}
+    assert set(reasons) == missing
+    assert all(reasons.values())
+
+
 def test_lengths_must_agree() -> None:
     with pytest.raises(ValueError, match="1 true labels"):
         score(["a"], [], LABELS)
@@ -59,16 +81,6 @@ def test_wilson_by_hand() -> None:
     # 8 of 10: (0.8 + z²/20 ± z·sqrt(0.16/10 + z²/400)) / (1 + z²/10) with z = 1.959964.
     assert wilson_interval(8, 10) == pytest.approx((0.490162, 0.943318), abs=1e-6)
     assert wilson_interval(0, 0) == (None, None)
-
-
-def test_mcnemar_by_hand() -> None:
-    # 6 rows against 1: p = 2 · (C(7,0) + C(7,1)) / 2^7 = 0.125.
-    outcome = compare([True] * 6 + [False] + [True] * 3, [False] * 6 + [True] + [True] * 3)
-    assert (outcome.only_left, outcome.only_right) == (6, 1)
-    assert outcome.p_value == pytest.approx(0.125)
-    assert outcome.difference == pytest.approx(0.5)
-    assert compare([True], [True]).p_value is None
-    assert compare([], []).difference is None
 
 
 def test_majority_breaks_ties_by_name() -> None:

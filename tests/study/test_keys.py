@@ -67,6 +67,26 @@ def _events(_: Outcome, out: Path) -> Any:
     return len(list(out.glob("train/*/runs/**/events*"))) > 0
 
 
+def _mode(outcome: Outcome, _: Path) -> Any:
+    return outcome["evaluate", "instruct"].values["mode"]
+
+
+def _probabilities(outcome: Outcome, _: Path) -> Any:
+    result = outcome["evaluate", "instruct"]
+    table = pd.read_parquet(result.folder / "predictions.parquet")
+    return [list(row) for row in table["probabilities"]]
+
+
+def _f1_interval(outcome: Outcome, _: Path) -> Any:
+    return outcome["evaluate", "majority"].values["intervals"]["f1_micro"]
+
+
+def _verdicts(_: Outcome, out: Path) -> Any:
+    build_report(out)
+    return (out / "verdicts.json").read_text(encoding="utf-8")
+
+
+CLAIM = "claims=[{claim: It is so., metric: accuracy, left: lora, right: majority}]"
 LOSSES = _history("loss")
 RATES = _history("learning_rate")
 STRICT = "training.early_stopping={patience: 1, min_delta: 1.5}"
@@ -112,12 +132,24 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "training.shared_prefix": ("false", _value("prefix"), []),
     "training.fused": ("false", _value("fused"), ["device=cpu"]),
     "training.tracking": ("[tensorboard]", _events, []),
+    "evaluation.modes": ("[score, generate]", _mode, []),
     "evaluation.max_new_tokens": ("1", _answers, []),
+    "evaluation.normalize": ("mean", _probabilities, []),
+    "evaluation.calibrate": ("true", _probabilities, []),
+    "evaluation.shots": ("2", _cells, ["models.base={folder}/model"]),
+    "evaluation.resamples": ("200", _f1_interval, []),
+    "claims": ("[]", _verdicts, [CLAIM]),
+    "claims.claim": ("Something else.", _verdicts, [CLAIM]),
+    "claims.metric": ("parsed", _verdicts, [CLAIM]),
+    "claims.left": ("majority", _verdicts, [CLAIM]),
+    "claims.right": ("0.25", _verdicts, [CLAIM]),
+    "claims.relation": ("less", _verdicts, [CLAIM]),
+    "claims.margin": ("0.5", _verdicts, [CLAIM]),
     "evaluation.baselines": ("[]", _cells, []),
     "disclosure": ("A friend helped.", _report, []),
 }
 # These two are looked at in tests of their own below.
-ELSEWHERE = {"device", "evaluation.batch_size"}
+ELSEWHERE = {"device", "evaluation.batch_size", "claims.language"}
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +176,7 @@ def runs(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.mark.parametrize("key", KEYS)
 def test_key_acts(key: str, runs: Any) -> None:
     value, look, both = KEYS[key]
-    path = key.replace("methods.", "methods.0.")
+    path = key.replace("methods.", "methods.0.").replace("claims.", "claims.0.")
     override = f"{path}={value}"
     if key == "methods.name":
         override = "methods=[{name: full}]"

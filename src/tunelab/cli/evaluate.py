@@ -2,10 +2,13 @@
 
 FILE is JSONL, CSV, TSV or Parquet, or a .txt file of text;label lines. Models are asked with the
 prompt of a study (prompt.system=..., evaluation.max_new_tokens=...), adapters with their own.
+FILE may also be the predictions.parquet of a run, or one that --save wrote: it is then measured
+again, with other settings if you like (evaluation.normalize=mean), and no model is loaded.
 """
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from tunelab.cli.arguments import add_format, split_overrides
 from tunelab.cli.tables import print_table
@@ -13,7 +16,7 @@ from tunelab.cli.tables import print_table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `tunelab evaluate`."""
-    parser.add_argument("file", metavar="FILE", type=Path, help="labelled rows")
+    parser.add_argument("file", metavar="FILE", type=Path, help="labelled rows, or predictions")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="of prompt, evaluation")
     parser.add_argument("--model", action="append", default=[], metavar="NAME", help="repeatable")
     parser.add_argument(
@@ -21,6 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--text", default="text", metavar="COLUMN", help="column of the texts")
     parser.add_argument("--label", default="label", metavar="COLUMN", help="column of the labels")
+    parser.add_argument(
+        "--examples",
+        type=Path,
+        metavar="FILE",
+        help="labelled rows to show models in the prompt, as many as evaluation.shots",
+    )
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep predictions as Parquet")
+    parser.add_argument("--seed", type=int, default=42, help="of the bootstrap and the examples")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     add_format(parser)
 
@@ -30,25 +41,48 @@ def execute(arguments: argparse.Namespace) -> int:
     from tunelab.config import make_study
     from tunelab.data.readers import check_file
     from tunelab.errors import UsageError
-    from tunelab.models.catalog import find
     from tunelab.strict_yaml import apply_overrides
+    from tunelab.study.evaluate import evaluate_stored, is_stored
+
+    study = make_study(apply_overrides({}, split_overrides(arguments.overrides)))
+    if not 0 <= arguments.seed < 2**32:
+        raise UsageError("--seed must be from 0 to 4294967295.")
+    named = bool(arguments.model or arguments.adapter)
+    if not named and not is_stored(arguments.file):
+        raise UsageError("name at least one --model NAME or --adapter DIR.")
+    check_file(arguments.file)
+    if named:
+        results = _ask(arguments, study)
+    else:
+        results = evaluate_stored(arguments.file, evaluation=study.evaluation, seed=arguments.seed)
+    table = [_row(result) for result in results]
+    print_table(table, arguments.format, title=arguments.file.name, value=results)
+    return 0
+
+
+def _ask(arguments: argparse.Namespace, study: Any) -> list[dict[str, Any]]:
+    from tunelab.errors import UsageError
+    from tunelab.models.catalog import find
+    from tunelab.models.device import pick_device, pick_dtype
+    from tunelab.results import write_table
     from tunelab.study.adapters import read_record
+    from tunelab.study.answered import table_rows
     from tunelab.study.evaluate import evaluate_file, read_labelled
 
-    if not arguments.model and not arguments.adapter:
-        raise UsageError("name at least one --model NAME or --adapter DIR.")
-    study = make_study(apply_overrides({}, split_overrides(arguments.overrides)))
-    check_file(arguments.file)
     for name in arguments.model:
         find(name)
     for folder in arguments.adapter:
         read_record(folder)
-    rows = read_labelled(arguments.file, text=arguments.text, label=arguments.label)
-
-    from tunelab.models.device import pick_device, pick_dtype
-
+    shots = study.evaluation.shots
+    if bool(arguments.examples) != bool(shots):
+        raise UsageError(
+            "--examples FILE and evaluation.shots=K go together: K rows of FILE are shown."
+        )
+    columns = {"text": arguments.text, "label": arguments.label}
+    rows = read_labelled(arguments.file, **columns)
+    shown = read_labelled(arguments.examples, **columns) if arguments.examples else []
     device = pick_device(arguments.device)
-    results = evaluate_file(
+    results, predictions = evaluate_file(
         rows,
         models=arguments.model,
         adapters=arguments.adapter,
@@ -56,20 +90,37 @@ def execute(arguments: argparse.Namespace) -> int:
         evaluation=study.evaluation,
         device=device,
         dtype=pick_dtype("auto", device),
+        seed=arguments.seed,
+        shown=shown,
     )
-    table = [
-        {
-            "name": result["name"],
-            "accuracy": result["scores"]["accuracy"],
-            "low": result["scores"]["accuracy_low"],
-            "high": result["scores"]["accuracy_high"],
-            "f1_macro": result["scores"]["f1_macro"],
-            "f1_micro": result["scores"]["f1_micro"],
-            "f1_weighted": result["scores"]["f1_weighted"],
-            "unparsed": result["scores"]["unparsed"],
-            "rows": result["scores"]["rows"],
-        }
-        for result in results
-    ]
-    print_table(table, arguments.format, title=arguments.file.name, value=results)
-    return 0
+    if arguments.save:
+        write_table(
+            arguments.save,
+            [
+                {"run": result["name"], **row}
+                for result in results
+                for row in table_rows(predictions[result["name"]], result["mode"], study.evaluation)
+            ],
+        )
+    return results
+
+
+def _row(result: dict[str, Any]) -> dict[str, Any]:
+    scores, f1 = result["scores"], result["intervals"]["f1_macro"]
+    generated, scored = result["generated"] or {}, result["scored"] or {}
+    return {
+        "name": result["name"],
+        "accuracy": scores["accuracy"],
+        "low": scores["accuracy_low"],
+        "high": scores["accuracy_high"],
+        "f1_macro": scores["f1_macro"],
+        "f1_low": f1["low"],
+        "f1_high": f1["high"],
+        "f1_micro": scores["f1_micro"],
+        "f1_weighted": scores["f1_weighted"],
+        "generated": generated.get("scores", {}).get("accuracy"),
+        "scored": scored.get("scores", {}).get("accuracy"),
+        "forced": (result["forced"] or {}).get("value"),
+        "unparsed": scores["unparsed"],
+        "rows": scores["rows"],
+    }

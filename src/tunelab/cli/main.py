@@ -77,7 +77,8 @@ def _dispatch(given: list[str], debug: bool) -> int:
     )
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the trace of an error")
-    return int(module.execute(parser.parse_args(given[1:])))
+    # key=value may stand before and after options.
+    return int(module.execute(parser.parse_intermixed_args(given[1:])))
 
 
 def usage() -> str:

@@ -5,6 +5,7 @@ Finished stages are kept, so the same command goes on after an interruption.
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Run the study and print its table and the path of the report."""
     from tunelab.errors import TunelabError
     from tunelab.report.build import build_report
+    from tunelab.results import read_json
     from tunelab.study.opening import open_study
     from tunelab.study.run import run_study
 
@@ -36,8 +38,16 @@ def execute(arguments: argparse.Namespace) -> int:
         raise
     report = build_report(out)
     rows = [score_row(result) for result in results if result.stage == "evaluate"]
-    value = {"report": str(report), "models": [_full(result) for result in results]}
+    verdicts = read_json(out / "verdicts.json")
+    value = {
+        "report": str(report),
+        "claims": verdicts,
+        "models": [_full(result) for result in results],
+    }
     print_table(rows, arguments.format, title=f"{study.name}: test rows", value=value)
+    if verdicts and arguments.format == "table":
+        claims = [verdict_row(verdict) for verdict in verdicts]
+        print_table(claims, "table", title=f"{study.name}: claims")
     print(f"Report: {report}", file=sys.stdout if arguments.format == "table" else sys.stderr)
     return 0
 
@@ -52,14 +62,31 @@ def score_row(result: Any) -> dict[str, Any]:
         "95 % interval": _interval(scores["accuracy_low"], scores["accuracy_high"]),
         "f1_macro": scores["f1_macro"],
         "f1_weighted": scores["f1_weighted"],
+        "scored": ((result.values["scored"] or {}).get("scores") or {}).get("accuracy"),
         "unparsed": scores["unparsed"],
         "rows": scores["rows"],
         "seconds": result.values["seconds"],
     }
 
 
+def verdict_row(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """A claim's line in the table."""
+    difference = verdict["difference"]
+    return {
+        "verdict": verdict["verdict"],
+        "claim": verdict["claim"],
+        "difference": difference["value"],
+        "95 % interval": _interval(difference["low"], difference["high"]),
+        "p corrected": _p_value(verdict["p_corrected"]),
+    }
+
+
 def _interval(low: float | None, high: float | None) -> str | None:
-    return None if low is None or high is None else f"{low:.3f} to {high:.3f}"
+    return None if low is None or high is None or low == high else f"{low:.3f} to {high:.3f}"
+
+
+def _p_value(value: float | None) -> str | None:
+    return None if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _full(result: Any) -> dict[str, Any]:

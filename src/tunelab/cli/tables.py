@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
+_FILE_WIDTH = 132
+
+
 def print_table(
     rows: Sequence[Mapping[str, Any]], format: str, *, title: str = "", value: Any = None
 ) -> None:
@@ -68,4 +71,6 @@ def _rich_table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
         table.add_column(key.replace("_", " "), justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*(Text(show(cell)) for cell in row.values()))
-    Console().print(table)
+    console = Console()
+    # Without a terminal Rich takes 80 columns, which breaks a table that a file could hold.
+    (console if console.is_terminal else Console(width=_FILE_WIDTH)).print(table)

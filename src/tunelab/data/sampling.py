@@ -95,3 +95,23 @@ def disjoint_samples(
         left = [row for row in left if row not in taken]
         samples[name] = [pool[row] for row in drawn]
     return samples
+
+
+def draw_shots(rows: Sequence[Example], n: int, *, seed: int) -> list[Example]:
+    """Draw ``n`` examples to show in a prompt, the labels as evenly as possible, in random order.
+
+    Fewer are drawn where there are not as many rows.
+    """
+    generator = random.Random(f"{seed}/shots")  # noqa: S311 - sampling, not secrets
+    groups: dict[str, list[Example]] = {}
+    for row in rows:
+        groups.setdefault(row.label, []).append(row)
+    names = sorted(groups)
+    generator.shuffle(names)
+    for name in names:
+        generator.shuffle(groups[name])
+    drawn: list[Example] = []
+    while len(drawn) < n and any(groups.values()):
+        drawn += [groups[name].pop() for name in names if groups[name]][: n - len(drawn)]
+    generator.shuffle(drawn)
+    return drawn

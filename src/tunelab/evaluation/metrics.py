@@ -1,8 +1,10 @@
-"""Metrics of predictions. An undefined value is None, never 0."""
+"""Metrics of predictions. An undefined value is None with a reason, never 0."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+_NO_ROWS = "there are no rows"
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Scores:
     An answer without a label counts as wrong in every metric. ``accuracy_low`` and
     ``accuracy_high`` are the 95 % Wilson interval over rows. ``confusion`` has a row a true
     label and a column a predicted one, in the order of ``labels``; its last column counts the
-    unparsed answers.
+    unparsed answers. ``undefined`` gives the reason for each None by name, such as ``accuracy``
+    or ``joy.precision``.
     """
 
     rows: int
@@ -38,10 +41,11 @@ class Scores:
     labels: tuple[str, ...]
     classes: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
+    undefined: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The metrics as JSON values."""
-        return asdict(self)
+        return asdict(replace(self, undefined=dict(self.undefined)))
 
 
 def score(truth: Sequence[str], predicted: Sequence[str | None], labels: Sequence[str]) -> Scores:
@@ -78,6 +82,7 @@ def score(truth: Sequence[str], predicted: Sequence[str | None], labels: Sequenc
         labels=tuple(labels),
         classes=classes,
         confusion=tuple(tuple(row) for row in confusion),
+        undefined=dict(_reasons(rows, classes)),
     )
 
 
@@ -108,6 +113,23 @@ def _class_score(label: str, place: int, confusion: list[list[int]]) -> ClassSco
         support=support,
         predicted=predicted,
     )
+
+
+def _reasons(rows: int, classes: Sequence[ClassScore]) -> Iterator[tuple[str, str]]:
+    """The name of each undefined value, and why it is undefined."""
+    if not rows:
+        for name in ("accuracy", "accuracy_low", "accuracy_high"):
+            yield name, _NO_ROWS
+        for average in ("macro", "micro", "weighted"):
+            yield f"f1_{average}", _NO_ROWS
+    for entry in classes:
+        if not entry.predicted:
+            yield f"{entry.label}.precision", "never predicted" if rows else _NO_ROWS
+        if not entry.support:
+            yield f"{entry.label}.recall", "no row has this label" if rows else _NO_ROWS
+        if not entry.support and not entry.predicted:
+            reason = "no row has this label, and it was never predicted" if rows else _NO_ROWS
+            yield f"{entry.label}.f1", reason
 
 
 def _ratio(numerator: float, denominator: float) -> float | None:

@@ -19,7 +19,9 @@ class PromptFormat:
     """All that decides which tokens a text becomes, besides the tokenizer's vocabulary.
 
     ``system`` has the labels already put in, ``style`` is ``chat`` or ``plain`` as it is used,
-    ``template`` the chat template or the plain one, ``max_length`` counts tokens.
+    ``template`` the chat template or the plain one, ``max_length`` counts tokens of a row.
+    ``shots`` are examples, each a text and its label, that stand before every text; their tokens
+    come on top of ``max_length``.
     """
 
     system: str
@@ -27,19 +29,34 @@ class PromptFormat:
     style: str
     template: str
     max_length: int
+    shots: tuple[tuple[str, str], ...] = ()
 
     @property
     def hash(self) -> str:
         """SHA-256 of everything above."""
-        return fingerprint(asdict(self))
+        values = asdict(self)
+        if not self.shots:
+            del values["shots"]
+        return fingerprint(values)
 
     def to_dict(self) -> dict[str, Any]:
         """The format as JSON values, its hash among them."""
-        return {**asdict(self), "labels": list(self.labels), "hash": self.hash}
+        return {
+            **asdict(self),
+            "labels": list(self.labels),
+            "shots": [list(shot) for shot in self.shots],
+            "hash": self.hash,
+        }
 
 
 def make_format(
-    tokenizer: Any, *, system: str, labels: Sequence[str], style: str, max_length: int
+    tokenizer: Any,
+    *,
+    system: str,
+    labels: Sequence[str],
+    style: str,
+    max_length: int,
+    shots: Sequence[tuple[str, str]] = (),
 ) -> PromptFormat:
     """The format for a tokenizer: a chat style falls back to plain where it has no template.
 
@@ -55,6 +72,7 @@ def make_format(
         style=used,
         template=template if used == "chat" and template else PLAIN_TEMPLATE + PLAIN_ANSWER,
         max_length=max_length,
+        shots=tuple(shots),
     )
 
 
@@ -85,6 +103,7 @@ def read_format(values: dict[str, Any]) -> PromptFormat:
             style=str(values["style"]),
             template=str(values["template"]),
             max_length=int(values["max_length"]),
+            shots=tuple((str(text), str(label)) for text, label in values.get("shots", ())),
         )
         recorded = str(values["hash"])
     except (KeyError, TypeError, ValueError):
@@ -102,6 +121,11 @@ def read_format(values: dict[str, Any]) -> PromptFormat:
 def make_messages(format: PromptFormat, text: str, label: str | None = None) -> list[Message]:
     """The conversation for one text; with ``label``, the assistant's answer ends it."""
     messages = [{"role": "system", "content": format.system}] if format.system else []
+    for shot, answer in format.shots:
+        messages += [
+            {"role": "user", "content": shot},
+            {"role": "assistant", "content": answer},
+        ]
     messages.append({"role": "user", "content": text})
     if label is not None:
         messages.append({"role": "assistant", "content": label})

@@ -1,7 +1,7 @@
 """Encoded examples: token ids, and labels that are −100 everywhere but on the answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tunelab.errors import RunError, UsageError
@@ -38,6 +38,9 @@ class EncodedPrompt:
 class Encoder:
     """Encodes texts for one tokenizer and format.
 
+    ``answers`` gives the token ids of each label as an answer, its stop token last;
+    ``max_length`` the tokens of a row at most, with the examples that stand before every text.
+
     Raises:
         RunError: the template puts no stop token after an answer, begins the answer of a
             training row differently from a question, or writes more than one BOS.
@@ -48,9 +51,10 @@ class Encoder:
         self.tokenizer = tokenizer
         self.format = format
         self._controls = set(control_tokens(tokenizer).values())
-        answers = {label: self._answer(label) for label in format.labels}
-        self.answer_room = max(len(answer) for answer in answers.values())
-        self.stop_tokens = tuple(dict.fromkeys(answer[-1] for answer in answers.values()))
+        self.answers = {label: tuple(self._answer(label)) for label in format.labels}
+        self.answer_room = max(len(answer) for answer in self.answers.values())
+        self.stop_tokens = tuple(dict.fromkeys(answer[-1] for answer in self.answers.values()))
+        self.max_length = format.max_length + self._shots_length()
 
     def prompt(self, text: str) -> EncodedPrompt:
         """The prompt for a text, cut at its end so that the longest answer still fits."""
@@ -67,6 +71,12 @@ class Encoder:
             prompt_length=len(ids),
             cut=len(text) - len(kept),
         )
+
+    def _shots_length(self) -> int:
+        if not self.format.shots:
+            return 0
+        bare = Encoder(self.tokenizer, replace(self.format, shots=()))
+        return len(self._encode("x", None)) - len(bare._encode("x", None))
 
     def _answer(self, label: str) -> list[int]:
         prompt = self._encode("x", None)
@@ -108,7 +118,7 @@ class Encoder:
 
     def _fitted(self, text: str) -> tuple[list[int], str]:
         """The prompt's ids, and the text as far as it fits."""
-        room = self.format.max_length - self.answer_room
+        room = self.max_length - self.answer_room
         ids = self._encode(text, None)
         if len(ids) <= room:
             return ids, text

@@ -62,10 +62,15 @@ def render_chat(
 
 def render_plain(format: PromptFormat, text: str, label: str | None) -> list[Piece]:
     """Render for a base model: instruction, text and the word before the answer."""
-    before, after = PLAIN_TEMPLATE.replace("{system}", format.system, 1).split("{text}", 1)
-    pieces = [Piece(before.lstrip("\n"), False), Piece(text, True), Piece(after, False)]
-    if label is not None:
-        pieces.append(Piece(PLAIN_ANSWER.replace("{label}", label), True))
+    start, question = PLAIN_TEMPLATE.split("{system}", 1)
+    before, after = question.split("{text}", 1)
+    pieces = [Piece(start + format.system, False)]
+    for shot, answer in (*format.shots, (text, label)):
+        pieces += [Piece(before, False), Piece(shot, True), Piece(after, False)]
+        if answer is not None:
+            pieces.append(Piece(PLAIN_ANSWER.replace("{label}", answer), True))
+    if not pieces[0].text:
+        pieces = [Piece(pieces[1].text.lstrip("\n"), False), *pieces[2:]]
     return pieces
 
 

@@ -1,15 +1,21 @@
 """Build report.html and the figures of a run folder."""
 
+import base64
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tunelab import __version__, registry
-from tunelab.report.findings import ALPHA, find
+from tunelab.evaluation.claims import ALPHA
+from tunelab.report.findings import find
+from tunelab.report.mistakes import KINDS, find_mistakes
 from tunelab.report.run_folder import RunFolder, predictions, read_run
+from tunelab.report.seeds import over_seeds
 from tunelab.report.style import styled
-from tunelab.results import Result, write_bytes, write_text
+from tunelab.report.verdicts import Judgement, judge
+from tunelab.results import Result, write_bytes, write_json, write_text
 
 _EXAMPLES = 12
 _PNG_SCALE = 2
@@ -26,7 +32,7 @@ class Figure:
 
 
 def build_report(folder: Path) -> Path:
-    """Write figures/*.svg and *.png and report.html; return the path of the report.
+    """Write figures/*.svg and *.png, verdicts.json and report.html; return the report's path.
 
     The report is one file that loads nothing. It is built from what is finished, so a run that
     failed half-way has one as well.
@@ -37,8 +43,11 @@ def build_report(folder: Path) -> Path:
     """
     run = read_run(folder)
     figures = {name: _figure(run, name) for name in registry.FIGURES}
+    judgement = judge(run)
+    write_json(folder / "verdicts.json", [entry.to_dict() for entry in judgement.claims])
     path = folder / "report.html"
-    write_text(path, _render(run, {name: figure for name, figure in figures.items() if figure}))
+    drawn = {name: figure for name, figure in figures.items() if figure}
+    write_text(path, _render(run, drawn, judgement))
     return path
 
 
@@ -65,8 +74,13 @@ def _scoped(svg: str, name: str) -> str:
     return re.sub(r'href="#', f'href="#{name}-', svg)
 
 
-def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
+def _render(run: RunFolder, figures: dict[str, Figure], judgement: Judgement) -> str:
+    from importlib.resources import files
+
     from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    script = (files("tunelab.report") / "templates" / "filter.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
     environment = Environment(
         loader=PackageLoader("tunelab.report", "templates"),
@@ -75,12 +89,24 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "share": _share, "duration": _duration}
+    environment.filters |= {
+        "number": _number,
+        "signed": _signed,
+        "share": _share,
+        "duration": _duration,
+        "p": _p_value,
+    }
     return environment.get_template("report.html.j2").render(
         run=run,
         version=__version__,
         figures=figures,
-        findings=find(run),
+        script=script,
+        script_hash=digest,
+        judgement=judgement,
+        findings=find(run, judgement),
+        mistakes=find_mistakes(run),
+        kinds=KINDS,
+        seeds=over_seeds(run),
         alpha=ALPHA,
         answers=[(result, *_answers(result)) for result in run.evaluated],
         licences=_licences(run),
@@ -89,7 +115,7 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
 
 def _answers(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Some right and some wrong answers, spread over the rows."""
-    table = predictions(result)
+    table = predictions(result)[["text", "truth", "predicted", "answer", "reason"]]
     right = table[table["predicted"] == table["truth"]]
     wrong = table[table["predicted"] != table["truth"]]
     return _spread(right), _spread(wrong)
@@ -114,7 +140,23 @@ def _licences(run: RunFolder) -> list[tuple[str, str, str]]:
 def _number(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+    if isinstance(value, int) or abs(value) >= 10000:
+        return f"{value:,.0f}"
+    return f"{value:.4f}" if 0 < abs(value) < 0.1 else f"{value:.3f}"
+
+
+def _signed(value: float | None) -> str:
+    """A difference, with a true minus sign."""
+    if value is None:
+        return "–"
+    text = _number(abs(value))
+    return f"+{text}" if value > 0 else f"−{text}" if value < 0 else text
+
+
+def _p_value(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _share(value: float | None) -> str:

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-from tunelab.evaluation.comparison import compare
-from tunelab.report.run_folder import RunFolder, predictions
+from tunelab.evaluation.claims import ALPHA
+from tunelab.report.run_folder import RunFolder
+from tunelab.report.verdicts import Comparison, Judgement
 from tunelab.results import Result
-
-# Below this p-value a difference is called one; the threshold is stated beside every verdict.
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -18,7 +16,7 @@ class Finding:
     decided: bool
 
 
-def find(run: RunFolder) -> list[Finding]:
+def find(run: RunFolder, judgement: Judgement) -> list[Finding]:
     """The best model, and each fine-tuned model against every model that was not fine-tuned."""
     scored = [result for result in run.evaluated if _accuracy(result) is not None]
     if not scored:
@@ -33,45 +31,43 @@ def find(run: RunFolder) -> list[Finding]:
             decided=True,
         )
     ]
-    tuned = [result for result in scored if result.values["kind"] == "tuned"]
-    others = [result for result in scored if result.values["kind"] != "tuned"]
-    findings += [_against(left, right) for left in tuned for right in others]
+    findings += [
+        _against(comparison)
+        for comparison in judgement.comparisons
+        if comparison.metric == "accuracy"
+    ]
     findings += [_silent(result) for result in scored if result.values["scores"]["unparsed"]]
     return findings
 
 
-def _against(left: Result, right: Result) -> Finding:
-    mine, other = predictions(left), predictions(right)
-    outcome = compare(
-        (mine["predicted"] == mine["truth"]).tolist(),
-        (other["predicted"] == other["truth"]).tolist(),
-    )
-    numbers = (
-        f"{left.name} alone is right on {outcome.only_left} rows, {right.name} alone on "
-        f"{outcome.only_right}"
-    )
-    if outcome.p_value is None or outcome.difference is None:
-        return Finding(f"{left.name} and {right.name} are right on the same rows.", False)
-    p_value = "p < 0.001" if outcome.p_value < 0.001 else f"p = {outcome.p_value:.3f}"
-    if outcome.p_value >= ALPHA:
-        return Finding(
-            f"The rows do not decide between {left.name} and {right.name} ({numbers}; exact "
-            f"McNemar {p_value}).",
-            False,
+def _against(comparison: Comparison) -> Finding:
+    left, right, difference = comparison.left, comparison.right, comparison.difference
+    if difference.value is None:
+        return Finding(f"{left} and {right} cannot be compared: {difference.reason}.", False)
+    p_value = comparison.p_corrected
+    if p_value is None:
+        return Finding(f"{left} and {right} cannot be told apart: {difference.reason}.", False)
+    shown = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+    tested = f"{difference.test}, {shown} after Holm's correction"
+    details = difference.details
+    if "only_left" in details:
+        tested = (
+            f"{left} alone is right on {details['only_left']} rows, {right} alone on "
+            f"{details['only_right']}; {tested}"
         )
-    verb = "beats" if outcome.difference > 0 else "loses to"
-    points = abs(outcome.difference) * 100
-    return Finding(
-        f"{left.name} {verb} {right.name} by {points:.1f} points of accuracy ({numbers}; exact "
-        f"McNemar {p_value}).",
-        True,
-    )
+    if p_value >= ALPHA:
+        return Finding(f"The rows do not decide between {left} and {right} ({tested}).", False)
+    verb = "beats" if difference.value > 0 else "loses to"
+    points = abs(difference.value) * 100
+    return Finding(f"{left} {verb} {right} by {points:.1f} points of accuracy ({tested}).", True)
 
 
 def _silent(result: Result) -> Finding:
     scores = result.values["scores"]
     reasons = ", ".join(
-        f"{count} {reason}" for reason, count in result.values["unparsed_reasons"].items() if count
+        f"{count} {reason}"
+        for reason, count in result.values["generated"]["unparsed_reasons"].items()
+        if count
     )
     return Finding(
         f"{result.name} gives no label in {scores['unparsed']} of {scores['rows']} answers "

@@ -24,6 +24,7 @@ class RunFolder:
     prepared: Result
     trained: Sequence[Result]
     evaluated: Sequence[Result]
+    tokenized: Sequence[Result]
     failures: Sequence[Mapping[str, str]]
 
 
@@ -55,6 +56,7 @@ def read_run(folder: Path) -> RunFolder:
         prepared=prepared,
         trained=[result for result in stages if result.stage == "train"],
         evaluated=[result for result in stages if result.stage == "evaluate"],
+        tokenized=[result for result in stages if result.stage == "tokenize"],
         failures=failures,
     )
 
@@ -62,6 +64,17 @@ def read_run(folder: Path) -> RunFolder:
 def predictions(result: Result) -> "pd.DataFrame":
     """The rows that a model answered: row, text, truth, predicted, answer, reason."""
     return read_table(result.folder / "predictions.parquet")
+
+
+def token_counts(run: RunFolder, language: str) -> dict[str, list[float]]:
+    """Tokens of each sentence of a language, by tokenizer, in the order of the sentences."""
+    return {
+        str(result.values["tokenizer"]): list(
+            map(float, read_table(result.folder / "tokens.parquet")["tokens"])
+        )
+        for result in run.tokenized
+        if result.values["language"] == language
+    }
 
 
 def history(result: Result) -> "pd.DataFrame":

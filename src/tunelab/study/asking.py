@@ -1,20 +1,17 @@
-"""Ask a loaded model for the labels of rows, and keep what it answered."""
+"""Ask a loaded model for the labels of rows, in words and by likelihood."""
 
-import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tunelab.config import Evaluation, Prompt
-from tunelab.data.examples import Example
 from tunelab.errors import UsageError
-from tunelab.evaluation.answers import REASONS, ParsedAnswer, parse_answer
-from tunelab.evaluation.metrics import score
+from tunelab.evaluation.answers import ParsedAnswer, parse_answer
+from tunelab.evaluation.predictions import Likelihoods
 from tunelab.generation.answering import Answer, answer_prompts
-from tunelab.prompts.conversation import PromptFormat, make_format
+from tunelab.prompts.conversation import make_format
 from tunelab.prompts.encoding import Encoder
-from tunelab.results import write_table
 
 
 @dataclass(frozen=True)
@@ -26,26 +23,39 @@ class Asked:
     cut: int
 
 
-def encoder_for(tokenizer: Any, model: Any, prompt: Prompt, labels: Sequence[str]) -> Encoder:
+def encoder_for(
+    tokenizer: Any,
+    model: Any,
+    prompt: Prompt,
+    labels: Sequence[str],
+    shots: Sequence[tuple[str, str]] = (),
+) -> Encoder:
     """The encoder that trains and asks a model with a study's prompt.
 
     Raises:
-        UsageError: ``max_length`` is longer than the model's context.
+        UsageError: ``max_length``, with the ``shots``, is longer than the model's context.
     """
-    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if context is not None and prompt.max_length > context:
-        raise UsageError(
-            f"prompt.max_length={prompt.max_length} is longer than the model's context of "
-            f"{context} tokens; lower it."
-        )
     format = make_format(
         tokenizer,
         system=prompt.system,
         labels=labels,
         style=prompt.style,
         max_length=prompt.max_length,
+        shots=shots,
     )
-    return Encoder(tokenizer, format)
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if context is not None and prompt.max_length > context:
+        raise UsageError(
+            f"prompt.max_length={prompt.max_length} is longer than the model's context of "
+            f"{context} tokens; lower it."
+        )
+    encoder = Encoder(tokenizer, format)
+    if context is not None and encoder.max_length > context:
+        raise UsageError(
+            f"{len(shots)} examples take {encoder.max_length - prompt.max_length} tokens of the "
+            f"model's context of {context}; lower evaluation.shots or prompt.max_length."
+        )
+    return encoder
 
 
 def stop_tokens(encoder: Encoder, model: Any) -> list[int]:
@@ -65,21 +75,22 @@ def ask(
     title: str,
     progress: bool = True,
 ) -> Asked:
-    """Ask for the label of each text."""
-    format: PromptFormat = encoder.format
+    """Ask for the label of each text, in words."""
+    format = encoder.format
     prompts = [encoder.prompt(text) for text in texts]
-    answers = answer_prompts(
-        model,
-        encoder.tokenizer,
-        [prompt.ids for prompt in prompts],
-        stop_tokens=stop_tokens(encoder, model),
-        max_new_tokens=evaluation.max_new_tokens,
-        batch_size=evaluation.batch_size,
-        # A plain prompt is made of lines, and a base model goes on with further ones.
-        stop_at_newline=format.style == "plain",
-        title=title,
-        progress=progress,
-    )
+    with _faster(model):
+        answers = answer_prompts(
+            model,
+            encoder.tokenizer,
+            [prompt.ids for prompt in prompts],
+            stop_tokens=stop_tokens(encoder, model),
+            max_new_tokens=evaluation.max_new_tokens,
+            batch_size=evaluation.batch_size,
+            # A plain prompt is made of lines, and a base model goes on with further ones.
+            stop_at_newline=format.style == "plain",
+            title=title,
+            progress=progress,
+        )
     return Asked(
         answers=answers,
         parsed=[parse_answer(answer.text, format.labels) for answer in answers],
@@ -87,87 +98,46 @@ def ask(
     )
 
 
-def evaluate_model(
+def weigh(
     model: Any,
     encoder: Encoder,
-    rows: Sequence[Example],
-    evaluation: Evaluation,
+    texts: Sequence[str],
+    truth: Sequence[str],
     *,
     title: str,
-    folder: Path,
-) -> dict[str, Any]:
-    """Ask for all rows, write ``predictions.parquet``, and return the record's values."""
-    started = time.perf_counter()
-    asked = ask(model, encoder, [row.text for row in rows], evaluation, title=title)
-    seconds = time.perf_counter() - started
-    return _keep(
-        rows,
-        asked,
-        encoder.format.labels,
-        seconds=seconds,
-        prompt=encoder.format.to_dict(),
-        folder=folder,
+    progress: bool = True,
+) -> Likelihoods:
+    """Ask how likely each label is after each text, and after an empty one.
+
+    A label's stop token counts only where one label begins with another, as "joy" and "joyful"
+    may: without it, the shorter could never be the less likely one.
+    """
+    from tunelab.evaluation.scoring import score_labels
+
+    labels = label_tokens(encoder)
+    prompts = [encoder.prompt(text).ids for text in ("", *texts)]
+    with _faster(model):
+        scored = score_labels(model, prompts, labels, title=title, progress=progress)
+    places = [encoder.format.labels.index(label) for label in truth]
+    return Likelihoods(
+        logprobs=tuple(map(tuple, scored.logprobs[1:])),
+        empty=tuple(scored.logprobs[0]),
+        tokens=tuple(map(len, labels)),
+        forced=tuple(row[place] for row, place in zip(scored.forced[1:], places, strict=True)),
     )
 
 
-def evaluate_predictions(
-    rows: Sequence[Example],
-    predictions: Sequence[str],
-    labels: Sequence[str],
-    *,
-    seconds: float,
-    folder: Path,
-) -> dict[str, Any]:
-    """As :func:`evaluate_model`, for a baseline, which answers with labels."""
-    asked = Asked(
-        answers=[Answer(text=label, ids=(), stopped=True) for label in predictions],
-        parsed=[ParsedAnswer(label, None) for label in predictions],
-        cut=0,
-    )
-    return _keep(rows, asked, labels, seconds=seconds, prompt=None, folder=folder)
+def label_tokens(encoder: Encoder) -> list[tuple[int, ...]]:
+    """The token ids by which each label is scored."""
+    bare = [encoder.answers[label][:-1] for label in encoder.format.labels]
+    nested = any(one != other and other[: len(one)] == one for one in bare for other in bare)
+    return [encoder.answers[label] for label in encoder.format.labels] if nested else bare
 
 
-def _keep(
-    rows: Sequence[Example],
-    asked: Asked,
-    labels: Sequence[str],
-    *,
-    seconds: float,
-    prompt: dict[str, Any] | None,
-    folder: Path,
-) -> dict[str, Any]:
-    """Write ``predictions.parquet`` and return the record's values."""
-    write_table(
-        folder / "predictions.parquet",
-        [
-            {
-                "row": number,
-                "text": row.text,
-                "truth": row.label,
-                "predicted": parsed.label,
-                "answer": answer.text,
-                "reason": parsed.reason,
-                "stopped": answer.stopped,
-                "answer_tokens": len(answer.ids),
-            }
-            for number, (row, answer, parsed) in enumerate(
-                zip(rows, asked.answers, asked.parsed, strict=True)
-            )
-        ],
-    )
-    reasons = [parsed.reason for parsed in asked.parsed]
-    return {
-        **summary(rows, [parsed.label for parsed in asked.parsed], labels),
-        "unparsed_reasons": {reason: reasons.count(reason) for reason in REASONS},
-        "seconds": seconds,
-        "rows_per_second": len(rows) / max(seconds, 1e-9),
-        "texts_cut": asked.cut,
-        "prompt": prompt,
-    }
+def _faster(model: Any) -> AbstractContextManager[Any]:
+    """The fused layers of training, which help answering on a CPU as well."""
+    if model.device.type != "cpu":
+        return nullcontext()
+    from tunelab.training.fused.layers import fused_layers
 
-
-def summary(
-    rows: Sequence[Example], predictions: Sequence[str | None], labels: Sequence[str]
-) -> dict[str, Any]:
-    """The scores of a record."""
-    return {"scores": score([row.label for row in rows], predictions, labels).to_dict()}
+    return fused_layers(model)

@@ -1,20 +1,23 @@
 """The cells of a study: models to ask, methods to train, baselines to beat."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tunelab import registry
-from tunelab.config import MethodEntry, Study
+from tunelab.config import MethodEntry, Study, fingerprint
 from tunelab.data.examples import Example
-from tunelab.errors import UsageError
+from tunelab.data.sampling import draw_shots
+from tunelab.errors import TunelabError, UsageError
+from tunelab.evaluation.predictions import Predictions, read_predictions
 from tunelab.models.device import pick_device, pick_dtype
 from tunelab.models.loading import LoadedModel, load, model_hash
-from tunelab.results import Result, write_table
+from tunelab.results import Result, load_result, read_table, write_table
 from tunelab.study.adapters import open_adapter, save_adapter, trained_by
-from tunelab.study.asking import encoder_for, evaluate_model, evaluate_predictions
+from tunelab.study.answered import TABLE, ask_rows, baseline_predictions, keep, measured
+from tunelab.study.asking import encoder_for
 from tunelab.study.folder import replace_folder, run_stage
 from tunelab.study.prepare import PreparedData
 from tunelab.study.resolution import learning_rate, method_module, method_settings, model_card
@@ -25,6 +28,7 @@ class Cell:
     """One thing that answers the test rows, or is trained to.
 
     ``kind`` is ``baseline``, ``base``, ``instruct`` or ``tuned``; ``name`` is unique in a study.
+    ``shots`` counts the examples that stand in the prompt.
     """
 
     kind: str
@@ -32,6 +36,7 @@ class Cell:
     model: str | None = None
     entry: MethodEntry | None = None
     seed: int | None = None
+    shots: int = 0
 
 
 def cells_of(study: Study) -> list[Cell]:
@@ -40,6 +45,12 @@ def cells_of(study: Study) -> list[Cell]:
     for role in ("base", "instruct"):
         if getattr(study.models, role) is not None:
             cells.append(Cell(role, role, model=getattr(study.models, role)))
+    shots = study.evaluation.shots
+    if shots and study.models.base is not None:
+        cells.insert(
+            -1 if study.models.instruct is not None else len(cells),
+            Cell("base", few_shot_name(shots), model=study.models.base, shots=shots),
+        )
     seeds = study.training.seeds
     for entry in study.methods:
         for seed in seeds:
@@ -47,6 +58,11 @@ def cells_of(study: Study) -> list[Cell]:
             model = model_card(study, entry.model).name
             cells.append(Cell("tuned", name, model=model, entry=entry, seed=seed))
     return cells
+
+
+def few_shot_name(shots: int) -> str:
+    """What the results call the base model when it is shown examples."""
+    return f"base-{shots}-shot"
 
 
 def device_and_dtype(study: Study) -> tuple[str, str]:
@@ -58,52 +74,52 @@ def device_and_dtype(study: Study) -> tuple[str, str]:
 def run_baseline(study: Study, cell: Cell, data: PreparedData, out: Path) -> Result:
     """Train a classical model on the same rows and ask it."""
     function = registry.resolve("baseline", cell.name, registry.BASELINES)
+    train, test = data.splits["train"], data.splits["test"]
 
-    def work(folder: Path) -> dict[str, Any]:
+    def answer() -> tuple[Predictions, dict[str, Any]]:
         started = time.perf_counter()
-        predictions = function(
-            _texts(data.splits["train"]),
-            [row.label for row in data.splits["train"]],
-            _texts(data.splits["test"]),
-            seed=study.seed,
+        predicted = function(
+            _texts(train), [row.label for row in train], _texts(test), seed=study.seed
         )
         seconds = time.perf_counter() - started
-        values = evaluate_predictions(
-            data.splits["test"], predictions, data.labels, seconds=seconds, folder=folder
-        )
-        return {"kind": "baseline", "model": cell.name, **values}
+        about = {"seconds": seconds, "prompt": None, "texts_cut": 0}
+        return baseline_predictions(test, predicted, data.labels), about
 
-    inputs = {"data": data.hash, "seed": study.seed}
-    return run_stage(out, "evaluate", cell.name, inputs, work, still_there=_has_predictions)
+    identity = {"kind": "baseline", "model": cell.name}
+    return _evaluate(study, cell, out, identity, answer, {"data": data.hash, "seed": study.seed})
 
 
 def ask_model(study: Study, cell: Cell, data: PreparedData, out: Path) -> Result:
     """Ask a model as it is, before any fine-tuning."""
     name = str(cell.model)
     device, dtype = device_and_dtype(study)
+    shots = draw_shots(data.splits["train"], cell.shots, seed=study.seed)
 
-    def work(folder: Path) -> dict[str, Any]:
+    def answer() -> tuple[Predictions, dict[str, Any]]:
         loaded = load(name, device=device, dtype=dtype)
-        encoder = encoder_for(loaded.tokenizer, loaded.model, study.prompt, data.labels)
-        values = evaluate_model(
+        encoder = encoder_for(
+            loaded.tokenizer,
             loaded.model,
-            encoder,
-            data.splits["test"],
-            study.evaluation,
-            title=f"{cell.name} answers",
-            folder=folder,
+            study.prompt,
+            data.labels,
+            [(row.text, row.label) for row in shots],
         )
-        return {"kind": cell.kind, "model": name, **_licence(loaded), **values}
+        predictions, about = ask_rows(
+            loaded.model, encoder, data.splits["test"], study.evaluation, title=cell.name
+        )
+        return predictions, {**_licence(loaded), **about}
 
-    inputs = {
+    asked = {
         "data": data.hash,
         "model": model_hash(name),
         "prompt": study.prompt.model_dump(),
+        "shots": [(row.text, row.label) for row in shots],
         "evaluation": _answering(study),
         "device": device,
         "dtype": dtype,
     }
-    return run_stage(out, "evaluate", cell.name, inputs, work, still_there=_has_predictions)
+    identity = {"kind": cell.kind, "model": name, "shots": len(shots)}
+    return _evaluate(study, cell, out, identity, answer, asked)
 
 
 def train_cell(study: Study, cell: Cell, data: PreparedData, out: Path) -> Result:
@@ -145,33 +161,65 @@ def ask_tuned(study: Study, cell: Cell, data: PreparedData, trained: Result, out
     device, dtype = device_and_dtype(study)
     target = out / "adapters" / cell.name
 
-    def work(folder: Path) -> dict[str, Any]:
+    def answer() -> tuple[Predictions, dict[str, Any]]:
         opened = open_adapter(target, device=device, dtype=dtype)
-        values = evaluate_model(
-            opened.model,
-            opened.encoder,
-            data.splits["test"],
-            study.evaluation,
-            title=f"{cell.name} answers",
-            folder=folder,
+        predictions, about = ask_rows(
+            opened.model, opened.encoder, data.splits["test"], study.evaluation, title=cell.name
         )
-        return {
-            "kind": "tuned",
-            "model": cell.model,
-            "method": cell.entry.name if cell.entry else None,
-            "seed": cell.seed,
-            **_licence(opened.loaded),
-            **values,
-        }
+        return predictions, {**_licence(opened.loaded), **about}
 
-    inputs = {
+    asked = {
         "train": trained.hash,
         "data": data.hash,
         "evaluation": _answering(study),
         "device": device,
         "dtype": dtype,
     }
+    identity = {
+        "kind": "tuned",
+        "model": cell.model,
+        "method": cell.entry.name if cell.entry else None,
+        "group": (cell.entry.id or cell.entry.name) if cell.entry else None,
+        "seed": cell.seed,
+    }
+    return _evaluate(study, cell, out, identity, answer, asked)
+
+
+def _evaluate(
+    study: Study,
+    cell: Cell,
+    out: Path,
+    identity: Mapping[str, Any],
+    answer: Callable[[], tuple[Predictions, dict[str, Any]]],
+    asked: Mapping[str, Any],
+) -> Result:
+    """Keep what ``answer`` gives, and measure it.
+
+    ``asked`` decides the answers. Where an earlier run of the folder has them and only the
+    measuring changed, they are measured again and no model is loaded.
+    """
+    key = fingerprint({"name": cell.name, **asked})
+
+    def work(folder: Path) -> dict[str, Any]:
+        predictions, about = _answered_before(out, cell.name, key) or answer()
+        values = measured(predictions, study.evaluation, seed=study.seed)
+        keep(predictions, values, study.evaluation, folder)
+        return {**identity, "asked": key, "about": about, **about, **values}
+
+    inputs = {"asked": key, "measuring": _measuring(study), "seed": study.seed}
     return run_stage(out, "evaluate", cell.name, inputs, work, still_there=_has_predictions)
+
+
+def _answered_before(out: Path, name: str, key: str) -> tuple[Predictions, dict[str, Any]] | None:
+    for folder in sorted((out / "evaluate").glob(f"{name}-*")):
+        try:
+            before = load_result(folder)
+            if before.status == "complete" and before.values.get("asked") == key:
+                table = read_table(folder / TABLE)
+                return read_predictions(table, str(folder)), dict(before.values["about"])
+        except TunelabError:
+            continue
+    return None
 
 
 def _train(
@@ -259,7 +307,15 @@ def _texts(rows: Sequence[Example]) -> list[str]:
 
 
 def _answering(study: Study) -> dict[str, Any]:
-    return study.evaluation.model_dump(include={"max_new_tokens", "batch_size"})
+    """What decides the answers themselves."""
+    keys = {"max_new_tokens", "batch_size"} if "generate" in study.evaluation.modes else set()
+    values = study.evaluation.model_dump(include=keys)
+    return {**values, "modes": sorted(study.evaluation.modes)}
+
+
+def _measuring(study: Study) -> dict[str, Any]:
+    """What decides how answers are measured."""
+    return study.evaluation.model_dump(include={"modes", "normalize", "calibrate", "resamples"})
 
 
 def _licence(loaded: LoadedModel) -> dict[str, str]:
@@ -268,4 +324,4 @@ def _licence(loaded: LoadedModel) -> dict[str, str]:
 
 
 def _has_predictions(result: Result) -> bool:
-    return (result.folder / "predictions.parquet").is_file()
+    return (result.folder / TABLE).is_file()

@@ -22,7 +22,7 @@ from tunelab.results import (
 _log = logging.getLogger(__name__)
 
 # Part of every hash: raised when stages write something else than before.
-FORMAT = 1
+FORMAT = 2
 
 
 def open_folder(out: Path, study: Study) -> Path:

@@ -1,16 +1,20 @@
 """Resolve every name of a study before any work is done."""
 
+import re
 from collections import Counter
 from typing import Any
 
 from pydantic import ValidationError
 
 from tunelab import registry
-from tunelab.config import MethodEntry, Study, explain
+from tunelab.config import Claim, MethodEntry, Study, explain
 from tunelab.errors import UsageError
 from tunelab.models.catalog import ModelCard, find
 
 ROLES = ("base", "instruct")
+# What a study's numbers add to a name: a training seed, or how many examples are shown.
+_SEED = re.compile(r"-seed[0-9]+$")
+_SHOTS = re.compile(r"base-[0-9]+-shot")
 
 # What transformers reports to, and the package that each needs.
 TRACKERS = {
@@ -28,7 +32,7 @@ TRACKERS = {
 
 
 def check_names(study: Study) -> None:
-    """Resolve models, methods, their settings, the data source, trackers and baselines.
+    """Resolve models, methods, their settings, the data source, trackers, baselines and claims.
 
     Raises:
         UsageError: a name is unknown; the near matches are named.
@@ -54,6 +58,8 @@ def check_names(study: Study) -> None:
             raise UsageError(f"the method id {name!r} must be letters, digits, '-' and '_'.")
     for name in study.evaluation.baselines:
         registry.check_name("baseline", name, registry.BASELINES)
+    for place, claim in enumerate(study.claims):
+        _check_claim(study, claim, place)
     for name in study.training.tracking:
         registry.check_name("tracker", name, TRACKERS)
         _check_installed(name, TRACKERS[name])
@@ -104,6 +110,41 @@ def learning_rate(study: Study, entry: MethodEntry) -> float:
     """The entry's own learning rate, else the method's, else the study's."""
     own = entry.learning_rate or method_module(entry).LEARNING_RATE
     return float(own or study.training.learning_rate)
+
+
+def claim_sides(study: Study) -> list[str]:
+    """Every name that a claim may compare by what models answered or how they were trained.
+
+    A name of another study, such as a method that this one leaves out, is among them: its claim
+    is then undecided, and an override need not take claims away.
+    """
+    own = [entry.id or entry.name for entry in study.methods]
+    return list(dict.fromkeys([*ROLES, *own, *registry.BASELINES, *registry.METHODS]))
+
+
+def _check_claim(study: Study, claim: Claim, place: int) -> None:
+    from tunelab.evaluation.number_metrics import NUMBER_METRICS
+    from tunelab.evaluation.row_metrics import ROW_METRICS, TOKENS
+
+    registry.check_name("metric of a claim", claim.metric, [*ROW_METRICS, *NUMBER_METRICS, TOKENS])
+    if claim.metric == TOKENS:
+        if not isinstance(claim.right, str):
+            raise UsageError(f"claims.{place}.right must name a tokenizer, not a number.")
+        from tunelab.tokenizers.catalog import find as find_tokenizer
+        from tunelab.tokenizers.parallel import LANGUAGES
+
+        find_tokenizer(claim.left)
+        find_tokenizer(claim.right)
+        registry.check_name("language of a claim", claim.language, LANGUAGES)
+        return
+    known = claim_sides(study)
+    for side in (claim.left, claim.right):
+        if isinstance(side, str) and not _SHOTS.fullmatch(side):
+            registry.check_name("side of a claim", _SEED.sub("", side), known)
+    if claim.relation == "about" and not claim.margin:
+        raise UsageError(
+            f"claims.{place} says about, so it needs a margin: how much is still about the same."
+        )
 
 
 def _check_installed(name: str, package: str) -> None:

@@ -1,13 +1,15 @@
 """Run a study: every stage in order, each one only if it is not finished."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tunelab.config import Study, fingerprint, to_dict
 from tunelab.errors import RunError, TunelabError
-from tunelab.results import Result, write_json, write_table
+from tunelab.results import Result, write_atomically, write_json, write_table
+from tunelab.study.answered import TABLE
 from tunelab.study.cells import (
     Cell,
     ask_model,
@@ -20,6 +22,7 @@ from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.folder import locked, open_folder
 from tunelab.study.prepare import PreparedData, prepare
+from tunelab.study.tokens import count_tokens, counted_by_claims
 
 _log = logging.getLogger(__name__)
 
@@ -42,21 +45,36 @@ def run_study(study: Study, out: Path) -> list[Result]:
         check_feasible(study)
         _write_index(out, study, data, [])
         results: list[Result] = []
-        failures: list[tuple[Cell, TunelabError]] = []
-        for cell in cells_of(study):
+        failures: list[tuple[str, TunelabError]] = []
+        for name, work in _works(study, data, out):
             try:
-                results += run_cell(study, cell, data, out)
+                results += work()
             except TunelabError as error:
-                _log.error("%s: %s", cell.name, error)
-                failures.append((cell, error))
+                _log.error("%s: %s", name, error)
+                failures.append((name, error))
             _write_index(out, study, data, results, failures)
         write_table(out / "results.parquet", tidy(results))
+        write_predictions(results, out / TABLE)
     if failures:
         first, reason = failures[0]
         others = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""
         # A wrong call stays one: its exit code tells it from what only running shows.
-        raise type(reason)(f"{first.name} failed: {reason}{others}")
+        raise type(reason)(f"{first} failed: {reason}{others}")
     return results
+
+
+def _works(
+    study: Study, data: PreparedData, out: Path
+) -> Iterator[tuple[str, Callable[[], list[Result]]]]:
+    """The name of each part of a study, and what does it."""
+    for name, language in counted_by_claims(study):
+        yield name, partial(_count, name, language, out)
+    for cell in cells_of(study):
+        yield cell.name, partial(run_cell, study, cell, data, out)
+
+
+def _count(name: str, language: str, out: Path) -> list[Result]:
+    return [count_tokens(name, language, out)]
 
 
 def train_study(study: Study, out: Path, only: str | None = None) -> list[Result]:
@@ -100,9 +118,7 @@ def tidy(results: Sequence[Result]) -> list[dict[str, Any]]:
     for result in results:
         if result.stage != "evaluate":
             continue
-        scores = result.values["scores"]
-        for metric in (*METRICS, "unparsed"):
-            value = scores[metric]
+        for metric, estimate in _estimates(result):
             rows.append(
                 {
                     "run": result.name,
@@ -111,13 +127,52 @@ def tidy(results: Sequence[Result]) -> list[dict[str, Any]]:
                     "method": result.values.get("method"),
                     "seed": result.values.get("seed"),
                     "metric": metric,
-                    "value": None if value is None else float(value),
-                    "low": scores["accuracy_low"] if metric == "accuracy" else None,
-                    "high": scores["accuracy_high"] if metric == "accuracy" else None,
-                    "rows": scores["rows"],
+                    "value": None if estimate["value"] is None else float(estimate["value"]),
+                    "low": estimate["low"],
+                    "high": estimate["high"],
+                    "rows": result.values["scores"]["rows"],
                 }
             )
     return rows
+
+
+def _estimates(result: Result) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every metric of a model by name, with its interval where it has one."""
+    values = result.values
+    bare = {"low": None, "high": None}
+    for metric in METRICS:
+        yield metric, {**values["intervals"][metric], "value": values["scores"][metric]}
+    yield "unparsed", {**bare, "value": values["scores"]["unparsed"]}
+    for way in ("generated", "scored"):
+        if values[way] is not None:
+            yield f"accuracy_{way}", values[way]["intervals"]["accuracy"]
+    if values["forced"] is not None:
+        yield "accuracy_forced", values["forced"]
+    if values["generated"] is not None:
+        yield "answer_tokens", values["generated"]["answer_tokens"]
+    if values["scored"] is not None:
+        yield "brier", {**bare, "value": values["scored"]["brier"]}
+        yield "calibration_error", values["scored"]["calibration_error"]
+
+
+def write_predictions(results: Sequence[Result], path: Path) -> None:
+    """One table of what every model answered to every row, beside who answered."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = []
+    for result in results:
+        if result.stage != "evaluate":
+            continue
+        table = pq.read_table(result.folder / TABLE)
+        for place, key in enumerate(("run", "kind", "model", "method", "seed")):
+            value = result.name if key == "run" else result.values.get(key)
+            kind = pa.int64() if key == "seed" else pa.string()
+            table = table.add_column(place, key, pa.array([value] * len(table), type=kind))
+        tables.append(table)
+    if tables:
+        whole = pa.concat_tables(tables, promote_options="permissive")
+        write_atomically(path, lambda temporary: pq.write_table(whole, temporary))
 
 
 def _write_index(
@@ -125,7 +180,7 @@ def _write_index(
     study: Study,
     data: PreparedData,
     results: Sequence[Result],
-    failures: Sequence[tuple[Cell, TunelabError]] = (),
+    failures: Sequence[tuple[str, TunelabError]] = (),
 ) -> None:
     """Which stages belong to the study as it is now: an older study's stay on disk beside."""
     write_json(
@@ -135,6 +190,6 @@ def _write_index(
             "study_hash": fingerprint(to_dict(study)),
             "prepare": data.result.folder.relative_to(out).as_posix(),
             "stages": [result.folder.relative_to(out).as_posix() for result in results],
-            "failures": [{"name": cell.name, "error": str(error)} for cell, error in failures],
+            "failures": [{"name": name, "error": str(error)} for name, error in failures],
         },
     )

@@ -18,7 +18,7 @@ _METRICS = {
 
 
 def collect(run: RunFolder) -> "pd.DataFrame":
-    """Columns: model, metric, value, low, high. Only accuracy has an interval."""
+    """Columns: model, metric, value, low, high."""
     import pandas as pd
 
     rows = []
@@ -30,8 +30,8 @@ def collect(run: RunFolder) -> "pd.DataFrame":
                     "model": result.name,
                     "metric": name,
                     "value": scores[key],
-                    "low": scores["accuracy_low"] if key == "accuracy" else None,
-                    "high": scores["accuracy_high"] if key == "accuracy" else None,
+                    "low": result.values["intervals"][key]["low"],
+                    "high": result.values["intervals"][key]["high"],
                 }
             )
     return pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high"])
@@ -44,7 +44,7 @@ def describe(table: "pd.DataFrame") -> str:
 
 
 def draw(table: "pd.DataFrame") -> Any:
-    """Bars grouped by model, one colour a metric; whiskers are 95 % Wilson intervals."""
+    """Bars grouped by model, one colour a metric; whiskers are 95 % intervals."""
     import altair as alt
 
     models = list(dict.fromkeys(table["model"]))

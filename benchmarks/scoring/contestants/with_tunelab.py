@@ -1,0 +1,28 @@
+"""tunelab: the labels of a row as a tree, behind the prefix that all rows share."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from serve import serve
+
+from tunelab.models.loading import load
+from tunelab.prompts.conversation import read_format
+from tunelab.prompts.encoding import Encoder
+from tunelab.study.asking import weigh
+
+task = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+torch.set_num_threads(task["threads"])
+loaded = load(task["model"], device="cpu", dtype="float32")
+encoder = Encoder(loaded.tokenizer, read_format(task["format"]))
+texts, truth = task["texts"], task["truth"]
+
+
+def score() -> dict[str, Any]:
+    found = weigh(loaded.model, encoder, texts, truth, title="", progress=False)
+    return {"logprobs": [list(row) for row in found.logprobs]}
+
+
+serve(score, len(texts))

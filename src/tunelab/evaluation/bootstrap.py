@@ -1,0 +1,139 @@
+"""Bootstrap of statistics of counted cells, with bias-corrected and accelerated intervals.
+
+Rows that agree in everything a statistic reads make up a cell. Drawing rows with replacement is
+drawing the cells' counts from a multinomial distribution, which takes a fraction of the time.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+CONFIDENCE = 0.95
+
+# A step towards one cell that is small enough for a derivative and large enough for its digits.
+_STEP = 1e-5
+# Resamples at a time: their counts take some megabytes.
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """A statistic of the rows, and its resampled values in order.
+
+    ``bias`` and ``acceleration`` are z0 and a of the BCa interval.
+    """
+
+    value: float
+    draws: Any
+    bias: float
+    acceleration: float
+
+    @property
+    def error(self) -> float:
+        """Standard deviation of the resampled values."""
+        return float(self.draws.std(ddof=1))
+
+    @property
+    def degenerate(self) -> bool:
+        """Whether all resamples give one value, up to floating point."""
+        return bool(self.draws[-1] - self.draws[0] <= 1e-12 * max(1.0, abs(self.value)))
+
+
+def bootstrap(
+    weights: Any, statistics: Callable[[Any], Any], *, rows: int, seed: int, resamples: int
+) -> list[Bootstrap]:
+    """Bootstrap several statistics of the same rows with the same resamples.
+
+    Each resample draws ``rows`` rows from cells of these ``weights`` (cells,), which are the rows
+    counted in each cell or, for a smoothed bootstrap, near them. ``statistics`` maps weights
+    (samples, cells) to values (samples, statistics) and does not depend on the weights' sum.
+
+    Raises:
+        ValueError: there are no rows, or fewer than two resamples.
+    """
+    import numpy as np
+    from scipy.special import ndtri
+
+    if rows < 1 or resamples < 2:
+        raise ValueError("a bootstrap needs rows and at least two resamples")
+    weights = np.asarray(weights, dtype=float)
+    shares = weights / weights.sum()
+    generator = np.random.default_rng(seed)
+    parts = [
+        statistics(generator.multinomial(rows, shares, size=min(_AT_ONCE, resamples - start)))
+        for start in range(0, resamples, _AT_ONCE)
+    ]
+    draws = np.sort(np.concatenate(parts), axis=0)
+    values = statistics(shares[None])[0]
+    # Infinitesimal jackknife: how a statistic moves as weight goes to the rows of one cell.
+    moved = statistics((1 - _STEP) * shares + _STEP * np.eye(len(shares)))
+    influence = (moved - values) / _STEP
+    influence -= shares @ influence
+    second, third = shares @ influence**2, shares @ influence**3
+    found = []
+    for place, value in enumerate(values.tolist()):
+        column = draws[:, place]
+        below = np.searchsorted(column, value - 1e-12) + np.searchsorted(column, value + 1e-12)
+        share = min(max(below / 2, 1), resamples - 1) / resamples
+        spread = second[place]
+        found.append(
+            Bootstrap(
+                value=value,
+                draws=column,
+                bias=float(ndtri(share)),
+                acceleration=float(third[place] / spread**1.5 / 6 / math.sqrt(rows))
+                if spread > 1e-20
+                else 0.0,
+            )
+        )
+    return found
+
+
+def limits(sample: Bootstrap, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The bias-corrected and accelerated interval.
+
+    Source: Efron, Better Bootstrap Confidence Intervals, 1987; the acceleration by the
+    infinitesimal jackknife: Davison and Hinkley, Bootstrap Methods and Their Application, 1997.
+    """
+    import numpy as np
+    from scipy.special import ndtr, ndtri
+
+    reach = float(ndtri((1 + confidence) / 2))
+    shares = []
+    for sign in (-1, 1):
+        distance = sample.bias + sign * reach
+        bend = 1 - sample.acceleration * distance
+        # Past the pole of the correction lies the end of the distribution.
+        shares.append(float(ndtr(sample.bias + distance / bend)) if bend > 0 else float(sign > 0))
+    low, high = np.quantile(sample.draws, shares)
+    return float(low), float(high)
+
+
+def two_sided_p(sample: Bootstrap, margin: float) -> float:
+    """The p-value of "the statistic is ``margin``": 1 minus the confidence whose limit it is.
+
+    One resample is counted beyond the margin in addition to those seen, so it is never 0.
+
+    Source: Davison and Hinkley, Bootstrap Methods and Their Application, 1997.
+    """
+    import numpy as np
+    from scipy.special import ndtr, ndtri
+
+    draws = sample.draws
+    at_most = int(np.searchsorted(draws, margin + 1e-12)) + 1
+    at_least = len(draws) - int(np.searchsorted(draws, margin - 1e-12)) + 1
+
+    def distance(share: float) -> float:
+        step = float(ndtri(share)) - sample.bias
+        bend = 1 + sample.acceleration * step
+        if bend <= 0:
+            return math.copysign(math.inf, step)
+        return step / bend - sample.bias
+
+    total = len(draws) + 1
+    lower = distance(min(at_most, total - 1) / total)
+    upper = -distance(1 - min(at_least, total - 1) / total)
+    # The side on which the margin lies is the one with the smaller tail.
+    tail = float(ndtr(min(lower, upper)))
+    return min(1.0, max(2 * tail, 1 / total))

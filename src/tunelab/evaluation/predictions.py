@@ -1,0 +1,108 @@
+"""What one model answered to rows: all that its metrics are computed from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tunelab.errors import UsageError
+from tunelab.evaluation.answers import parse_answer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Answers in words. ``labels`` are parsed from them, or None for the reason in ``reasons``."""
+
+    answers: tuple[str, ...]
+    labels: tuple[str | None, ...]
+    reasons: tuple[str | None, ...]
+    stopped: tuple[bool, ...]
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Likelihoods:
+    """How likely each label is after each text, in nats, summed over its tokens.
+
+    ``logprobs``: (rows, labels). ``empty``: (labels,), after an empty text. ``tokens``: (labels,),
+    the tokens of each label. ``forced`` tells for each row whether the true label is what the
+    model says under teacher forcing.
+    """
+
+    logprobs: tuple[tuple[float, ...], ...]
+    empty: tuple[float, ...]
+    tokens: tuple[int, ...]
+    forced: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Rows with their true labels, and what a model made of them in one way or in both."""
+
+    labels: tuple[str, ...]
+    texts: tuple[str, ...]
+    truth: tuple[str, ...]
+    generated: Generated | None = None
+    likelihoods: Likelihoods | None = None
+
+
+def parse_all(answers: Sequence[str], labels: Sequence[str], **columns: Any) -> Generated:
+    """Parse every answer; ``columns`` are the other fields of :class:`Generated`."""
+    parsed = [parse_answer(answer, labels) for answer in answers]
+    return Generated(
+        answers=tuple(answers),
+        labels=tuple(entry.label for entry in parsed),
+        reasons=tuple(entry.reason for entry in parsed),
+        **columns,
+    )
+
+
+def read_predictions(table: "pd.DataFrame", where: str) -> Predictions:
+    """The predictions of one model from a table that a run stored; answers are parsed anew.
+
+    Raises:
+        UsageError: columns are missing or hold something else.
+    """
+    try:
+        labels = tuple(str(label) for label in table["labels"].iloc[0])
+        generated = likelihoods = None
+        if table["answer"].notna().all():
+            generated = parse_all(
+                [str(answer) for answer in table["answer"]],
+                labels,
+                stopped=tuple(bool(value) for value in table["stopped"]),
+                tokens=tuple(int(value) for value in table["answer_tokens"]),
+            )
+        if table["logprobs"].notna().all():
+            likelihoods = Likelihoods(
+                logprobs=tuple(tuple(map(float, row)) for row in table["logprobs"]),
+                empty=tuple(map(float, table["empty_logprobs"].iloc[0])),
+                tokens=tuple(map(int, table["label_tokens"].iloc[0])),
+                forced=tuple(bool(value) for value in table["forced"]),
+            )
+        texts, truth = tuple(map(str, table["text"])), tuple(map(str, table["truth"]))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{where} holds no predictions that could be scored again ({error}); name a "
+            "predictions.parquet that a run wrote."
+        ) from None
+    strange = sorted(set(truth) - set(labels))
+    if strange:
+        raise UsageError(f"{where} holds the label {strange[0]!r}, which is none of its labels.")
+    return Predictions(labels, texts, truth, generated, likelihoods)
+
+
+def read_models(table: "pd.DataFrame", where: str) -> dict[str, Predictions]:
+    """The predictions of each model of a table, by name; a table of one model is called ``where``.
+
+    Raises:
+        UsageError: as :func:`read_predictions`.
+    """
+    if "run" not in table.columns:
+        return {where: read_predictions(table, where)}
+    return {
+        str(name): read_predictions(rows.reset_index(drop=True), f"{where}, {name}")
+        for name, rows in table.groupby("run", sort=False)
+    }

@@ -1,0 +1,75 @@
+"""Differences of accuracy and macro-F1 between fine-tuned models and the others."""
+
+from typing import TYPE_CHECKING, Any
+
+from tunelab.evaluation.claims import ALPHA
+from tunelab.report.run_folder import RunFolder
+from tunelab.report.style import PALETTE, WIDTH
+from tunelab.report.verdicts import judge
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLE = "How much fine-tuning gains, with 95 % intervals"
+_NAMES = {"accuracy": "accuracy", "f1_macro": "macro-F1"}
+_DECIDED = {True: "decided, corrected", False: "undecided"}
+
+
+def collect(run: RunFolder) -> "pd.DataFrame":
+    """Columns: pair, metric, value, low, high, decided."""
+    import pandas as pd
+
+    rows = [
+        {
+            "pair": f"{entry.left} − {entry.right}",
+            "metric": _NAMES[entry.metric],
+            "value": entry.difference.value,
+            "low": entry.difference.low,
+            "high": entry.difference.high,
+            "decided": _DECIDED[entry.p_corrected is not None and entry.p_corrected < ALPHA],
+        }
+        for entry in judge(run).comparisons
+        if entry.difference.value is not None
+    ]
+    return pd.DataFrame(rows, columns=["pair", "metric", "value", "low", "high", "decided"])
+
+
+def describe(table: "pd.DataFrame") -> str:
+    """The chart in words, for readers who do not see it."""
+    accuracy = table[table["metric"] == "accuracy"]
+    return "Accuracy: " + ", ".join(f"{row.pair} {row.value:+.3f}" for row in accuracy.itertuples())
+
+
+def draw(table: "pd.DataFrame") -> Any:
+    """A point and its interval for each pair; what the interval leaves out is not plausible."""
+    import altair as alt
+
+    base = alt.Chart(table).encode(
+        y=alt.Y("pair:N", sort=list(dict.fromkeys(table["pair"])), title=None),
+        yOffset=alt.YOffset("metric:N", sort=list(_NAMES.values())),
+        color=alt.Color(
+            "metric:N",
+            sort=list(_NAMES.values()),
+            scale=alt.Scale(range=list(PALETTE)),
+            title=None,
+        ),
+    )
+    lines = base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q")
+    points = base.mark_point(size=60, opacity=1).encode(
+        x=alt.X("value:Q", title="difference"),
+        shape=alt.Shape(
+            "decided:N",
+            scale=alt.Scale(domain=list(_DECIDED.values()), range=["circle", "cross"]),
+            legend=alt.Legend(title=None, symbolStrokeColor="#444", symbolFillColor="#fff"),
+        ),
+        fill=alt.condition(
+            f"datum.decided === '{_DECIDED[True]}'",
+            alt.Color("metric:N", legend=None),
+            alt.value("white"),
+        ),
+        tooltip=["pair", "metric", alt.Tooltip("value:Q", format="+.3f")],
+    )
+    zero = alt.Chart().mark_rule(color="#888", strokeDash=[4, 4]).encode(x=alt.datum(0))
+    return alt.layer(zero, lines, points, data=table).properties(
+        width=WIDTH - 160, height=alt.Step(22)
+    )

@@ -1,0 +1,74 @@
+"""Three accuracies side by side: in words, by likelihood, and under teacher forcing."""
+
+from typing import TYPE_CHECKING, Any
+
+from tunelab.report.run_folder import RunFolder
+from tunelab.report.style import PALETTE, WIDTH
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLE = "Three accuracies of the same models"
+_WAYS = {
+    "generated": "answered in words",
+    "scored": "likeliest label",
+    "forced": "teacher forcing",
+}
+
+
+def collect(run: RunFolder) -> "pd.DataFrame":
+    """Columns: model, way, value, low, high; only models that were asked in two ways or more."""
+    import pandas as pd
+
+    rows = []
+    for result in run.evaluated:
+        found = {
+            way: values["intervals"]["accuracy"] if way != "forced" else values
+            for way in _WAYS
+            if (values := result.values[way]) is not None
+        }
+        if len(found) > 1:
+            rows += [
+                {"model": result.name, "way": _WAYS[way], **_plain(values)}
+                for way, values in found.items()
+            ]
+    return pd.DataFrame(rows, columns=["model", "way", "value", "low", "high"])
+
+
+def describe(table: "pd.DataFrame") -> str:
+    """The chart in words, for readers who do not see it."""
+    models = []
+    for model, rows in table.groupby("model", sort=False):
+        ways = ", ".join(f"{row.way} {row.value:.3f}" for row in rows.itertuples())
+        models.append(f"{model}: {ways}")
+    return "; ".join(models)
+
+
+def draw(table: "pd.DataFrame") -> Any:
+    """Bars grouped by model, one colour a way; whiskers are 95 % Wilson intervals."""
+    import altair as alt
+
+    ways = [way for way in _WAYS.values() if way in set(table["way"])]
+    base = alt.Chart(table).encode(
+        x=alt.X(
+            "model:N",
+            sort=list(dict.fromkeys(table["model"])),
+            title=None,
+            axis=alt.Axis(labelAngle=0),
+        ),
+        xOffset=alt.XOffset("way:N", sort=ways),
+    )
+    bars = base.mark_bar().encode(
+        y=alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), title="accuracy"),
+        color=alt.Color("way:N", sort=ways, scale=alt.Scale(range=list(PALETTE)), title=None),
+        tooltip=["model", "way", alt.Tooltip("value:Q", format=".3f")],
+    )
+    whiskers = base.mark_rule(color="#222").encode(y="low:Q", y2="high:Q")
+    labels = base.mark_text(dy=-5, fontSize=10).encode(
+        y="high:Q", text=alt.Text("value:Q", format=".2f")
+    )
+    return (bars + whiskers + labels).properties(width=WIDTH, height=280)
+
+
+def _plain(estimate: dict[str, Any]) -> dict[str, Any]:
+    return {key: estimate[key] for key in ("value", "low", "high")}

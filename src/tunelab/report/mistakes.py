@@ -1,0 +1,131 @@
+"""Rows worth reading: missed by all, by the fine-tuned alone, by some seeds, or ill-labelled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tunelab.evaluation.label_noise import likely_label_noise
+from tunelab.report.run_folder import RunFolder, predictions
+from tunelab.report.sides import Side, sides_of
+
+# Rows that the report's table holds at most; predictions.parquet has all of them.
+LIMIT = 400
+KINDS: Mapping[str, str] = {
+    "all": "missed by all",
+    "tuned-alone": "missed by the fine-tuned alone",
+    "tuned": "missed by the fine-tuned, right by another",
+    "flips": "right with some seeds only",
+    "noise": "label in doubt",
+}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A row with what each model made of it; ``kinds`` are keys of :data:`KINDS`.
+
+    ``doubt`` is the label that a fine-tuned model finds likelier than the given one.
+    """
+
+    row: int
+    text: str
+    truth: str
+    answers: Mapping[str, str | None]
+    kinds: tuple[str, ...]
+    doubt: str | None
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """The rows to read, how many there are of each kind, and which model doubts labels."""
+
+    rows: tuple[Mistake, ...]
+    counts: Mapping[str, int]
+    models: tuple[str, ...]
+    doubting: str | None
+
+    @property
+    def found(self) -> int:
+        """All rows of any kind, shown or not."""
+        return self.counts.get("any", 0)
+
+
+def find_mistakes(run: RunFolder) -> Mistakes:
+    """The rows of every kind, those of several kinds first.
+
+    The majority baseline knows nothing of a row, so its misses do not count.
+    """
+    sides = [side for side in _single(sides_of(run)) if side.name != "majority"]
+    if not sides:
+        return Mistakes((), {}, (), None)
+    tables = {side.name: predictions(side.asked[0]) for side in sides}
+    first = next(iter(tables.values()))
+    truth, texts = list(map(str, first["truth"])), list(map(str, first["text"]))
+    tables = {name: table for name, table in tables.items() if list(table["truth"]) == truth}
+    answers = {
+        name: [None if value != value else value for value in table["predicted"]]
+        for name, table in tables.items()
+    }
+    right = {
+        name: [guess == true for guess, true in zip(column, truth, strict=True)]
+        for name, column in answers.items()
+    }
+    tuned = [side.name for side in sides if side.kind == "tuned" and side.name in tables]
+    others = [name for name in tables if name not in tuned]
+    groups = _seed_groups(run)
+    doubting, doubts = _doubts(sides, tables)
+    found = []
+    for place, text in enumerate(texts):
+        kinds = []
+        hit = {name: column[place] for name, column in right.items()}
+        if not any(hit.values()):
+            kinds.append("all")
+        elif tuned and not any(hit[name] for name in tuned):
+            kinds.append("tuned-alone" if all(hit[name] for name in others) else "tuned")
+        if any(len({hit[name] for name in names if name in hit}) == 2 for names in groups):
+            kinds.append("flips")
+        if place in doubts:
+            kinds.append("noise")
+        if kinds:
+            said = {name: column[place] for name, column in answers.items()}
+            found.append(Mistake(place, text, truth[place], said, tuple(kinds), doubts.get(place)))
+    counts = {kind: sum(kind in row.kinds for row in found) for kind in KINDS}
+    ranked = sorted(found, key=lambda row: (-len(row.kinds), row.row))
+    return Mistakes(
+        rows=tuple(ranked[:LIMIT]),
+        counts={**counts, "any": len(found)},
+        models=tuple(tables),
+        doubting=doubting,
+    )
+
+
+def _single(sides: Mapping[str, Side]) -> list[Side]:
+    """One side for each result."""
+    return [side for side in sides.values() if len(side.asked) == 1]
+
+
+def _seed_groups(run: RunFolder) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for result in run.evaluated:
+        groups.setdefault(str(result.values.get("group")), []).append(result.name)
+    return [names for group, names in groups.items() if group != "None" and len(names) > 1]
+
+
+def _doubts(sides: list[Side], tables: Mapping[str, Any]) -> tuple[str | None, dict[int, str]]:
+    """Likely label noise by the fine-tuned model that scores best."""
+    scored = [
+        side
+        for side in sides
+        if side.kind == "tuned" and side.name in tables and side.asked[0].values["scored"]
+    ]
+    if not scored:
+        return None, {}
+    best = max(scored, key=lambda side: side.asked[0].values["scored"]["scores"]["accuracy"] or 0.0)
+    table = tables[best.name]
+    if table.empty:
+        return None, {}
+    labels = list(table["labels"].iloc[0])
+    candidates = likely_label_noise(
+        [list(row) for row in table["probabilities"]],
+        [labels.index(true) for true in table["truth"]],
+    )
+    return best.name, {entry.row: str(labels[entry.likely]) for entry in candidates}

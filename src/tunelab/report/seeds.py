@@ -1,0 +1,29 @@
+"""Methods that were trained with several seeds: what varies with the seed, what with the rows."""
+
+from typing import Any
+
+from tunelab.evaluation.seeds import across_seeds, standard_deviation, summarize
+from tunelab.report.run_folder import RunFolder
+from tunelab.report.sides import sides_of
+
+
+def over_seeds(run: RunFolder) -> list[dict[str, Any]]:
+    """For each method with two seeds or more: accuracy, macro-F1, and both variations."""
+    found = []
+    for side in sides_of(run).values():
+        if side.kind != "tuned" or len(side.asked) < 2:
+            continue
+        right = [
+            [true == guess for true, guess in zip(entry.truth, entry.predicted, strict=True)]
+            for entry in side.answered
+        ]
+        f1 = [result.values["scores"]["f1_macro"] for result in side.asked]
+        found.append(
+            {
+                "name": side.name,
+                "summary": across_seeds(right),
+                "f1": summarize(f1, bounds=(0.0, 1.0)),
+                "f1_sd": standard_deviation(f1),
+            }
+        )
+    return found

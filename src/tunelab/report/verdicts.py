@@ -1,0 +1,287 @@
+"""The verdicts of a run: its claims, and every fine-tuned model against every other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tunelab.config import Claim, Study, make_study
+from tunelab.evaluation.claims import compare_rows, decide, signed_margin, undefined
+from tunelab.evaluation.comparison import compare_means, compare_numbers
+from tunelab.evaluation.corrections import holm
+from tunelab.evaluation.estimates import Difference
+from tunelab.evaluation.number_metrics import NUMBER_METRICS, full_numbers
+from tunelab.evaluation.row_metrics import ROW_METRICS, TOKENS
+from tunelab.report.run_folder import RunFolder, token_counts
+from tunelab.report.sides import Side, sides_of
+
+COMPARED = ("accuracy", "f1_macro")
+_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Left against right in one metric; ``p_corrected`` is Holm's over all tests of the run."""
+
+    left: str
+    right: str
+    metric: str
+    difference: Difference
+    p_corrected: float | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim, its verdict, and why. ``values`` are left's and right's own, where they have one.
+
+    ``rows`` are those on which the two differ, for people to read; ``files`` hold all of them.
+    """
+
+    claim: Claim
+    verdict: str
+    why: str
+    comparison: Comparison
+    values: tuple[float | None, float | None]
+    rows: tuple[Mapping[str, Any], ...] = ()
+    differing: int = 0
+    files: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The claim and its verdict as JSON values."""
+        return {
+            **self.claim.model_dump(),
+            "verdict": self.verdict,
+            "why": self.why,
+            "left_value": self.values[0],
+            "right_value": self.values[1],
+            "difference": self.comparison.difference.to_dict(),
+            "p_corrected": self.comparison.p_corrected,
+            "files": list(self.files),
+        }
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All verdicts and comparisons. ``tests`` counts those that Holm's correction covers."""
+
+    claims: tuple[Judged, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    tests: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+
+def judge(run: RunFolder) -> Judgement:
+    """Test every claim of the study, and each fine-tuned model against each that is not.
+
+    A test that stands both among the claims and among the comparisons counts once.
+    """
+    study = make_study(run.study)
+    sides = sides_of(run)
+    claimed = [_claimed(claim, run, sides, study) for claim in study.claims]
+    compared = [
+        Comparison(left.name, right.name, metric, _rows(metric, left, right, 0.0, study))
+        for left in _groups(sides)
+        for right in _groups(sides)
+        for metric in COMPARED
+        if left.kind == "tuned" and right.kind != "tuned"
+    ]
+    family: dict[tuple[Any, ...], float | None] = {}
+    for comparison in (*claimed, *compared):
+        family[_key(comparison)] = comparison.difference.p_value
+    corrected = dict(zip(family, holm(list(family.values())), strict=True))
+    claimed = [_corrected(comparison, corrected) for comparison in claimed]
+    return Judgement(
+        claims=tuple(
+            _judged(claim, comparison, run, sides)
+            for claim, comparison in zip(study.claims, claimed, strict=True)
+        ),
+        comparisons=tuple(_corrected(comparison, corrected) for comparison in compared),
+        tests=sum(value is not None for value in family.values()),
+    )
+
+
+def _groups(sides: Mapping[str, Side]) -> list[Side]:
+    """The sides as the study names them, without those of single seeds beside their group."""
+    members = {
+        result.name for side in sides.values() if len(side.asked) > 1 for result in side.asked
+    }
+    return [side for name, side in sides.items() if name not in members]
+
+
+def _key(comparison: Comparison) -> tuple[Any, ...]:
+    right, margin = comparison.right, comparison.difference.margin
+    return comparison.metric, comparison.left, right, margin
+
+
+def _corrected(
+    comparison: Comparison, corrected: Mapping[tuple[Any, ...], float | None]
+) -> Comparison:
+    return replace(comparison, p_corrected=corrected[_key(comparison)])
+
+
+def _claimed(claim: Claim, run: RunFolder, sides: Mapping[str, Side], study: Study) -> Comparison:
+    """The difference that a claim speaks of, tested at the claim's own edge."""
+    difference = _difference(claim, run, sides, study, 0.0)
+    margin = signed_margin(difference.value, claim.relation, claim.margin)
+    if margin:
+        difference = _difference(claim, run, sides, study, margin)
+    name = claim.metric if claim.metric != TOKENS else f"{TOKENS}, {claim.language}"
+    return Comparison(claim.left, str(claim.right), name, difference)
+
+
+def _difference(
+    claim: Claim, run: RunFolder, sides: Mapping[str, Side], study: Study, margin: float
+) -> Difference:
+    if claim.metric == TOKENS:
+        return _tokens(claim, run, margin)
+    left = sides.get(claim.left)
+    if left is None:
+        return undefined(f"{claim.left} is not part of this run", margin)
+    if claim.metric in NUMBER_METRICS:
+        return _numbers(claim, left, sides, margin)
+    if not isinstance(claim.right, str):
+        return compare_rows(
+            claim.metric,
+            left.answered,
+            claim.right,
+            margin,
+            study.seed,
+            study.evaluation.resamples,
+        )
+    right = sides.get(claim.right)
+    if right is None:
+        return undefined(f"{claim.right} is not part of this run", margin)
+    return _rows(claim.metric, left, right, margin, study)
+
+
+def _rows(metric: str, left: Side, right: Side, margin: float, study: Study) -> Difference:
+    return compare_rows(
+        metric, left.answered, right.answered, margin, study.seed, study.evaluation.resamples
+    )
+
+
+def _tokens(claim: Claim, run: RunFolder, margin: float) -> Difference:
+    counts = token_counts(run, claim.language)
+    missing = [name for name in (claim.left, str(claim.right)) if name not in counts]
+    if missing:
+        return undefined(f"{missing[0]} was not counted in {claim.language}", margin)
+    return compare_means(counts[claim.left], counts[str(claim.right)], margin=margin)
+
+
+def _numbers(claim: Claim, left: Side, sides: Mapping[str, Side], margin: float) -> Difference:
+    metric = NUMBER_METRICS[claim.metric]
+    lefts = [metric.of(result.values) for result in left.trained]
+    rights: list[float | None]
+    if not isinstance(claim.right, str):
+        rights = [float(claim.right)]
+    elif claim.right in sides:
+        rights = [metric.of(result.values) for result in sides[claim.right].trained]
+    elif claim.right == "full" and metric.counted and left.trained:
+        rights = [full_numbers(left.trained[0].values).get(claim.metric)]
+    else:
+        return undefined(f"{claim.right} is not part of this run", margin)
+    if not lefts or not rights or None in lefts or None in rights:
+        return undefined(f"{claim.metric} is known of what was trained alone", margin)
+    first, second = [value or 0.0 for value in lefts], [value or 0.0 for value in rights]
+    if metric.counted:
+        return compare_numbers(first[0], second[0], margin=margin)
+    if len(second) == 1:
+        second = second * len(first)
+    if len(first) < 2 or len(first) != len(second):
+        difference = compare_numbers(first[0], second[0], margin=margin)
+        return replace(
+            difference, low=None, high=None, reason="measured once, which shows no spread"
+        )
+    return compare_means(first, second, margin=margin)
+
+
+def _judged(
+    claim: Claim, comparison: Comparison, run: RunFolder, sides: Mapping[str, Side]
+) -> Judged:
+    verdict, why = decide(
+        comparison.difference, claim.relation, claim.margin, comparison.p_corrected
+    )
+    left, right = sides.get(claim.left), sides.get(str(claim.right))
+    shown, differing = _differing_rows(claim, left, right)
+    results = [result for side in (left, right) if side for result in side.asked]
+    if claim.metric in NUMBER_METRICS:
+        results = [result for side in (left, right) if side for result in side.trained]
+    name = "result.json" if claim.metric in NUMBER_METRICS else "predictions.parquet"
+    files = tuple((result.folder / name).relative_to(run.folder).as_posix() for result in results)
+    if claim.metric == TOKENS:
+        files = tuple(
+            (result.folder / "tokens.parquet").relative_to(run.folder).as_posix()
+            for result in run.tokenized
+            if result.values["language"] == claim.language
+            and result.values["tokenizer"] in (claim.left, claim.right)
+        )
+    return Judged(
+        claim=claim,
+        verdict=verdict,
+        why=why,
+        comparison=comparison,
+        values=(_own(claim, left, None, run), _own(claim, right, claim.right, run)),
+        rows=shown,
+        differing=differing,
+        files=files,
+    )
+
+
+def _own(
+    claim: Claim, side: Side | None, number: str | float | None, run: RunFolder
+) -> float | None:
+    """The metric of one side by itself, the mean over its seeds."""
+    if isinstance(number, float | int):
+        return float(number)
+    if claim.metric == TOKENS:
+        counts = token_counts(run, claim.language).get(str(number or claim.left))
+        return sum(counts) / len(counts) if counts else None
+    if side is None:
+        return None
+    values: list[float | None]
+    if claim.metric in NUMBER_METRICS:
+        values = [NUMBER_METRICS[claim.metric].of(result.values) for result in side.trained]
+    elif claim.metric.startswith("f1_"):
+        values = [result.values["scores"][claim.metric] for result in side.asked]
+    else:
+        of = ROW_METRICS[claim.metric].values
+        columns = [list(of(entry) or ()) for entry in side.answered]
+        values = [sum(column) / len(column) if column else None for column in columns]
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
+
+
+def _differing_rows(
+    claim: Claim, left: Side | None, right: Side | None
+) -> tuple[tuple[Mapping[str, Any], ...], int]:
+    """The rows whose values differ, the largest differences first; some of them, and how many."""
+    if claim.metric not in ROW_METRICS or left is None or right is None:
+        return (), 0
+    of, first, second = ROW_METRICS[claim.metric].values, left.answered[0], right.answered[0]
+    lefts, rights = of(first), of(second)
+    if lefts is None or rights is None or first.truth != second.truth:
+        return (), 0
+    places = [
+        place for place, pair in enumerate(zip(lefts, rights, strict=True)) if pair[0] != pair[1]
+    ]
+    places.sort(key=lambda place: (-abs(lefts[place] - rights[place]), place))
+    spread = places[:: max(1, len(places) // _SHOWN)][:_SHOWN]
+    return tuple(
+        {
+            "row": place,
+            "text": first.predictions.texts[place],
+            "truth": first.truth[place],
+            "left": _said(first, place),
+            "right": _said(second, place),
+            "left_value": lefts[place],
+            "right_value": rights[place],
+        }
+        for place in spread
+    ), len(places)
+
+
+def _said(answered: Any, place: int) -> str:
+    generated = answered.predictions.generated
+    label = answered.predicted[place]
+    if generated is None:
+        return str(label)
+    return f"{generated.answers[place]}" if label is None else str(label)

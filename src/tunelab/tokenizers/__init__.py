@@ -1,0 +1,1 @@
+"""The tokenizer laboratory: how model families cut text, what that costs, and what it loses."""
