@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from conftest import build_model, build_tokenizer
+from tunelab.evaluation.scoring import score_labels
 from tunelab.generation.answering import answer_prompts
 from tunelab.methods import lora, p_tuning, prefix_tuning, prompt_tuning
 from tunelab.models.packed_attention import packing_works
@@ -82,6 +83,23 @@ def test_batched_answers_are_those_of_peft(family: str, method: Any, head: str) 
             while len(row) < len(prompt) + 6 and row[-1] != 2:
                 row.append(int(_by_peft(model, row)[-1].argmax()))
         assert list(answer.ids) == [token for token in row[len(prompt) :] if token != 2]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("head", [[3, 4, 5], []], ids=["shared", "none"])
+def test_labels_are_scored_as_trees(family: str, method: Any, head: list[int]) -> None:
+    model = _prompted(method, family)
+    prompts = [[*head, *own] for own in ([60, 7], [80, 81, 82, 9], [7, 60])]
+    labels = [[10, 11, 2], [10, 12, 2], [13, 2]]
+    found = score_labels(model, prompts, labels, progress=False)
+    assert found.way == "trees"
+    for prompt, line in zip(prompts, found.logprobs, strict=True):
+        for label, value in zip(labels, line, strict=True):
+            with torch.inference_mode():
+                logits = _by_peft(model, [*prompt, *label[:-1]])[-len(label) :]
+            chosen = logits.log_softmax(-1)[torch.arange(len(label)), label]
+            assert value == pytest.approx(float(chosen.sum()), abs=1e-4)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -39,6 +39,7 @@ def _forward(
     position_ids: Any = None,
     past_key_values: Any = None,
     layout: Any = None,
+    trees: Any = None,
     **more: Any,
 ) -> Any:
     """input_ids, position_ids: (B, S); attention_mask: (B, tokens in the cache + S).
@@ -56,6 +57,8 @@ def _forward(
     if layout is not None:
         more["layout"] = layout.behind(count)
     base = model.get_base_model()
+    if trees is not None:
+        return _over_trees(model, base, input_ids, trees, **more)
     if past_key_values is not None and past_key_values.get_seq_length() > 0:
         return base(input_ids=input_ids, past_key_values=past_key_values, **more)
     if model.active_peft_config.peft_type == "PREFIX_TUNING":
@@ -68,6 +71,29 @@ def _forward(
     embeddings = base.get_input_embeddings()(input_ids)
     prompts = model.get_prompt(batch_size=len(input_ids)).to(embeddings.dtype)
     return base(inputs_embeds=_join(prompts, embeddings), past_key_values=past_key_values, **more)
+
+
+def _over_trees(model: Any, base: Any, input_ids: Any, trees: Any, **more: Any) -> Any:
+    """Token trees, whose prefix holds the keys and values of the virtual tokens first."""
+    virtual = {} if trees.prefix else _kept(model, base)
+    outputs = base(input_ids=input_ids, trees=trees.behind(virtual_tokens(model), virtual), **more)
+    for layer, first in virtual.items() if trees.kept is not None else ():
+        own = trees.kept[layer]
+        trees.kept[layer] = tuple(_join(*pair, axis=2) for pair in zip(first, own, strict=True))
+    return outputs
+
+
+def _kept(model: Any, base: Any) -> dict[int, tuple[Any, Any]]:
+    """What each layer keeps of the virtual tokens, within ``tree_attention``."""
+    from tunelab.models.token_trees import grow, plant
+
+    if model.active_peft_config.peft_type == "PREFIX_TUNING":
+        return dict(enumerate(virtual_keys(model)))
+    kept: dict[int, tuple[Any, Any]] = {}
+    row = plant([[0] * virtual_tokens(model)], grow([[0]]), device=model.device, kept=kept)
+    prompt = model.get_prompt(batch_size=1).to(base.dtype)
+    base.base_model(inputs_embeds=prompt, position_ids=row.positions, trees=row, use_cache=False)
+    return kept
 
 
 def _as_keys(model: Any, base: Any, input_ids: Any, cache: Any, *, packed: bool) -> dict[str, Any]:
@@ -90,10 +116,10 @@ def _as_keys(model: Any, base: Any, input_ids: Any, cache: Any, *, packed: bool)
     return {"past_key_values": cache}
 
 
-def _join(ahead: Any, own: Any) -> Any:
+def _join(ahead: Any, own: Any, axis: int = 1) -> Any:
     import torch
 
-    return torch.cat([ahead, own], 1)
+    return torch.cat([ahead, own], axis)
 
 
 def _first(count: int, like: Any) -> Any:
