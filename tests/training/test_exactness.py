@@ -11,7 +11,7 @@ from conftest import LABELS, build_model, build_tokenizer
 from tunelab import registry
 from tunelab.config import Training
 from tunelab.errors import UsageError
-from tunelab.methods import lora, prefix_tuning, prompt_tuning
+from tunelab.methods import dora, lora, prefix_tuning, prompt_tuning
 from tunelab.models.packed_attention import packed_attention
 from tunelab.prompts.conversation import make_format
 from tunelab.prompts.encoding import EncodedExample, Encoder
@@ -138,9 +138,10 @@ def test_a_prefix_made_by_a_network(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_merged_adapters(family: str) -> None:
+@pytest.mark.parametrize("method", [lora, dora])
+def test_merged_adapters(family: str, method: Any) -> None:
     rows = _rows()
-    _assert_same(_adapted(family, lora), rows, _prefix(rows), fused=True, merge=True)
+    _assert_same(_adapted(family, method), rows, _prefix(rows), fused=True, merge=True)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -193,10 +194,10 @@ def test_padded_rows(method: str) -> None:
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
-def test_fused_layers_leave_no_trace(dropout: float) -> None:
+@pytest.mark.parametrize("method", [lora, dora])
+def test_fused_layers_leave_no_trace(method: Any, dropout: float) -> None:
     torch.manual_seed(0)
-    settings = lora.Settings(r=4, dropout=dropout)
-    model = lora.adapt(build_model(), settings)
+    model = method.adapt(build_model(), method.Settings(r=4, dropout=dropout))
     before = [module.forward for module in model.modules()]
     with fused_layers(model) as counts:
         # Dropout is drawn anew for each pass, so its layers stay as they are.
@@ -211,11 +212,12 @@ def test_fused_layers_leave_no_trace(dropout: float) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fused", "foreach"])
-def test_merged_weights_follow_the_optimizer(kind: str) -> None:
+@pytest.mark.parametrize("method", [lora, dora])
+def test_merged_weights_follow_the_optimizer(method: Any, kind: str) -> None:
     rows = _rows()
     losses = []
     for merge in (True, False):
-        model = _adapted("llama", lora)
+        model = _adapted("llama", method)
         trained = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=1e-2, **{kind: True})
         with packed_attention(model), fused_layers(model, merge):

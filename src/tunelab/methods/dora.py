@@ -11,8 +11,8 @@ paper. Full fine-tuning often turns a weight without lengthening it, or the othe
 alone changes both together, and DoRA does not have to.
 
 It trains A, B and m: r · (in + out) + out numbers for each linear layer that ``targets`` names,
-in every block. A step costs more than LoRA's, as W + B A is formed in each pass to take its
-norms; after training W' takes the place of W, and the adapted model costs no more to run.
+in every block. A step costs more than LoRA's, as W + B A has to be formed to take its norms;
+after training W' takes the place of W, and the adapted model costs no more to run.
 
 Source: Liu et al., DoRA: Weight-Decomposed Low-Rank Adaptation, 2024,
 https://arxiv.org/abs/2402.09353.
