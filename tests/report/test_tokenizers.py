@@ -49,18 +49,20 @@ def test_figures_and_page(record: dict[str, Any], tmp_path: Path) -> None:
         assert finding["sentence"].split(":")[0].replace("'", "&#39;") in page
 
 
-def test_figures_read_the_record_of_a_run_folder(record: dict[str, Any], tmp_path: Path) -> None:
+def test_figures_read_the_record_of_a_run(record: dict[str, Any], tmp_path: Path) -> None:
+    from tunelab.report.run_folder import RunFolder
     from tunelab.report.tokenizer_record import FILE, read_record
+    from tunelab.results import Result
 
-    class Run:
-        folder = tmp_path
-
+    stage = Result("tokenize", "tokenizers", "", "complete", {}, tmp_path)
+    run = RunFolder(tmp_path, {}, "", "", {}, stage, [], [], [stage], [])
+    assert read_record(run) is None
     for name in FIGURES:
-        assert registry.resolve("figure", name, registry.FIGURES).collect(Run()).empty
+        assert registry.resolve("figure", name, registry.FIGURES).collect(run).empty
     (tmp_path / FILE).write_text(json.dumps(record), encoding="utf-8")
-    assert read_record(tmp_path) is not None
+    assert read_record(run) == record
     for name in FIGURES:
-        assert not registry.resolve("figure", name, registry.FIGURES).collect(Run()).empty
+        assert not registry.resolve("figure", name, registry.FIGURES).collect(run).empty
 
 
 def test_a_page_needs_neither_torch_nor_tokenizers(record: dict[str, Any], tmp_path: Path) -> None:
