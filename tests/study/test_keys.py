@@ -78,7 +78,9 @@ def _probabilities(outcome: Outcome, _: Path) -> Any:
 
 
 def _f1_interval(outcome: Outcome, _: Path) -> Any:
-    return outcome["evaluate", "majority"].values["intervals"]["f1_micro"]
+    return [
+        result.values["intervals"] for (stage, _), result in outcome.items() if stage == "evaluate"
+    ]
 
 
 def _verdicts(_: Outcome, out: Path) -> Any:

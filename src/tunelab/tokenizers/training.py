@@ -77,6 +77,9 @@ ALGORITHMS: Mapping[str, Callable[[int], tuple[Any, Any]]] = {
 def train(texts: Iterable[str], *, algorithm: str, vocabulary: int) -> FastTokenizer:
     """Train a tokenizer of at most this many ids.
 
+    The same text gives the same tokenizer, but for WordPiece: the library's trainer breaks ties
+    between equally frequent pairs by chance, so that a few ids differ from run to run.
+
     Raises:
         UsageError: the algorithm is not known, or the vocabulary has no room for 256 bytes.
     """
