@@ -19,6 +19,7 @@ from tunelab.study.cells import (
     train_cell,
 )
 from tunelab.study.environment import describe_environment
+from tunelab.study.feasibility import check_feasible
 from tunelab.study.folder import locked, open_folder
 from tunelab.study.prepare import PreparedData, prepare
 from tunelab.study.tokens import count_tokens, counted_by_claims
@@ -41,6 +42,7 @@ def run_study(study: Study, out: Path) -> list[Result]:
     with locked(open_folder(out, study)):
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
+        check_feasible(study)
         _write_index(out, study, data, [])
         results: list[Result] = []
         failures: list[tuple[str, TunelabError]] = []
@@ -96,6 +98,7 @@ def train_study(study: Study, out: Path, only: str | None = None) -> list[Result
     with locked(open_folder(out, study)):
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
+        check_feasible(study)
         return [train_cell(study, cell, data, out) for cell in cells]
 
 
