@@ -27,16 +27,24 @@ _READERS = (
 
 def block_terms(at: Dimensions, method: str, chosen: Any, settings: StepSettings) -> list[Term]:
     """What one block keeps; ``method``: its name, ``chosen``: its settings."""
+    tokens = layer_tokens(method, chosen, settings)
     return [
-        *_norms(at, method, settings),
-        *_linears(at, method, chosen, settings),
+        *_norms(at, method, settings, tokens),
+        *_linears(at, method, chosen, settings, tokens),
         *_attention(at, chosen, settings),
-        *_mlp(at, settings),
+        *_mlp(at, settings, tokens),
     ]
 
 
+def layer_tokens(method: str, chosen: Any, settings: StepSettings) -> int:
+    """T: tokens that the layers run. Those of prefix tuning stand in attention alone."""
+    if method == "prefix_tuning":
+        return settings.tokens
+    return rows_tokens(chosen, settings)[0]
+
+
 def rows_tokens(chosen: Any, settings: StepSettings) -> tuple[int, int, int]:
-    """T, the tokens that a step runs through its layers; P, those shared; R, what a row sees.
+    """The tokens of attention; P, those that rows share; R, what a row sees.
 
     Virtual tokens of a soft prompt are shared by packed rows and stand before each padded one.
     """
@@ -46,8 +54,8 @@ def rows_tokens(chosen: Any, settings: StepSettings) -> tuple[int, int, int]:
     return shared + settings.batch * own, shared, shared + own
 
 
-def _norms(at: Dimensions, method: str, settings: StepSettings) -> list[Term]:
-    tokens = ("T", settings.tokens)
+def _norms(at: Dimensions, method: str, settings: StepSettings, run: int) -> list[Term]:
+    tokens = ("T", run)
     # Models square in float32; the fused form, in float32 as well, keeps the input alone.
     again = 2 if method == "full" and not settings.fused else 1
     terms = [
@@ -63,9 +71,11 @@ def _norms(at: Dimensions, method: str, settings: StepSettings) -> list[Term]:
     return terms
 
 
-def _linears(at: Dimensions, method: str, chosen: Any, settings: StepSettings) -> list[Term]:
+def _linears(
+    at: Dimensions, method: str, chosen: Any, settings: StepSettings, run: int
+) -> list[Term]:
     kept = _kept_inputs(at, method, chosen)
-    tokens, size = ("T", settings.tokens), ("bytes", BYTES[settings.precision])
+    tokens, size = ("T", run), ("bytes", BYTES[settings.precision])
     # In 16 bits each layer casts its input for itself; else those that read it share it.
     own_copies = settings.precision != "float32"
     terms = []
@@ -146,8 +156,8 @@ def _attention(at: Dimensions, chosen: Any, settings: StepSettings) -> list[Term
     return terms
 
 
-def _mlp(at: Dimensions, settings: StepSettings) -> list[Term]:
+def _mlp(at: Dimensions, settings: StepSettings, run: int) -> list[Term]:
     kept = ("2 m", 2 * at.m) if settings.fused else ("3 m", 3 * at.m)
     what = "gate and up" if settings.fused else "gate, its activation, and up"
     size = ("bytes", BYTES[settings.precision])
-    return [Term("activations", what, (("T", settings.tokens), kept, size))]
+    return [Term("activations", what, (("T", run), kept, size))]

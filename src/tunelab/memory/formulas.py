@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tunelab.memory.activations import LOW_RANK, block_terms, rows_tokens
+from tunelab.memory.activations import LOW_RANK, block_terms, layer_tokens
 from tunelab.memory.dimensions import Dimensions
 from tunelab.memory.settings import BYTES, StepSettings
 from tunelab.memory.terms import Term, total
@@ -65,7 +65,7 @@ def estimate(
         *_activations(at, method, chosen, settings),
         *_logits(at, settings),
     ]
-    begins = _working_where_it_begins(at, chosen, settings)
+    begins = _working_where_it_begins(at, method, chosen, settings)
     ends = _working_where_it_ends(at, method, settings)
     terms += [begins, *ends]
     held = total(terms, "weights", "optimizer")
@@ -174,7 +174,7 @@ def _activations(at: Dimensions, method: str, chosen: Any, settings: StepSetting
     if not settings.checkpointing:
         layers = ("layers", float(at.layers))
         return [replace(term, factors=(layers, *term.factors)) for term in block]
-    tokens, _, _ = rows_tokens(chosen, settings)
+    tokens = layer_tokens(method, chosen, settings)
     size = 4 if method == "full" else BYTES[settings.precision]
     inputs = (("layers", at.layers), ("T", tokens), ("h", at.h), (f"{size} bytes", size))
     return [
@@ -194,8 +194,10 @@ def _logits(at: Dimensions, settings: StepSettings) -> list[Term]:
     ]
 
 
-def _working_where_it_begins(at: Dimensions, chosen: Any, settings: StepSettings) -> Term:
-    tokens, _, _ = rows_tokens(chosen, settings)
+def _working_where_it_begins(
+    at: Dimensions, method: str, chosen: Any, settings: StepSettings
+) -> Term:
+    tokens = layer_tokens(method, chosen, settings)
     size = ("bytes", BYTES[settings.precision])
     wide = ("(2 m + 2 h)", 2 * at.m + 2 * at.h)
     return Term("working", "gradients within a block", (("T", tokens), wide, size))
@@ -209,5 +211,5 @@ def _first_gradient(at: Dimensions, method: str) -> int:
 def _working_where_it_ends(at: Dimensions, method: str, settings: StepSettings) -> list[Term]:
     if method != "full" or not at.tied:
         return []
-    once_more = (("V", at.v), ("h", at.h), ("4 bytes", 4))
-    return [Term("working", "gradient of the embedding beside that of the output", once_more)]
+    two = (("2", 2), ("V", at.v), ("h", at.h), ("4 bytes", 4))
+    return [Term("working", "gradients of embedding and output, beside their sum", two)]

@@ -14,6 +14,9 @@ from tunelab.memory.settings import StepSettings
 from tunelab.memory.step import build, ready
 
 
+_STEP = "tunelab step"
+
+
 @dataclass(frozen=True)
 class Measurement:
     """Bytes. ``peak``: the allocator's; ``resident``: by how much the process grew, at most;
@@ -35,18 +38,21 @@ def measure(config: Any, method: Any, chosen: Any, settings: StepSettings) -> Me
 
 
 def _run(config: Any, method: Any, chosen: Any, settings: StepSettings) -> None:
+    import torch
+
     model = build(config, method, chosen, settings)
-    with ready(model, settings, known_equal=False) as step:
+    with ready(model, settings, known_equal=False) as step, torch.profiler.record_function(_STEP):
         step()
 
 
 def _on_cuda(config: Any, method: Any, chosen: Any, settings: StepSettings) -> Measurement:
     import torch
 
-    torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated()
-    torch.cuda.reset_peak_memory_stats()
-    _run(config, method, chosen, settings)
+    model = build(config, method, chosen, settings)
+    with ready(model, settings, known_equal=False) as step:
+        torch.cuda.reset_peak_memory_stats()
+        step()
     return Measurement(
         torch.cuda.max_memory_allocated() - before, None, torch.cuda.max_memory_reserved()
     )
@@ -64,16 +70,18 @@ def _on_cpu(config: Any, method: Any, chosen: Any, settings: StepSettings) -> Me
 
 
 def highest(profiler: Any) -> int:
-    """The most bytes that the CPU's allocator held at once while a profiler ran."""
-    events = [
-        (event.start_ns(), event.nbytes())
-        for event in profiler.profiler.kineto_results.events()
-        if event.name() == "[memory]"
-    ]
+    """The most bytes that the CPU's allocator held at once within the step that ran.
+
+    What is held counts from when the profiler started, before there was a model.
+    """
+    events = profiler.profiler.kineto_results.events()
+    begun = next(event.start_ns() for event in events if event.name() == _STEP)
+    changes = [(event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]"]
     held = most = 0
-    for _, change in sorted(events, key=lambda event: event[0]):
+    for when, change in sorted(changes, key=lambda one: one[0]):
         held += change
-        most = max(most, held)
+        if when >= begun:
+            most = max(most, held)
     return most
 
 

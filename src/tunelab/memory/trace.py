@@ -9,6 +9,7 @@ Source: PyTorch's documentation of FakeTensorMode,
 https://docs.pytorch.org/docs/stable/torch.compiler_fake_tensor.html.
 """
 
+import warnings
 import weakref
 from dataclasses import dataclass
 from functools import partial
@@ -77,7 +78,9 @@ def trace(config: Any, method: Any, chosen: Any, settings: StepSettings) -> Trac
     """
     model = build(config, method, chosen, settings, device="meta")
     storages = _LiveStorages()
-    with FakeTensorMode(), storages:
+    with warnings.catch_warnings(), FakeTensorMode(), storages:
+        # Fused layers tell by the address of a weight whether it was replaced; these are never.
+        warnings.filterwarnings("ignore", message="Accessing the data pointer")
         _make_fake(model, settings.device)
         storages.phase = "state"
         with ready(model, settings, known_equal=True) as step:
@@ -94,7 +97,9 @@ def _make_fake(model: Any, device: str) -> None:
     """
     made: dict[int, Any] = {}
     for module in model.modules():
-        for held in (module._parameters, module._buffers):
+        # PEFT keeps the numbers of virtual tokens outside of parameters and buffers.
+        prompt_tokens = getattr(module, "prompt_tokens", {})
+        for held in (module._parameters, module._buffers, prompt_tokens):
             for name, tensor in held.items():
                 if tensor is None:
                     continue
