@@ -75,7 +75,9 @@ def _linears(
     at: Dimensions, method: str, chosen: Any, settings: StepSettings, run: int
 ) -> list[Term]:
     kept = _kept_inputs(at, method, chosen)
-    tokens, size = ("T", run), ("bytes", BYTES[settings.precision])
+    # PEFT casts what meets IA3's vectors to their float32.
+    each = 4 if method == "ia3" else BYTES[settings.precision]
+    tokens, size = ("T", run), ("bytes", each)
     # In 16 bits each layer casts its input for itself; else those that read it share it.
     own_copies = settings.precision != "float32"
     terms = []

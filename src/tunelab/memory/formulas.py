@@ -62,7 +62,7 @@ def estimate(
         *_weights(at, method, module, chosen, settings, count),
         *_optimizer(settings, count),
         *_gradients(settings, count),
-        *_activations(at, method, chosen, settings),
+        *_activations(at, method, chosen, settings, count),
         *_logits(at, settings),
     ]
     begins = _working_where_it_begins(at, method, chosen, settings)
@@ -122,10 +122,6 @@ def _weights(
     if method in LOW_RANK and merges(chosen, settings):
         adapted = sum(layer.inputs * layer.outputs for layer in _adapted(at, chosen))
         terms.append(Term("weights", "merged weights", (("W of adapted", adapted), ("4 bytes", 4))))
-    if method == "full" and settings.precision != "float32":
-        cast = at.linear_parameters + at.v * at.h
-        two = (("W", cast), ("2 bytes", 2))
-        terms.append(Term("weights", f"copies in {settings.precision} for the products", two))
     if shared > 1:
         block = at.linear_parameters / at.layers
         whole = (("2 blocks + embedding", 2 * block + at.v * at.h), bytes_each)
@@ -169,11 +165,14 @@ def _sharded(settings: StepSettings) -> tuple[tuple[str, float], ...]:
     return (("1 / devices", 1 / settings.devices),)
 
 
-def _activations(at: Dimensions, method: str, chosen: Any, settings: StepSettings) -> list[Term]:
+def _activations(
+    at: Dimensions, method: str, chosen: Any, settings: StepSettings, count: ParameterCount
+) -> list[Term]:
     block = block_terms(at, method, chosen, settings)
     if not settings.checkpointing:
         layers = ("layers", float(at.layers))
-        return [replace(term, factors=(layers, *term.factors)) for term in block]
+        terms = [replace(term, factors=(layers, *term.factors)) for term in block]
+        return terms + _copies(at, method, settings, count)
     tokens = layer_tokens(method, chosen, settings)
     size = 4 if method == "full" else BYTES[settings.precision]
     inputs = (("layers", at.layers), ("T", tokens), ("h", at.h), (f"{size} bytes", size))
@@ -181,6 +180,17 @@ def _activations(at: Dimensions, method: str, chosen: Any, settings: StepSetting
         Term("activations", "inputs of the blocks", inputs),
         *(replace(term, name=f"of one block: {term.name}") for term in block),
     ]
+
+
+def _copies(
+    at: Dimensions, method: str, settings: StepSettings, count: ParameterCount
+) -> list[Term]:
+    """What is trained is held in float32; products in 16 bits keep a copy in 16."""
+    if settings.precision == "float32" or method not in {"full", *LOW_RANK}:
+        return []
+    cast = at.linear_parameters + at.v * at.h if method == "full" else count.trainable
+    factors = (("W of products", cast), ("2 bytes", 2))
+    return [Term("activations", f"copies of what is trained in {settings.precision}", factors)]
 
 
 def _logits(at: Dimensions, settings: StepSettings) -> list[Term]:

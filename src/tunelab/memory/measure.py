@@ -13,7 +13,6 @@ from typing import Any
 from tunelab.memory.settings import StepSettings
 from tunelab.memory.step import build, ready
 
-
 _STEP = "tunelab step"
 
 
