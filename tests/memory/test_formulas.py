@@ -103,6 +103,7 @@ def test_a_prefix_has_its_keys_and_values_counted(llama: Dimensions) -> None:
         ("lora", {"prefix": 8, "packed": False}, "needs packed rows"),
         ("full", {"weights": "4-bit"}, "use --method lora"),
         ("lora", {"precision": "float16"}, "needs a GPU"),
+        ("prefix_tuning", {"packed": False, "checkpointing": True}, "leave out --padded"),
     ],
 )
 def test_a_step_that_cannot_be(method: str, step: dict[str, Any], message: str) -> None:

@@ -94,7 +94,10 @@ def _one(arguments: argparse.Namespace, settings: Any, memory: int, module: Any)
     from tunelab.memory.dimensions import dimensions_of
     from tunelab.memory.fits import check_fits, largest_batch, summary
     from tunelab.memory.formulas import estimate
+    from tunelab.memory.settings import check_runs
 
+    if arguments.trace or arguments.measure:
+        check_runs(settings)
     chosen = _chosen(arguments, module)
     config = configuration(arguments.model[0])
     at = dimensions_of(config)

@@ -79,13 +79,17 @@ def _linears(
     each = 4 if method == "ia3" else BYTES[settings.precision]
     tokens, size = ("T", run), ("bytes", each)
     # In 16 bits each layer casts its input for itself; else those that read it share it.
-    own_copies = settings.precision != "float32"
+    dropout = float(getattr(chosen, "dropout", 0))
+    own_copies = settings.precision != "float32" or dropout
     terms = []
     for readers, symbol in _READERS:
         present = [kind for kind in readers if kind in kept]
         if not present:
             continue
         copies = len(present) if own_copies else 1
+        if dropout:
+            # What is left of the input, and which of it.
+            copies *= 2
         factors = (("copies", copies), tokens, (symbol, getattr(at, symbol)), size)
         terms.append(Term("activations", f"input of {', '.join(present)}", factors))
     outputs = _kept_outputs(at, method, chosen, settings)
@@ -93,7 +97,7 @@ def _linears(
         terms.append(
             Term("activations", "outputs that are scaled", (tokens, ("Σ out", outputs), size))
         )
-    if method in LOW_RANK and not (settings.fused and settings.tokens >= 2048):
+    if method in LOW_RANK and (not settings.merges or chosen.dropout):
         kinds = target_kinds(at.shape.kinds, chosen.targets)
         factors = (tokens, ("r", chosen.r), ("layers adapted", len(kinds)), size)
         terms.append(Term("activations", "A x of the low-rank layers", factors))

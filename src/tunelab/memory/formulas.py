@@ -119,7 +119,7 @@ def _weights(
                 "weights", "what the method adds", (("trainable", count.trainable), ("4 bytes", 4))
             )
         )
-    if method in LOW_RANK and merges(chosen, settings):
+    if method in LOW_RANK and settings.merges and not chosen.dropout:
         adapted = sum(layer.inputs * layer.outputs for layer in _adapted(at, chosen))
         terms.append(Term("weights", "merged weights", (("W of adapted", adapted), ("4 bytes", 4))))
     if shared > 1:
@@ -127,11 +127,6 @@ def _weights(
         whole = (("2 blocks + embedding", 2 * block + at.v * at.h), bytes_each)
         terms.append(Term("weights", "gathered from the other devices", whole))
     return terms
-
-
-def merges(chosen: Any, settings: StepSettings) -> bool:
-    """Whether a low-rank product is merged into the weight, as on a CPU from 2,048 tokens on."""
-    return settings.fused and settings.tokens >= 2048 and not chosen.dropout
 
 
 def _adapted(at: Dimensions, chosen: Any) -> Sequence[Any]:

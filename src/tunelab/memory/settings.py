@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunelab.errors import UsageError
+from tunelab.training.train import _MERGE_FROM
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 OPTIMIZERS = ("adamw", "adamw-8bit", "sgd")
@@ -56,6 +57,11 @@ class StepSettings:
         """Whether layers run in the fused form that tunelab takes on a CPU in float32."""
         return self.device == "cpu" and self.precision == "float32"
 
+    @property
+    def merges(self) -> bool:
+        """Whether fused LoRA layers merge their product into the weight."""
+        return self.fused and self.tokens >= _MERGE_FROM
+
 
 def check(settings: StepSettings, method: Any) -> None:
     """Refuse a step that cannot be, before anything is built.
@@ -89,3 +95,25 @@ def check(settings: StepSettings, method: Any) -> None:
         )
     if settings.precision == "float16" and settings.device == "cpu":
         raise UsageError("--precision float16 needs a GPU; use bfloat16, or --device cuda.")
+    if settings.checkpointing and not settings.packed and method.__name__.endswith("prefix_tuning"):
+        raise UsageError(
+            "prefix tuning cannot be trained with checkpointing where rows are padded; leave out "
+            "--padded or --checkpointing, or use --method prompt_tuning."
+        )
+
+
+def check_runs(settings: StepSettings) -> None:
+    """Refuse to trace or run what only the formulas know.
+
+    Raises:
+        UsageError: as said, with what can be run.
+    """
+    for given, option in (
+        (settings.weights, f"--weights {settings.weights}"),
+        (settings.optimizer == "adamw-8bit", "--optimizer adamw-8bit"),
+        (settings.devices > 1, f"--devices {settings.devices}"),
+    ):
+        if given:
+            raise UsageError(
+                f"{option} is estimated by formula alone; leave out --trace and --measure, or it."
+            )

@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from tunelab.errors import UsageError
 from tunelab.memory.settings import StepSettings
 from tunelab.prompts.encoding import IGNORED, EncodedExample
-from tunelab.training.train import _MERGE_FROM
 
 
 def make_rows(settings: StepSettings, vocabulary: int) -> list[EncodedExample]:
@@ -87,7 +85,7 @@ def ready(model: Any, settings: StepSettings, *, known_equal: bool) -> Iterator[
         if settings.packed:
             stack.enter_context(packed_attention(model))
         if settings.fused:
-            stack.enter_context(fused_layers(model, merge=settings.tokens >= _MERGE_FROM))
+            stack.enter_context(fused_layers(model, merge=settings.merges))
 
         _make_state(optimizer, trained)
 
@@ -130,6 +128,4 @@ def _optimizer(model: Any, settings: StepSettings) -> Any:
         return torch.optim.AdamW(trained, lr=1e-4, weight_decay=0.0, fused=True)
     if settings.optimizer == "sgd":
         return torch.optim.SGD(trained, lr=1e-4)
-    raise UsageError(
-        f"the optimizer {settings.optimizer} is estimated by formula alone; run adamw or sgd."
-    )
+    raise ValueError(f"the optimizer {settings.optimizer} is estimated by formula alone")
