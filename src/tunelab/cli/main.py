@@ -14,6 +14,7 @@ VERBS = {
     "run": "the whole study, resuming what is finished",
     "tokenize": "compare tokenizers on a text, a file, parallel files or a corpus; train some",
     "prepare": "load, check, sample and encode the data; --show N is the mask viewer",
+    "estimate": "parameters and memory of a method on a model; --trace, --measure run the step",
     "train": "train the methods of a study",
     "evaluate": "any model or adapter on a labelled file",
     "predict": "label a file with a trained adapter",

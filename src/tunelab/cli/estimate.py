@@ -1,0 +1,255 @@
+"""Parameters and memory of a method on a model, from the model's configuration alone.
+
+  tunelab estimate --model llama-3.2-1b --method lora r=16 targets=all-linear --batch 8 --length 128
+  tunelab estimate --model smollm2-135m-instruct --method full --trace --measure
+  tunelab estimate --compare            full fine-tuning beside LoRA on four models
+  tunelab estimate --fits [--memory 24] what fits on this device, or on one of 24 GB
+
+A model is one that tunelab knows, a folder with a config.json, or owner/name on the Hub; settings
+of the method are key=value, as in a study. The estimate is that of tunelab's own training step,
+for each device, in bytes (1 GB is 10⁹); --terms shows its formulas. --trace runs the step on
+tensors without memory; --measure runs it on real ones, with random weights, and reports what the
+allocator gave out.
+"""
+
+import argparse
+from dataclasses import asdict
+from typing import Any
+
+from tunelab.cli.arguments import add_format, split_overrides
+from tunelab.cli.tables import print_table
+from tunelab.errors import UsageError
+
+_PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `tunelab estimate`."""
+    parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings of the method")
+    parser.add_argument("--model", action="append", default=[], metavar="NAME", help="the model")
+    parser.add_argument("--method", default="lora", metavar="NAME", help="default: lora")
+    parser.add_argument("--batch", type=int, default=16, metavar="N", help="rows on a device")
+    parser.add_argument("--length", type=int, default=128, metavar="N", help="tokens of a row")
+    parser.add_argument(
+        "--prefix",
+        default="none",
+        metavar="TOKENS",
+        help="how many of them all rows share and a step runs once (default: none)",
+    )
+    parser.add_argument(
+        "--answer", default="3", metavar="N", help="trained tokens of a row, or all (default: 3)"
+    )
+    parser.add_argument("--padded", action="store_true", help="rows in full, with padding")
+    parser.add_argument("--precision", choices=_PRECISIONS, default="float32")
+    parser.add_argument("--weights", choices=("8-bit", "4-bit"), help="quantized weights")
+    parser.add_argument("--optimizer", choices=("adamw", "adamw-8bit", "sgd"), default="adamw")
+    parser.add_argument("--checkpointing", action="store_true", help="gradient checkpointing")
+    parser.add_argument("--devices", type=int, default=1, metavar="N")
+    parser.add_argument("--sharding", choices=("ddp", "fsdp"), default="ddp")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--memory", type=float, metavar="GB", help="of a device (default: this one's)"
+    )
+    parser.add_argument("--terms", action="store_true", help="show the formulas, term by term")
+    parser.add_argument("--trace", action="store_true", help="trace the step as well")
+    parser.add_argument("--measure", action="store_true", help="run the step as well")
+    parser.add_argument("--compare", action="store_true", help="full beside LoRA, on four models")
+    parser.add_argument("--fits", action="store_true", help="what fits on the device")
+    add_format(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Estimate, and print what was asked for."""
+    from tunelab import registry
+    from tunelab.memory.settings import check
+
+    settings = _step(arguments)
+    memory = _memory(arguments, settings.device)
+    module = registry.resolve("method", arguments.method, registry.METHODS)
+    check(settings, module)
+    if arguments.compare or arguments.fits:
+        return _tables(arguments, settings, memory)
+    if len(arguments.model) != 1:
+        raise UsageError("name one --model, or ask for --compare or --fits.")
+    return _one(arguments, settings, memory, module)
+
+
+def _tables(arguments: argparse.Namespace, settings: Any, memory: int) -> int:
+    from tunelab.memory.fits import COMPARED, compare, what_fits
+
+    names = arguments.model or COMPARED
+    if arguments.compare:
+        given = memory if arguments.memory or arguments.fits else None
+        rows = compare(names, settings, given)
+        print_table(_readable(rows, arguments.format), arguments.format, value=rows)
+    if arguments.fits:
+        rows = what_fits(names, settings, memory)
+        title = f"{memory / 1e9:.1f} GB"
+        print_table(_readable(rows, arguments.format), arguments.format, title=title, value=rows)
+    return 0
+
+
+def _one(arguments: argparse.Namespace, settings: Any, memory: int, module: Any) -> int:
+    from tunelab.memory.configurations import configuration
+    from tunelab.memory.dimensions import dimensions_of
+    from tunelab.memory.fits import check_fits, largest_batch, summary
+    from tunelab.memory.formulas import estimate
+    from tunelab.memory.settings import check_runs
+
+    if arguments.trace or arguments.measure:
+        check_runs(settings)
+    chosen = _chosen(arguments, module)
+    config = configuration(arguments.model[0])
+    at = dimensions_of(config)
+    given = (at, arguments.method, module, chosen, settings)
+    found = estimate(*given)
+    if arguments.measure:
+        check_fits(*given, _free(settings.device))
+    numbers = summary(found)
+    parameters = {key: numbers.pop(key) for key in ("trainable", "total", "share")}
+    result: dict[str, Any] = {
+        "model": arguments.model[0],
+        "method": arguments.method,
+        "settings": chosen.model_dump(),
+        "step": asdict(settings),
+        **parameters,
+        "bytes": numbers,
+        "moments": found.moments,
+        "terms": [
+            {
+                "part": term.part,
+                "term": term.name,
+                "formula": term.formula,
+                "numbers": term.numbers,
+                "bytes": term.bytes,
+            }
+            for term in found.terms
+        ],
+        "memory": memory,
+        "largest_batch": largest_batch(*given, memory),
+        "traced": None,
+        "measured": None,
+    }
+    if arguments.trace:
+        from tunelab.memory.trace import trace
+
+        result["traced"] = asdict(trace(config, module, chosen, settings))
+    if arguments.measure:
+        from tunelab.memory.measure import measure
+
+        result["measured"] = asdict(measure(config, module, chosen, settings))
+    _print(result, found, arguments)
+    return 0
+
+
+def _print(result: dict[str, Any], found: Any, arguments: argparse.Namespace) -> None:
+    format = arguments.format
+    if format == "json":
+        print_table([], format, value=result)
+        return
+    if arguments.terms:
+        print_table(_readable(result["terms"], format), format, title="terms")
+        if format == "csv":
+            return
+    row = {
+        "trainable": result["trainable"],
+        "total": result["total"],
+        "share": f"{result['share']:.4%}",
+        **result["bytes"],
+    }
+    for name in ("traced", "measured"):
+        if result[name] is not None:
+            row[name] = result[name]["peak"]
+    row["largest_batch"] = result["largest_batch"]
+    title = f"{result['method']} of {result['model']}; highest where the {found.moment}"
+    print_table(_readable([row], format), format, title=title)
+
+
+def _readable(rows: list[dict[str, Any]], format: str) -> list[dict[str, Any]]:
+    """Bytes with their unit and shares in percent, where people read them."""
+    from tunelab.memory.fits import gigabytes
+    from tunelab.memory.terms import PARTS
+
+    if format in {"json", "csv"}:
+        return rows
+    sizes = {*PARTS, "peak", "bytes", "traced", "measured"}
+    return [
+        {
+            key: gigabytes(value)
+            if key in sizes and value is not None
+            else f"{value:.4%}"
+            if key == "share" and isinstance(value, float)
+            else ("yes" if value else "no")
+            if isinstance(value, bool)
+            else value
+            for key, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+def _step(arguments: argparse.Namespace) -> Any:
+    from tunelab.memory.settings import StepSettings
+
+    device = arguments.device
+    if device == "auto":
+        from tunelab.models.device import pick_device
+
+        device = "cuda" if pick_device() == "cuda" else "cpu"
+    return StepSettings(
+        batch=arguments.batch,
+        length=arguments.length,
+        prefix=0 if arguments.prefix == "none" else _number(arguments.prefix, "prefix"),
+        answer=None if arguments.answer == "all" else _number(arguments.answer, "answer"),
+        packed=not arguments.padded,
+        precision=arguments.precision,
+        weights=arguments.weights,
+        optimizer=arguments.optimizer,
+        checkpointing=arguments.checkpointing,
+        devices=arguments.devices,
+        sharding=arguments.sharding,
+        device=device,
+    )
+
+
+def _number(word: str, option: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        other = "none" if option == "prefix" else "all"
+        raise UsageError(f"--{option} must be a number or {other}.") from None
+
+
+def _memory(arguments: argparse.Namespace, device: str) -> int:
+    """Bytes of the device that is asked about."""
+    if arguments.memory is not None:
+        if not arguments.memory > 0:
+            raise UsageError("--memory must be above 0.")
+        return round(arguments.memory * 1e9)
+    from tunelab.models.device import device_facts
+
+    facts = device_facts()
+    return int(facts.get("device_memory", facts["memory"]) if device == "cuda" else facts["memory"])
+
+
+def _free(device: str) -> int:
+    """Bytes that are free on this device."""
+    from tunelab.models.device import device_facts
+
+    facts = device_facts()
+    if device == "cuda" and "device_memory_free" not in facts:
+        raise UsageError("--measure needs the device that is asked about; use --device cpu.")
+    return int(facts["device_memory_free" if device == "cuda" else "memory_free"])
+
+
+def _chosen(arguments: argparse.Namespace, module: Any) -> Any:
+    from pydantic import ValidationError
+
+    from tunelab.config import explain
+    from tunelab.strict_yaml import apply_overrides
+
+    values = apply_overrides({}, split_overrides(arguments.overrides))
+    try:
+        return module.Settings.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(explain(error, module.Settings)) from None

@@ -1,0 +1,119 @@
+"""What an estimate is asked for: a step, and the machine that it runs on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tunelab.errors import UsageError
+from tunelab.training.train import _MERGE_FROM
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+OPTIMIZERS = ("adamw", "adamw-8bit", "sgd")
+WEIGHTS = ("8-bit", "4-bit")
+SHARDINGS = ("ddp", "fsdp")
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """A training step of ``batch`` rows of ``length`` tokens each, on every device.
+
+    ``prefix``: how many of a row's tokens are those of all rows and run once. ``answer``: how
+    many of a row's last tokens are trained; None for all but the first, as tools do that train
+    on whole rows. ``packed``: rows as one sequence; else each row in full, with padding.
+    ``precision``: of the arithmetic and, where a method lets them, of the weights. ``weights``:
+    8-bit or 4-bit for quantized ones. ``device``: cpu or cuda, whose steps differ.
+    """
+
+    batch: int = 16
+    length: int = 128
+    prefix: int = 0
+    answer: int | None = 3
+    packed: bool = True
+    precision: str = "float32"
+    weights: str | None = None
+    optimizer: str = "adamw"
+    checkpointing: bool = False
+    devices: int = 1
+    sharding: str = "ddp"
+    device: str = "cpu"
+
+    @property
+    def trained(self) -> int:
+        """Trained tokens of a row."""
+        most = self.length - 1
+        return most if self.answer is None else min(self.answer, most)
+
+    @property
+    def own(self) -> int:
+        """Tokens of a row behind the prefix."""
+        return self.length - self.prefix
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that a step runs."""
+        return self.prefix + self.batch * self.own
+
+    @property
+    def fused(self) -> bool:
+        """Whether layers run in the fused form that tunelab takes on a CPU in float32."""
+        return self.device == "cpu" and self.precision == "float32"
+
+    @property
+    def merges(self) -> bool:
+        """Whether fused LoRA layers merge their product into the weight."""
+        return self.fused and self.tokens >= _MERGE_FROM
+
+
+def check(settings: StepSettings, method: Any) -> None:
+    """Refuse a step that cannot be, before anything is built.
+
+    ``method``: the method's module.
+
+    Raises:
+        UsageError: as said, with the nearest that can.
+    """
+    for name in ("batch", "length", "devices"):
+        if getattr(settings, name) < 1:
+            raise UsageError(f"--{name} must be 1 or more.")
+    if settings.length < 2:
+        raise UsageError("--length must be 2 or more: a token is predicted from one before it.")
+    if settings.answer is not None and not 1 <= settings.answer < settings.length:
+        raise UsageError(
+            f"--answer must be from 1 to {settings.length - 1}, below --length; or all."
+        )
+    last = settings.length - settings.trained
+    if not 0 <= settings.prefix < max(1, last):
+        raise UsageError(
+            f"--prefix {settings.prefix} leaves no token of its own before the trained ones of a "
+            f"row of {settings.length}; use {max(0, last - 1)} or less."
+        )
+    if settings.prefix and not settings.packed:
+        raise UsageError("a shared prefix needs packed rows; leave out --padded or --prefix.")
+    full = method.__name__.endswith(".full")
+    if settings.weights and full:
+        raise UsageError(
+            f"{settings.weights} weights cannot be trained, as full does; use --method lora."
+        )
+    if settings.precision == "float16" and settings.device == "cpu":
+        raise UsageError("--precision float16 needs a GPU; use bfloat16, or --device cuda.")
+    if settings.checkpointing and not settings.packed and method.__name__.endswith("prefix_tuning"):
+        raise UsageError(
+            "prefix tuning cannot be trained with checkpointing where rows are padded; leave out "
+            "--padded or --checkpointing, or use --method prompt_tuning."
+        )
+
+
+def check_runs(settings: StepSettings) -> None:
+    """Refuse to trace or run what only the formulas know.
+
+    Raises:
+        UsageError: as said, with what can be run.
+    """
+    for given, option in (
+        (settings.weights, f"--weights {settings.weights}"),
+        (settings.optimizer == "adamw-8bit", "--optimizer adamw-8bit"),
+        (settings.devices > 1, f"--devices {settings.devices}"),
+    ):
+        if given:
+            raise UsageError(
+                f"{option} is estimated by formula alone; leave out --trace and --measure, or it."
+            )

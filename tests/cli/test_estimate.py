@@ -1,0 +1,63 @@
+"""`tunelab estimate`: JSON, tables, and calls that cannot be."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conftest import build_model
+from tunelab.cli.main import main
+
+
+def test_json_of_a_model_that_could_not_be_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+    call = "estimate --model llama-3.2-1b --method lora r=16 targets=all-linear --batch 8"
+    assert main([*call.split(), "--length", "128", "--device", "cpu", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["trainable"], found["total"]) == (11_272_192, 1_247_086_592)
+    assert found["share"] == pytest.approx(0.009039, abs=5e-7)
+    parts = {"weights", "gradients", "optimizer", "activations", "logits", "cache", "peak"}
+    assert parts <= set(found["bytes"])
+    assert found["bytes"]["peak"] == max(found["moments"].values())
+    assert found["traced"] is None
+    assert found["largest_batch"] >= 0
+
+
+def test_trace_and_measurement_of_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build_model("llama").config.save_pretrained(tmp_path)
+    call = ["estimate", "--model", str(tmp_path), "--method", "ia3", "--batch", "4", "--length"]
+    options = ["32", "--device", "cpu", "--trace", "--measure", "--format", "json"]
+    assert main([*call, *options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["traced"]["peak"] == pytest.approx(found["measured"]["peak"], rel=0.05)
+    assert sum(found["traced"]["parts"].values()) == found["traced"]["peak"]
+
+
+def test_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    model = ["--model", "smollm2-135m-instruct", "--device", "cpu"]
+    assert main(["estimate", *model, "--terms"]) == 0
+    shown = capsys.readouterr().out
+    assert "inputs of norms" in shown
+    assert "backward pass begins" in shown
+    assert main(["estimate", *model, "--compare", "--fits", "--memory", "8"]) == 0
+    assert "lora, 4-bit weights, checkpointing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "name one --model"),
+        ("--model smollm2-135m-instruct --method lor", "did you mean"),
+        ("--model smollm2-135m-instruct rr=4", "unknown key 'rr'"),
+        ("--model smollm2-135m-instruct r=1000", "the highest that works is r=192"),
+        ("--model smollm2-135m-instruct --prefix many", "--prefix must be a number or none"),
+        ("--model smollm2-135m-instruct --memory 0", "--memory must be above 0"),
+        ("--model smollm2-135m-instruct --weights 4-bit --trace", "by formula alone"),
+        ("--model smollm2-135m-instruct --devices 2 --measure", "by formula alone"),
+        ("--model mistral-7b-v0.1 --method full --batch 4096 --measure", "use --method lora"),
+    ],
+)
+def test_calls_that_cannot_be(words: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["estimate", "--device", "cpu", *words.split()]) == 2
+    assert message in capsys.readouterr().err

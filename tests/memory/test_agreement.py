@@ -1,0 +1,115 @@
+"""Formula and trace agree with what the allocator says of the real step, and that with training."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.profiler import ProfilerActivity, profile
+from transformers import AutoModelForCausalLM, LlamaConfig, Phi3Config
+
+from tunelab import registry
+from tunelab.config import Training
+from tunelab.memory.dimensions import dimensions_of
+from tunelab.memory.formulas import estimate
+from tunelab.memory.measure import measure
+from tunelab.memory.settings import StepSettings
+from tunelab.memory.step import make_rows
+from tunelab.memory.trace import trace
+from tunelab.training.train import train
+
+SIZES = {
+    "vocab_size": 3000,
+    "hidden_size": 192,
+    "intermediate_size": 512,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "pad_token_id": 0,
+}
+LLAMA = LlamaConfig(**SIZES, tie_word_embeddings=True)
+PHI = Phi3Config(**SIZES, tie_word_embeddings=True)
+
+
+def _all(
+    config: Any, method: str, step: dict[str, Any], settings: dict[str, Any] | None = None
+) -> tuple[int, int, int]:
+    module = registry.resolve("method", method, registry.METHODS)
+    chosen = module.Settings.model_validate(settings or {})
+    asked = StepSettings(**{"batch": 4, "length": 48, **step})
+    real = measure(config, module, chosen, asked)
+    traced = trace(config, module, chosen, asked)
+    formula = estimate(dimensions_of(config), method, module, chosen, asked)
+    return real.peak, traced.peak, formula.peak
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("method", registry.METHODS)
+def test_every_method(method: str, precision: str) -> None:
+    real, traced, formula = _all(LLAMA, method, {"precision": precision})
+    assert traced == pytest.approx(real, rel=0.05)
+    assert formula == pytest.approx(real, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"batch": 1, "length": 16},
+        {"batch": 48},
+        {"length": 200},
+        {"prefix": 20},
+        {"packed": False},
+        {"packed": False, "answer": None},
+        {"checkpointing": True, "batch": 16},
+        {"checkpointing": True, "precision": "bfloat16", "length": 200},
+        {"optimizer": "sgd"},
+    ],
+    ids=str,
+)
+def test_every_step(step: dict[str, Any]) -> None:
+    real, traced, formula = _all(LLAMA, "lora", step)
+    assert traced == pytest.approx(real, rel=0.05)
+    assert formula == pytest.approx(real, rel=0.15)
+
+
+def test_fused_layers_of_a_family() -> None:
+    real, traced, formula = _all(PHI, "lora", {})
+    assert traced == pytest.approx(real, rel=0.05)
+    assert formula == pytest.approx(real, rel=0.15)
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_the_step_is_that_of_training(method: str, tmp_path: Path) -> None:
+    """The peak of train() itself, and that of the step that estimates are made of."""
+    module = registry.resolve("method", method, registry.METHODS)
+    step = StepSettings(batch=8, length=48, prefix=10)
+    rows = make_rows(step, 3000)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        with torch.device("meta"):
+            empty = AutoModelForCausalLM.from_config(LLAMA, attn_implementation="sdpa")
+        model = empty.to_empty(device="cpu")
+        model.init_weights()
+        model.tie_weights()
+        train(
+            module.adapt(model, module.Settings()),
+            # Two steps: the second has the optimizer's state.
+            train_rows=[*rows, *rows],
+            validation_rows=[],
+            pad_token=0,
+            options=Training(epochs=1, batch_size=8, tracking=[]),
+            learning_rate=1e-4,
+            precision="float32",
+            device="cpu",
+            seed=0,
+            folder=tmp_path,
+        )
+    events = [
+        (event.start_ns(), event.nbytes())
+        for event in profiler.profiler.kineto_results.events()
+        if event.name() == "[memory]"
+    ]
+    held = most = 0
+    for _, change in sorted(events):
+        held += change
+        most = max(most, held)
+    assert measure(LLAMA, module, module.Settings(), step).peak == pytest.approx(most, rel=0.02)
