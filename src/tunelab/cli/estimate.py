@@ -229,7 +229,8 @@ def _memory(arguments: argparse.Namespace, device: str) -> int:
     from tunelab.models.device import device_facts
 
     facts = device_facts()
-    return int(facts.get("device_memory", facts["memory"]) if device == "cuda" else facts["memory"])
+    found = facts.get("device_memory", facts["memory"]) if device == "cuda" else facts["memory"]
+    return int(found)
 
 
 def _free(device: str) -> int:
