@@ -40,13 +40,13 @@ def test_the_largest_batch_fits_and_the_next_does_not(mistral: Dimensions) -> No
 
 
 def test_what_does_not_fit_names_the_nearest_that_does(mistral: Dimensions) -> None:
-    assert nearest(mistral, *_given("lora"), STEP, 24 * GB) == "--precision bfloat16"
+    assert nearest(mistral, *_given("lora"), STEP, 28 * GB) == "--precision bfloat16"
     near = nearest(mistral, *_given("full"), STEP, 24 * GB)
     assert near is not None
     assert near.startswith("--method lora")
     with pytest.raises(UsageError, match=r"needs about .* use --precision bfloat16"):
-        check_fits(mistral, *_given("lora"), STEP, 24 * GB)
-    check_fits(mistral, *_given("lora"), replace(STEP, precision="bfloat16"), 24 * GB)
+        check_fits(mistral, *_given("lora"), STEP, 28 * GB)
+    check_fits(mistral, *_given("lora"), replace(STEP, precision="bfloat16"), 28 * GB)
     assert nearest(mistral, *_given("lora"), STEP, GB) is None
 
 
@@ -55,7 +55,7 @@ def test_full_beside_lora() -> None:
     full, lora = rows
     assert full["trainable"] == full["total"] == 1_235_814_400
     assert lora["trainable"] == 11_272_192
-    assert full["peak"] > 3 * lora["peak"]
+    assert full["peak"] > 2 * lora["peak"]
     assert (full["fits"], full["largest_batch"]) == (False, 0)
 
 

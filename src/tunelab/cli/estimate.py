@@ -225,7 +225,7 @@ def _memory(arguments: argparse.Namespace, device: str) -> int:
     if arguments.memory is not None:
         if not arguments.memory > 0:
             raise UsageError("--memory must be above 0.")
-        return round(arguments.memory * 1e9)
+        return int(arguments.memory * 1e9)
     from tunelab.models.device import device_facts
 
     facts = device_facts()

@@ -13,7 +13,8 @@ from typing import Any
 from tunelab.memory.settings import StepSettings
 from tunelab.memory.step import build, ready
 
-_STEP = "tunelab step"
+# What the profiler knows the step by.
+STEP = "tunelab step"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def _run(config: Any, method: Any, chosen: Any, settings: StepSettings) -> None:
     import torch
 
     model = build(config, method, chosen, settings)
-    with ready(model, settings, known_equal=False) as step, torch.profiler.record_function(_STEP):
+    with ready(model, settings, known_equal=False) as step, torch.profiler.record_function(STEP):
         step()
 
 
@@ -74,7 +75,7 @@ def highest(profiler: Any) -> int:
     What is held counts from when the profiler started, before there was a model.
     """
     events = profiler.profiler.kineto_results.events()
-    begun = next(event.start_ns() for event in events if event.name() == _STEP)
+    begun = next(event.start_ns() for event in events if event.name() == STEP)
     changes = [(event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]"]
     held = most = 0
     for when, change in sorted(changes, key=lambda one: one[0]):

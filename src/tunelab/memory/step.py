@@ -52,7 +52,9 @@ def build(
             chosen = chosen.model_copy(update={"init": "random"})
         adapted = method.adapt(model, chosen)
     if settings.checkpointing:
-        adapted.gradient_checkpointing_enable({"use_reentrant": False})
+        # transformers 5 renamed it on the way.
+        new = getattr(adapted, "activation_checkpointing_enable", None)
+        (new or adapted.gradient_checkpointing_enable)({"use_reentrant": False})
     return adapted.train()
 
 
