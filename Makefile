@@ -37,6 +37,7 @@ lint: setup
 bench: setup .venv-peers/ready
 	$(BIN)/python benchmarks/tuning/compare.py --peers .venv-peers/bin/python --json benchmarks/results/tuning.json
 	$(BIN)/python benchmarks/tuning/compare.py --peers .venv-peers/bin/python --skip trl notebook --batch-size 64 --turn-rows 256 --json benchmarks/results/tuning-64.json
+	$(BIN)/python benchmarks/scoring/compare.py --peers .venv-peers/bin/python --json benchmarks/results/scoring.json
 
 clean:
 	rm -rf .venv .venv-peers build dist .mypy_cache .ruff_cache .pytest_cache

@@ -60,6 +60,7 @@ def build_model(family: str = "llama", vocabulary: int = 600, seed: int = 0) -> 
         LlamaConfig,
         MistralConfig,
         Phi3Config,
+        Qwen3Config,
     )
 
     shape = {
@@ -80,6 +81,7 @@ def build_model(family: str = "llama", vocabulary: int = 600, seed: int = 0) -> 
         "mistral": MistralConfig,
         "phi3": Phi3Config,
         "gemma3": Gemma3TextConfig,
+        "qwen3": Qwen3Config,
     }
     torch.manual_seed(seed)
     config = configs[family](**shape, tie_word_embeddings=family != "mistral")

@@ -52,19 +52,24 @@ def _source(name: str) -> bytes:
     return (folder(name) / SOURCE).read_bytes()
 
 
-def _tiktoken(name: str, pattern: str) -> Encode:
+def tiktoken_of(name: str, pattern: str) -> Any:
+    """A tiktoken encoding over the ranks that the cached tokenizer was built from."""
     import base64
 
     import tiktoken
 
     lines = [line.split() for line in _source(name).splitlines() if line]
-    encoding = tiktoken.Encoding(
+    return tiktoken.Encoding(
         name=name,
         pat_str=pattern,
         mergeable_ranks={base64.b64decode(token): int(rank) for token, rank in lines},
         special_tokens={},
     )
-    return encoding.encode_ordinary
+
+
+def _tiktoken(name: str, pattern: str) -> Encode:
+    encode: Encode = tiktoken_of(name, pattern).encode_ordinary
+    return encode
 
 
 def _sentencepiece(model: bytes) -> Encode:
@@ -128,11 +133,16 @@ def _smollm2() -> Encode:
         # leaves them out before it merges.
         parts = [part for part in to_alphabet(word.encode("utf-8")) if part in ids]
         while len(parts) > 1:
-            pairs = list(pairwise(parts))
-            rank, place = min((ranks.get(pair, len(ranks)), at) for at, pair in enumerate(pairs))
-            if rank == len(ranks):
+            best = min(pairwise(parts), key=lambda pair: ranks.get(pair, len(ranks)))
+            if best not in ranks:
                 break
-            parts[place : place + 2] = ["".join(pairs[place])]
+            merged: list[str] = []
+            place = 0
+            while place < len(parts):
+                two = tuple(parts[place : place + 2])
+                merged.append("".join(two) if two == best else parts[place])
+                place += 2 if two == best else 1
+            parts = merged
         return [ids[part] for part in parts]
 
     return lambda text: [

@@ -8,6 +8,7 @@ reported beside the coverage. The standard error of a coverage over 2,000 studie
 
 import argparse
 import json
+import math
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
@@ -119,7 +120,8 @@ def of_f1(
     for number, (places, counts) in enumerate(models.studies(design["rows"], studies, generator)):
         samples = f1_bootstrap(places, counts, LABELS, seed=number, resamples=resamples)
         for into, sample in zip(intervals, samples, strict=True):
-            into.append((None, None) if sample.degenerate else limits(sample))
+            freedom = sample.freedom if "less" in design else math.inf
+            into.append((None, None) if sample.degenerate else limits(sample, freedom=freedom))
     for average, found, value in zip(AVERAGES, intervals, truth.tolist(), strict=True):
         yield cell(f"{name}: {average}", design, found, value)
 

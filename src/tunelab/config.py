@@ -255,6 +255,9 @@ class Study(Section):
     data: Data = Field(default_factory=Data)
     prompt: Prompt = Field(default_factory=Prompt)
     models: Models = Field(default_factory=Models)
+    tokenizers: list[Text] = Field(
+        default_factory=list, description="tokenizers that the report compares on parallel text"
+    )
     methods: list[MethodEntry] = Field(
         default_factory=lambda: [MethodEntry(name="lora")],
         description="ways to adapt a model; each is trained with each seed",

@@ -21,6 +21,12 @@ MODEL_SOURCES: Mapping[str, str] = {
 METHODS: Mapping[str, str] = {
     "full": "tunelab.methods.full",
     "lora": "tunelab.methods.lora",
+    "rslora": "tunelab.methods.rslora",
+    "dora": "tunelab.methods.dora",
+    "ia3": "tunelab.methods.ia3",
+    "prompt_tuning": "tunelab.methods.prompt_tuning",
+    "prefix_tuning": "tunelab.methods.prefix_tuning",
+    "p_tuning": "tunelab.methods.p_tuning",
 }
 BASELINES: Mapping[str, str] = {
     "majority": "tunelab.evaluation.baselines:majority",

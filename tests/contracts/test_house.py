@@ -31,7 +31,10 @@ def test_every_registered_name_resolves(kind: str) -> None:
 def test_a_method_is_whole_and_explained(name: str) -> None:
     module = registry.resolve("method", name, registry.METHODS)
     assert "https://arxiv.org/" in module.__doc__
-    for part in ("Settings", "LEARNING_RATE", "WEIGHTS", "adapt", "save", "load"):
+    for part in (
+        *("Settings", "LEARNING_RATE", "WEIGHTS"),
+        *("adapt", "save", "load", "merge", "count"),
+    ):
         assert hasattr(module, part)
     assert all(field.description for field in module.Settings.model_fields.values())
 

@@ -24,6 +24,8 @@ def test_closed_forms_of_a_mean() -> None:
     assert sample.value == pytest.approx(VALUES.mean())
     assert sample.error == pytest.approx(VALUES.std() / np.sqrt(60), rel=0.02)
     assert sample.acceleration == pytest.approx(scipy.stats.skew(VALUES) / 6 / np.sqrt(60))
+    kurtosis = scipy.stats.kurtosis(VALUES, fisher=False)
+    assert sample.freedom == pytest.approx(2 * 60 / (kurtosis - 1))
     assert sample.bias == pytest.approx(0, abs=0.05)
 
 
@@ -33,6 +35,17 @@ def test_equal_to_scipy() -> None:
     ).confidence_interval
     ours = limits(_sample())
     assert ours == pytest.approx((theirs.low, theirs.high), abs=0.03 * (theirs.high - theirs.low))
+
+
+def test_students_quantile_reaches_further() -> None:
+    sample = _sample()
+    low, high = limits(sample)
+    wider = limits(sample, freedom=10)
+    assert wider[0] < low < high < wider[1]
+    # That of 10 degrees of freedom at 95 % is the normal one at this confidence.
+    same = 2 * scipy.stats.norm.cdf(scipy.stats.t.ppf(0.975, 10)) - 1
+    assert wider == pytest.approx(limits(sample, same))
+    assert two_sided_p(sample, wider[0], freedom=10) == pytest.approx(0.05, abs=0.005)
 
 
 def test_cells_are_as_good_as_rows() -> None:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas
 import pytest
+from scipy.special import expit, logit
 from scipy.stats import t, ttest_1samp
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
@@ -67,7 +68,12 @@ def test_interval_for_any_rows() -> None:
     reach = math.sqrt(sum(squares))
     middle = answers.mean()
     found = summary.accuracy_anywhere
-    assert (found.low, found.high) == pytest.approx((middle - reach, middle + reach))
+    step = reach / (middle * (1 - middle))
+    assert (found.low, found.high) == pytest.approx(
+        (expit(logit(middle) - step), expit(logit(middle) + step))
+    )
+    # On its own scale the interval is about as wide.
+    assert found.high - found.low == pytest.approx(2 * reach, rel=0.05)
 
 
 def test_negative_variance_is_said() -> None:

@@ -108,6 +108,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "prompt.max_length": ("64", _prompt("max_length"), []),
     "models.base": ("{folder}/model", _cells, []),
     "models.instruct": ("null", _cells, ["methods.0.model={folder}/model"]),
+    "tokenizers": ("[smollm2]", _cells, []),
     "methods.name": ("full", _value("trainable_parameters"), ["methods=[{name: lora}]"]),
     "methods.id": ("mine", _cells, []),
     "methods.model": ("base", _value("model"), ["models.base={folder}/other"]),

@@ -6,7 +6,7 @@ from reference_tokenizers import comparable, reference
 from tunelab.tokenizers.loading import load
 from tunelab.tokenizers.trial_strings import draw
 
-COUNT = 1_500
+COUNT = 1_000
 NAMES = ("llama-3.2", "mistral-7b-v0.1", "phi-4-mini", "bert-base-uncased", "smollm2")
 
 

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from conftest import LABELS, build_model, build_tokenizer
+from tunelab import registry
 from tunelab.config import Training
-from tunelab.methods import full, lora
+from tunelab.errors import UsageError
+from tunelab.methods import dora, lora, prefix_tuning, prompt_tuning
 from tunelab.models.packed_attention import packed_attention
 from tunelab.prompts.conversation import make_format
 from tunelab.prompts.encoding import EncodedExample, Encoder
@@ -20,6 +22,7 @@ from tunelab.training.loss import answer_logits, answer_loss
 from tunelab.training.train import count_parameters, train
 
 FAMILIES = ["llama", "mistral", "phi3", "gemma3"]
+METHODS = {name: registry.resolve("method", name, registry.METHODS) for name in registry.METHODS}
 # Float32 rounds each number by 6e-8; sums in another order differ by some dozen times that.
 TOLERANCE = 1e-5
 MIXED = ["a", "the rain came down all day and we sat at the window", "nothing said", "we " * 30]
@@ -73,20 +76,25 @@ def _prefix(rows: list[EncodedExample]) -> int:
     return common_prefix([row.ids for row in rows], [row.prompt_length for row in rows])
 
 
-def _adapted(family: str, method: Any, rank: int = 4) -> Any:
+def _adapted(family: str, method: Any, **settings: Any) -> Any:
     torch.manual_seed(3)
-    settings = method.Settings(r=rank) if method is lora else method.Settings()
-    model = method.adapt(build_model(family, 600), settings)
+    if "r" in method.Settings.model_fields:
+        settings = {"r": 4} | settings
+    if "virtual_tokens" in method.Settings.model_fields:
+        settings = {"virtual_tokens": 7} | settings
+    model = method.adapt(build_model(family, 600), method.Settings(**settings), [5, 6, 7, 8])
     _begin_elsewhere(model)
     return model.train()
 
 
 def _begin_elsewhere(model: Any) -> None:
-    """Away from LoRA's start, where B is zero and A has no gradient."""
+    """Away from where adapters begin: B at zero, where A has no gradient, and vectors at one."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter.normal_(std=0.1)
+            elif "ia3_l" in name or "magnitude" in name:
+                parameter.mul_(1 + 0.2 * torch.randn_like(parameter))
 
 
 def _assert_same(
@@ -105,38 +113,68 @@ def _assert_same(
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("method", [lora, full])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("texts", [MIXED, EQUAL, ALIKE], ids=["mixed", "equal", "alike"])
-@pytest.mark.parametrize("shared", [True, False], ids=["prefix", "none"])
-@pytest.mark.parametrize("fused", [True, False], ids=["fused", "as-is"])
+@pytest.mark.parametrize(
+    ("shared", "fused"),
+    [(True, True), (True, False), (False, True)],
+    ids=["prefix-fused", "prefix-as-is", "none-fused"],
+)
 def test_loss_and_gradients(
-    family: str, method: Any, texts: list[str], shared: bool, fused: bool
+    family: str, method: str, texts: list[str], shared: bool, fused: bool
 ) -> None:
     rows = _rows(texts)
     prefix = _prefix(rows) if shared else 0
     assert (prefix > 5) == shared
-    _assert_same(_adapted(family, method), rows, prefix, fused=fused)
+    _assert_same(_adapted(family, METHODS[method]), rows, prefix, fused=fused)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_merged_adapters(family: str) -> None:
+def test_a_prefix_made_by_a_network(family: str) -> None:
     rows = _rows()
-    _assert_same(_adapted(family, lora), rows, _prefix(rows), fused=True, merge=True)
+    _assert_same(
+        _adapted(family, prefix_tuning, hidden=12, init="random"), rows, _prefix(rows), fused=True
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_gradient_checkpointing(family: str) -> None:
+@pytest.mark.parametrize("method", [lora, dora])
+def test_merged_adapters(family: str, method: Any) -> None:
     rows = _rows()
-    model = _adapted(family, lora)
+    _assert_same(_adapted(family, method), rows, _prefix(rows), fused=True, merge=True)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("method", METHODS)
+def test_gradient_checkpointing(family: str, method: str) -> None:
+    rows = _rows()
+    model = _adapted(family, METHODS[method])
+    if method == "prefix_tuning":
+        _with_checkpointing(model, rows)
+        return
     model.enable_input_require_grads()
     model.activation_checkpointing_enable({"use_reentrant": False})
     _assert_same(model, rows, _prefix(rows), fused=True)
 
 
+def _with_checkpointing(model: Any, rows: list[EncodedExample]) -> None:
+    """The plain way cannot train a prefix with checkpointing, so it is compared without."""
+    expected = _gradients(model, plain := _plain_loss(model, rows))
+    model.enable_input_require_grads()
+    model.activation_checkpointing_enable({"use_reentrant": False})
+    with pytest.raises(UsageError, match="gradient checkpointing"):
+        _plain_loss(model, rows)
+    with packed_attention(model), fused_layers(model):
+        found = _gradients(model, loss := _packed_loss(model, rows, _prefix(rows)))
+    assert float(loss.detach()) == pytest.approx(float(plain.detach()), rel=TOLERANCE)
+    assert max(_differences(found, expected).values()) < TOLERANCE
+
+
 @pytest.mark.parametrize("family", ["mistral", "gemma3"])
-def test_a_window_shorter_than_the_rows(family: str) -> None:
+@pytest.mark.parametrize("method", [lora, prompt_tuning, prefix_tuning])
+def test_a_window_shorter_than_the_rows(family: str, method: Any) -> None:
     rows = _rows()
-    model = _adapted(family, lora)
+    model = _adapted(family, method)
     model.config.sliding_window = 12
     for module in model.modules():
         if getattr(module, "is_sliding", False) or family == "mistral":
@@ -145,9 +183,10 @@ def test_a_window_shorter_than_the_rows(family: str) -> None:
     _assert_same(model, rows, _prefix(rows), fused=True)
 
 
-def test_padded_rows() -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_padded_rows(method: str) -> None:
     rows = _rows()
-    model = _adapted("llama", lora)
+    model = _adapted("llama", METHODS[method])
     expected = _gradients(model, plain := _plain_loss(model, rows))
     loss = answer_loss(answer_logits(model, PaddedCollator(0)(rows)))
     assert float(loss.detach()) == pytest.approx(float(plain.detach()), rel=TOLERANCE)
@@ -155,10 +194,10 @@ def test_padded_rows() -> None:
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
-def test_fused_layers_leave_no_trace(dropout: float) -> None:
+@pytest.mark.parametrize("method", [lora, dora])
+def test_fused_layers_leave_no_trace(method: Any, dropout: float) -> None:
     torch.manual_seed(0)
-    settings = lora.Settings(r=4, dropout=dropout)
-    model = lora.adapt(build_model(), settings)
+    model = method.adapt(build_model(), method.Settings(r=4, dropout=dropout))
     before = [module.forward for module in model.modules()]
     with fused_layers(model) as counts:
         # Dropout is drawn anew for each pass, so its layers stay as they are.
@@ -173,11 +212,12 @@ def test_fused_layers_leave_no_trace(dropout: float) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fused", "foreach"])
-def test_merged_weights_follow_the_optimizer(kind: str) -> None:
+@pytest.mark.parametrize("method", [lora, dora])
+def test_merged_weights_follow_the_optimizer(method: Any, kind: str) -> None:
     rows = _rows()
     losses = []
     for merge in (True, False):
-        model = _adapted("llama", lora)
+        model = _adapted("llama", method)
         trained = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=1e-2, **{kind: True})
         with packed_attention(model), fused_layers(model, merge):

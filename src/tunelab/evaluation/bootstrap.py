@@ -13,6 +13,8 @@ CONFIDENCE = 0.95
 
 # A step towards one cell that is small enough for a derivative and large enough for its digits.
 _STEP = 1e-5
+# Below this Student's quantile would reach past what some thousand resamples can show.
+_LEAST_FREEDOM = 4.0
 # Resamples at a time: their counts take some megabytes.
 _AT_ONCE = 500
 
@@ -21,13 +23,15 @@ _AT_ONCE = 500
 class Bootstrap:
     """A statistic of the rows, and its resampled values in order.
 
-    ``bias`` and ``acceleration`` are z0 and a of the BCa interval.
+    ``bias`` and ``acceleration`` are z0 and a of the BCa interval. ``freedom`` are the degrees of
+    freedom of the variance that the rows show, few where few rows move the statistic.
     """
 
     value: float
     draws: Any
     bias: float
     acceleration: float
+    freedom: float
 
     @property
     def error(self) -> float:
@@ -70,13 +74,14 @@ def bootstrap(
     moved = statistics((1 - _STEP) * shares + _STEP * np.eye(len(shares)))
     influence = (moved - values) / _STEP
     influence -= shares @ influence
-    second, third = shares @ influence**2, shares @ influence**3
+    second, third, fourth = (shares @ influence**power for power in (2, 3, 4))
     found = []
     for place, value in enumerate(values.tolist()):
         column = draws[:, place]
         below = np.searchsorted(column, value - 1e-12) + np.searchsorted(column, value + 1e-12)
         share = min(max(below / 2, 1), resamples - 1) / resamples
         spread = second[place]
+        kurtosis = fourth[place] / spread**2 if spread > 1e-20 else math.inf
         found.append(
             Bootstrap(
                 value=value,
@@ -85,21 +90,31 @@ def bootstrap(
                 acceleration=float(third[place] / spread**1.5 / 6 / math.sqrt(rows))
                 if spread > 1e-20
                 else 0.0,
+                # The variance of a variance goes with the kurtosis less 1, and is 2 over its
+                # degrees of freedom.
+                freedom=max(_LEAST_FREEDOM, 2 * rows / (kurtosis - 1))
+                if kurtosis > 1
+                else math.inf,
             )
         )
     return found
 
 
-def limits(sample: Bootstrap, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def limits(
+    sample: Bootstrap, confidence: float = CONFIDENCE, *, freedom: float = math.inf
+) -> tuple[float, float]:
     """The bias-corrected and accelerated interval.
 
+    With a finite ``freedom`` Student's quantile takes the place of the normal one.
+
     Source: Efron, Better Bootstrap Confidence Intervals, 1987; the acceleration by the
-    infinitesimal jackknife: Davison and Hinkley, Bootstrap Methods and Their Application, 1997.
+    infinitesimal jackknife: Davison and Hinkley, Bootstrap Methods and Their Application, 1997;
+    Student's quantile: Hesterberg, What Teachers Should Know About the Bootstrap, 2015.
     """
     import numpy as np
-    from scipy.special import ndtr, ndtri
+    from scipy.special import ndtr, stdtrit
 
-    reach = float(ndtri((1 + confidence) / 2))
+    reach = float(stdtrit(freedom, (1 + confidence) / 2))
     shares = []
     for sign in (-1, 1):
         distance = sample.bias + sign * reach
@@ -110,7 +125,7 @@ def limits(sample: Bootstrap, confidence: float = CONFIDENCE) -> tuple[float, fl
     return float(low), float(high)
 
 
-def two_sided_p(sample: Bootstrap, margin: float) -> float:
+def two_sided_p(sample: Bootstrap, margin: float, *, freedom: float = math.inf) -> float:
     """The p-value of "the statistic is ``margin``": 1 minus the confidence whose limit it is.
 
     One resample is counted beyond the margin in addition to those seen, so it is never 0.
@@ -118,7 +133,7 @@ def two_sided_p(sample: Bootstrap, margin: float) -> float:
     Source: Davison and Hinkley, Bootstrap Methods and Their Application, 1997.
     """
     import numpy as np
-    from scipy.special import ndtr, ndtri
+    from scipy.special import ndtri, stdtr
 
     draws = sample.draws
     at_most = int(np.searchsorted(draws, margin + 1e-12)) + 1
@@ -135,5 +150,5 @@ def two_sided_p(sample: Bootstrap, margin: float) -> float:
     lower = distance(min(at_most, total - 1) / total)
     upper = -distance(1 - min(at_least, total - 1) / total)
     # The side on which the margin lies is the one with the smaller tail.
-    tail = float(ndtr(min(lower, upper)))
+    tail = float(stdtr(freedom, min(lower, upper)))
     return min(1.0, max(2 * tail, 1 / total))

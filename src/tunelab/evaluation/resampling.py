@@ -66,9 +66,12 @@ def f1_difference(
 ) -> Difference:
     """F1 of left minus F1 of right, by a bootstrap that keeps both answers to a row together.
 
-    Interval and p-value come from one distribution, so that they agree. The effect is the
-    difference over the standard deviation of one row's influence on it, which for a mean of
-    differences is Cohen's d_z; ``rows_needed`` takes that deviation as it is.
+    Interval and p-value come from one distribution, so that they agree. Only the rows that the two
+    answer differently move a difference, and where these are few the normal quantile is too short:
+    with a dozen of 100 it covered 92 % in simulated studies, so that Student's is used.
+
+    The effect is the difference over the standard deviation of one row's influence on it, which
+    for a mean of differences is Cohen's d_z; ``rows_needed`` takes that deviation as it is.
 
     Raises:
         ValueError: as :func:`f1_interval`.
@@ -90,8 +93,8 @@ def f1_difference(
             else _without_spread(sample, rows)
         )
         if reason is None:
-            low, high = _holding(value, limits(sample))
-            p_value = two_sided_p(sample, margin)
+            low, high = _holding(value, limits(sample, freedom=sample.freedom))
+            p_value = two_sided_p(sample, margin, freedom=sample.freedom)
             effect = value / (sample.error * math.sqrt(rows))
             details = {"standard_error": sample.error, "resamples": resamples}
             distance = abs(value - margin)

@@ -12,6 +12,7 @@ from tunelab.models.prefix import (
     prefix_works,
     run_prefix,
 )
+from tunelab.models.virtual_tokens import virtual_tokens
 from tunelab.prompts.shared_prefix import common_prefix
 
 
@@ -49,9 +50,13 @@ def answer_prompts(
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
     longest = max((len(prompt) for prompt in prompts), default=0) + max_new_tokens
     shared = 0
+    works = prefix_works(model, longest)
     # One prompt gains nothing from a prefix.
-    if len(prompts) > 1 and prefix_works(model, longest):
+    if len(prompts) > 1 and works:
         shared = common_prefix(prompts, [len(prompt) for prompt in prompts])
+    if virtual_tokens(model) and not works:
+        # Padding would stand between the virtual tokens and the row's own, and count as distance.
+        batch_size = 1
     answers: dict[int, Answer] = {}
     with tqdm(
         total=len(prompts),

@@ -5,14 +5,20 @@ gradient. It is the yardstick of the other methods, and the most costly one: gra
 AdamW's two moments take three times the memory of the weights besides the weights themselves,
 and every trained model is a full copy.
 
+It acts everywhere: in the embeddings, in every linear layer and norm of every block, and in the
+output layer. Its learning rate is some thirty times smaller than LoRA's.
+
 Source: Howard and Ruder, Universal Language Model Fine-tuning for Text Classification, 2018,
 https://arxiv.org/abs/1801.06146.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tunelab.methods.counting import ParameterCount
 from tunelab.methods.settings import MethodSettings
+from tunelab.models.shape import ModelShape
 
 LEARNING_RATE: float | None = 3e-5
 # The steps of trained weights are too small for 16 bits.
@@ -23,9 +29,19 @@ class Settings(MethodSettings):
     """Full fine-tuning has no settings of its own."""
 
 
-def adapt(model: Any, settings: Settings) -> Any:
+def adapt(model: Any, settings: Settings, instruction: Sequence[int] = ()) -> Any:
     """Make every parameter trainable, in place, and return the model."""
     model.requires_grad_(True)
+    return model
+
+
+def count(shape: ModelShape, settings: Settings) -> ParameterCount:
+    """All of them."""
+    return ParameterCount(shape.parameters, shape.parameters)
+
+
+def merge(model: Any) -> Any:
+    """Return the model: what was trained are its weights."""
     return model
 
 

@@ -9,62 +9,44 @@ model as it was. Only A and B are trained: r · (in + out) numbers for each laye
 in · out. The rank r bounds what the change can express, alpha scales it, and after training B A
 can be added to W, so that the adapted model costs no more to run.
 
+It acts beside the linear layers that ``targets`` names: the projections of queries, keys, values
+and the output in attention, and the gate, up and down projections of the MLP, in every block.
+
 Source: Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, 2021,
 https://arxiv.org/abs/2106.09685.
 """
 
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Any
 
-from pydantic import Field
-
-from tunelab.config import Count, Number
-from tunelab.methods.settings import MethodSettings
-from tunelab.methods.targets import Targets, target_modules
+from tunelab.methods.adapter_files import load as load
+from tunelab.methods.adapter_files import merge as merge
+from tunelab.methods.adapter_files import save as save
+from tunelab.methods.counting import ParameterCount
+from tunelab.methods.low_rank import LowRankSettings, adapt_low_rank, count_low_rank
+from tunelab.models.shape import ModelShape
 
 LEARNING_RATE: float | None = None
 WEIGHTS: str | None = None
 
 
-class Settings(MethodSettings):
+class Settings(LowRankSettings):
     """LoRA's keys in a study."""
 
-    r: Count = Field(16, description="rank of the change")
-    alpha: Annotated[Number, Field(gt=0)] = Field(32, description="scale of the change: alpha / r")
-    dropout: Annotated[Number, Field(ge=0, lt=1)] = Field(
-        0.0, description="share of the inputs of A that is left out in training"
-    )
-    targets: Targets = Field(
-        "all-linear", description="all-linear, attention, mlp, qv, or a list of module names"
-    )
 
-
-def adapt(model: Any, settings: Settings) -> Any:
+def adapt(model: Any, settings: Settings, instruction: Sequence[int] = ()) -> Any:
     """Wrap a model with trainable A and B; all else is frozen.
 
     Raises:
         UsageError: a target module is not in the model.
     """
-    from peft import LoraConfig, TaskType, get_peft_model
-
-    config = LoraConfig(
-        task_type=TaskType.CAUSAL_LM,
-        r=settings.r,
-        lora_alpha=settings.alpha,
-        lora_dropout=settings.dropout,
-        target_modules=target_modules(model, settings.targets),
-        bias="none",
-    )
-    return get_peft_model(model, config)
+    return adapt_low_rank(model, settings)
 
 
-def save(model: Any, folder: Path) -> None:
-    """Write the adapter in PEFT's own format."""
-    model.save_pretrained(folder, save_embedding_layers=False)
+def count(shape: ModelShape, settings: Settings) -> ParameterCount:
+    """r (in + out) for each adapted layer.
 
-
-def load(model: Any, folder: Path) -> Any:
-    """Put the adapter of ``folder`` on a model, frozen."""
-    from peft import PeftModel
-
-    return PeftModel.from_pretrained(model, folder, is_trainable=False).eval()
+    Raises:
+        UsageError: a target module is not in the model, or the rank is above a layer's own.
+    """
+    return count_low_rank(shape, settings)

@@ -1,4 +1,4 @@
-"""Target modules: from a short name to the linear layers that are adapted."""
+"""Target modules: from a short name to the kinds of linear layers that are adapted."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -6,7 +6,7 @@ from typing import Any, Literal
 from tunelab.errors import UsageError
 from tunelab.registry import unknown
 
-TargetName = Literal["all-linear", "attention", "mlp", "qv"]
+TargetName = Literal["all-linear", "attention", "mlp", "qv", "kv"]
 Targets = TargetName | list[str]
 
 # Families that fuse layers (Phi-3) have one module where others have two or three.
@@ -14,31 +14,26 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "attention": ("q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj"),
     "mlp": ("gate_proj", "up_proj", "down_proj", "gate_up_proj"),
     "qv": ("q_proj", "v_proj", "qkv_proj"),
+    "kv": ("k_proj", "v_proj", "qkv_proj"),
+    "down": ("down_proj",),
 }
 
 
-def linear_names(model: Any) -> list[str]:
+def linear_kinds(model: Any) -> list[str]:
     """The last part of the names of a model's linear layers, its output layer left out."""
-    import torch
+    from tunelab.models.shape import linear_layers
 
-    output = model.get_output_embeddings()
-    names = {
-        name.rpartition(".")[2]
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and module is not output
-    }
-    return sorted(names)
+    return sorted({name.rpartition(".")[2] for name, _ in linear_layers(model)})
 
 
-def target_modules(model: Any, targets: str | Sequence[str]) -> list[str]:
-    """The modules that ``targets`` means in this model.
+def target_kinds(present: Sequence[str], targets: str | Sequence[str]) -> list[str]:
+    """The kinds of linear layers that ``targets`` means in a model that has those ``present``.
 
     Raises:
         UsageError: a name is not that of a linear layer, or a group has none in this model.
     """
-    present = linear_names(model)
     if targets == "all-linear":
-        return present
+        return list(present)
     if isinstance(targets, str):
         found = [name for name in _GROUPS[targets] if name in present]
         if not found:

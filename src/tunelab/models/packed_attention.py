@@ -103,21 +103,38 @@ def _attend(
     layout: Layout | None = None,
     sliding_window: int | None = None,
     visited: list[Any] | None = None,
+    virtual: Sequence[tuple[Any, Any]] | None = None,
     **more: Any,
 ) -> tuple[Any, None]:
-    """query: (1, H, T, D); key, value: (1, K, T, D); the result: (1, T, H, D)."""
+    """query: (1, H, T, D); key, value: (1, K, T, D); the result: (1, T, H, D).
+
+    ``virtual``: for each layer keys and values (1, K, V, D) that stand before all others; the
+    layout counts them as the first V tokens of the prefix.
+    """
     if layout is None:
         raise RuntimeError("within packed_attention() a model takes packed sequences alone.")
     if any(more.get(name) is not None for name in _UNKNOWN):
         raise NotImplementedError("this model's attention has no packed form.")
     if visited is not None:
         visited.append(module)
+    before = 0
+    if virtual is not None:
+        first = virtual[module.layer_idx]
+        before = first[0].shape[2]
+        key, value = (
+            torch.cat([ahead.to(own.dtype), own], 2)
+            for ahead, own in zip(first, (key, value), strict=True)
+        )
+        # They ask nothing, but a sequence has as many queries as keys.
+        query = torch.nn.functional.pad(query, (0, 0, before, 0))
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     reach = layout.prefix + layout.longest
     window = sliding_window if sliding_window is not None and sliding_window < reach else None
     if dropout == 0.0 and is_short(query, reach):
-        return ShortAttention.apply(query, key, value, layout, window, scale), None
-    return _with_kernels(query, key, value, layout, window, scale, dropout), None
+        out = ShortAttention.apply(query, key, value, layout, window, scale)
+    else:
+        out = _with_kernels(query, key, value, layout, window, scale, dropout)
+    return out[:, before:], None
 
 
 def _with_kernels(

@@ -107,6 +107,11 @@ class Layout:
         """(prefix, prefix): the same for the prefix itself."""
         return self._causal(0, self.prefix, window)
 
+    def behind(self, count: int) -> "Layout":
+        """The same rows with ``count`` tokens more at the beginning of the prefix."""
+        rows = tuple(tuple(place + count for place in row) for row in self.rows)
+        return Layout(self.prefix + count, rows, self.device)
+
     def to(self, device: Any) -> "Layout":
         """The same layout with its tensors on a device."""
         return Layout(self.prefix, self.rows, device)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunelab.models.head import output_at
+from tunelab.models.virtual_tokens import virtual_tokens
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def prefix_works(model: Any, longest: int) -> bool:
         for kind in getattr(config, "layer_types", None) or ()
     )
     checkpointing = bool(getattr(model, "is_activation_checkpointing", False))
-    return not (checkpointing or recurrent or (window is not None and longest > window))
+    reach = longest + virtual_tokens(model)
+    return not (checkpointing or recurrent or (window is not None and reach > window))
 
 
 def run_prefix(model: Any, prefix_ids: Sequence[int], *, device: Any) -> Any:

@@ -13,7 +13,7 @@ batches, and its keys and values are kept. Rows of a batch that begin alike shar
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -108,6 +108,19 @@ class TreeBatch:
     def longest(self) -> int:
         """S."""
         return int(self.seen.shape[1])
+
+    def behind(self, count: int, ahead: Mapping[int, tuple[Any, Any]]) -> "TreeBatch":
+        """The same rows with ``count`` tokens more at the beginning of the prefix.
+
+        ``ahead``: their keys and values by layer, or nothing where the prefix has them already.
+        """
+        return replace(
+            self,
+            positions=self.positions + count,
+            cell_positions=self.cell_positions + count,
+            prefix_length=self.prefix_length + count,
+            prefix=ahead or self.prefix,
+        )
 
 
 def plant(

@@ -14,6 +14,7 @@ from tunelab.report.mistakes import KINDS, find_mistakes
 from tunelab.report.run_folder import RunFolder, predictions, read_run
 from tunelab.report.seeds import over_seeds
 from tunelab.report.style import styled
+from tunelab.report.tokenizer_record import read_record
 from tunelab.report.verdicts import Judgement, judge
 from tunelab.results import Result, write_bytes, write_json, write_text
 
@@ -107,6 +108,7 @@ def _render(run: RunFolder, figures: dict[str, Figure], judgement: Judgement) ->
         mistakes=find_mistakes(run),
         kinds=KINDS,
         seeds=over_seeds(run),
+        tokenizers=read_record(run),
         alpha=ALPHA,
         answers=[(result, *_answers(result)) for result in run.evaluated],
         licences=_licences(run),

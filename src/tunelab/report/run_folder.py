@@ -73,7 +73,7 @@ def token_counts(run: RunFolder, language: str) -> dict[str, list[float]]:
             map(float, read_table(result.folder / "tokens.parquet")["tokens"])
         )
         for result in run.tokenized
-        if result.values["language"] == language
+        if result.values.get("language") == language
     }
 
 

@@ -1,19 +1,21 @@
-"""What a run folder, or a call of `tunelab tokenize`, knows of tokenizers."""
+"""What a run knows of tokenizers."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from tunelab.report.run_folder import RunFolder
 from tunelab.results import read_json
 
 FILE = "tokenizers.json"
 
 
-def read_record(folder: Path) -> Mapping[str, Any] | None:
-    """The record in a run folder (see `tunelab.tokenizers.record`), or None if there is none.
+def read_record(run: RunFolder) -> Mapping[str, Any] | None:
+    """The record of a run (see `tunelab.tokenizers.record`), or None if there is none.
 
     Raises:
         RunError: it is damaged.
     """
-    path = folder / FILE
-    return read_json(path) if path.is_file() else None
+    for result in run.tokenized:
+        if (result.folder / FILE).is_file():
+            return dict(read_json(result.folder / FILE))
+    return None

@@ -211,7 +211,7 @@ def _judged(
         files = tuple(
             (result.folder / "tokens.parquet").relative_to(run.folder).as_posix()
             for result in run.tokenized
-            if result.values["language"] == claim.language
+            if result.values.get("language") == claim.language
             and result.values["tokenizer"] in (claim.left, claim.right)
         )
     return Judged(

@@ -229,6 +229,7 @@ def _train(
 
     from tunelab.prompts.checks import check_rows
     from tunelab.prompts.encoding import encode_examples
+    from tunelab.prompts.tokens import encode_text, leading_tokens
     from tunelab.prompts.viewer import measure_lengths
     from tunelab.training.train import remove_checkpoints, train
 
@@ -249,7 +250,10 @@ def _train(
     for split, rows in encoded.items():
         check_rows(encoder, rows, _texts(data.splits[split]))
     torch.manual_seed(seed)
-    model = module.adapt(loaded.model, settings)
+    # As a text that begins with it is seen: many models rest their attention on the BOS.
+    instruction = leading_tokens(loaded.tokenizer)
+    instruction += encode_text(loaded.tokenizer, encoder.format.system)[0]
+    model = module.adapt(loaded.model, settings, instruction)
     outcome = train(
         model,
         train_rows=encoded["train"],

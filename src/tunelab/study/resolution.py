@@ -58,6 +58,11 @@ def check_names(study: Study) -> None:
             raise UsageError(f"the method id {name!r} must be letters, digits, '-' and '_'.")
     for name in study.evaluation.baselines:
         registry.check_name("baseline", name, registry.BASELINES)
+    if study.tokenizers:
+        from tunelab.tokenizers.catalog import find as find_tokenizer
+
+        for name in study.tokenizers:
+            find_tokenizer(name)
     for place, claim in enumerate(study.claims):
         _check_claim(study, claim, place)
     for name in study.training.tracking:

@@ -19,9 +19,10 @@ from tunelab.study.cells import (
     train_cell,
 )
 from tunelab.study.environment import describe_environment
+from tunelab.study.feasibility import check_feasible
 from tunelab.study.folder import locked, open_folder
 from tunelab.study.prepare import PreparedData, prepare
-from tunelab.study.tokens import count_tokens, counted_by_claims
+from tunelab.study.tokens import compare_tokenizers, count_tokens, counted_by_claims
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ def run_study(study: Study, out: Path) -> list[Result]:
     with locked(open_folder(out, study)):
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
+        check_feasible(study)
         _write_index(out, study, data, [])
         results: list[Result] = []
         failures: list[tuple[str, TunelabError]] = []
@@ -65,10 +67,16 @@ def _works(
     study: Study, data: PreparedData, out: Path
 ) -> Iterator[tuple[str, Callable[[], list[Result]]]]:
     """The name of each part of a study, and what does it."""
+    if study.tokenizers:
+        yield "tokenizers", partial(_compare_tokenizers, study, out)
     for name, language in counted_by_claims(study):
         yield name, partial(_count, name, language, out)
     for cell in cells_of(study):
         yield cell.name, partial(run_cell, study, cell, data, out)
+
+
+def _compare_tokenizers(study: Study, out: Path) -> list[Result]:
+    return [compare_tokenizers(study.tokenizers, study.seed, out)]
 
 
 def _count(name: str, language: str, out: Path) -> list[Result]:
@@ -96,6 +104,7 @@ def train_study(study: Study, out: Path, only: str | None = None) -> list[Result
     with locked(open_folder(out, study)):
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
+        check_feasible(study)
         return [train_cell(study, cell, data, out) for cell in cells]
 
 

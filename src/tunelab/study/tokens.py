@@ -1,15 +1,17 @@
-"""Count the tokens of sentences, for the claims that compare tokenizers."""
+"""Compare the tokenizers of a study, and count tokens for the claims that speak of them."""
 
 import importlib.metadata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tunelab.config import Study
 from tunelab.evaluation.row_metrics import TOKENS
-from tunelab.results import Result, write_table
+from tunelab.results import Result, write_json, write_table
 from tunelab.study.folder import run_stage
 
 TABLE = "tokens.parquet"
+RECORD = "tokenizers.json"
 
 
 def counted_by_claims(study: Study) -> list[tuple[str, str]]:
@@ -67,4 +69,36 @@ def count_tokens(name: str, language: str, out: Path) -> Result:
         inputs,
         work,
         still_there=lambda done: (done.folder / TABLE).is_file(),
+    )
+
+
+def compare_tokenizers(names: Sequence[str], seed: int, out: Path) -> Result:
+    """Compare tokenizers on the parallel corpus, on Persian spellings and on morphology.
+
+    Raises:
+        UsageError: a tokenizer has no fast form.
+        RunError: a tokenizer cannot be fetched.
+    """
+    from tunelab.tokenizers.catalog import find
+    from tunelab.tokenizers.parallel import built_in
+
+    def work(folder: Path) -> dict[str, Any]:
+        from tunelab.tokenizers.record import make_record
+
+        write_json(folder / RECORD, make_record(names, seed=seed))
+        return {"tokenizers": list(names), "sentences": built_in().rows}
+
+    inputs = {
+        "tokenizers": [[name, find(name).sha256] for name in names],
+        "sentences": {code: list(texts) for code, texts in built_in().sentences.items()},
+        "seed": seed,
+        "library": importlib.metadata.version("tokenizers"),
+    }
+    return run_stage(
+        out,
+        "tokenize",
+        "tokenizers",
+        inputs,
+        work,
+        still_there=lambda done: (done.folder / RECORD).is_file(),
     )

@@ -38,7 +38,6 @@ class FastTokenizer:
         return int(self.backend.get_vocab_size(with_added_tokens=True))
 
 
-@lru_cache(maxsize=8)
 def load(name: str) -> FastTokenizer:
     """Open a tokenizer: a name of the catalog, a model's name, a folder, a tokenizer.json, the Hub.
 
@@ -47,8 +46,15 @@ def load(name: str) -> FastTokenizer:
         RunError: it cannot be fetched.
     """
     card = find(name)
-    path = fetch(card)
-    return describe(card.name, _open(card, path), algorithm=card.algorithm)
+    # A folder may hold another tokenizer the next time; a package cannot.
+    return _open_once(card) if card.source == "package" else _open_card(card)
+
+
+def _open_card(card: TokenizerCard) -> FastTokenizer:
+    return describe(card.name, _open(card, fetch(card)), algorithm=card.algorithm)
+
+
+_open_once = lru_cache(maxsize=8)(_open_card)
 
 
 def describe(name: str, backend: Any, *, algorithm: str = "") -> FastTokenizer:

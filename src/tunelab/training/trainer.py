@@ -1,6 +1,7 @@
 """The training loop: transformers' Trainer, with the loss of short answers."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -8,9 +9,13 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
 from tunelab.prompts.encoding import EncodedExample
-from tunelab.training.callbacks import perplexity
+from tunelab.training.callbacks import load_trainable, perplexity, save_trainable
 from tunelab.training.loss import answer_logits, answer_loss, correct_rows
 from tunelab.training.ordering import LengthGroupedOrder, TokenBatches
+
+# What a checkpoint keeps of the model: every parameter that is trained, by its name. PEFT's own
+# files hold what a soft prompt came to, without the network that made it.
+TRAINED = "trained.safetensors"
 
 
 class AnswerTrainer(Trainer):
@@ -64,6 +69,23 @@ class AnswerTrainer(Trainer):
             pin_memory=self.args.dataloader_pin_memory,
         )
         return self.accelerator.prepare(loader)
+
+    def _save(
+        self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None
+    ) -> None:
+        """Write the trained parameters; what is sharded among processes goes Trainer's own way."""
+        if state_dict is not None:
+            super()._save(output_dir, state_dict)
+        elif self.args.should_save:
+            folder = Path(output_dir or str(self.args.output_dir))
+            save_trainable(self.accelerator.unwrap_model(self.model), folder / TRAINED)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        file = Path(resume_from_checkpoint) / TRAINED
+        if file.is_file():
+            load_trainable(self.accelerator.unwrap_model(model or self.model), file)
+        else:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def compute_loss(
         self,

@@ -16,7 +16,7 @@ _COLUMNS = ["tokenizer", "language", "characters", "share"]
 
 def collect(run: RunFolder) -> "pd.DataFrame":
     """Columns: tokenizer, language, characters (16 is 16 or more), share of the tokens."""
-    return from_record(read_record(run.folder))
+    return from_record(read_record(run))
 
 
 def from_record(record: Mapping[str, Any] | None) -> "pd.DataFrame":

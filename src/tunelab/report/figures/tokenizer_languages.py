@@ -17,7 +17,7 @@ _MEASURES = {"fertility": "fertility (tokens a word)", "premium": "premium"}
 
 def collect(run: RunFolder) -> "pd.DataFrame":
     """Columns: tokenizer, language, measure, value, low, high (95 % intervals)."""
-    return from_record(read_record(run.folder))
+    return from_record(read_record(run))
 
 
 def from_record(record: Mapping[str, Any] | None) -> "pd.DataFrame":

@@ -15,7 +15,7 @@ _COLUMNS = ["left", "right", "jaccard", "shared"]
 
 def collect(run: RunFolder) -> "pd.DataFrame":
     """Columns: left, right, jaccard (0 to 1), shared (pieces)."""
-    return from_record(read_record(run.folder))
+    return from_record(read_record(run))
 
 
 def from_record(record: Mapping[str, Any] | None) -> "pd.DataFrame":

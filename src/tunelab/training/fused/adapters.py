@@ -10,7 +10,11 @@ which need x alone: nothing of the low rank is kept from the forward pass. Layer
 same x (queries, keys and values; gate and up) share one backward pass, in which x meets their
 thin matrices at once and its gradient is summed within the products.
 
-Source of the layer: Hu et al., LoRA, 2021, https://arxiv.org/abs/2106.09685.
+DoRA answers m ∘ (W + s B A) x / ‖W + s B A‖, with a norm for each row that is held constant: the
+same products, scaled for each output, and norms that are taken once an optimizer step.
+
+Sources of the layers: Hu et al., LoRA, 2021, https://arxiv.org/abs/2106.09685; Liu et al., DoRA,
+2024, https://arxiv.org/abs/2402.09353.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +34,7 @@ _SIBLINGS = (
 
 
 class _Linears(torch.autograd.Function):
-    """y_i = (W_i + s_i B_i A_i) x + bias_i of layers that read the same x: (…, in)."""
+    """z_i = (W_i + s_i B_i A_i) x + bias_i of layers that read the same x: (…, in)."""
 
     @staticmethod
     def forward(ctx: Any, x: Any, layers: Sequence["_Layer"], *thin: Any) -> Any:
@@ -38,8 +42,7 @@ class _Linears(torch.autograd.Function):
         a, b = thin[::2], thin[1::2]
         weights = [layer.merged() if merge else layer.base.weight for layer in layers]
         outputs = [
-            linear(x, weight, layer.base.bias)
-            for weight, layer in zip(weights, layers, strict=True)
+            linear(x, weight, layer.bias) for weight, layer in zip(weights, layers, strict=True)
         ]
         scales = [layer.scale for layer in layers]
         low = []
@@ -92,7 +95,7 @@ def _by_rank(scales: Sequence[float], ranks: Sequence[int], like: Any) -> Any:
 
 
 class _Layer:
-    """A LoRA layer and W + s B A, which is formed anew when A or B have changed since."""
+    """A LoRA or DoRA layer, and what is formed anew when A or B have changed since."""
 
     def __init__(self, layer: Any, adapter: str, merge: bool) -> None:
         self.layer = layer
@@ -101,7 +104,12 @@ class _Layer:
         self.a = layer.lora_A[adapter]
         self.b = layer.lora_B[adapter]
         self.scale = float(layer.scaling[adapter])
+        lengths = layer.lora_magnitude_vector
+        self.lengths = lengths[adapter].weight if adapter in lengths else None
+        # DoRA scales what the products give, and its bias comes behind that.
+        self.bias = self.base.bias if self.lengths is None else None
         self.weight = torch.empty_like(self.base.weight) if merge else None
+        self.norms: Any = None
         self.formed_from: tuple[int, ...] | None = None
 
     @property
@@ -111,23 +119,38 @@ class _Layer:
 
     def merged(self) -> Any:
         """The merged weight, formed anew if A or B were written to or a step was taken."""
-        a, b = self.thin
-        state = (a.data_ptr(), a._version, b.data_ptr(), b._version)
-        if state != self.formed_from:
-            with torch.no_grad():
-                torch.addmm(self.base.weight, b, a, alpha=self.scale, out=self.weight)
-            self.formed_from = state
+        self._form()
         return self.weight
+
+    def finish(self, output: Any) -> Any:
+        """From the products to the layer's output."""
+        if self.lengths is None:
+            return output
+        self._form()
+        output = output * (self.lengths / self.norms)
+        return output if self.base.bias is None else output + self.base.bias
 
     def answer(self, x: Any) -> Any:
         """The layer's output, where no gradient is wanted."""
         if self.merge:
-            return linear(x, self.merged(), self.base.bias)
+            return self.finish(linear(x, self.merged(), self.bias))
         a, b = self.thin
-        output = linear(x, self.base.weight, self.base.bias)
+        output = linear(x, self.base.weight, self.bias)
         low = linear(x, a).flatten(0, -2)
         output.view(-1, output.shape[-1]).addmm_(low, b.t(), alpha=self.scale)
-        return output
+        return self.finish(output)
+
+    def _form(self) -> None:
+        a, b = self.thin
+        state = (a.data_ptr(), a._version, b.data_ptr(), b._version)
+        if state == self.formed_from:
+            return
+        with torch.no_grad():
+            weight = self.weight if self.merge else torch.empty_like(self.base.weight)
+            torch.addmm(self.base.weight, b, a, alpha=self.scale, out=weight)
+            if self.lengths is not None:
+                self.norms = torch.linalg.vector_norm(weight, dim=1)
+        self.formed_from = state
 
 
 class _Siblings:
@@ -152,15 +175,15 @@ class _Siblings:
         output = self._waiting.pop(place)
         if not self._waiting:
             self._input = None
-        return output
+        return self.layers[place].finish(output)
 
 
 @contextmanager
 def fused_adapters(model: Any, merge: bool) -> Iterator[int]:
-    """Within this context, LoRA layers for which that is exact run as one matrix product.
+    """Within this context, LoRA and DoRA layers for which that is exact run in fused form.
 
-    Yields how many layers do. Exact means: float32, no dropout, one active adapter, and none of
-    LoRA's variants. Each of these layers holds one more matrix of the size of its weight.
+    Yields how many layers do. Exact means: float32, no dropout, one active adapter, and no other
+    of LoRA's variants. With ``merge`` each layer holds one more matrix of its weight's size.
     """
     groups = [_Siblings(layers) for layers in _groups(model, merge)]
     for group in groups:
@@ -198,6 +221,7 @@ def _groups(model: Any, merge: bool) -> Iterator[list[_Layer]]:
 
 def _is_mergeable(layer: Any) -> bool:
     from peft.tuners.lora.layer import Linear
+    from peft.tuners.lora.variants import DoraLinearVariant
 
     if type(layer) is not Linear or len(layer.active_adapters) != 1:
         return False
@@ -209,7 +233,7 @@ def _is_mergeable(layer: Any) -> bool:
     return (
         type(base) is torch.nn.Linear
         and not layer.fan_in_fan_out
-        and not layer.lora_variant.get(adapter)
+        and isinstance(layer.lora_variant.get(adapter), DoraLinearVariant | None)
         and isinstance(layer.lora_dropout[adapter], torch.nn.Identity)
         and a.bias is None
         and b.bias is None

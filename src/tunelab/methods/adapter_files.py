@@ -1,0 +1,21 @@
+"""Adapters in PEFT's own format, and adapters of weights merged into them."""
+
+from pathlib import Path
+from typing import Any
+
+
+def save(model: Any, folder: Path) -> None:
+    """Write the adapter in PEFT's own format."""
+    model.save_pretrained(folder, save_embedding_layers=False)
+
+
+def load(model: Any, folder: Path) -> Any:
+    """Put the adapter of ``folder`` on a model, frozen."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, folder, is_trainable=False).eval()
+
+
+def merge(model: Any) -> Any:
+    """Write the adapter into the weights, in place, and return the model without it."""
+    return model.merge_and_unload()

@@ -1,0 +1,70 @@
+"""What LoRA and its variants share: their settings, and how they are put on a model."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from tunelab.config import Count, Number
+from tunelab.errors import UsageError
+from tunelab.methods.counting import ParameterCount, added
+from tunelab.methods.settings import MethodSettings
+from tunelab.methods.targets import Targets, linear_kinds, target_kinds
+from tunelab.models.shape import ModelShape
+
+
+class LowRankSettings(MethodSettings):
+    """The keys of LoRA and its variants in a study."""
+
+    r: Count = Field(16, description="rank of the change")
+    alpha: Annotated[Number, Field(gt=0)] = Field(32, description="scale of the change: alpha / r")
+    dropout: Annotated[Number, Field(ge=0, lt=1)] = Field(
+        0.0, description="share of the inputs of A that is left out in training"
+    )
+    targets: Targets = Field(
+        "all-linear", description="all-linear, attention, mlp, qv, kv, or a list of module names"
+    )
+
+
+def adapt_low_rank(model: Any, settings: LowRankSettings, **variant: Any) -> Any:
+    """Wrap a model with trainable A and B; all else is frozen.
+
+    ``variant``: what PEFT's LoraConfig calls the variant's own switch.
+
+    Raises:
+        UsageError: a target module is not in the model.
+    """
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    config = LoraConfig(
+        task_type=TaskType.CAUSAL_LM,
+        r=settings.r,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=target_kinds(linear_kinds(model), settings.targets),
+        bias="none",
+        **variant,
+    )
+    return get_peft_model(model, config)
+
+
+def count_low_rank(
+    shape: ModelShape, settings: LowRankSettings, *, magnitudes: bool = False
+) -> ParameterCount:
+    """r (in + out) for each adapted layer, and ``out`` more where magnitudes are trained.
+
+    Raises:
+        UsageError: a target module is not in the model, or the rank is above a layer's own.
+    """
+    layers = shape.of_kinds(target_kinds(shape.kinds, settings.targets))
+    smallest = min(layers, key=lambda layer: min(layer.inputs, layer.outputs))
+    most = min(smallest.inputs, smallest.outputs)
+    if settings.r > most:
+        raise UsageError(
+            f"r={settings.r} is above the rank of {smallest.kind}, a matrix of "
+            f"{smallest.outputs} × {smallest.inputs}; the highest that works is r={most}, or "
+            f"targets without {smallest.kind}."
+        )
+    trainable = sum(settings.r * (layer.inputs + layer.outputs) for layer in layers)
+    if magnitudes:
+        trainable += sum(layer.outputs for layer in layers)
+    return added(shape, trainable)

@@ -1,0 +1,79 @@
+"""What soft prompts share: their settings, the tokens they begin at, and how they are loaded."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from tunelab.config import Count
+from tunelab.errors import UsageError
+from tunelab.methods.adapter_files import load as load_adapter
+from tunelab.methods.settings import MethodSettings
+from tunelab.models.shape import ModelShape
+from tunelab.models.virtual_tokens import hide_virtual_tokens
+
+Start = Literal["instruction", "vocabulary", "random"]
+
+
+class SoftPromptSettings(MethodSettings):
+    """The keys of soft prompts in a study."""
+
+    virtual_tokens: Count = Field(20, description="virtual tokens before every row")
+    init: Start = Field(
+        "instruction",
+        description="where training begins: the instruction's own tokens, tokens drawn from the "
+        "vocabulary, or random numbers",
+    )
+
+
+def put_on(model: Any, config: Any) -> Any:
+    """Freeze a model and put a trainable soft prompt, PEFT's ``config``, before it."""
+    from peft import get_peft_model
+
+    return hide_virtual_tokens(get_peft_model(model, config))
+
+
+def load(model: Any, folder: Path) -> Any:
+    """Put the soft prompt of ``folder`` before a model, frozen."""
+    return hide_virtual_tokens(load_adapter(model, folder))
+
+
+def start_tokens(
+    model: Any, settings: SoftPromptSettings, instruction: Sequence[int]
+) -> list[int] | None:
+    """The ids of the V tokens that a soft prompt begins at, or None for random numbers.
+
+    An instruction that is too short is repeated, one that is too long is cut.
+
+    Raises:
+        UsageError: ``init`` is instruction, and there is none.
+    """
+    import torch
+
+    count = settings.virtual_tokens
+    if settings.init == "random":
+        return None
+    if settings.init == "vocabulary":
+        vocabulary = model.get_input_embeddings().num_embeddings
+        return torch.randint(vocabulary, (count,)).tolist()
+    if not instruction:
+        raise UsageError(
+            "init=instruction begins a soft prompt at the instruction's tokens, and the prompt "
+            "has no instruction; use init=vocabulary."
+        )
+    return [instruction[place % len(instruction)] for place in range(count)]
+
+
+def check_room(shape: ModelShape, settings: SoftPromptSettings) -> None:
+    """Refuse more virtual tokens than the model's context has room for.
+
+    Raises:
+        UsageError: as said.
+    """
+    limits = [limit for limit in (shape.context, shape.window) if limit is not None]
+    if limits and settings.virtual_tokens >= min(limits):
+        raise UsageError(
+            f"virtual_tokens={settings.virtual_tokens} fill what this model sees, "
+            f"{min(limits)} tokens; use {min(limits) // 2} or fewer."
+        )

@@ -1,0 +1,58 @@
+"""One study compares every method on the same rows and seeds."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from conftest import Workspace
+from tunelab import registry
+from tunelab.config import Evaluation
+from tunelab.study.adapters import open_adapter
+from tunelab.study.asking import ask
+from tunelab.study.opening import open_study
+from tunelab.study.run import run_study
+
+
+def test_every_method_in_one_study(workspace: Workspace, tmp_path: Path) -> None:
+    entries = ["{name: full, learning_rate: 0.003}"]
+    for name in registry.METHODS:
+        fields = registry.resolve("method", name, registry.METHODS).Settings.model_fields
+        own = ", r: 4" if "r" in fields else ""
+        own += ", virtual_tokens: 5" if "virtual_tokens" in fields else ""
+        if name != "full":
+            entries.append(f"{{name: {name}{own}}}")
+    words = [f"methods=[{', '.join(entries)}]", "training.seeds=[1, 2]", "training.epochs=1"]
+    study = open_study(str(workspace.study), words)
+    results = run_study(study, tmp_path)
+    trained = {result.name: result.values for result in results if result.stage == "train"}
+    answered = {result.name: result for result in results if result.stage == "evaluate"}
+    expected = {f"{name}-seed{seed}" for name in registry.METHODS for seed in (1, 2)}
+    assert set(trained) == expected
+    assert expected <= set(answered)
+    rows = []
+    for name in sorted(expected):
+        values = trained[name]
+        assert values["packed"], name
+        assert values["prefix"] > 5, name
+        assert 0 < values["trainable_parameters"] <= values["total_parameters"]
+        assert values["adapter_bytes"] > 0
+        table = pd.read_parquet(answered[name].folder / "predictions.parquet")
+        rows.append(tuple(table["text"]))
+    assert len(set(rows)) == 1
+    rates = {name: values["learning_rate"] for name, values in trained.items()}
+    assert rates["full-seed1"] == 0.003
+    assert rates["lora-seed1"] == 0.01
+    assert rates["ia3-seed1"] == registry.resolve("method", "ia3", registry.METHODS).LEARNING_RATE
+    # What was kept answers as what was trained: asked again, from disk.
+    for name in ("p_tuning-seed1", "prefix_tuning-seed2", "ia3-seed1"):
+        opened = open_adapter(tmp_path / "adapters" / name, device="cpu", dtype="float32")
+        table = pd.read_parquet(answered[name].folder / "predictions.parquet")
+        asked = ask(
+            opened.model,
+            opened.encoder,
+            list(table["text"]),
+            Evaluation(max_new_tokens=4),
+            title="",
+            progress=False,
+        )
+        assert [answer.text for answer in asked.answers] == list(table["answer"])
