@@ -116,10 +116,17 @@ def test_what_no_longer_fits_is_left_out_with_a_notice() -> None:
 
 def test_a_long_play_goes_on_with_notices(answerer: LocalModel) -> None:
     conversation = read_conversation("math-teacher")
-    # The tiny tokenizer makes several hundred tokens of the personas; 512 hold a few turns.
-    played = play(conversation, answerer, GenerationSettings(max_new_tokens=60), further=8)
+    first = messages_for(conversation, "Teacher", [("Pupil", "What is 2 + 2?")])
+    room = answerer.count(first) + 6
+
+    class Small(LocalModel):
+        context = room + 6  # type: ignore[assignment]
+
+    small = Small("small", answerer.model, answerer.tokenizer)
+    played = play(conversation, small, SHORT, further=4)
     assert played.error is None
-    assert any("left out" in notice for line in played.lines for notice in line.notices)
+    notices = [notice for line in played.lines for notice in line.notices]
+    assert any("left out" in notice and f"{room} fit" in notice for notice in notices)
 
 
 def test_rules_of_the_persona() -> None:

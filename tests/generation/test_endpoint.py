@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
@@ -78,10 +79,8 @@ class Faulty(BaseHTTPRequestHandler):
         pass
 
     def handle_one_request(self) -> None:
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             super().handle_one_request()
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
 
 @pytest.fixture
@@ -199,8 +198,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     log = folder.parent / "log"
     with log.open("w") as file:
         process = subprocess.Popen(
-            [tool, "serve", str(folder), "--host", "127.0.0.1", "--port", str(port)]
-            + ["--device", "cpu", "--dtype", "float32"],
+            [
+                *(tool, "serve", str(folder), "--host", "127.0.0.1", "--port", str(port)),
+                *("--device", "cpu", "--dtype", "float32"),
+            ],
             env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder.parent / "home")},
             stdout=file,
             stderr=subprocess.STDOUT,

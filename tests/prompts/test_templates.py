@@ -29,9 +29,24 @@ ORIGINALS = {
     "mistral": ("axolotl==0.19.0", "axolotl/utils/chat_templates/templates/mistral_v1.jinja"),
 }
 WORDS = (
-    "what is 2 + 2? | سلام، حال شما چطور است؟ | 日本語 | héllo | 👩‍🔬 | <|im_end|> | <|eot_id|> | [INST] | "
-    "<end_of_turn> | {{ messages }} | {% if x %} | a‌b |   spaced   | line\nline | \n\n | … | </s>"
-).split(" | ")
+    "what is 2 + 2?",
+    "سلام، حال شما چطور است؟",
+    "日本語",
+    "héllo",
+    "👩‍🔬",
+    "<|im_end|>",
+    "<|eot_id|>",
+    "[INST]",
+    "<end_of_turn>",
+    "{{ messages }}",
+    "{% if x %}",
+    "a‌b",
+    "  spaced  ",
+    "line\nline",
+    "\n\n",
+    "…",
+    "</s>",
+)
 
 
 def conversations(number: int, *, trimmed: bool = False) -> list[list[dict[str, str]]]:
@@ -58,8 +73,10 @@ def marked() -> Any:
     tokenizer = build_tokenizer()
     tokenizer.add_special_tokens({"bos_token": "<s>", "eos_token": "</s>"})
     tokenizer.add_tokens(
-        ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<start_of_turn>"]
-        + ["<end_of_turn>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"],
+        [
+            *("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<start_of_turn>"),
+            *("<end_of_turn>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"),
+        ],
         special_tokens=True,
     )
     return tokenizer

@@ -3,13 +3,17 @@
 from typing import Any
 
 from tunelab.errors import UsageError
+from tunelab.models.virtual_tokens import virtual_tokens
 
 
 def context_length(model: Any) -> int | None:
-    """The model's context in tokens, or None where its configuration names none."""
+    """The tokens that a model's rows may have, or None where its configuration names no limit.
+
+    The virtual tokens of a soft prompt take their part of the context.
+    """
     config = model.config.get_text_config()
     found = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-    return int(found) if found else None
+    return int(found) - virtual_tokens(model) if found else None
 
 
 def check_fits(prompt_tokens: int, context: int | None, *, what: str = "the prompt") -> None:

@@ -35,7 +35,7 @@ class PersonaScore:
     @property
     def share(self) -> float:
         """The share of the applicable rules that are kept."""
-        kept = [value for value in asdict(self).values() if value is not None]
+        kept = [bool(value) for value in asdict(self).values() if value is not None]
         return sum(kept) / len(kept)
 
     def to_dict(self) -> dict[str, Any]:

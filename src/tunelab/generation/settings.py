@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 from tunelab.errors import UsageError
 
@@ -45,24 +44,26 @@ class GenerationSettings:
         _whole("max_new_tokens", self.max_new_tokens, low=1)
         _whole("samples", self.samples, low=1)
         _whole("seed", self.seed, low=0)
-        if isinstance(self.stop, str) or not all(
-            isinstance(text, str) and text for text in self.stop
-        ):
+        given: object = self.stop
+        listed = isinstance(given, tuple | list) and all(
+            isinstance(text, str) and text for text in given
+        )
+        if not listed:
             raise UsageError("stop must be a list of strings, none of them empty.")
         object.__setattr__(self, "stop", tuple(self.stop))
 
 
 def _number(
-    name: str, value: object, *, low: float, high: float = math.inf, above: bool = False
+    name: str, value: float, *, low: float, high: float = math.inf, above: bool = False
 ) -> None:
     bounds = f"{'above' if above else 'from'} {low:g}" + (
         f" to {high:g}" if high < math.inf else " up"
     )
-    right = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    if not right or not (low < value if above else low <= value) or value > high:  # type: ignore[operator]
+    number = float(value) if type(value) in (int, float) else math.nan
+    if not math.isfinite(number) or not (low < number if above else low <= number) or number > high:
         raise UsageError(f"{name} must be a number {bounds}, not {value!r}.")
 
 
-def _whole(name: str, value: object, *, low: int) -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
+def _whole(name: str, value: int, *, low: int) -> None:
+    if type(value) is not int or value < low:
         raise UsageError(f"{name} must be a whole number from {low} up, not {value!r}.")
