@@ -229,7 +229,8 @@ def test_a_real_server_answers_as_the_model_does(served: tuple[str, Path]) -> No
     tokenizer = build_tokenizer()
     own = generate(build_model("llama", len(tokenizer)), tokenizer, asked, settings)
     for [answer], [expected] in zip(answers, own, strict=True):
-        assert answer.text == expected.text
+        # The server leaves half a character at the end out.
+        assert answer.text == expected.text.rstrip("\ufffd")
         assert answer.stopped == expected.stopped
-    with pytest.raises(EndpointError, match="refuses the request"):
-        open_endpoint(name.split("#")[0] + "#absent").answer(ASK, settings)
+    with pytest.raises(EndpointError, match=r"status [45]"):
+        open_endpoint(name.split("#")[0] + "#absent", QUICK).answer(ASK, settings)
