@@ -182,7 +182,12 @@ class _Terminal:
             for message in chat.messages:
                 print(f"{message['role']}: {message['content']}")
         elif word in ("/model", "/template"):
-            changed = replace(chat, **{word[1:]: rest}, unfinished=None)
+            changed = replace(chat, unfinished=None)
+            changed = (
+                replace(changed, model=rest)
+                if word == "/model"
+                else replace(changed, template=rest)
+            )
             self.answerer = self._open(changed)
             self.chat = changed
             _tell(f"{changed.model}, template {changed.template}")

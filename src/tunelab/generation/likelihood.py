@@ -61,7 +61,7 @@ def answer_likelihoods(
             ).logits
             for row, (place, _, told) in enumerate(batch):
                 scores = logits[row, -len(told) - 1 : -1].float()
-                ids = torch.tensor(told, device=scores.device)
-                chosen = scores.gather(-1, ids[:, None])[:, 0] - scores.logsumexp(-1)
+                wanted = torch.tensor(told, device=scores.device)
+                chosen = scores.gather(-1, wanted[:, None])[:, 0] - scores.logsumexp(-1)
                 found[place] = Likelihood(float(chosen.sum()), len(told))
     return found

@@ -43,7 +43,7 @@ def self_bleu(texts: Sequence[str]) -> float | None:
     """
     if len(texts) < 2 or not any(words(text) for text in texts):
         return None
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     bleu = BLEU(effective_order=True)
     scores = []
