@@ -226,6 +226,34 @@ class Evaluation(Section):
     )
 
 
+class Generation(Section):
+    """Open prompts that models answer side by side."""
+
+    prompts: Text | list[Text] = Field(
+        "checkable", description="checkable, a file of prompts, or a list of them"
+    )
+    models: list[Text] = Field(
+        default_factory=list,
+        description="further models: names, folders, or http://HOST:PORT/v1#MODEL",
+    )
+    temperatures: Annotated[list[Annotated[Number, Field(ge=0)]], Field(min_length=1)] = Field(
+        default_factory=lambda: [0.0, 0.7, 1.0],
+        description="each is tried; claims speak of the first",
+    )
+    samples: Count = Field(3, description="answers to a prompt at each temperature but 0")
+    max_new_tokens: Count = Field(64, description="tokens of an answer at most")
+    top_k: Annotated[Integer, Field(ge=0)] = Field(0, description="the likeliest tokens, 0 for all")
+    top_p: Annotated[Number, Field(gt=0, le=1)] = Field(
+        1.0, description="the likeliest tokens that hold this share together"
+    )
+    min_p: Annotated[Number, Field(ge=0, le=1)] = Field(
+        0.0, description="tokens of at least this share of the likeliest one's probability"
+    )
+    repetition_penalty: Annotated[Number, Field(gt=0)] = Field(
+        1.0, description="above 1: what was said becomes less likely"
+    )
+
+
 class Claim(Section):
     """A statement that the report tests: left has more, less or about as much as right."""
 
@@ -264,6 +292,11 @@ class Study(Section):
     )
     training: Training = Field(default_factory=Training)
     evaluation: Evaluation = Field(default_factory=Evaluation)
+    generation: Generation | None = Field(None, description="null: no open prompts")
+    conversations: list[Text] = Field(
+        default_factory=list,
+        description="conversations that are played with and without the template: names or files",
+    )
     claims: list[Claim] = Field(
         default_factory=list, description="statements that the report gives a verdict on"
     )

@@ -40,6 +40,7 @@ FIGURES: Mapping[str, str] = {
     "labels": "tunelab.report.figures.labels",
     "curves": "tunelab.report.figures.curves",
     "confusion": "tunelab.report.figures.confusion",
+    "open_answers": "tunelab.report.figures.open_answers",
     "tokenizer_languages": "tunelab.report.figures.tokenizer_languages",
     "token_lengths": "tunelab.report.figures.token_lengths",
     "vocabulary_overlap": "tunelab.report.figures.vocabulary_overlap",

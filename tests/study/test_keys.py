@@ -88,6 +88,22 @@ def _verdicts(_: Outcome, out: Path) -> Any:
     return (out / "verdicts.json").read_text(encoding="utf-8")
 
 
+def _open(outcome: Outcome, _: Path) -> Any:
+    import json
+
+    record = json.loads(
+        (outcome["generate", "open"].folder / "open.json").read_text(encoding="utf-8")
+    )
+    return [
+        (one["model"], one["temperature"], one["prompt"], one["sample"], one["text"])
+        for one in record["answers"]
+    ], record["prompts"]
+
+
+OPEN = [
+    "methods=[]",
+    "generation={prompts: [we won, the door], temperatures: [1.0], samples: 2, max_new_tokens: 9}",
+]
 CLAIM = "claims=[{claim: It is so., metric: accuracy, left: lora, right: majority}]"
 LOSSES = _history("loss")
 RATES = _history("learning_rate")
@@ -141,6 +157,17 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "evaluation.calibrate": ("true", _probabilities, []),
     "evaluation.shots": ("2", _cells, ["models.base={folder}/model"]),
     "evaluation.resamples": ("200", _f1_interval, []),
+    "generation": ("null", _cells, OPEN),
+    "generation.prompts": ("checkable", _open, OPEN),
+    "generation.models": ("['{folder}/other']", _open, OPEN),
+    "generation.temperatures": ("[1.0, 0.0]", _open, OPEN),
+    "generation.samples": ("3", _open, OPEN),
+    "generation.max_new_tokens": ("3", _open, OPEN),
+    "generation.top_k": ("2", _open, OPEN),
+    "generation.top_p": ("0.1", _open, OPEN),
+    "generation.min_p": ("0.9", _open, OPEN),
+    "generation.repetition_penalty": ("9.0", _open, OPEN),
+    "conversations": ("[math-teacher]", _cells, ["methods=[]"]),
     "claims": ("[]", _verdicts, [CLAIM]),
     "claims.claim": ("Something else.", _verdicts, [CLAIM]),
     "claims.metric": ("parsed", _verdicts, [CLAIM]),

@@ -13,6 +13,9 @@ from tunelab.errors import RunError, TunelabError, UsageError
 VERBS = {
     "run": "the whole study, resuming what is finished",
     "tokenize": "compare tokenizers on a text, a file, parallel files or a corpus; train some",
+    "generate": "answer prompts with one model or several side by side",
+    "chat": "talk with a model, or play a conversation file",
+    "template": "show what a chat template makes of a conversation, and find its faults",
     "prepare": "load, check, sample and encode the data; --show N is the mask viewer",
     "estimate": "parameters and memory of a method on a model; --trace, --measure run the step",
     "train": "train the methods of a study",

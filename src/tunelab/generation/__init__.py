@@ -1,1 +1,1 @@
-"""Generation: what a model answers."""
+"""Generation: what a model answers, in one turn or in many."""

@@ -74,6 +74,9 @@ def view_row(tokenizer: Any, row: EncodedExample) -> RowView:
 def token_text(tokenizer: Any, number: int) -> str:
     """A token's text, or its bytes as ``<E2><80>`` where they are no whole character."""
     piece = tokenizer.convert_ids_to_tokens(number)
+    if piece is None:
+        # Many models have more rows of embeddings than their tokenizer has tokens.
+        return ""
     text = str(tokenizer.decode([number]))
     if "�" not in text:
         # A SentencePiece tokenizer drops the space that a piece begins with.

@@ -11,6 +11,7 @@ from tunelab import __version__, registry
 from tunelab.evaluation.claims import ALPHA
 from tunelab.report.findings import find
 from tunelab.report.mistakes import KINDS, find_mistakes
+from tunelab.report.open_record import read_conversations, read_open
 from tunelab.report.run_folder import RunFolder, predictions, read_run
 from tunelab.report.seeds import over_seeds
 from tunelab.report.style import styled
@@ -109,6 +110,8 @@ def _render(run: RunFolder, figures: dict[str, Figure], judgement: Judgement) ->
         kinds=KINDS,
         seeds=over_seeds(run),
         tokenizers=read_record(run),
+        open_answers=read_open(run),
+        conversations=read_conversations(run),
         alpha=ALPHA,
         answers=[(result, *_answers(result)) for result in run.evaluated],
         licences=_licences(run),

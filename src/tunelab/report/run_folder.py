@@ -26,6 +26,7 @@ class RunFolder:
     evaluated: Sequence[Result]
     tokenized: Sequence[Result]
     failures: Sequence[Mapping[str, str]]
+    generated: Sequence[Result] = ()
 
 
 def read_run(folder: Path) -> RunFolder:
@@ -58,6 +59,7 @@ def read_run(folder: Path) -> RunFolder:
         evaluated=[result for result in stages if result.stage == "evaluate"],
         tokenized=[result for result in stages if result.stage == "tokenize"],
         failures=failures,
+        generated=[result for result in stages if result.stage == "generate"],
     )
 
 

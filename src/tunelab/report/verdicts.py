@@ -11,6 +11,8 @@ from tunelab.evaluation.corrections import holm
 from tunelab.evaluation.estimates import Difference
 from tunelab.evaluation.number_metrics import NUMBER_METRICS, full_numbers
 from tunelab.evaluation.row_metrics import ROW_METRICS, TOKENS
+from tunelab.generation.comparison import MEASURES
+from tunelab.report.open_record import compare_open_answers, own_value, read_open
 from tunelab.report.run_folder import RunFolder, token_counts
 from tunelab.report.sides import Side, sides_of
 
@@ -133,6 +135,8 @@ def _difference(
 ) -> Difference:
     if claim.metric == TOKENS:
         return _tokens(claim, run, margin)
+    if claim.metric in MEASURES:
+        return compare_open_answers(read_open(run), claim.metric, claim.left, claim.right, margin)
     left = sides.get(claim.left)
     if left is None:
         return undefined(f"{claim.left} is not part of this run", margin)
@@ -207,6 +211,12 @@ def _judged(
         results = [result for side in (left, right) if side for result in side.trained]
     name = "result.json" if claim.metric in NUMBER_METRICS else "predictions.parquet"
     files = tuple((result.folder / name).relative_to(run.folder).as_posix() for result in results)
+    if claim.metric in MEASURES:
+        files = tuple(
+            (result.folder / "open.json").relative_to(run.folder).as_posix()
+            for result in run.generated
+            if (result.folder / "open.json").is_file()
+        )
     if claim.metric == TOKENS:
         files = tuple(
             (result.folder / "tokens.parquet").relative_to(run.folder).as_posix()
@@ -235,6 +245,8 @@ def _own(
     if claim.metric == TOKENS:
         counts = token_counts(run, claim.language).get(str(number or claim.left))
         return sum(counts) / len(counts) if counts else None
+    if claim.metric in MEASURES:
+        return own_value(read_open(run), claim.metric, str(number or claim.left))
     if side is None:
         return None
     values: list[float | None]

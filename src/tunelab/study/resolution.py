@@ -63,6 +63,7 @@ def check_names(study: Study) -> None:
 
         for name in study.tokenizers:
             find_tokenizer(name)
+    _check_generation(study)
     for place, claim in enumerate(study.claims):
         _check_claim(study, claim, place)
     for name in study.training.tracking:
@@ -127,11 +128,46 @@ def claim_sides(study: Study) -> list[str]:
     return list(dict.fromkeys([*ROLES, *own, *registry.BASELINES, *registry.METHODS]))
 
 
+def open_models(study: Study) -> dict[str, str]:
+    """What answers open prompts: the name in the results, and the model's."""
+    roles = {role: getattr(study.models, role) for role in ROLES}
+    further = study.generation.models if study.generation else []
+    return {name: model for name, model in roles.items() if model} | {one: one for one in further}
+
+
+def _check_generation(study: Study) -> None:
+    from tunelab.generation.conversation_file import read_conversation
+    from tunelab.generation.endpoint import is_endpoint, open_endpoint
+    from tunelab.generation.open_prompts import plain_prompts, read_prompts
+
+    for name in study.conversations:
+        read_conversation(name)
+    if study.conversations and not any(getattr(study.models, role) for role in ROLES):
+        raise UsageError("conversations need a model: name models.instruct or models.base.")
+    if study.generation is None:
+        return
+    for name in open_models(study).values():
+        if is_endpoint(name):
+            open_endpoint(name)
+        else:
+            find(name)
+    prompts = study.generation.prompts
+    if isinstance(prompts, str):
+        read_prompts(prompts)
+    else:
+        plain_prompts(prompts, "generation.prompts")
+    if not open_models(study):
+        raise UsageError("generation needs a model: name models.base, or generation.models.")
+
+
 def _check_claim(study: Study, claim: Claim, place: int) -> None:
     from tunelab.evaluation.number_metrics import NUMBER_METRICS
     from tunelab.evaluation.row_metrics import ROW_METRICS, TOKENS
+    from tunelab.generation.comparison import MEASURES
 
-    registry.check_name("metric of a claim", claim.metric, [*ROW_METRICS, *NUMBER_METRICS, TOKENS])
+    registry.check_name(
+        "metric of a claim", claim.metric, [*ROW_METRICS, *NUMBER_METRICS, TOKENS, *MEASURES]
+    )
     if claim.metric == TOKENS:
         if not isinstance(claim.right, str):
             raise UsageError(f"claims.{place}.right must name a tokenizer, not a number.")
@@ -143,6 +179,8 @@ def _check_claim(study: Study, claim: Claim, place: int) -> None:
         registry.check_name("language of a claim", claim.language, LANGUAGES)
         return
     known = claim_sides(study)
+    if claim.metric in MEASURES:
+        known = list(dict.fromkeys([*ROLES, *open_models(study)]))
     for side in (claim.left, claim.right):
         if isinstance(side, str) and not _SHOTS.fullmatch(side):
             registry.check_name("side of a claim", _SEED.sub("", side), known)

@@ -18,9 +18,11 @@ from tunelab.study.cells import (
     run_baseline,
     train_cell,
 )
+from tunelab.study.conversations import play_conversations
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.folder import locked, open_folder
+from tunelab.study.open_answers import answer_open
 from tunelab.study.prepare import PreparedData, prepare
 from tunelab.study.tokens import compare_tokenizers, count_tokens, counted_by_claims
 
@@ -71,6 +73,10 @@ def _works(
         yield "tokenizers", partial(_compare_tokenizers, study, out)
     for name, language in counted_by_claims(study):
         yield name, partial(_count, name, language, out)
+    if study.generation is not None:
+        yield "open prompts", partial(answer_open, study, out)
+    if study.conversations:
+        yield "conversations", partial(play_conversations, study, out)
     for cell in cells_of(study):
         yield cell.name, partial(run_cell, study, cell, data, out)
 

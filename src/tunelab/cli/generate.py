@@ -1,0 +1,153 @@
+"""Answer prompts with one model, or with several side by side.
+
+  tunelab generate "What is 2 + 2?" --model smollm2-135m-instruct
+  tunelab generate --prompts checkable --model gemma-3-270m --model smollm2-135m-instruct
+      --temperature 0 --temperature 0.7 --samples 3
+
+One prompt to one model is streamed. Otherwise the answers are compared: length, repetition,
+diversity, agreement, and where the prompts say what is right, how often it is met.
+--prompts is checkable, a YAML file, or a text file with a prompt a line.
+"""
+
+import argparse
+import sys
+from typing import Any
+
+from tunelab.cli.answering import (
+    add_model,
+    add_settings,
+    chosen_settings,
+    device_and_dtype,
+    interruptible,
+)
+from tunelab.cli.arguments import add_format
+from tunelab.errors import UsageError
+
+_SHOWN = (
+    "open_tokens",
+    "open_stopped",
+    "open_right",
+    "open_repetition",
+    "open_distinct_2",
+    "open_self_bleu",
+    "open_agreement",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `tunelab generate`."""
+    parser.add_argument("prompt", nargs="?", metavar="TEXT", help="one prompt")
+    parser.add_argument("--prompts", metavar="NAME", help="many, as above")
+    add_model(parser, several=True)
+    parser.add_argument(
+        "--temperature", type=float, action="append", metavar="T", help="repeatable (default: 0)"
+    )
+    parser.add_argument("--samples", type=int, metavar="N", help="answers to a prompt")
+    parser.add_argument("--plain", action="store_true", help="give the text without a template")
+    add_settings(parser)
+    add_format(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Stream one answer, or compare many."""
+    from tunelab.generation.chat import make_settings
+    from tunelab.generation.local_model import open_answerer
+    from tunelab.generation.open_prompts import plain_prompts, read_prompts
+
+    if (arguments.prompt is None) == (arguments.prompts is None):
+        raise UsageError("give one TEXT, or --prompts.")
+    if not arguments.model:
+        raise UsageError("name at least one --model.")
+    if arguments.plain and arguments.template is not None:
+        raise UsageError("--plain leaves every template out; leave --template out too.")
+    if arguments.prompts is not None:
+        prompts = read_prompts(arguments.prompts)
+    else:
+        prompts = plain_prompts([arguments.prompt])
+    temperatures = list(dict.fromkeys(arguments.temperature or [0.0]))
+    values = chosen_settings(arguments, samples=arguments.samples)
+    settings = make_settings(values)
+    for temperature in temperatures:
+        make_settings({**values, "temperature": temperature})
+    names = list(dict.fromkeys(arguments.model))
+    one = len(prompts) == len(names) == len(temperatures) == settings.samples == 1
+    device, dtype = device_and_dtype(arguments.device)
+    template = "none" if arguments.plain else arguments.template or "own"
+    if one:
+        answerer = open_answerer(names[0], template=template, device=device, dtype=dtype)
+        settings = make_settings({**values, "temperature": temperatures[0]})
+        return _stream(answerer, prompts[0].text, settings, arguments)
+    from tunelab.generation.comparison import compare_open
+    from tunelab.generation.side_by_side import ask_open
+
+    answers = []
+    for name in names:
+        answerer = open_answerer(name, template=template, device=device, dtype=dtype)
+        answers += ask_open(
+            name, answerer, prompts, settings, temperatures, system=arguments.system or ""
+        )
+    _print(prompts, answers, compare_open(prompts, answers), arguments.format)
+    return 0
+
+
+def _stream(answerer: Any, text: str, settings: Any, arguments: argparse.Namespace) -> int:
+    import json
+
+    from tunelab.generation.side_by_side import as_prompt
+
+    table = arguments.format == "table"
+    done = None
+    with interruptible() as interrupt:
+        asked = as_prompt(answerer, text, arguments.system or "")
+        for step in answerer.stream([asked], settings, interrupt=interrupt):
+            if table:
+                print(step.text, end="", flush=True)
+            done = step.done or done
+    assert done is not None
+    if table:
+        print()
+        first, each = done.first_token_seconds, done.seconds_per_token
+        speed = f", first after {first:.2f} s" if first else ""
+        speed += f", then {each:.3f} s each" if each else ""
+        print(f"({len(done.tokens)} tokens{speed}; ended by: {done.ending})", file=sys.stderr)
+    elif arguments.format == "json":
+        print(json.dumps(done.to_dict(), indent=1, ensure_ascii=False))
+    else:
+        from tunelab.cli.tables import print_table
+
+        print_table([{"text": done.text, "ending": done.ending}], arguments.format)
+    return 130 if done.ending == "interrupted" else 0
+
+
+def _print(prompts: Any, answers: Any, compared: list[dict[str, Any]], format: str) -> None:
+    from tunelab.cli.tables import print_table
+
+    whole = {
+        "prompts": [prompt.to_dict() for prompt in prompts],
+        "answers": [answer.to_dict() for answer in answers],
+        "comparison": compared,
+    }
+    texts = {prompt.id: prompt for prompt in prompts}
+    if format == "table":
+        listed = [
+            {
+                "prompt": texts[answer.prompt].text,
+                "model": answer.model,
+                "temperature": answer.temperature,
+                "answer": answer.text.strip(),
+                "right": {None: "", True: "yes", False: "no"}[
+                    texts[answer.prompt].right(answer.text)
+                ],
+            }
+            for answer in answers
+        ]
+        print_table(listed, format, title="Answers")
+    rows = [
+        {
+            "model": row["model"],
+            "temperature": row["temperature"],
+            **{name.removeprefix("open_"): row[name]["value"] for name in _SHOWN},
+        }
+        for row in compared
+    ]
+    print_table(rows, format, title="Side by side", value=whole)

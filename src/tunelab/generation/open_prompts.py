@@ -1,0 +1,95 @@
+"""Open prompts with answers that a rule can check."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tunelab.errors import UsageError
+from tunelab.generation.persona import contains_any
+
+CHECKABLE = "checkable"
+
+
+@dataclass(frozen=True)
+class OpenPrompt:
+    """A prompt and what a right answer is; with none of the rules nothing is known of that."""
+
+    id: str
+    text: str
+    kind: str = "open"
+    contains: tuple[str, ...] = ()
+    matches: str | None = None
+    avoids: str | None = None
+
+    def right(self, answer: str) -> bool | None:
+        """Whether an answer keeps the rules, or None where there are none."""
+        if not self.contains and self.matches is None and self.avoids is None:
+            return None
+        stripped = answer.strip()
+        return (
+            (not self.contains or contains_any(stripped, self.contains))
+            and (self.matches is None or re.fullmatch(self.matches, stripped) is not None)
+            and (self.avoids is None or re.search(self.avoids, stripped) is None)
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The prompt as JSON values."""
+        return asdict(self)
+
+
+def read_prompts(name: str) -> list[OpenPrompt]:
+    """The prompts of ``checkable``, of a YAML file like it, or of a text file, one a line.
+
+    Raises:
+        UsageError: there is no such file, or a prompt in it is none.
+    """
+    if name == CHECKABLE:
+        from importlib.resources import files
+
+        path = Path(str(files("tunelab.generation") / "prompt_sets" / f"{CHECKABLE}.yaml"))
+    else:
+        path = Path(name).expanduser()
+    if path.suffix in (".yaml", ".yml"):
+        from tunelab.strict_yaml import read_keys
+
+        if not path.is_file():
+            raise UsageError(f"there is no file of prompts {name!r}.")
+        entries = read_keys(path).get("prompts")
+        if not isinstance(entries, list) or not entries:
+            raise UsageError(f"{path.name} must hold a list of prompts.")
+        return [_prompt(entry, place, path.name) for place, entry in enumerate(entries, start=1)]
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"cannot read the prompts {name!r}; give a UTF-8 file.") from None
+    return plain_prompts([line for line in lines if line.strip()], path.name)
+
+
+def plain_prompts(texts: Sequence[str], where: str = "the prompts") -> list[OpenPrompt]:
+    """Prompts without rules.
+
+    Raises:
+        UsageError: there are none, or one is empty.
+    """
+    if not texts or any(not text.strip() for text in texts):
+        raise UsageError(f"{where} must hold at least one prompt, and none that is empty.")
+    return [OpenPrompt(f"prompt-{place}", text) for place, text in enumerate(texts, start=1)]
+
+
+def _prompt(entry: Any, place: int, where: str) -> OpenPrompt:
+    try:
+        prompt = OpenPrompt(**{**entry, "contains": tuple(map(str, entry.get("contains", ())))})
+        for rule in (prompt.matches, prompt.avoids):
+            if rule is not None:
+                re.compile(rule)
+        whole = isinstance(prompt.text, str) and bool(prompt.text.strip()) and bool(prompt.id)
+    except (TypeError, AttributeError, re.error):
+        whole = False
+    if not whole:
+        raise UsageError(
+            f"{where}: prompt {place} must have an id and a text, and may have kind, contains, "
+            "matches and avoids."
+        )
+    return prompt

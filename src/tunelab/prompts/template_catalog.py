@@ -1,0 +1,77 @@
+"""Chat templates by name, for models that bring none and for trying a wrong one."""
+
+import copy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tunelab.errors import UsageError
+from tunelab.registry import unknown
+
+# What a person writes for a model without its template.
+NO_TEMPLATE = "none"
+# And for the template that the model brings.
+OWN_TEMPLATE = "own"
+
+
+@cache
+def template_names() -> tuple[str, ...]:
+    """The templates that tunelab ships."""
+    return tuple(sorted(path.name.removesuffix(".jinja") for path in _folder().iterdir()))
+
+
+def read_template(name: str) -> str:
+    """The Jinja text of a template that tunelab ships, or of a file that ends with .jinja.
+
+    Raises:
+        UsageError: there is no such template, with the near matches; or it is no Jinja.
+    """
+    from jinja2 import TemplateSyntaxError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    if name.endswith(".jinja"):
+        try:
+            text = Path(name).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise UsageError(f"cannot read the template {name!r}; give a UTF-8 file.") from None
+        try:
+            ImmutableSandboxedEnvironment(
+                extensions=["jinja2.ext.loopcontrols"], trim_blocks=True
+            ).parse(text)
+        except TemplateSyntaxError as error:
+            # Templates of training tools hold tags that only transformers knows.
+            if "generation" not in str(error.message):
+                raise UsageError(
+                    f"{name}, line {error.lineno}: no Jinja template ({error.message})."
+                ) from None
+        return text
+    if name not in template_names():
+        raise unknown("template", name, [*template_names(), NO_TEMPLATE, OWN_TEMPLATE])
+    return str((_folder() / f"{name}.jinja").read_text(encoding="utf-8"))
+
+
+def choose_template(tokenizer: Any, name: str) -> Any:
+    """The tokenizer with its ``own`` template, with ``none``, or with one that is named.
+
+    Raises:
+        UsageError: there is no template of that name.
+    """
+    if name == OWN_TEMPLATE:
+        return tokenizer
+    return with_template(tokenizer, None if name == NO_TEMPLATE else read_template(name))
+
+
+def with_template(tokenizer: Any, template: str | None) -> Any:
+    """A tokenizer of the same vocabulary with another chat template; the given one stays."""
+    other = copy.copy(tokenizer)
+    other.chat_template = template
+    # Kept by tunelab.prompts.tokens for the template that was there.
+    for kept in ("_tunelab_controls", "_tunelab_plain"):
+        other.__dict__.pop(kept, None)
+    return other
+
+
+def _folder() -> Any:
+    from importlib.resources import files
+
+    return files("tunelab.prompts") / "templates"

@@ -1,0 +1,67 @@
+"""Open answers of each model at each temperature: length, end, rightness, repetition."""
+
+from typing import TYPE_CHECKING, Any
+
+from tunelab.report.open_record import read_open
+from tunelab.report.run_folder import RunFolder
+from tunelab.report.style import PALETTE, WIDTH
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLE = "Answers to open prompts, by model and temperature"
+_MEASURES = {
+    "open_tokens": "tokens of an answer",
+    "open_stopped": "ended by themselves",
+    "open_right": "with what was expected",
+    "open_repetition": "repeated 3-grams",
+}
+_COLUMNS = ["model", "temperature", "measure", "value", "low", "high"]
+
+
+def collect(run: RunFolder) -> "pd.DataFrame":
+    """Columns: model, temperature, measure, value, low, high (95 % intervals over prompts)."""
+    import pandas as pd
+
+    rows = []
+    for row in (read_open(run) or {}).get("comparison", ()):
+        for key, name in _MEASURES.items():
+            found = row[key]
+            if found["value"] is not None:
+                value, low, high = found["value"], found["low"], found["high"]
+                rows.append([row["model"], f"{row['temperature']:g}", name, value, low, high])
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def describe(table: "pd.DataFrame") -> str:
+    """The chart in words."""
+    parts = []
+    for measure, group in table.groupby("measure", sort=False):
+        told = ", ".join(
+            f"{row.model} {row.value:.2f} (at {row.temperature})" for row in group.itertuples()
+        )
+        parts.append(f"{measure}: {told}")
+    return "; ".join(parts)
+
+
+def draw(table: "pd.DataFrame") -> Any:
+    """A panel for each measure: points with whiskers, temperatures below one another."""
+    import altair as alt
+
+    models = list(dict.fromkeys(table["model"]))
+    panels = []
+    for name in dict.fromkeys(table["measure"]):
+        part = table[table["measure"] == name]
+        base = alt.Chart(part).encode(
+            y=alt.Y("temperature:N", title="temperature", sort=None),
+            yOffset=alt.YOffset("model:N", sort=models),
+            color=alt.Color("model:N", scale=alt.Scale(range=list(PALETTE)), title=None),
+        )
+        points = base.mark_point(filled=True, size=48).encode(
+            x=alt.X("value:Q", title=name, scale=alt.Scale(zero=True))
+        )
+        whiskers = (
+            base.transform_filter("isValid(datum.low)").mark_rule().encode(x="low:Q", x2="high:Q")
+        )
+        panels.append((whiskers + points).properties(width=WIDTH // 2 - 90, height=alt.Step(14)))
+    return alt.concat(*panels, columns=2)

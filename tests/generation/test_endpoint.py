@@ -1,0 +1,236 @@
+"""A model behind an endpoint: a real server, and one with every fault."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from conftest import build_model, build_tokenizer, write_model
+from loopback import serving
+from tunelab.errors import UsageError
+from tunelab.generation.endpoint import EndpointError, Patience, open_endpoint
+from tunelab.generation.generate import generate
+from tunelab.generation.settings import GenerationSettings
+from tunelab.prompts.markers import take_apart
+
+ASK = [[{"role": "user", "content": "hello"}]]
+QUICK = Patience(connect=2, silence=0.5, whole=3, attempts=3, pause=0.01)
+
+
+def _event(text: str, reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": reason}
+    return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+
+
+class Faulty(BaseHTTPRequestHandler):
+    """Answers each request with the next of ``script``, the last one for ever."""
+
+    script: ClassVar[list[str]] = []
+    asked: ClassVar[list[dict[str, Any]]] = []
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.asked.append(body)
+        do = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if do.isdigit():
+            said = json.dumps({"error": {"message": "no, not now"}}).encode()
+            self.send_response(int(do))
+            self.send_header("retry-after", "0.02")
+            self.send_header("content-length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+            return
+        self.send_response(200)
+        self.end_headers()
+        if do == "nonsense":
+            self.wfile.write(b"<html>hello</html>")
+        elif do == "odd":
+            self.wfile.write(b'data: {"choices": [{"delta": {"content": 7}}]}\n\n')
+        elif do == "silent":
+            time.sleep(1)
+        elif do == "early":
+            self.wfile.write(_event("one ") + _event("two "))
+        elif do == "failing":
+            self.wfile.write(_event("one ") + b'data: {"error": {"message": "out of room"}}\n\n')
+        elif do == "whole":
+            message = {"message": {"role": "assistant", "content": "one two"}}
+            self.wfile.write(
+                json.dumps({"choices": [{**message, "finish_reason": "stop"}]}).encode()
+            )
+        elif do == "trickle":
+            for _ in range(40):
+                self.wfile.write(_event("x"))
+                self.wfile.flush()
+                time.sleep(0.2)
+        else:
+            self.wfile.write(_event("one ") + _event("two ") + _event("three", do))
+            self.wfile.write(b"data: [DONE]\n\n")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def handle_one_request(self) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            super().handle_one_request()
+
+
+@pytest.fixture
+def faulty() -> Iterator[Any]:
+    with serving(Faulty) as address:
+
+        def ask(*script: str, **more: Any) -> Any:
+            Faulty.script[:], Faulty.asked[:] = list(script), []
+            model = open_endpoint(f"{address}/v1#m", QUICK)
+            return model.answer(ASK, GenerationSettings(**more))
+
+        yield ask
+
+
+def test_an_answer_with_its_pieces_and_times(faulty: Any) -> None:
+    [[answer]] = faulty("stop", temperature=0.5, top_k=3, seed=9, stop=("##",))
+    assert answer.text == "one two three"
+    assert [token.text for token in answer.tokens] == ["one ", "two ", "three"]
+    assert answer.ending == "stop token"
+    assert answer.first_token_seconds > 0
+    sent = Faulty.asked[0]
+    assert (sent["temperature"], sent["top_k"], sent["seed"], sent["stop"]) == (0.5, 3, 9, ["##"])
+    assert "top_p" not in sent
+    assert faulty("length")[0][0].ending == "length"
+    assert faulty("whole")[0][0].text == "one two"
+
+
+@pytest.mark.parametrize(
+    "fault", ["429", "500", "503", "nonsense", "odd", "silent", "early", "failing"]
+)
+def test_a_passing_fault_is_survived(faulty: Any, fault: str) -> None:
+    [[answer]] = faulty(fault, fault, "stop")
+    assert answer.text == "one two three"
+    assert len(Faulty.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("429", r"no whole answer in 3 tries: too many requests \(429\): no, not now\."),
+        ("500", r"failed with status 500: no, not now\."),
+        ("nonsense", r"sends something else than answers\."),
+        ("silent", r"silent for 0\.5 seconds\."),
+        ("early", r"closed the connection early\."),
+        ("failing", r"it failed: out of room\."),
+        ("trickle", r"took more than 3 seconds\."),
+    ],
+)
+def test_a_lasting_fault_ends_in_a_sentence(faulty: Any, fault: str, sentence: str) -> None:
+    with pytest.raises(EndpointError, match=sentence) as caught:
+        faulty(fault)
+    assert len(Faulty.asked) == 3
+    assert "\n" not in str(caught.value)
+    expected = {"early": "one two ", "failing": "one "}.get(fault, "")
+    assert caught.value.partial.startswith(expected)
+
+
+def test_a_refusal_is_not_repeated(faulty: Any) -> None:
+    with pytest.raises(
+        EndpointError, match=r"refuses the request for 'm' with status 404: no, not"
+    ):
+        faulty("404")
+    assert len(Faulty.asked) == 1
+
+
+def test_what_was_answered_is_not_lost(faulty: Any) -> None:
+    with pytest.raises(EndpointError) as caught:
+        faulty("stop", "stop", "500", samples=3)
+    assert [[one.text for one in samples] for samples in caught.value.done] == [
+        ["one two three"] * 2
+    ]
+
+
+def test_nothing_is_there() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    model = open_endpoint(f"http://127.0.0.1:{port}/v1#m", QUICK)
+    with pytest.raises(EndpointError, match="nothing answers at this address"):
+        model.answer(ASK, GenerationSettings())
+
+
+def test_addresses_and_prompts_are_checked() -> None:
+    for wrong in ("http://127.0.0.1:1/v1", "http://#m", "http://h:99999/v1#m"):
+        with pytest.raises(UsageError, match=r"must be an address and a model"):
+            open_endpoint(wrong)
+    with pytest.raises(UsageError, match="not token ids"):
+        open_endpoint("http://127.0.0.1:1/v1#m").answer([[1, 2]], GenerationSettings())
+
+
+def test_markers_are_taken_apart(faulty: Any) -> None:
+    text = "a <|im_end|> [INST] </s> <start_of_turn> <<SYS>> <b> x < y [see] <|a b|>"
+    apart, number = take_apart(text)
+    assert number == 6
+    assert apart.replace("\u200b", "") == text
+    for marker in ("<|im_end|>", "[INST]", "</s>", "<start_of_turn>", "<<SYS>>"):
+        assert marker not in apart
+    assert "<b> x < y [see]" in apart
+    ASK.append([{"role": "user", "content": text}])
+    try:
+        faulty("stop")
+    finally:
+        ASK.pop()
+    assert Faulty.asked[1]["messages"][0]["content"] == apart
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """transformers' own server with a tiny model."""
+    folder = write_model(tmp_path_factory.mktemp("served") / "model")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    tool = Path(sys.executable).with_name("transformers")
+    log = folder.parent / "log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [
+                *(tool, "serve", str(folder), "--host", "127.0.0.1", "--port", str(port)),
+                *("--device", "cpu", "--dtype", "float32"),
+            ],
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder.parent / "home")},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            for _ in range(300):
+                try:
+                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                    break
+                except OSError:
+                    assert process.poll() is None, log.read_text()
+                    time.sleep(0.3)
+            yield f"http://127.0.0.1:{port}/v1#{folder}", folder
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def test_a_real_server_answers_as_the_model_does(served: tuple[str, Path]) -> None:
+    name, _ = served
+    model = open_endpoint(name)
+    settings = GenerationSettings(max_new_tokens=8)
+    asked = [[{"role": "user", "content": text}] for text in ("hello", "the rain came down")]
+    answers = model.answer(asked, settings)
+    tokenizer = build_tokenizer()
+    own = generate(build_model("llama", len(tokenizer)), tokenizer, asked, settings)
+    for [answer], [expected] in zip(answers, own, strict=True):
+        # The server leaves half a character at the end out.
+        assert answer.text == expected.text.rstrip("\ufffd")
+        assert answer.stopped == expected.stopped
+    with pytest.raises(EndpointError, match=r"status [45]"):
+        open_endpoint(name.split("#")[0] + "#absent", QUICK).answer(ASK, settings)
