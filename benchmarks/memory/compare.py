@@ -40,6 +40,8 @@ def main() -> None:
     parser.add_argument("--formula", action="store_true", help="renew the formulas of the file")
     options = parser.parse_args()
     done = json.loads(options.json.read_text()) if options.json.is_file() else []
+    # What failed is tried again.
+    done = [cell for cell in done if "error" not in cell]
     known = {_key(cell) for cell in done}
     _import_everything()
     if options.formula:

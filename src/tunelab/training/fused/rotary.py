@@ -42,9 +42,19 @@ class _Rotate(torch.autograd.Function):
 
 
 def rotate(q: Any, k: Any, cos: Any, sin: Any, unsqueeze_dim: int = 1) -> tuple[Any, Any]:
-    """Turn queries and keys (B, heads, T, d) by the angles of cos and sin (B, T, d)."""
+    """Turn queries and keys (B, heads, T, d) by the angles of cos and sin (B, T, r).
+
+    With r below d the first r numbers of a head turn and the others stay: partial rotary.
+    """
     cos, sin = cos.unsqueeze(unsqueeze_dim), sin.unsqueeze(unsqueeze_dim)
-    return _Rotate.apply(q, cos, sin), _Rotate.apply(k, cos, sin)
+    return _turn(q, cos, sin), _turn(k, cos, sin)
+
+
+def _turn(x: Any, cos: Any, sin: Any) -> Any:
+    size = cos.shape[-1]
+    if size == x.shape[-1]:
+        return _Rotate.apply(x, cos, sin)
+    return torch.cat([_Rotate.apply(x[..., :size], cos, sin), x[..., size:]], -1)
 
 
 def replacements(model: Any) -> Iterator[tuple[Any, Any]]:
