@@ -120,7 +120,7 @@ class MethodEntry(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    name: Text = Field(description="the method: lora, full")
+    name: Text = Field(description="the method: full, lora, dora, ia3, ...; see methods/")
     id: Text | None = Field(None, description="what the results call it; the name by default")
     model: Text = Field("instruct", description="base, instruct, or the name of a model")
     learning_rate: Annotated[Number, Field(gt=0)] | None = Field(
