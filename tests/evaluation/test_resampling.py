@@ -157,3 +157,13 @@ def test_what_is_refused() -> None:
         f1_interval([None], ["a"], LABELS, average="macro", seed=0)
     with pytest.raises(ValueError, match="not samples"):
         f1_interval(["a"], ["a"], LABELS, average="samples", seed=0)
+
+
+def test_against_a_number_is_the_f1_of_the_rows() -> None:
+    from tunelab.evaluation.metrics import score
+    from tunelab.evaluation.resampling import f1_against
+
+    truth, predicted = ["a"] * 10 + ["b"] * 4, ["a"] * 14
+    found = f1_against(truth, predicted, ["a", "b"], 0.25, average="macro", seed=0)
+    assert found.value is not None
+    assert score(truth, predicted, ["a", "b"]).f1_macro == found.value + 0.25

@@ -262,9 +262,10 @@ def f1_against(
     reason: str | None = "there are no rows"
     if rows:
         sample = f1_bootstrap(cells, counts, len(labels), seed=seed, resamples=resamples)[place]
-        value, reason = sample.value - number, _without_spread(sample, rows)
+        own, reason = _value(cells, counts, len(labels), place), _without_spread(sample, rows)
+        value = own - number
         if reason is None:
-            low, high = (limit - number for limit in limits(sample))
+            low, high = (limit - number for limit in _holding(own, limits(sample)))
             p_value = two_sided_p(sample, number + margin)
     return Difference(
         value=value,
