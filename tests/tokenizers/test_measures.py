@@ -5,7 +5,8 @@ import math
 import pytest
 
 from conftest import build_tokenizer
-from tunelab.tokenizers.intervals import compare_pairs, holm, ratio_interval
+from tunelab.evaluation.corrections import holm
+from tunelab.tokenizers.intervals import compare_pairs, ratio_interval
 from tunelab.tokenizers.loading import FastTokenizer, describe
 from tunelab.tokenizers.measures import (
     count_sentences,

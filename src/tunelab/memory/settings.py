@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunelab.errors import UsageError
-from tunelab.training.train import _MERGE_FROM
+from tunelab.training.train import MERGE_FROM
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 OPTIMIZERS = ("adamw", "adamw-8bit", "sgd")
@@ -60,7 +60,7 @@ class StepSettings:
     @property
     def merges(self) -> bool:
         """Whether fused LoRA layers merge their product into the weight."""
-        return self.fused and self.tokens >= _MERGE_FROM
+        return self.fused and self.tokens >= MERGE_FROM
 
 
 def check(settings: StepSettings, method: Any) -> None:

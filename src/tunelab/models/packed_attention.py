@@ -6,39 +6,31 @@ of every row.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from tunelab.models.attention_form import attention_form, is_unknown
 from tunelab.models.head import output_at
 from tunelab.models.packing import Layout, pack_rows
 from tunelab.models.short_attention import ShortAttention, is_short
 
 _NAME = "tunelab_packed"
-# What changes attention in ways that the packed form does not follow.
-_UNKNOWN = ("softcap", "s_aux", "position_bias")
 
 _log = logging.getLogger(__name__)
 
 
-@contextmanager
-def packed_attention(model: Any) -> Iterator[None]:
+def packed_attention(model: Any) -> AbstractContextManager[None]:
     """Within this context a model takes packed sequences, and these alone.
 
     Every call then needs ``layout=`` beside ``input_ids`` and ``position_ids`` of shape (1, T),
     no mask and no cache.
     """
-    config = model.config
-    before = config._attn_implementation
-    config._attn_implementation = _NAME
-    try:
-        yield
-    finally:
-        config._attn_implementation = before
+    return attention_form(model, _NAME)
 
 
 def packing_works(model: Any, rows: Sequence[Sequence[int]]) -> bool:
@@ -113,7 +105,7 @@ def _attend(
     """
     if layout is None:
         raise RuntimeError("within packed_attention() a model takes packed sequences alone.")
-    if any(more.get(name) is not None for name in _UNKNOWN):
+    if is_unknown(more):
         raise NotImplementedError("this model's attention has no packed form.")
     if visited is not None:
         visited.append(module)

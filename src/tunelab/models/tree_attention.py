@@ -4,33 +4,24 @@ Without gradients. Queries, keys and values are laid out as a padded batch for a
 the keys and values of the prefix are one row for all of them and are never copied.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from tunelab.models.attention_form import attention_form, is_unknown
 from tunelab.models.token_trees import TreeBatch
 
 _NAME = "tunelab_trees"
-# What changes attention in ways that this form does not follow.
-_UNKNOWN = ("softcap", "s_aux", "position_bias")
 
 
-@contextmanager
-def tree_attention(model: Any) -> Iterator[None]:
+def tree_attention(model: Any) -> AbstractContextManager[None]:
     """Within this context a model takes token trees, and these alone.
 
     Every call then needs ``trees=`` beside its ``ids`` and ``positions``, no mask and no cache.
     """
-    config = model.config
-    before = config._attn_implementation
-    config._attn_implementation = _NAME
-    try:
-        yield
-    finally:
-        config._attn_implementation = before
+    return attention_form(model, _NAME)
 
 
 def _attend(
@@ -48,7 +39,7 @@ def _attend(
     """query: (1, H, T, D); key, value: (1, K, T, D); the result: (1, T, H, D)."""
     if trees is None:
         raise RuntimeError("within tree_attention() a model takes token trees alone.")
-    if any(more.get(name) is not None for name in _UNKNOWN):
+    if is_unknown(more):
         raise NotImplementedError("this model's attention has no form for trees.")
     if trees.kept is not None:
         trees.kept[module.layer_idx] = (key, value)

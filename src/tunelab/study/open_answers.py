@@ -15,7 +15,7 @@ from tunelab.generation.open_prompts import OpenPrompt, plain_prompts, read_prom
 from tunelab.generation.settings import GenerationSettings
 from tunelab.generation.side_by_side import ask_open, read_answers
 from tunelab.models.loading import model_hash
-from tunelab.results import Result, read_json, write_json
+from tunelab.results import Result, write_json
 from tunelab.study.cells import device_and_dtype
 from tunelab.study.folder import run_stage
 from tunelab.study.resolution import open_models
@@ -115,11 +115,6 @@ def answer_open(study: Study, out: Path) -> list[Result]:
             still_there=lambda done: (done.folder / RECORD).is_file(),
         )
     ]
-
-
-def read_open_record(folder: Path) -> dict[str, Any]:
-    """What :func:`answer_open` left behind."""
-    return dict(read_json(folder / RECORD))
 
 
 def _known(path: Path) -> list[OpenAnswer]:

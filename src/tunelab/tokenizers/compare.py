@@ -8,8 +8,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from tunelab.evaluation.corrections import holm
 from tunelab.tokenizers.counting import count_texts
-from tunelab.tokenizers.intervals import GROUPS, compare_pairs, holm, ratio_interval
+from tunelab.tokenizers.intervals import GROUPS, compare_pairs, ratio_interval
 from tunelab.tokenizers.loading import FastTokenizer
 from tunelab.tokenizers.measures import Counts, count_text, measure, measure_text, measure_texts
 from tunelab.tokenizers.parallel import ParallelText

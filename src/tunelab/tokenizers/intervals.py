@@ -94,20 +94,6 @@ def compare_pairs(
     )
 
 
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's adjusted p values, for several comparisons; what is None stays so.
-
-    Source: Holm, A simple sequentially rejective multiple test procedure, 1979.
-    """
-    known = sorted((value, place) for place, value in enumerate(p_values) if value is not None)
-    adjusted: list[float | None] = [None] * len(p_values)
-    largest = 0.0
-    for rank, (value, place) in enumerate(known):
-        largest = max(largest, min(1.0, value * (len(known) - rank)))
-        adjusted[place] = largest
-    return adjusted
-
-
 def _sign_flip(differences: "np.ndarray", seed: int, resamples: int) -> float | None:
     import numpy as np
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from tunelab.evaluation.corrections import holm
 from tunelab.tokenizers.counting import count_tokens
-from tunelab.tokenizers.intervals import compare_pairs, holm
+from tunelab.tokenizers.intervals import compare_pairs
 from tunelab.tokenizers.loading import FastTokenizer
 from tunelab.tokenizers.parallel import read_table
 

@@ -17,7 +17,7 @@ from tunelab.training.plan import BatchPlan, plan_batches
 
 # Tokens of an optimizer step from which merging LoRA's product once costs less than adding it
 # anew to each layer's output: measured at r = 16, see benchmarks/LOG.md.
-_MERGE_FROM = 2048
+MERGE_FROM = 2048
 
 _log = logging.getLogger(__name__)
 
@@ -188,7 +188,7 @@ def _fused(trainer: Any, options: Training, plan: BatchPlan, precision: str, dev
         _log.warning("layers are not fused, since their weights are divided among processes.")
         return nullcontext({})
     tokens = plan.tokens_a_batch * options.gradient_accumulation
-    return fused_layers(trainer.model, merge=tokens >= _MERGE_FROM)
+    return fused_layers(trainer.model, merge=tokens >= MERGE_FROM)
 
 
 def _arguments(
