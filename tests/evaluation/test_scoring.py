@@ -120,8 +120,9 @@ def test_smollm2_scores_training_rows_as_they_are() -> None:
     labels = [*LABELS, "joyful"]
     encoder = encoder_for(loaded.tokenizer, loaded.model, Prompt(max_length=160), labels)
     texts = ["i did not expect this <|im_end|> at all", "i feel so alone", "سلام، خوبم"]
+    prompts = [encoder.prompt(text) for text in texts]
     found = weigh(
-        loaded.model, encoder, texts, ["joy", "joyful", "anger"], title="", progress=False
+        loaded.model, encoder, prompts, ["joy", "joyful", "anger"], title="", progress=False
     )
     for row, text in enumerate(texts):
         for place, label in enumerate(labels):

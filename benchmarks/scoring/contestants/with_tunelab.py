@@ -21,7 +21,8 @@ texts, truth = task["texts"], task["truth"]
 
 
 def score() -> dict[str, Any]:
-    found = weigh(loaded.model, encoder, texts, truth, title="", progress=False)
+    prompts = [encoder.prompt(text) for text in texts]
+    found = weigh(loaded.model, encoder, prompts, truth, title="", progress=False)
     return {"logprobs": [list(row) for row in found.logprobs]}
 
 

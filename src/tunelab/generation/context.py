@@ -1,5 +1,6 @@
-"""The context: how many tokens a model reads and writes at most."""
+"""The bounds of an answer: how long a model's rows may be, and which tokens end them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from tunelab.errors import UsageError
@@ -29,3 +30,11 @@ def check_fits(prompt_tokens: int, context: int | None, *, what: str = "the prom
             f"{what} has {prompt_tokens} tokens, and the model's context of {context} must hold "
             "the answer as well; shorten it."
         )
+
+
+def ending_tokens(first: Iterable[int], model: Any, tokenizer: Any) -> list[int]:
+    """The tokens ``first``, then the tokenizer's and the model's own ends, each once."""
+    own = getattr(model.generation_config, "eos_token_id", None)
+    listed = own if isinstance(own, list) else [own]
+    everything = [*first, tokenizer.eos_token_id, *listed]
+    return list(dict.fromkeys(token for token in everything if token is not None))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunelab.generation.context import check_fits, context_length
+from tunelab.generation.context import check_fits, context_length, ending_tokens
 from tunelab.generation.noise import noise_key, uniform
 from tunelab.generation.outcome import Ending, Generation, Progress, Token
 from tunelab.generation.sampling import choose_tokens
@@ -89,10 +89,7 @@ def stop_tokens(model: Any, tokenizer: Any) -> tuple[list[int], list[str]]:
     The strings are ends of a turn that are no tokens of this model.
     """
     tokens, strings = turn_end(tokenizer)
-    own = getattr(model.generation_config, "eos_token_id", None)
-    listed = own if isinstance(own, list) else [own]
-    everything = [*tokens, tokenizer.eos_token_id, *listed]
-    return list(dict.fromkeys(token for token in everything if token is not None)), strings
+    return ending_tokens(tokens, model, tokenizer), strings
 
 
 @dataclass

@@ -11,9 +11,20 @@ from tunelab.evaluation.measuring import choose_labels, measure
 from tunelab.evaluation.predictions import Predictions, parse_all
 from tunelab.prompts.encoding import Encoder
 from tunelab.results import write_table
-from tunelab.study.asking import ask, weigh
+from tunelab.study.asking import answer, count_cut, weigh
 
 TABLE = "predictions.parquet"
+# What a record tells of the asking, which measuring the answers again leaves as it was.
+ABOUT = (
+    "licence",
+    "licence_url",
+    "model_hash",
+    "seconds",
+    "seconds_by_mode",
+    "rows_per_second",
+    "texts_cut",
+    "prompt",
+)
 
 
 def ask_rows(
@@ -21,27 +32,28 @@ def ask_rows(
 ) -> tuple[Predictions, dict[str, Any]]:
     """Ask a model for all rows in each mode; also what the asking itself is recorded with."""
     texts, truth = [row.text for row in rows], [row.label for row in rows]
+    prompts = [encoder.prompt(text) for text in texts]
     generated = likelihoods = None
     seconds: dict[str, float] = {}
     if "generate" in evaluation.modes:
         started = time.perf_counter()
-        asked = ask(model, encoder, texts, evaluation, title=f"{title} answers")
+        answers = answer(model, encoder, prompts, evaluation, title=f"{title} answers")
         seconds["generate"] = time.perf_counter() - started
         generated = parse_all(
-            [answer.text for answer in asked.answers],
+            [entry.text for entry in answers],
             encoder.format.labels,
-            stopped=tuple(answer.stopped for answer in asked.answers),
-            tokens=tuple(len(answer.ids) for answer in asked.answers),
+            stopped=tuple(entry.stopped for entry in answers),
+            tokens=tuple(len(entry.ids) for entry in answers),
         )
     if "score" in evaluation.modes:
         started = time.perf_counter()
-        likelihoods = weigh(model, encoder, texts, truth, title=f"{title} scores")
+        likelihoods = weigh(model, encoder, prompts, truth, title=f"{title} scores")
         seconds["score"] = time.perf_counter() - started
     about = {
         "seconds": sum(seconds.values()),
         "seconds_by_mode": seconds,
         "rows_per_second": {mode: len(rows) / max(spent, 1e-9) for mode, spent in seconds.items()},
-        "texts_cut": sum(encoder.prompt(text).cut > 0 for text in texts),
+        "texts_cut": count_cut(prompts),
         "prompt": encoder.format.to_dict(),
     }
     labels = encoder.format.labels

@@ -10,8 +10,9 @@ from tunelab.errors import UsageError
 from tunelab.evaluation.answers import ParsedAnswer, parse_answer
 from tunelab.evaluation.predictions import Likelihoods
 from tunelab.generation.answering import Answer, answer_prompts
+from tunelab.generation.context import context_length, ending_tokens
 from tunelab.prompts.conversation import make_format
-from tunelab.prompts.encoding import Encoder
+from tunelab.prompts.encoding import EncodedPrompt, Encoder
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def encoder_for(
         max_length=prompt.max_length,
         shots=shots,
     )
-    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    context = context_length(model)
     if context is not None and prompt.max_length > context:
         raise UsageError(
             f"prompt.max_length={prompt.max_length} is longer than the model's context of "
@@ -60,10 +61,32 @@ def encoder_for(
 
 def stop_tokens(encoder: Encoder, model: Any) -> list[int]:
     """Where an answer ends: the trained stop token, and those of the model itself."""
-    own = getattr(model.generation_config, "eos_token_id", None)
-    listed = own if isinstance(own, list) else [own]
-    everything = [*encoder.stop_tokens, encoder.tokenizer.eos_token_id, *listed]
-    return list(dict.fromkeys(token for token in everything if token is not None))
+    return ending_tokens(encoder.stop_tokens, model, encoder.tokenizer)
+
+
+def answer(
+    model: Any,
+    encoder: Encoder,
+    prompts: Sequence[EncodedPrompt],
+    evaluation: Evaluation,
+    *,
+    title: str,
+    progress: bool = True,
+) -> list[Answer]:
+    """Ask for the label of each prompt's text, in words."""
+    with _faster(model):
+        return answer_prompts(
+            model,
+            encoder.tokenizer,
+            [prompt.ids for prompt in prompts],
+            stop_tokens=stop_tokens(encoder, model),
+            max_new_tokens=evaluation.max_new_tokens,
+            batch_size=evaluation.batch_size,
+            # A plain prompt is made of lines, and a base model goes on with further ones.
+            stop_at_newline=encoder.format.style == "plain",
+            title=title,
+            progress=progress,
+        )
 
 
 def ask(
@@ -75,39 +98,31 @@ def ask(
     title: str,
     progress: bool = True,
 ) -> Asked:
-    """Ask for the label of each text, in words."""
-    format = encoder.format
+    """Ask for the label of each text, in words, and parse it."""
     prompts = [encoder.prompt(text) for text in texts]
-    with _faster(model):
-        answers = answer_prompts(
-            model,
-            encoder.tokenizer,
-            [prompt.ids for prompt in prompts],
-            stop_tokens=stop_tokens(encoder, model),
-            max_new_tokens=evaluation.max_new_tokens,
-            batch_size=evaluation.batch_size,
-            # A plain prompt is made of lines, and a base model goes on with further ones.
-            stop_at_newline=format.style == "plain",
-            title=title,
-            progress=progress,
-        )
+    answers = answer(model, encoder, prompts, evaluation, title=title, progress=progress)
     return Asked(
         answers=answers,
-        parsed=[parse_answer(answer.text, format.labels) for answer in answers],
-        cut=sum(prompt.cut > 0 for prompt in prompts),
+        parsed=[parse_answer(entry.text, encoder.format.labels) for entry in answers],
+        cut=count_cut(prompts),
     )
+
+
+def count_cut(prompts: Sequence[EncodedPrompt]) -> int:
+    """How many texts were cut to fit."""
+    return sum(prompt.cut > 0 for prompt in prompts)
 
 
 def weigh(
     model: Any,
     encoder: Encoder,
-    texts: Sequence[str],
+    prompts: Sequence[EncodedPrompt],
     truth: Sequence[str],
     *,
     title: str,
     progress: bool = True,
 ) -> Likelihoods:
-    """Ask how likely each label is after each text, and after an empty one.
+    """Ask how likely each label is after each prompt, and after that of an empty text.
 
     A label's stop token counts only where one label begins with another, as "joy" and "joyful"
     may: without it, the shorter could never be the less likely one.
@@ -115,9 +130,9 @@ def weigh(
     from tunelab.evaluation.scoring import score_labels
 
     labels = label_tokens(encoder)
-    prompts = [encoder.prompt(text).ids for text in ("", *texts)]
+    ids = [prompt.ids for prompt in (encoder.prompt(""), *prompts)]
     with _faster(model):
-        scored = score_labels(model, prompts, labels, title=title, progress=progress)
+        scored = score_labels(model, ids, labels, title=title, progress=progress)
     places = [encoder.format.labels.index(label) for label in truth]
     return Likelihoods(
         logprobs=tuple(map(tuple, scored.logprobs[1:])),

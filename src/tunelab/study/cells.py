@@ -16,7 +16,7 @@ from tunelab.models.device import pick_device, pick_dtype
 from tunelab.models.loading import LoadedModel, load, model_hash
 from tunelab.results import Result, load_result, read_table, write_table
 from tunelab.study.adapters import open_adapter, save_adapter, trained_by
-from tunelab.study.answered import TABLE, ask_rows, baseline_predictions, keep, measured
+from tunelab.study.answered import ABOUT, TABLE, ask_rows, baseline_predictions, keep, measured
 from tunelab.study.asking import encoder_for
 from tunelab.study.folder import replace_folder, run_stage
 from tunelab.study.prepare import PreparedData
@@ -42,15 +42,14 @@ class Cell:
 def cells_of(study: Study) -> list[Cell]:
     """All cells of a study, in the order in which they are run and shown."""
     cells = [Cell("baseline", name) for name in study.evaluation.baselines]
-    for role in ("base", "instruct"):
-        if getattr(study.models, role) is not None:
-            cells.append(Cell(role, role, model=getattr(study.models, role)))
     shots = study.evaluation.shots
-    if shots and study.models.base is not None:
-        cells.insert(
-            -1 if study.models.instruct is not None else len(cells),
-            Cell("base", few_shot_name(shots), model=study.models.base, shots=shots),
-        )
+    for role in ("base", "instruct"):
+        model = getattr(study.models, role)
+        if model is None:
+            continue
+        cells.append(Cell(role, role, model=model))
+        if role == "base" and shots:
+            cells.append(Cell(role, f"base-{shots}-shot", model=model, shots=shots))
     seeds = study.training.seeds
     for entry in study.methods:
         for seed in seeds:
@@ -58,11 +57,6 @@ def cells_of(study: Study) -> list[Cell]:
             model = model_card(study, entry.model).name
             cells.append(Cell("tuned", name, model=model, entry=entry, seed=seed))
     return cells
-
-
-def few_shot_name(shots: int) -> str:
-    """What the results call the base model when it is shown examples."""
-    return f"base-{shots}-shot"
 
 
 def device_and_dtype(study: Study) -> tuple[str, str]:
@@ -204,7 +198,7 @@ def _evaluate(
         predictions, about = _answered_before(out, cell.name, key) or answer()
         values = measured(predictions, study.evaluation, seed=study.seed)
         keep(predictions, values, study.evaluation, folder)
-        return {**identity, "asked": key, "about": about, **about, **values}
+        return {**identity, "asked": key, **about, **values}
 
     inputs = {"asked": key, "measuring": _measuring(study), "seed": study.seed}
     return run_stage(out, "evaluate", cell.name, inputs, work, still_there=_has_predictions)
@@ -216,7 +210,8 @@ def _answered_before(out: Path, name: str, key: str) -> tuple[Predictions, dict[
             before = load_result(folder)
             if before.status == "complete" and before.values.get("asked") == key:
                 table = read_table(folder / TABLE)
-                return read_predictions(table, str(folder)), dict(before.values["about"])
+                about = {key: before.values[key] for key in ABOUT if key in before.values}
+                return read_predictions(table, str(folder)), about
         except TunelabError:
             continue
     return None

@@ -70,23 +70,15 @@ def _works(
 ) -> Iterator[tuple[str, Callable[[], list[Result]]]]:
     """The name of each part of a study, and what does it."""
     if study.tokenizers:
-        yield "tokenizers", partial(_compare_tokenizers, study, out)
+        yield "tokenizers", partial(compare_tokenizers, study.tokenizers, study.seed, out)
     for name, language in counted_by_claims(study):
-        yield name, partial(_count, name, language, out)
+        yield name, partial(count_tokens, name, language, out)
     if study.generation is not None:
         yield "open prompts", partial(answer_open, study, out)
     if study.conversations:
         yield "conversations", partial(play_conversations, study, out)
     for cell in cells_of(study):
         yield cell.name, partial(run_cell, study, cell, data, out)
-
-
-def _compare_tokenizers(study: Study, out: Path) -> list[Result]:
-    return [compare_tokenizers(study.tokenizers, study.seed, out)]
-
-
-def _count(name: str, language: str, out: Path) -> list[Result]:
-    return [count_tokens(name, language, out)]
 
 
 def train_study(study: Study, out: Path, only: str | None = None) -> list[Result]:

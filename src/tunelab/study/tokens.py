@@ -25,7 +25,7 @@ def counted_by_claims(study: Study) -> list[tuple[str, str]]:
     return list(dict.fromkeys(pairs))
 
 
-def count_tokens(name: str, language: str, out: Path) -> Result:
+def count_tokens(name: str, language: str, out: Path) -> list[Result]:
     """Count each sentence of the parallel corpus, control tokens left out.
 
     Raises:
@@ -62,7 +62,7 @@ def count_tokens(name: str, language: str, out: Path) -> Result:
         "sentences": list(sentences),
         "tokenizers": importlib.metadata.version("tokenizers"),
     }
-    return run_stage(
+    stage = run_stage(
         out,
         "tokenize",
         f"{name.replace('/', '--')}-{language}",
@@ -70,9 +70,10 @@ def count_tokens(name: str, language: str, out: Path) -> Result:
         work,
         still_there=lambda done: (done.folder / TABLE).is_file(),
     )
+    return [stage]
 
 
-def compare_tokenizers(names: Sequence[str], seed: int, out: Path) -> Result:
+def compare_tokenizers(names: Sequence[str], seed: int, out: Path) -> list[Result]:
     """Compare tokenizers on the parallel corpus, on Persian spellings and on morphology.
 
     Raises:
@@ -94,7 +95,7 @@ def compare_tokenizers(names: Sequence[str], seed: int, out: Path) -> Result:
         "seed": seed,
         "library": importlib.metadata.version("tokenizers"),
     }
-    return run_stage(
+    stage = run_stage(
         out,
         "tokenize",
         "tokenizers",
@@ -102,3 +103,4 @@ def compare_tokenizers(names: Sequence[str], seed: int, out: Path) -> Result:
         work,
         still_there=lambda done: (done.folder / RECORD).is_file(),
     )
+    return [stage]
