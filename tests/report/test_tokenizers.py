@@ -55,11 +55,16 @@ def test_figures_read_the_record_of_a_run(record: dict[str, Any], tmp_path: Path
     from tunelab.results import Result
 
     stage = Result("tokenize", "tokenizers", "", "complete", {}, tmp_path)
-    run = RunFolder(tmp_path, {}, "", "", {}, stage, [], [], [stage], [])
+
+    def opened() -> RunFolder:
+        return RunFolder(tmp_path, {}, "", "", {}, stage, [], [], [stage], [])
+
+    run = opened()
     assert read_record(run) is None
     for name in FIGURES:
         assert registry.resolve("figure", name, registry.FIGURES).collect(run).empty
     (tmp_path / FILE).write_text(json.dumps(record), encoding="utf-8")
+    run = opened()
     assert read_record(run) == record
     for name in FIGURES:
         assert not registry.resolve("figure", name, registry.FIGURES).collect(run).empty

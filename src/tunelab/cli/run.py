@@ -71,22 +71,20 @@ def score_row(result: Any) -> dict[str, Any]:
 
 def verdict_row(verdict: Mapping[str, Any]) -> dict[str, Any]:
     """A claim's line in the table."""
+    from tunelab.report.page import p_value
+
     difference = verdict["difference"]
     return {
         "verdict": verdict["verdict"],
         "claim": verdict["claim"],
         "difference": difference["value"],
         "95 % interval": _interval(difference["low"], difference["high"]),
-        "p corrected": _p_value(verdict["p_corrected"]),
+        "p corrected": p_value(verdict["p_corrected"]),
     }
 
 
 def _interval(low: float | None, high: float | None) -> str | None:
     return None if low is None or high is None or low == high else f"{low:.3f} to {high:.3f}"
-
-
-def _p_value(value: float | None) -> str | None:
-    return None if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _full(result: Any) -> dict[str, Any]:

@@ -24,7 +24,8 @@ def signed_margin(value: float | None, relation: Relation, margin: float) -> flo
     if relation == "more":
         return margin
     if relation == "less":
-        return -margin
+        # Not -margin: of 0 that would be -0.
+        return 0.0 - margin
     return math.copysign(margin, value or 0.0)
 
 

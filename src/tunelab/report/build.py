@@ -2,8 +2,6 @@
 
 import base64
 import hashlib
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +10,14 @@ from tunelab.evaluation.claims import ALPHA
 from tunelab.report.findings import find
 from tunelab.report.mistakes import KINDS, find_mistakes
 from tunelab.report.open_record import read_conversations, read_open
+from tunelab.report.page import Figure, draw_figure, render
 from tunelab.report.run_folder import RunFolder, predictions, read_run
 from tunelab.report.seeds import over_seeds
-from tunelab.report.style import styled
 from tunelab.report.tokenizer_record import read_record
-from tunelab.report.verdicts import Judgement, judge
-from tunelab.results import Result, write_bytes, write_json, write_text
+from tunelab.report.verdicts import judge
+from tunelab.results import Result, write_json, write_text
 
 _EXAMPLES = 12
-_PNG_SCALE = 2
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A drawn figure: its SVG, its title, and the same in words."""
-
-    name: str
-    title: str
-    description: str
-    svg: str
 
 
 def build_report(folder: Path) -> Path:
@@ -44,61 +31,28 @@ def build_report(folder: Path) -> Path:
         RunError: a record is damaged, or the folder cannot be written.
     """
     run = read_run(folder)
-    figures = {name: _figure(run, name) for name in registry.FIGURES}
-    judgement = judge(run)
-    write_json(folder / "verdicts.json", [entry.to_dict() for entry in judgement.claims])
+    figures = {}
+    for name in registry.FIGURES:
+        table = registry.resolve("figure", name, registry.FIGURES).collect(run)
+        figure = draw_figure(name, table, folder / "figures")
+        if figure is not None:
+            figures[name] = figure
+    verdicts = [entry.to_dict() for entry in judge(run).claims]
+    write_json(folder / "verdicts.json", verdicts)
     path = folder / "report.html"
-    drawn = {name: figure for name, figure in figures.items() if figure}
-    write_text(path, _render(run, drawn, judgement))
+    write_text(path, _render(run, figures))
     return path
 
 
-def _figure(run: RunFolder, name: str) -> Figure | None:
-    """Draw a figure and write its files, or None where the run has nothing to show in it."""
-    import vl_convert
-
-    module = registry.resolve("figure", name, registry.FIGURES)
-    table = module.collect(run)
-    if table.empty:
-        return None
-    specification = styled(module.draw(table)).to_json()
-    svg = vl_convert.vegalite_to_svg(specification)
-    png = vl_convert.vegalite_to_png(specification, scale=_PNG_SCALE)
-    write_text(run.folder / "figures" / f"{name}.svg", svg)
-    write_bytes(run.folder / "figures" / f"{name}.png", png)
-    return Figure(name, module.TITLE, module.describe(table), _scoped(svg, name))
-
-
-def _scoped(svg: str, name: str) -> str:
-    """Give the ids of an SVG a prefix, so that several fit into one page."""
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r"url\(#", f"url(#{name}-", svg)
-    return re.sub(r'href="#', f'href="#{name}-', svg)
-
-
-def _render(run: RunFolder, figures: dict[str, Figure], judgement: Judgement) -> str:
+def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
     from importlib.resources import files
-
-    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     script = (files("tunelab.report") / "templates" / "filter.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
-    environment = Environment(
-        loader=PackageLoader("tunelab.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": _number,
-        "signed": _signed,
-        "share": _share,
-        "duration": _duration,
-        "p": _p_value,
-    }
-    return environment.get_template("report.html.j2").render(
+    judgement = judge(run)
+    return render(
+        "report.html.j2",
         run=run,
         version=__version__,
         figures=figures,
@@ -140,35 +94,3 @@ def _licences(run: RunFolder) -> list[tuple[str, str, str]]:
         if "licence" in value
     }
     return [(name, licence, url) for name, (licence, url) in sorted(found.items())]
-
-
-def _number(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, int) or abs(value) >= 10000:
-        return f"{value:,.0f}"
-    return f"{value:.4f}" if 0 < abs(value) < 0.1 else f"{value:.3f}"
-
-
-def _signed(value: float | None) -> str:
-    """A difference, with a true minus sign."""
-    if value is None:
-        return "–"
-    text = _number(abs(value))
-    return f"+{text}" if value > 0 else f"−{text}" if value < 0 else text
-
-
-def _p_value(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "–"
-    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

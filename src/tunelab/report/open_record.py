@@ -8,7 +8,7 @@ from tunelab.evaluation.comparison import compare_means
 from tunelab.evaluation.estimates import Difference
 from tunelab.generation.comparison import OpenAnswer, values_by_prompt
 from tunelab.generation.open_prompts import OpenPrompt
-from tunelab.report.run_folder import RunFolder
+from tunelab.report.run_folder import RunFolder, once
 from tunelab.results import read_json
 
 OPEN = "open.json"
@@ -17,6 +17,7 @@ CONVERSATIONS = "conversations.json"
 Record = Mapping[str, Any]
 
 
+@once
 def read_open(run: RunFolder) -> Record | None:
     """Prompts, answers and their comparison (see `tunelab.study.open_answers`), or None."""
     return _read(run, OPEN)

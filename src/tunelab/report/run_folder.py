@@ -1,9 +1,10 @@
 """Read a finished, or partly finished, run folder."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tunelab.errors import RunError, UsageError
 from tunelab.results import Result, load_result, read_json, read_table
@@ -12,9 +13,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+Value = TypeVar("Value")
+
+
 @dataclass(frozen=True)
 class RunFolder:
-    """What a report is made of."""
+    """What a report is made of. ``known`` holds what was computed of it: see :func:`once`."""
 
     folder: Path
     study: Mapping[str, Any]
@@ -27,6 +31,20 @@ class RunFolder:
     tokenized: Sequence[Result]
     failures: Sequence[Mapping[str, str]]
     generated: Sequence[Result] = ()
+    known: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+def once(function: Callable[[RunFolder], Value]) -> Callable[[RunFolder], Value]:
+    """Compute a thing of a run once, however many sections and figures ask for it."""
+
+    @wraps(function)
+    def remembered(run: RunFolder) -> Value:
+        if function not in run.known:
+            run.known[function] = function(run)
+        value: Value = run.known[function]
+        return value
+
+    return remembered
 
 
 def read_run(folder: Path) -> RunFolder:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from tunelab.evaluation.predictions import read_predictions
 from tunelab.evaluation.row_metrics import Answered
-from tunelab.report.run_folder import RunFolder, predictions
+from tunelab.report.run_folder import RunFolder, once, predictions
 from tunelab.results import Result
 
 
@@ -25,6 +25,7 @@ class Side:
         return [read_answered(result) for result in self.asked]
 
 
+@once
 def sides_of(run: RunFolder) -> dict[str, Side]:
     """Every name that a claim may use, in the order of the run.
 

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab import __version__, registry
-from tunelab.report.build import Figure, _number, _scoped, _share
-from tunelab.report.style import styled
+from tunelab.report.page import Figure, draw_figure, render
 from tunelab.results import write_text
 
 FIGURES = ("tokenizer_languages", "token_lengths", "vocabulary_overlap")
@@ -18,33 +17,18 @@ def write_page(path: Path, record: Mapping[str, Any]) -> Path:
     Raises:
         RunError: the file cannot be written.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("tunelab.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": _number, "share": _share}
-    page = environment.get_template("tokenizer_page.html.j2").render(
-        tokenizers=record, figures=draw_figures(record), version=__version__
-    )
+    figures = draw_figures(record)
+    page = render("tokenizer_page.html.j2", tokenizers=record, figures=figures, version=__version__)
     write_text(path, page)
     return path
 
 
 def draw_figures(record: Mapping[str, Any]) -> dict[str, Figure]:
     """The figures that a record has data for."""
-    import vl_convert
-
-    figures = {}
+    drawn = {}
     for name in FIGURES:
         module = registry.resolve("figure", name, registry.FIGURES)
-        table = module.from_record(record)
-        if not table.empty:
-            svg = vl_convert.vegalite_to_svg(styled(module.draw(table)).to_json())
-            title, words = module.TITLE, module.describe(table)
-            figures[name] = Figure(name, title, words, _scoped(svg, name))
-    return figures
+        figure = draw_figure(name, module.from_record(record))
+        if figure is not None:
+            drawn[name] = figure
+    return drawn

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tunelab.report.run_folder import RunFolder
+from tunelab.report.run_folder import RunFolder, once
 from tunelab.results import read_json
 
 FILE = "tokenizers.json"
 
 
+@once
 def read_record(run: RunFolder) -> Mapping[str, Any] | None:
     """The record of a run (see `tunelab.tokenizers.record`), or None if there is none.
 

@@ -1,7 +1,7 @@
 """The verdicts of a run: its claims, and every fine-tuned model against every other."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tunelab.config import Claim, Study, make_study
@@ -12,9 +12,10 @@ from tunelab.evaluation.estimates import Difference
 from tunelab.evaluation.number_metrics import NUMBER_METRICS, full_numbers
 from tunelab.evaluation.row_metrics import ROW_METRICS, TOKENS
 from tunelab.generation.comparison import MEASURES
-from tunelab.report.open_record import compare_open_answers, own_value, read_open
-from tunelab.report.run_folder import RunFolder, token_counts
+from tunelab.report.open_record import OPEN, compare_open_answers, own_value, read_open
+from tunelab.report.run_folder import RunFolder, once, token_counts
 from tunelab.report.sides import Side, sides_of
+from tunelab.results import RECORD
 
 COMPARED = ("accuracy", "f1_macro")
 _SHOWN = 40
@@ -68,9 +69,9 @@ class Judgement:
     claims: tuple[Judged, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     tests: int = 0
-    notes: tuple[str, ...] = field(default=())
 
 
+@once
 def judge(run: RunFolder) -> Judgement:
     """Test every claim of the study, and each fine-tuned model against each that is not.
 
@@ -122,10 +123,12 @@ def _corrected(
 
 def _claimed(claim: Claim, run: RunFolder, sides: Mapping[str, Side], study: Study) -> Comparison:
     """The difference that a claim speaks of, tested at the claim's own edge."""
-    difference = _difference(claim, run, sides, study, 0.0)
-    margin = signed_margin(difference.value, claim.relation, claim.margin)
-    if margin:
-        difference = _difference(claim, run, sides, study, margin)
+    value = None
+    if claim.relation == "about":
+        # Its nearer edge is known once the sign of the difference is.
+        value = _difference(claim, run, sides, study, 0.0).value
+    margin = signed_margin(value, claim.relation, claim.margin)
+    difference = _difference(claim, run, sides, study, margin)
     name = claim.metric if claim.metric != TOKENS else f"{TOKENS}, {claim.language}"
     return Comparison(claim.left, str(claim.right), name, difference)
 
@@ -142,24 +145,16 @@ def _difference(
         return undefined(f"{claim.left} is not part of this run", margin)
     if claim.metric in NUMBER_METRICS:
         return _numbers(claim, left, sides, margin)
-    if not isinstance(claim.right, str):
-        return compare_rows(
-            claim.metric,
-            left.answered,
-            claim.right,
-            margin,
-            study.seed,
-            study.evaluation.resamples,
-        )
-    right = sides.get(claim.right)
+    right = sides.get(claim.right) if isinstance(claim.right, str) else claim.right
     if right is None:
         return undefined(f"{claim.right} is not part of this run", margin)
     return _rows(claim.metric, left, right, margin, study)
 
 
-def _rows(metric: str, left: Side, right: Side, margin: float, study: Study) -> Difference:
+def _rows(metric: str, left: Side, right: Side | float, margin: float, study: Study) -> Difference:
+    other = right.answered if isinstance(right, Side) else right
     return compare_rows(
-        metric, left.answered, right.answered, margin, study.seed, study.evaluation.resamples
+        metric, left.answered, other, margin, study.seed, study.evaluation.resamples
     )
 
 
@@ -206,24 +201,6 @@ def _judged(
     )
     left, right = sides.get(claim.left), sides.get(str(claim.right))
     shown, differing = _differing_rows(claim, left, right)
-    results = [result for side in (left, right) if side for result in side.asked]
-    if claim.metric in NUMBER_METRICS:
-        results = [result for side in (left, right) if side for result in side.trained]
-    name = "result.json" if claim.metric in NUMBER_METRICS else "predictions.parquet"
-    files = tuple((result.folder / name).relative_to(run.folder).as_posix() for result in results)
-    if claim.metric in MEASURES:
-        files = tuple(
-            (result.folder / "open.json").relative_to(run.folder).as_posix()
-            for result in run.generated
-            if (result.folder / "open.json").is_file()
-        )
-    if claim.metric == TOKENS:
-        files = tuple(
-            (result.folder / "tokens.parquet").relative_to(run.folder).as_posix()
-            for result in run.tokenized
-            if result.values.get("language") == claim.language
-            and result.values["tokenizer"] in (claim.left, claim.right)
-        )
     return Judged(
         claim=claim,
         verdict=verdict,
@@ -232,8 +209,29 @@ def _judged(
         values=(_own(claim, left, None, run), _own(claim, right, claim.right, run)),
         rows=shown,
         differing=differing,
-        files=files,
+        files=tuple(_files(claim, left, right, run)),
     )
+
+
+def _files(claim: Claim, left: Side | None, right: Side | None, run: RunFolder) -> Iterator[str]:
+    """Where the numbers of both sides stand, within the run folder."""
+    sides = [side for side in (left, right) if side is not None]
+    if claim.metric in MEASURES:
+        found = [(result, OPEN) for result in run.generated]
+    elif claim.metric == TOKENS:
+        found = [
+            (result, "tokens.parquet")
+            for result in run.tokenized
+            if result.values.get("language") == claim.language
+            and result.values["tokenizer"] in (claim.left, claim.right)
+        ]
+    elif claim.metric in NUMBER_METRICS:
+        found = [(result, RECORD) for side in sides for result in side.trained]
+    else:
+        found = [(result, "predictions.parquet") for side in sides for result in side.asked]
+    for result, name in found:
+        if (result.folder / name).is_file():
+            yield (result.folder / name).relative_to(run.folder).as_posix()
 
 
 def _own(

@@ -1,0 +1,109 @@
+"""What every page of the report is made with: its template, its numbers, its figures."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunelab import registry
+from tunelab.report.style import styled
+from tunelab.results import write_bytes, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PNG_SCALE = 2
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawn figure: its SVG, its title, and the same in words."""
+
+    name: str
+    title: str
+    description: str
+    svg: str
+
+
+def draw_figure(name: str, table: "pd.DataFrame", folder: Path | None = None) -> Figure | None:
+    """Draw a figure of the registry, or None where its table is empty.
+
+    With a folder, it is written there as SVG and PNG too.
+    """
+    import vl_convert
+
+    if table.empty:
+        return None
+    module = registry.resolve("figure", name, registry.FIGURES)
+    specification = styled(module.draw(table)).to_json()
+    svg = vl_convert.vegalite_to_svg(specification)
+    if folder is not None:
+        write_text(folder / f"{name}.svg", svg)
+        write_bytes(
+            folder / f"{name}.png", vl_convert.vegalite_to_png(specification, scale=_PNG_SCALE)
+        )
+    return Figure(name, module.TITLE, module.describe(table), _scoped(svg, name))
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill a template. What comes from data is never markup, and what is missing is an error."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("tunelab.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": number,
+        "signed": signed,
+        "share": share,
+        "duration": duration,
+        "p": p_value,
+    }
+    return environment.get_template(template).render(**values)
+
+
+def number(value: Any) -> str:
+    """A number for people, with as many digits as it has to say."""
+    if value is None:
+        return "–"
+    if isinstance(value, int) or abs(value) >= 10000:
+        return f"{value:,.0f}"
+    return f"{value:.4f}" if 0 < abs(value) < 0.1 else f"{value:.3f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference, with a true minus sign."""
+    if value is None:
+        return "–"
+    text = number(abs(value))
+    return f"+{text}" if value > 0 else f"−{text}" if value < 0 else text
+
+
+def p_value(value: float | None) -> str:
+    """A p-value, or that it is tiny."""
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def share(value: float | None) -> str:
+    """A share in percent."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds, or minutes where they are many."""
+    if seconds is None:
+        return "–"
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def _scoped(svg: str, name: str) -> str:
+    """Give the ids of an SVG a prefix, so that several fit into one page."""
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r"url\(#", f"url(#{name}-", svg)
+    return re.sub(r'href="#', f'href="#{name}-', svg)
