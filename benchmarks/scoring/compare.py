@@ -29,6 +29,7 @@ from tunelab.generation.answering import answer_prompts
 from tunelab.models.loading import load
 from tunelab.prompts.encoding import Encoder
 from tunelab.study.asking import ask, encoder_for, stop_tokens
+from tunelab.training.fused.layers import fused_layers
 
 MODEL = "smollm2-135m-instruct"
 CONTESTANTS = Path(__file__).parent / "contestants"
@@ -44,7 +45,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=48)
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--batch-sizes", nargs="*", default=["auto", "16"], help="of the peer")
-    parser.add_argument("--single", type=int, default=16, help="rows generated one by one")
+    parser.add_argument("--answered", type=int, default=256, help="rows answered in batches")
+    parser.add_argument("--single", type=int, default=12, help="of them, answered one by one")
+    parser.add_argument("--new-tokens", nargs="*", type=int, default=[8, 32], help="at most")
     options = parser.parse_args()
     results = compare(options)
     options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +61,8 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
     loaded = load(MODEL, device="cpu", dtype="float32")
     source = os.environ.get("TUNELAB_EMOTION", "starter")
     dataset: Any = open_source(source, text="text", label="label")
-    rows = random.Random(SEED).sample(list(dataset.splits["train"]), options.rows)
+    drawn = random.Random(SEED).sample(list(dataset.splits["train"]), options.answered)
+    rows = drawn[: options.rows]
     encoder = encoder_for(
         loaded.tokenizer, loaded.model, Prompt(max_length=MAX_LENGTH), tuple(dataset.labels)
     )
@@ -96,13 +100,16 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
             "times_as_fast": median(ours) / median(peers[best]),
             "agreement": _agreement(turns["tunelab"][-1], turns[best][-1]),
         },
-        "generation": _generation(loaded, encoder, [row.text for row in rows], options),
+        "generation": [
+            _generation(loaded, encoder, [row.text for row in drawn], most, options)
+            for most in options.new_tokens
+        ],
     }
 
 
 def as_text(results: dict[str, Any]) -> str:
     """The results as a table to read."""
-    scoring, generation = results["scoring"], results["generation"]
+    scoring = results["scoring"]
     agreement = scoring["agreement"]
     lines = [
         f"{results['model']}, float32, {results['rows']} rows, {results['data']}, "
@@ -117,11 +124,15 @@ def as_text(results: dict[str, Any]) -> str:
         f"likeliest labels agree in {agreement['agreeing']} of {results['rows']} rows; "
         f"differences of labels agree within {agreement['largest_difference']:.1e} nats; "
         f"rows that differ: {agreement['differing'] or 'none'}",
-        f"generating {generation['max_new_tokens']} tokens at most, rows/s: batches of "
-        f"{generation['batch_size']} {generation['batched']:.2f}, one by one "
-        f"{generation['one_by_one']:.2f}, transformers' generate {generation['transformers']:.2f}; "
-        f"batched is {generation['times_as_fast']:.1f} x as fast as the faster of the two",
     ]
+    for generation in results["generation"]:
+        lines.append(
+            f"answering {generation['rows']} rows with {generation['max_new_tokens']} tokens at "
+            f"most, rows/s: batches of {generation['batch_size']} {generation['batched']:.2f}, one "
+            f"by one {generation['one_by_one']:.2f}, transformers' generate "
+            f"{generation['transformers']:.2f}; batched is {generation['times_as_fast']:.1f} x as "
+            "fast as the faster of the two"
+        )
     return "\n".join(lines)
 
 
@@ -151,10 +162,14 @@ def _agreement(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _generation(
-    loaded: Any, encoder: Encoder, texts: list[str], options: argparse.Namespace
+    loaded: Any,
+    encoder: Encoder,
+    texts: list[str],
+    max_new_tokens: int,
+    options: argparse.Namespace,
 ) -> dict[str, Any]:
     """Batched generation, the same one by one, and transformers' own, one by one."""
-    evaluation = Evaluation(max_new_tokens=8, batch_size=64)
+    evaluation = Evaluation(max_new_tokens=max_new_tokens)
     stops = stop_tokens(encoder, loaded.model)
     single = texts[: options.single]
     prompts = [encoder.prompt(text).ids for text in texts]
@@ -165,16 +180,17 @@ def _generation(
 
     def one_by_one() -> list[str]:
         found = []
-        for prompt in prompts[: len(single)]:
-            found += answer_prompts(
-                loaded.model,
-                loaded.tokenizer,
-                [prompt],
-                stop_tokens=stops,
-                max_new_tokens=evaluation.max_new_tokens,
-                batch_size=1,
-                progress=False,
-            )
+        with fused_layers(loaded.model):
+            for prompt in prompts[: len(single)]:
+                found += answer_prompts(
+                    loaded.model,
+                    loaded.tokenizer,
+                    [prompt],
+                    stop_tokens=stops,
+                    max_new_tokens=evaluation.max_new_tokens,
+                    batch_size=1,
+                    progress=False,
+                )
         return [answer.text for answer in found]
 
     def transformers() -> list[str]:
@@ -207,6 +223,7 @@ def _generation(
     speeds = {name: median(values) for name, values in rates.items()}
     return {
         **speeds,
+        "rows": len(texts),
         "max_new_tokens": evaluation.max_new_tokens,
         "batch_size": evaluation.batch_size,
         "times_as_fast": speeds["batched"] / max(speeds["one_by_one"], speeds["transformers"]),

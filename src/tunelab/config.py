@@ -207,7 +207,7 @@ class Evaluation(Section):
         "the first gives the scores that models are compared by",
     )
     max_new_tokens: Count = Field(8, description="tokens of an answer at most")
-    batch_size: Count = Field(64, description="rows that are asked together")
+    batch_size: Count = Field(128, description="rows that are asked together")
     normalize: Literal["sum", "mean"] = Field(
         "sum", description="a label's score: the sum over its tokens, or their mean"
     )

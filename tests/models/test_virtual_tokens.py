@@ -10,7 +10,7 @@ from tunelab.evaluation.scoring import score_labels
 from tunelab.generation.answering import answer_prompts
 from tunelab.methods import lora, p_tuning, prefix_tuning, prompt_tuning
 from tunelab.models.packed_attention import packing_works
-from tunelab.models.prefix import expand_cache, pad_rows, prefix_works, run_prefix
+from tunelab.models.prefix import pad_rows, run_prefix
 from tunelab.models.virtual_tokens import virtual_tokens
 
 FAMILIES = ["llama", "mistral", "phi3", "gemma3"]
@@ -62,8 +62,8 @@ def test_rows_go_on_from_a_shared_cache(family: str, method: Any) -> None:
         cache = run_prefix(model, ROWS[0][:3], device="cpu")
         assert cache.get_seq_length() == 6 + 3
         batch = pad_rows(ROWS, prefix=3, pad_token=0, device="cpu")
-        past = expand_cache(cache, len(ROWS))
-        found = model(**vars(batch), past_key_values=past, use_cache=True).logits
+        cache.batch_repeat_interleave(len(ROWS))
+        found = model(**vars(batch), past_key_values=cache, use_cache=True).logits
         for row, logits in zip(ROWS, found, strict=True):
             own = len(row) - 3
             assert torch.allclose(logits[-own:], _by_peft(model, row)[-own:], atol=1e-5)
@@ -109,8 +109,6 @@ def test_a_window_that_virtual_tokens_fill(method: Any) -> None:
     longest = max(map(len, prompts)) + 4
     model = _prompted(method, "mistral")
     model.config.sliding_window = longest + 3
-    assert not prefix_works(model, longest)
-    assert prefix_works(model, longest - 3)
     options: dict[str, Any] = {"stop_tokens": [2], "max_new_tokens": 4, "progress": False}
     batched = answer_prompts(model, tokenizer, prompts, batch_size=5, **options)
     single = [

@@ -18,7 +18,7 @@ from tunelab.prompts.shared_prefix import common_prefix
 # Logits that are held at once: 256 MB in float32.
 _LOGITS = 64 * 2**20
 # Tokens of a batch: beyond this, matrix products become no faster.
-BATCH_TOKENS = 2048
+BATCH_TOKENS = 1024
 
 _log = logging.getLogger(__name__)
 

@@ -1,19 +1,17 @@
 """Answer many prompts at once: greedy, batched, behind the prefix that they share."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tunelab.models.head import output_at
-from tunelab.models.prefix import (
-    expand_cache,
-    pad_rows,
-    prefix_works,
-    run_prefix,
-)
+from tunelab.generation.row_decoding import decode_rows, rows_work, run_shared
+from tunelab.models.prefix import pad_rows
 from tunelab.models.virtual_tokens import virtual_tokens
 from tunelab.prompts.shared_prefix import common_prefix
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,93 +43,92 @@ def answer_prompts(
     The answers are those of one-by-one generation, up to ties within rounding. Prompts are
     batched by length, and the answers come back in the order of the prompts.
     """
+    import torch
     from tqdm import tqdm
 
-    order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
-    longest = max((len(prompt) for prompt in prompts), default=0) + max_new_tokens
-    shared = 0
-    works = prefix_works(model, longest)
-    # One prompt gains nothing from a prefix.
-    if len(prompts) > 1 and works:
-        shared = common_prefix(prompts, [len(prompt) for prompt in prompts])
-    if virtual_tokens(model) and not works:
-        # Padding would stand between the virtual tokens and the row's own, and count as distance.
-        batch_size = 1
+    order = sorted(range(len(prompts)), key=lambda row: (len(prompts[row]), tuple(prompts[row])))
     answers: dict[int, Answer] = {}
-    with tqdm(
-        total=len(prompts),
-        desc=title,
-        unit="row",
-        file=sys.stderr,
-        disable=not progress,
-        dynamic_ncols=True,
-        mininterval=1.0,
-    ) as bar:
-        cache = _prefix_cache(model, prompts[0][:shared]) if shared else None
+    with (
+        torch.inference_mode(),
+        tqdm(
+            total=len(prompts),
+            desc=title,
+            unit="row",
+            file=sys.stderr,
+            disable=not progress,
+            dynamic_ncols=True,
+            mininterval=1.0,
+        ) as bar,
+    ):
+        if _in_rows(model, prompts):
+            shared = common_prefix(prompts, [len(prompt) for prompt in prompts])
+            prefix = run_shared(model, prompts[0][:shared])
+
+            def decode(batch: list[Sequence[int]]) -> list[list[int]]:
+                return decode_rows(
+                    model,
+                    [ids[shared:] for ids in batch],
+                    prefix_length=shared,
+                    prefix=prefix,
+                    stop_tokens=stop_tokens,
+                    max_new_tokens=max_new_tokens,
+                )
+        else:
+            # Padding would run through the state of a recurrent model.
+            batch_size = 1 if getattr(model, "_is_stateful", False) else batch_size
+
+            def decode(batch: list[Sequence[int]]) -> list[list[int]]:
+                return _decode_plain(
+                    model,
+                    batch,
+                    pad_token=tokenizer.pad_token_id,
+                    stop_tokens=stop_tokens,
+                    max_new_tokens=max_new_tokens,
+                )
+
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            generated = _generate(
-                model,
-                [prompts[row] for row in rows],
-                prefix=shared,
-                cache=cache,
-                pad_token=tokenizer.pad_token_id,
-                stop_tokens=stop_tokens,
-                max_new_tokens=max_new_tokens,
-            )
+            generated = decode([prompts[row] for row in rows])
             for row, ids in zip(rows, generated, strict=True):
                 answers[row] = _finish(tokenizer, ids, stop_tokens, stop_at_newline)
             bar.update(len(rows))
     return [answers[row] for row in range(len(prompts))]
 
 
-def _prefix_cache(model: Any, ids: Sequence[int]) -> Any:
-    import torch
+def _in_rows(model: Any, prompts: Sequence[Sequence[int]]) -> bool:
+    """Whether to decode in rows. One prompt gains nothing, and a soft prompt knows no other way."""
+    if len(prompts) < 2:
+        return bool(prompts) and virtual_tokens(model) > 0
+    if rows_work(model, prompts):
+        return True
+    _log.warning("%s cannot answer in rows and goes the plain, slower way.", type(model).__name__)
+    return False
 
-    with torch.inference_mode():
-        return run_prefix(model, ids, device=model.device)
 
-
-def _generate(
+def _decode_plain(
     model: Any,
     prompts: Sequence[Sequence[int]],
     *,
-    prefix: int,
-    cache: Any,
     pad_token: int,
     stop_tokens: Sequence[int],
     max_new_tokens: int,
 ) -> list[list[int]]:
-    import torch
-    from transformers import DynamicCache
-
-    batch = pad_rows(prompts, prefix=prefix, pad_token=pad_token, device=model.device)
-    input_ids, attention, positions = batch.input_ids, batch.attention_mask, batch.position_ids
-    past = expand_cache(cache, len(prompts)) if cache is not None else DynamicCache()
-    stops = torch.tensor(list(stop_tokens), device=model.device)
-    running = torch.ones(len(prompts), dtype=torch.bool, device=model.device)
-    every_row = torch.arange(len(prompts), device=model.device)
-    columns = []
-    with torch.inference_mode():
-        for _ in range(max_new_tokens):
-            with output_at(model, every_row):
-                logits = model(
-                    input_ids=input_ids,
-                    attention_mask=attention,
-                    position_ids=positions,
-                    past_key_values=past,
-                    use_cache=True,
-                    logits_to_keep=1,
-                ).logits[0]
-            token = logits.argmax(-1)
-            columns.append(token)
-            running &= ~torch.isin(token, stops)
-            if not running.any():
-                break
-            input_ids = token[:, None]
-            attention = torch.cat([attention, attention.new_ones(len(prompts), 1)], dim=1)
-            positions = positions[:, -1:] + 1
-    return [list(row) for row in torch.stack(columns, dim=1).tolist()]
+    """By transformers' own generation, rows padded on their left."""
+    batch = pad_rows(prompts, prefix=0, pad_token=pad_token, device=model.device)
+    found = model.generate(
+        input_ids=batch.input_ids,
+        attention_mask=batch.attention_mask,
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        num_beams=1,
+        repetition_penalty=1.0,
+        temperature=None,
+        top_k=None,
+        top_p=None,
+        eos_token_id=list(stop_tokens) or None,
+        pad_token_id=pad_token,
+    )
+    return [list(row) for row in found[:, batch.input_ids.shape[1] :].tolist()]
 
 
 def _finish(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunelab.models.head import output_at
-from tunelab.models.virtual_tokens import virtual_tokens
 
 
 @dataclass(frozen=True)
@@ -44,23 +43,6 @@ def pad_rows(rows: Sequence[Sequence[int]], *, prefix: int, pad_token: int, devi
     return Batch(input_ids.to(device), attention.to(device), positions.to(device))
 
 
-def prefix_works(model: Any, longest: int) -> bool:
-    """Whether a model's cache can be expanded for rows of up to ``longest`` tokens.
-
-    It cannot under gradient checkpointing, which drops the cache, and not where a sliding
-    window is shorter than the rows, since the padding behind the prefix would count as distance.
-    """
-    config = model.config.get_text_config()
-    window = getattr(config, "sliding_window", None)
-    recurrent = any(
-        kind not in {"full_attention", "sliding_attention"}
-        for kind in getattr(config, "layer_types", None) or ()
-    )
-    checkpointing = bool(getattr(model, "is_activation_checkpointing", False))
-    reach = longest + virtual_tokens(model)
-    return not (checkpointing or recurrent or (window is not None and reach > window))
-
-
 def run_prefix(model: Any, prefix_ids: Sequence[int], *, device: Any) -> Any:
     """Run the prefix as one row and return its cache."""
     import torch
@@ -76,14 +58,3 @@ def run_prefix(model: Any, prefix_ids: Sequence[int], *, device: Any) -> Any:
             logits_to_keep=1,
         )
     return cache
-
-
-def expand_cache(cache: Any, rows: int) -> Any:
-    """A cache of ``rows`` rows that all see the one row of ``cache``, without copying it."""
-    from transformers import DynamicCache
-
-    pairs = [
-        (layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1))
-        for layer in cache.layers
-    ]
-    return DynamicCache(pairs)

@@ -40,6 +40,7 @@ def _forward(
     past_key_values: Any = None,
     layout: Any = None,
     trees: Any = None,
+    rows: Any = None,
     **more: Any,
 ) -> Any:
     """input_ids, position_ids: (B, S); attention_mask: (B, tokens in the cache + S).
@@ -59,6 +60,8 @@ def _forward(
     base = model.get_base_model()
     if trees is not None:
         return _over_trees(model, base, input_ids, trees, **more)
+    if rows is not None:
+        return base(input_ids=input_ids, rows=rows, **more)
     if past_key_values is not None and past_key_values.get_seq_length() > 0:
         return base(input_ids=input_ids, past_key_values=past_key_values, **more)
     if model.active_peft_config.peft_type == "PREFIX_TUNING":
