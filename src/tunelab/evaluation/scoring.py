@@ -7,12 +7,12 @@ prompt with each label alone, whatever the batches and the order of the rows, up
 """
 
 import logging
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tunelab.models.head import output_at
+from tunelab.progress import row_bar
 from tunelab.prompts.shared_prefix import common_prefix
 
 # Logits that are held at once: 256 MB in float32.
@@ -53,7 +53,6 @@ def score_labels(
         ValueError: a prompt or a label has no token, or there are no labels.
     """
     import torch
-    from tqdm import tqdm
 
     if not labels or not all(labels) or not all(prompts):
         raise ValueError("a prompt or a label has no token")
@@ -71,18 +70,7 @@ def score_labels(
     was_training = model.training
     model.eval()
     try:
-        with (
-            torch.inference_mode(),
-            tqdm(
-                total=len(prompts),
-                desc=title,
-                unit="row",
-                file=sys.stderr,
-                disable=not progress,
-                dynamic_ncols=True,
-                mininterval=1.0,
-            ) as bar,
-        ):
+        with torch.inference_mode(), row_bar(title, len(prompts), shown=progress) as bar:
             for rows, sums, hits in way(model, prompts, labels, batch_tokens):
                 for row, values, flags in zip(rows, sums.tolist(), hits.tolist(), strict=True):
                     logprobs[row], forced[row] = values, flags

@@ -1,7 +1,6 @@
 """Answer many prompts at once: greedy, batched, behind the prefix that they share."""
 
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from tunelab.generation.row_decoding import decode_rows, rows_work, run_shared
 from tunelab.models.prefix import pad_rows
 from tunelab.models.virtual_tokens import virtual_tokens
+from tunelab.progress import row_bar
 from tunelab.prompts.shared_prefix import common_prefix
 
 _log = logging.getLogger(__name__)
@@ -44,22 +44,10 @@ def answer_prompts(
     batched by length, and the answers come back in the order of the prompts.
     """
     import torch
-    from tqdm import tqdm
 
     order = sorted(range(len(prompts)), key=lambda row: (len(prompts[row]), tuple(prompts[row])))
     answers: dict[int, Answer] = {}
-    with (
-        torch.inference_mode(),
-        tqdm(
-            total=len(prompts),
-            desc=title,
-            unit="row",
-            file=sys.stderr,
-            disable=not progress,
-            dynamic_ncols=True,
-            mininterval=1.0,
-        ) as bar,
-    ):
+    with torch.inference_mode(), row_bar(title, len(prompts), shown=progress) as bar:
         if _in_rows(model, prompts):
             shared = common_prefix(prompts, [len(prompt) for prompt in prompts])
             prefix = run_shared(model, prompts[0][:shared])

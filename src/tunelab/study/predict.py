@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from tunelab.config import Evaluation
 from tunelab.data.columns import text_of
 from tunelab.data.readers import check_file, read_rows
+from tunelab.progress import row_bar
 from tunelab.results import write_atomically
 from tunelab.study.adapters import OpenedAdapter
 from tunelab.study.asking import ask
@@ -28,16 +29,12 @@ def predict_rows(
     Raises:
         UsageError: the file or a row of it cannot be used.
     """
-    from tqdm import tqdm
-
     rows = (
         (number, text_of(row, text, where=path.name, number=number))
         for number, row in read_rows(path, labelled=False)
     )
     done = 0
-    with tqdm(
-        desc="rows labelled", unit="row", file=sys.stderr, disable=not progress, mininterval=1.0
-    ) as bar:
+    with row_bar("rows labelled", shown=progress) as bar:
         while chunk := list(itertools.islice(rows, _CHUNK)):
             asked_rows = [
                 (place, content) for place, (_, content) in enumerate(chunk) if content.strip()
