@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -27,14 +28,21 @@ def test_hostile_text_and_no_torch(workspace: Workspace, tmp_path: Path) -> None
     ]
     run_study(open_study(str(workspace.study), overrides), tmp_path / "run")
     page = build_report(tmp_path / "run").read_text(encoding="utf-8")
-    # The report's own script, which the policy names by its hash, is the only one.
-    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"script-src 'sha256-{digest}'" in page
-    assert "alert" not in script
-    assert "<img" not in page
-    assert "&lt;script&gt;" in page
-    assert "<b>x</b>" not in page
+    # The page's own scripts, which the policy names by their hash, are the only ones.
+    scripts = re.findall(r'<script type="module">(.*?)</script>', page, re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(code.encode()).digest()) for code in scripts]
+    named = " ".join(f"'sha256-{digest.decode()}'" for digest in digests)
+    assert len(scripts) == 2
+    assert f'script-src {named}"' in page
+    # What charts hold is data, and cannot end the element that holds it.
+    charts = re.findall(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert len(charts) == page.count("<figure data-chart>") == page.count("<script") - 2
+    assert any("x\\u003c/b>" in chart for chart in charts)
+    assert all(json.loads(chart)["config"] for chart in charts)
+    shown = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    assert "<img" not in shown
+    assert "&lt;script&gt;" in shown
+    assert "<b>x</b>" not in shown
     code = (
         "import sys; from pathlib import Path; from tunelab.report.build import build_report;"
         f"build_report(Path({str(tmp_path / 'run')!r}));"

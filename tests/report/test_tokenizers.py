@@ -1,6 +1,7 @@
 """The section on tokenizers is made of a record alone, and its sentences follow from the tests."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,8 @@ def test_findings_follow_from_the_numbers(record: dict[str, Any]) -> None:
 def test_figures_and_page(record: dict[str, Any], tmp_path: Path) -> None:
     assert set(draw_figures(record)) == set(FIGURES)
     page = write_page(tmp_path / "page.html", record).read_text(encoding="utf-8")
+    assert page.count("<figure data-chart>") == 3
+    page = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
     assert 'dir="rtl"' in page
     assert page.count("<svg") == 3
     assert "http://" not in page.replace("http://www.w3.org", "")

@@ -1,7 +1,5 @@
 """Build report.html and the figures of a run folder."""
 
-import base64
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -45,19 +43,12 @@ def build_report(folder: Path) -> Path:
 
 
 def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
-    from importlib.resources import files
-
-    script = (files("tunelab.report") / "templates" / "filter.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-
     judgement = judge(run)
     return render(
         "report.html.j2",
         run=run,
         version=__version__,
         figures=figures,
-        script=script,
-        script_hash=digest,
         judgement=judgement,
         findings=find(run, judgement),
         mistakes=find_mistakes(run),

@@ -1,11 +1,13 @@
 """What every page of the report is made with: its template, its numbers, its figures."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunelab import registry
+from tunelab.report.scripts import page_scripts
 from tunelab.report.style import styled
 from tunelab.results import write_bytes, write_text
 
@@ -17,12 +19,16 @@ _PNG_SCALE = 2
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawn figure: its SVG, its title, and the same in words."""
+    """A drawn figure: its title, the same in words, its picture, and what draws it anew.
+
+    ``svg`` is the picture, ``data`` the Vega-Lite specification as JSON that a page can hold.
+    """
 
     name: str
     title: str
     description: str
     svg: str
+    data: str
 
 
 def draw_figure(name: str, table: "pd.DataFrame", folder: Path | None = None) -> Figure | None:
@@ -35,18 +41,25 @@ def draw_figure(name: str, table: "pd.DataFrame", folder: Path | None = None) ->
     if table.empty:
         return None
     module = registry.resolve("figure", name, registry.FIGURES)
-    specification = styled(module.draw(table)).to_json()
-    svg = vl_convert.vegalite_to_svg(specification)
+    specification = styled(module.draw(table)).to_dict()
     if folder is not None:
-        write_text(folder / f"{name}.svg", svg)
+        write_text(folder / f"{name}.svg", vl_convert.vegalite_to_svg(specification))
         write_bytes(
             folder / f"{name}.png", vl_convert.vegalite_to_png(specification, scale=_PNG_SCALE)
         )
-    return Figure(name, module.TITLE, module.describe(table), _scoped(svg, name))
+    # On a page the paper is the page's own, be it light or dark, and the words stand beside it.
+    specification["config"] |= {"background": None, "aria": False}
+    svg = vl_convert.vegalite_to_svg(specification)
+    # Nothing within it can end the element that holds it.
+    data = json.dumps(specification, ensure_ascii=False).replace("<", "\\u003c")
+    return Figure(name, module.TITLE, module.describe(table), _scoped(svg, name), data)
 
 
-def render(template: str, **values: Any) -> str:
-    """Fill a template. What comes from data is never markup, and what is missing is an error."""
+def render(template: str, *, figures: dict[str, Figure], **values: Any) -> str:
+    """Fill a template. What comes from data is never markup, and what is missing is an error.
+
+    A page without figures needs no scripts and has none.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -63,7 +76,8 @@ def render(template: str, **values: Any) -> str:
         "duration": duration,
         "p": p_value,
     }
-    return environment.get_template(template).render(**values)
+    scripts = page_scripts() if figures else ()
+    return environment.get_template(template).render(figures=figures, scripts=scripts, **values)
 
 
 def number(value: Any) -> str:

@@ -22,3 +22,25 @@ def styled(chart: Any) -> Any:
         .configure_view(stroke=None)
         .configure_title(fontSize=14, anchor="start")
     )
+
+
+def focus_on(field: str) -> Any:
+    """A selection that a click on the legend makes; what is not chosen fades (see ``faded``)."""
+    import altair as alt
+
+    return alt.selection_point(name=f"focus_{field}", fields=[field], bind="legend")
+
+
+def faded(focus: Any) -> Any:
+    """The opacity of marks under a selection: full for what is chosen, or where nothing is."""
+    import altair as alt
+
+    return alt.condition(focus, alt.value(1.0), alt.value(0.12))
+
+
+def choice_of(field: str, values: list[str]) -> Any:
+    """A selection from a list beside the chart; at first everything is shown."""
+    import altair as alt
+
+    box = alt.binding_select(options=[None, *values], labels=["all", *values], name=f"{field}: ")
+    return alt.selection_point(name=f"choice_{field}", fields=[field], bind=box)

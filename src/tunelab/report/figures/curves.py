@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tunelab.report.run_folder import RunFolder, history
-from tunelab.report.style import PALETTE, WIDTH
+from tunelab.report.style import PALETTE, WIDTH, faded, focus_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +46,7 @@ def draw(table: "pd.DataFrame") -> Any:
     """One panel a quantity: lines for training and validation of each run."""
     import altair as alt
 
+    focus = focus_on("run")
     panels = []
     for quantity, title in _QUANTITIES.items():
         part = table[table["quantity"] == quantity]
@@ -63,8 +64,10 @@ def draw(table: "pd.DataFrame") -> Any:
                     scale=alt.Scale(domain=["train", "validation"], range=[[1, 0], [5, 3]]),
                     title=None,
                 ),
+                opacity=faded(focus),
                 tooltip=["run", "split", "step", alt.Tooltip("value:Q", format=".4g")],
             )
             .properties(width=WIDTH // 2 - 40, height=210)
         )
+    panels[0] = panels[0].add_params(focus)
     return alt.concat(*panels, columns=2)

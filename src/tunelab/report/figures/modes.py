@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tunelab.report.run_folder import RunFolder
-from tunelab.report.style import PALETTE, WIDTH
+from tunelab.report.style import PALETTE, WIDTH, choice_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,14 +49,19 @@ def draw(table: "pd.DataFrame") -> Any:
     import altair as alt
 
     ways = [way for way in _WAYS.values() if way in set(table["way"])]
-    base = alt.Chart(table).encode(
-        x=alt.X(
-            "model:N",
-            sort=list(dict.fromkeys(table["model"])),
-            title=None,
-            axis=alt.Axis(labelAngle=0),
-        ),
-        xOffset=alt.XOffset("way:N", sort=ways),
+    choice = choice_of("way", ways)
+    base = (
+        alt.Chart(table)
+        .transform_filter(choice)
+        .encode(
+            x=alt.X(
+                "model:N",
+                sort=list(dict.fromkeys(table["model"])),
+                title=None,
+                axis=alt.Axis(labelAngle=0),
+            ),
+            xOffset=alt.XOffset("way:N", sort=ways),
+        )
     )
     bars = base.mark_bar().encode(
         y=alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), title="accuracy"),
@@ -67,7 +72,7 @@ def draw(table: "pd.DataFrame") -> Any:
     labels = base.mark_text(dy=-5, fontSize=10).encode(
         y="high:Q", text=alt.Text("value:Q", format=".2f")
     )
-    return (bars + whiskers + labels).properties(width=WIDTH, height=280)
+    return (bars.add_params(choice) + whiskers + labels).properties(width=WIDTH, height=280)
 
 
 def _plain(estimate: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunelab.report.open_record import read_open
 from tunelab.report.run_folder import RunFolder
-from tunelab.report.style import PALETTE, WIDTH
+from tunelab.report.style import PALETTE, WIDTH, faded, focus_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,12 +49,14 @@ def draw(table: "pd.DataFrame") -> Any:
     import altair as alt
 
     models = list(dict.fromkeys(table["model"]))
+    focus = focus_on("model")
     panels = []
     for name in dict.fromkeys(table["measure"]):
         part = table[table["measure"] == name]
         base = alt.Chart(part).encode(
             y=alt.Y("temperature:N", title="temperature", sort=None),
             yOffset=alt.YOffset("model:N", sort=models),
+            opacity=faded(focus),
             color=alt.Color("model:N", scale=alt.Scale(range=list(PALETTE)), title=None),
         )
         points = base.mark_point(filled=True, size=48).encode(
@@ -64,4 +66,5 @@ def draw(table: "pd.DataFrame") -> Any:
             base.transform_filter("isValid(datum.low)").mark_rule().encode(x="low:Q", x2="high:Q")
         )
         panels.append((whiskers + points).properties(width=WIDTH // 2 - 90, height=alt.Step(14)))
+    panels[0] = panels[0].add_params(focus)
     return alt.concat(*panels, columns=2)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tunelab.report.run_folder import RunFolder
-from tunelab.report.style import PALETTE, WIDTH
+from tunelab.report.style import PALETTE, WIDTH, choice_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,8 @@ def draw(table: "pd.DataFrame") -> Any:
     models = list(dict.fromkeys(table["model"]))
     offset = alt.XOffset("metric:N", sort=list(_METRICS.values()))
     x = alt.X("model:N", sort=models, title=None, axis=alt.Axis(labelAngle=0))
-    base = alt.Chart(table).encode(x=x, xOffset=offset)
+    choice = choice_of("metric", list(_METRICS.values()))
+    base = alt.Chart(table).encode(x=x, xOffset=offset).transform_filter(choice)
     bars = base.mark_bar().encode(
         y=alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), title="score"),
         color=alt.Color(
@@ -71,4 +72,4 @@ def draw(table: "pd.DataFrame") -> Any:
         .encode(y=alt.Y("top:Q"), text=alt.Text("value:Q", format=".2f"))
         .transform_calculate(top="isValid(datum.high) ? datum.high : datum.value")
     )
-    return (bars + whiskers + labels).properties(width=WIDTH, height=300)
+    return (bars.add_params(choice) + whiskers + labels).properties(width=WIDTH, height=300)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tunelab.report.run_folder import RunFolder
-from tunelab.report.style import PALETTE
+from tunelab.report.style import PALETTE, faded, focus_on
 from tunelab.report.tokenizer_record import read_record
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def draw(table: "pd.DataFrame") -> Any:
     """A small panel for each language, a line for each tokenizer."""
     import altair as alt
 
+    focus = focus_on("tokenizer")
     languages = list(dict.fromkeys(table["language"]))
     return (
         alt.Chart(table)
@@ -53,7 +54,9 @@ def draw(table: "pd.DataFrame") -> Any:
             y=alt.Y("share:Q", title="share of tokens", axis=alt.Axis(format="%")),
             color=alt.Color("tokenizer:N", scale=alt.Scale(range=list(PALETTE)), title=None),
             facet=alt.Facet("language:N", columns=3, sort=languages, title=None),
+            opacity=faded(focus),
             tooltip=["tokenizer", "language", "characters", alt.Tooltip("share:Q", format=".1%")],
         )
         .properties(width=180, height=120)
+        .add_params(focus)
     )

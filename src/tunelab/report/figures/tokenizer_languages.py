@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tunelab.report.run_folder import RunFolder
-from tunelab.report.style import PALETTE, WIDTH
+from tunelab.report.style import PALETTE, WIDTH, faded, focus_on
 from tunelab.report.tokenizer_record import read_record
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def draw(table: "pd.DataFrame") -> Any:
     """Points with interval whiskers, one panel a measure, languages below one another."""
     import altair as alt
 
+    focus = focus_on("tokenizer")
     panels = []
     for name in dict.fromkeys(table["measure"]):
         part = table[table["measure"] == name]
@@ -57,6 +58,7 @@ def draw(table: "pd.DataFrame") -> Any:
         base = alt.Chart(part).encode(
             y=alt.Y("language:N", sort=languages, title=None),
             yOffset=alt.YOffset("tokenizer:N", sort=list(dict.fromkeys(part["tokenizer"]))),
+            opacity=faded(focus),
             color=alt.Color("tokenizer:N", scale=alt.Scale(range=list(PALETTE)), title=None),
         )
         points = base.mark_point(filled=True, size=42).encode(
@@ -67,4 +69,5 @@ def draw(table: "pd.DataFrame") -> Any:
             base.transform_filter("isValid(datum.low)").mark_rule().encode(x="low:Q", x2="high:Q")
         )
         panels.append((whiskers + points).properties(width=WIDTH // 2 - 60, height=alt.Step(9)))
+    panels[0] = panels[0].add_params(focus)
     return alt.hconcat(*panels)

@@ -50,6 +50,6 @@ def draw(table: "pd.DataFrame") -> Any:
     )
     written = base.mark_text(fontSize=11).encode(
         text=alt.Text("jaccard:Q", format=".0%"),
-        color=alt.condition("datum.jaccard > 0.5", alt.value("white"), alt.value("black")),
+        color=alt.condition("datum.jaccard > 0.5", alt.value("white"), alt.value("#222")),
     )
     return (squares + written).properties(width=alt.Step(64), height=alt.Step(44))
