@@ -1,0 +1,19 @@
+"""Every page under one roof."""
+
+import gradio as gr
+
+from tunelab.app.pages import classify, compare, finetune, memory, start, studies, tokenize
+from tunelab.app.settings import AppSettings
+
+PAGES = (tokenize, compare, classify, memory, finetune, studies)
+
+
+def build_pages(settings: AppSettings) -> gr.Blocks:
+    """The pages, each at an address of its own."""
+    with gr.Blocks(title="tunelab", analytics_enabled=False, fill_width=False) as pages:
+        gr.Navbar(main_page_name="Start")
+        start.build(PAGES)
+    for page in PAGES:
+        with pages.route(page.NAME, f"/{page.PATH}"):
+            page.build(settings)
+    return pages
