@@ -33,10 +33,10 @@ def line_chart(title: str, series: Mapping[str, Sequence[Point]], *, x: str) -> 
         role="img",
         aria_label=describe(title, lines, x),
     )
-    legend = [
-        tag("span", name, class_=f"tl-key s{place}") for place, name in enumerate(lines)
-    ]
-    return tag("figure", tag("figcaption", tag("strong", title), *legend), picture, class_="tl-chart")
+    legend = [tag("span", name, class_=f"tl-key s{place}") for place, name in enumerate(lines)]
+    return tag(
+        "figure", tag("figcaption", tag("strong", title), *legend), picture, class_="tl-chart"
+    )
 
 
 def describe(title: str, lines: Mapping[str, Sequence[Point]], x: str) -> str:

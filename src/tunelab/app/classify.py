@@ -60,10 +60,8 @@ def draw(labelled: Labelled) -> Markup:
     pairs = sorted(
         zip(labelled.labels, labelled.probabilities[0], strict=True), key=lambda pair: -pair[1]
     )
-    rows = [
-        share_bar(label, value, f"{value:.1%}", strong=label == best) for label, value in pairs
-    ]
-    return tag("section", tag("h3", labelled.name), tag("div", *rows, class_="tl-bars"))
+    rows = [share_bar(label, value, f"{value:.1%}", strong=label == best) for label, value in pairs]
+    return tag("section", tag("h2", labelled.name), tag("div", *rows, class_="tl-bars"))
 
 
 def label_file(

@@ -11,7 +11,7 @@ _log = logging.getLogger(__name__)
 
 
 def told(work: Callable[..., Any], others: int) -> Callable[..., list[Any]]:
-    """``work`` with its message first: empty, or the error, which leaves the ``others`` as they are.
+    """``work`` with its message first: empty, or an error, which leaves the ``others`` as they are.
 
     ``work`` returns a list or tuple with a value for each of the others.
     """

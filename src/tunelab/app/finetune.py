@@ -110,7 +110,9 @@ def begin(settings: AppSettings, form: Form) -> str:
     try:
         source = STARTER if file is None else str(keep(file, folder / job.FOLDER))
         values = study_values(form, source, model_names(settings.models))
-        job.start(settings.runs, folder, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+        job.start(
+            settings.runs, folder, yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        )
     except BaseException:
         # Nothing was begun, so the name stays free.
         shutil.rmtree(folder, ignore_errors=True)

@@ -18,7 +18,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# The doors that the pages use. Gradio has more: a proxy, calls past the queue, a monitor, an editor.
+# The doors that the pages use. Gradio has more: a proxy, calls past the queue, a monitor.
 _GET = re.compile(
     r"/|/[a-z-]+/?|/report/[^/]+|/(assets|static)/.+|/theme\.css|/favicon\.ico|/manifest\.json"
     r"|/gradio_api/(queue/data|upload_progress|startup-events|app_id|info|theme\.css"
@@ -40,9 +40,7 @@ HEADERS = {
 }
 
 
-def guarded(
-    app: App, *, hosts: frozenset[str] | None, password: str | None, max_body: int
-) -> App:
+def guarded(app: App, *, hosts: frozenset[str] | None, password: str | None, max_body: int) -> App:
     """The app behind its guard.
 
     ``hosts``: the names that the server answers to, without ports; None for any, which takes a
@@ -55,7 +53,9 @@ def guarded(
             return
         if scope["type"] != "http":
             return
-        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+        headers = {
+            key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]
+        }
         refusal = check_request(scope["method"], scope["path"], headers, hosts, max_body)
         if refusal is not None:
             await _refuse(send, *refusal)

@@ -122,7 +122,7 @@ def log_tail(folder: Path) -> str:
             written = file.read().decode("utf-8", "replace")
     except OSError:
         return ""
-    lines = [line.rsplit("\r", 1)[-1].rstrip() for line in written.replace("\r\n", "\n").split("\n")]
+    lines = [line.rstrip().rsplit("\r", 1)[-1] for line in written.split("\n")]
     return "\n".join([line for line in lines if line][-12:])
 
 
@@ -157,7 +157,7 @@ def _alive(job: dict[str, Any]) -> bool:
 
 
 def _created(pid: int) -> float | None:
-    """When a process began, which tells it from a later one of the same number; None if it ended."""
+    """When a process began, which tells it from a later one of its number; None if it ended."""
     import psutil
 
     try:

@@ -46,4 +46,5 @@ def heading(title: str, summary: str) -> None:
     """The page's title and a sentence on what it is for."""
     import gradio as gr
 
-    gr.HTML(tag("div", tag("h1", title), tag("p", summary), class_="tl-heading"))
+    gr.Navbar(main_page_name="Start")
+    gr.HTML(tag("div", tag("h1", title), tag("p", summary), class_="tl-heading"), padding=False)

@@ -43,9 +43,7 @@ def table(rows: Sequence[Mapping[str, Any]], *, caption: str) -> Markup:
         for row in rows
     ]
     whole = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", *body))
-    return tag(
-        "div", whole, class_="tl-table", tabindex="0", role="region", aria_label=caption
-    )
+    return tag("div", whole, class_="tl-table", tabindex="0", role="region", aria_label=caption)
 
 
 def notice(message: str, kind: str = "problem") -> Markup:

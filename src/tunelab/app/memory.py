@@ -60,7 +60,9 @@ def look(
     from tunelab.memory.settings import StepSettings, check
 
     pick("model", model, known_models())
-    module = registry.resolve("method", pick("method", method, list(registry.METHODS)), registry.METHODS)
+    module = registry.resolve(
+        "method", pick("method", method, list(registry.METHODS)), registry.METHODS
+    )
     memory = int(_within("device's memory", gigabytes, 0.1, 10_000) * 1e9)
     step = StepSettings(
         batch=int(_within("batch", batch, 1, 4096)),
@@ -116,7 +118,9 @@ def bars(numbers: Mapping[str, Any], memory: int) -> Markup:
         if numbers[part]
     ]
     rows.append(
-        share_bar("at its highest", numbers["peak"] / widest, gigabytes(numbers["peak"]), strong=True)
+        share_bar(
+            "at its highest", numbers["peak"] / widest, gigabytes(numbers["peak"]), strong=True
+        )
     )
     rows.append(share_bar("the device", memory / widest, gigabytes(memory), strong=True))
     trained = f"{numbers['trainable']:,} of {numbers['total']:,} parameters are trained "

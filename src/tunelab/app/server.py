@@ -1,6 +1,8 @@
 """The app: the pages on Gradio, the reports beside them, and the guard before both."""
 
 import os
+import signal
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -67,33 +69,46 @@ def build_app(settings: AppSettings) -> App:
 
     pages: Any = build_pages(settings)
     pages.queue(max_size=settings.queue, default_concurrency_limit=4, api_open=False)
-    gradio.mount_gradio_app(
-        web,
-        pages,
-        path="/",
-        server_name=settings.host,
-        server_port=settings.port,
-        footer_links=[],
-        run_history=False,
-        show_error=False,
-        max_file_size=settings.max_upload,
-        enable_monitoring=False,
-        ssr_mode=False,
-        pwa=False,
-        mcp_server=False,
-        theme=theme(),
-        css=STYLE,
-    )
+    with warnings.catch_warnings():
+        # It says that several pages are not rendered on the server, which nobody asked for.
+        warnings.simplefilter("ignore", UserWarning)
+        gradio.mount_gradio_app(
+            web,
+            pages,
+            path="/",
+            server_name=settings.host,
+            server_port=settings.port,
+            footer_links=[],
+            run_history=False,
+            show_error=False,
+            max_file_size=settings.max_upload,
+            enable_monitoring=False,
+            ssr_mode=False,
+            pwa=False,
+            mcp_server=False,
+            theme=theme(),
+            css=STYLE,
+        )
     hosts = None if settings.host not in LOOPBACK else frozenset(LOOPBACK)
     return guarded(
         web, hosts=hosts, password=settings.password, max_body=settings.max_upload + _ENVELOPE
     )
 
 
+def heed_interrupts() -> None:
+    """Take interrupts again where a shell that started the app told it to ignore them.
+
+    What the app starts would ignore them as well, and could not be stopped.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def serve(settings: AppSettings) -> None:
     """Serve until interrupted."""
     import uvicorn
 
+    heed_interrupts()
     app = build_app(settings)
     uvicorn.run(
         app,

@@ -15,7 +15,9 @@ def overview(runs: Path) -> Markup:
     """A row for each run, the newest first."""
     rows = [_line(runs / name) for name in run_names(runs)]
     if not rows:
-        return notice("There are no runs yet. Fine-tune makes one, and so does tunelab run.", "note")
+        return notice(
+            "There are no runs yet. Fine-tune makes one, and so does tunelab run.", "note"
+        )
     return table(rows, caption=f"{len(rows)} {'run' if len(rows) == 1 else 'runs'}")
 
 

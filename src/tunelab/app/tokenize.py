@@ -68,13 +68,17 @@ def draw(result: Mapping[str, Any], text: str) -> Markup:
         title = f"id {number}" + (f", {own}" if own else "")
         content = _with_codes(visible(piece))
         # What is no text of the script keeps its own direction and joins no letters.
-        shown.append(tag("bdi" if own else "span", content, class_=f"tl-piece {style}", title=title))
+        shown.append(
+            tag("bdi" if own else "span", content, class_=f"tl-piece {style}", title=title)
+        )
     left_out = len(pieces) - len(shown)
     controls = sum(kind == SPECIAL for kind in result["kinds"])
-    counted = f"{result['tokens']:,} tokens" + (f" and {controls} control tokens" if controls else "")
+    counted = f"{result['tokens']:,} tokens"
+    if controls:
+        counted += f" and {controls} control token{'s' if controls > 1 else ''}"
     return tag(
         "section",
-        tag("h3", result["tokenizer"], " ", tag("small", f"{result['algorithm']}, {counted}")),
+        tag("h2", result["tokenizer"], " ", tag("small", f"{result['algorithm']}, {counted}")),
         tag("p", *shown, class_="tl-pieces", dir="rtl" if runs_right_to_left(text) else "ltr"),
         tag("p", f"{left_out:,} more pieces are not shown.") if left_out else "",
         tag(

@@ -68,7 +68,9 @@ def draw_masks(view: Any) -> Markup:
 def _token(token: Any) -> Markup:
     kind = "trained" if token.trained else "special" if token.control else "read"
     words = ", ".join(
-        word for word, is_so in (("trained", token.trained), ("control token", token.control)) if is_so
+        word
+        for word, is_so in (("trained", token.trained), ("control token", token.control))
+        if is_so
     )
     title = f"id {token.id}" + (f", {words}" if words else "")
     return tag("span", token.text.replace("\n", "⏎"), class_=f"tl-piece {kind}", title=title)

@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=int, default=7860, metavar="N", help="default: 7860; 0 picks a free one"
     )
-    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine alone")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="default: 127.0.0.1, this machine alone"
+    )
     parser.add_argument(
         "--password-file", type=Path, metavar="FILE", help="its first line is the password"
     )

@@ -54,22 +54,26 @@ def build(settings: AppSettings) -> None:
             info="That of the first adapter, with the same prompt.",
             scale=2,
         )
-    message = gr.HTML()
+    message = gr.HTML(padding=False)
     with gr.Tabs():
         with gr.Tab("A text"):
-            text = gr.Textbox(EXAMPLE, label="Text", lines=3, max_length=MOST_CHARACTERS)
+            text = gr.Textbox(
+                EXAMPLE, label="Text", lines=3, max_length=MOST_CHARACTERS, elem_id="text"
+            )
             go = gr.Button("Classify", variant="primary")
-            bars = gr.HTML(elem_id="labels")
+            bars = gr.HTML(elem_id="labels", padding=False)
         with gr.Tab("A file"):
             with gr.Row(elem_classes="tl-form"):
-                file = gr.File(label=f"File: {', '.join(KINDS)}", file_types=list(KINDS))
+                file = gr.File(
+                    elem_id="file", label=f"File: {', '.join(KINDS)}", file_types=list(KINDS)
+                )
                 column = gr.Dropdown(
                     [],
                     label="Column of the texts",
                     info=f"Up to {MOST_ROWS:,} rows; tunelab predict takes any number.",
                 )
             go_file = gr.Button("Label the file", variant="primary")
-            table = gr.HTML(elem_id="labelled")
+            table = gr.HTML(elem_id="labelled", padding=False)
             download = gr.DownloadButton("Download the labelled file (CSV)", visible=False)
     model: dict[str, Any] = {
         "concurrency_limit": 1,
@@ -78,7 +82,9 @@ def build(settings: AppSettings) -> None:
     }
     gr.context.Context.root_block.load(refresh, outputs=[adapters], api_visibility="private")
     file.change(told(look, 1), [file], [message, column], api_visibility="private")
-    gr.on([go.click, text.submit], told(one, 1), [text, adapters, untuned], [message, bars], **model)
+    gr.on(
+        [go.click, text.submit], told(one, 1), [text, adapters, untuned], [message, bars], **model
+    )
     go_file.click(
         told(many, 2), [file, column, adapters, untuned], [message, table, download], **model
     )

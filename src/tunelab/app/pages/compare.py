@@ -47,10 +47,11 @@ def build(settings: AppSettings) -> None:
         lines=3,
         max_length=MOST_CHARACTERS,
         info="A base model goes on with it; an instruction-tuned one answers it.",
+        elem_id="prompt",
     )
     gr.Examples([[one] for one in _EXAMPLES], [prompt], label="Examples", api_visibility="private")
     with gr.Accordion("System's text and settings", open=False):
-        system = gr.Textbox("", label="System's text", max_length=MOST_CHARACTERS)
+        system = gr.Textbox("", label="System's text", max_length=MOST_CHARACTERS, elem_id="system")
         with gr.Row():
             temperature = gr.Slider(
                 0, 2, 0, step=0.1, label="Temperature", info="0: the likeliest token each time."
@@ -60,7 +61,7 @@ def build(settings: AppSettings) -> None:
     with gr.Row():
         go = gr.Button("Compare", variant="primary")
         stop = gr.Button("Stop")
-    message = gr.HTML()
+    message = gr.HTML(padding=False)
     with gr.Row():
         sides = [
             _side("Left", choices, left, settings),
@@ -70,8 +71,10 @@ def build(settings: AppSettings) -> None:
     event = gr.on(
         [go.click, prompt.submit],
         told_stepwise(run, 4),
-        [left_model, left_template, right_model, right_template]
-        + [prompt, system, temperature, tokens, seed],
+        [
+            *(left_model, left_template, right_model, right_template),
+            *(prompt, system, temperature, tokens, seed),
+        ],
         [message, *left_out, *right_out],
         show_progress="hidden",
         concurrency_limit=1,
@@ -90,6 +93,8 @@ def _side(title: str, choices: list[tuple[str, str]], chosen: str, settings: App
             label=f"{title}: chat template",
             info="A base model has none, and gets the text alone.",
         )
-        answer = gr.Textbox(label=f"{title}: answer", lines=8, interactive=False)
-        note = gr.HTML(elem_classes="tl-note")
+        answer = gr.Textbox(
+            label=f"{title}: answer", lines=8, interactive=False, elem_id=title.lower()
+        )
+        note = gr.HTML(elem_classes="tl-note", padding=False)
     return model, template, answer, note

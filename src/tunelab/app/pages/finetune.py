@@ -74,9 +74,12 @@ def build(settings: AppSettings) -> None:
     with gr.Row():
         look = gr.Button("Check the data and see the masks")
         go = gr.Button("Start", variant="primary", elem_id="start")
-    message = gr.HTML(elem_id="message")
-    checks, masks = gr.HTML(elem_id="checks"), gr.HTML(elem_id="masks")
-    gr.HTML("<h2>Runs</h2>")
+    message = gr.HTML(elem_id="message", padding=False)
+    checks, masks = (
+        gr.HTML(elem_id="checks", padding=False),
+        gr.HTML(elem_id="masks", padding=False),
+    )
+    gr.HTML("<h2>Runs</h2>", padding=False)
     name = gr.Dropdown(
         [],
         label="Run",
@@ -85,7 +88,7 @@ def build(settings: AppSettings) -> None:
     with gr.Row():
         halt = gr.Button("Stop", variant="stop", visible=False, elem_id="stop")
         further = gr.Button("Go on", visible=False, elem_id="go-on")
-    shown = gr.HTML(elem_id="run")
+    shown = gr.HTML(elem_id="run", padding=False)
     timer = gr.Timer(_EVERY, active=False)
     view = [shown, halt, further, timer]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

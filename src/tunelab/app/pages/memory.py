@@ -40,9 +40,9 @@ def build(settings: AppSettings) -> None:
             info="Keep less and compute it again: slower, and smaller.",
         )
     button = gr.Button("Estimate", variant="primary")
-    message = gr.HTML()
-    bars = gr.HTML(elem_id="bars")
-    fits = gr.HTML(elem_id="fits")
+    message = gr.HTML(padding=False)
+    bars = gr.HTML(elem_id="bars", padding=False)
+    fits = gr.HTML(elem_id="fits", padding=False)
     gr.HTML(
         '<p class="tl-help">Closed formulas of tunelab\'s own training step; nothing is loaded or '
         "run. 1 GB is 10⁹ bytes, and nine tenths of a device count as usable. "

@@ -23,12 +23,12 @@ def build(settings: AppSettings) -> None:
         return (details(settings.runs, name) if name else "",)
 
     heading("Studies", SUMMARY)
-    runs = gr.HTML(elem_id="runs")
+    runs = gr.HTML(elem_id="runs", padding=False)
     with gr.Row(elem_classes="tl-form"):
         name = gr.Dropdown([], label="Run", info="Choose one to see its scores.", scale=3)
         again = gr.Button("Look again", scale=1)
-    message = gr.HTML()
-    shown = gr.HTML(elem_id="scores")
+    message = gr.HTML(padding=False)
+    shown = gr.HTML(elem_id="scores", padding=False)
     gr.on(
         [gr.context.Context.root_block.load, again.click],
         refresh,

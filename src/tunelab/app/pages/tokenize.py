@@ -27,6 +27,7 @@ def build(settings: AppSettings) -> None:
             info=f"Up to {MOST_CHARACTERS:,} characters. Nothing in it is taken as a command.",
             lines=4,
             max_length=MOST_CHARACTERS + 1,
+            elem_id="text",
             scale=3,
         )
         names = gr.CheckboxGroup(
@@ -38,9 +39,9 @@ def build(settings: AppSettings) -> None:
         )
     button = gr.Button("Tokenize", variant="primary")
     gr.Examples([[one] for one in _EXAMPLES], [text], label="Examples", api_visibility="private")
-    message = gr.HTML()
-    pieces = gr.HTML(elem_id="pieces")
-    measures = gr.HTML(elem_id="measures")
+    message = gr.HTML(padding=False)
+    pieces = gr.HTML(elem_id="pieces", padding=False)
+    measures = gr.HTML(elem_id="measures", padding=False)
     gr.HTML(
         '<p class="tl-help">Neighbours differ in colour; a middle dot is a space, and characters '
         "that cannot be seen are shown by their code. Grey pieces are single bytes, blue ones "
