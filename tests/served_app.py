@@ -95,10 +95,11 @@ class Visitor:
         self.context = browser.new_context(viewport={"width": width, "height": 900}, **options)
         self.page = self.context.new_page()
         self.page.set_default_timeout(90_000)
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
-        self.page.on("dialog", self._dialog)
-        self.page.on("request", self._request)
+        # Of the window and of every one that it opens.
+        self.context.on("console", self._console)
+        self.context.on("weberror", lambda one: self.troubles.append(f"error: {one.error}"))
+        self.context.on("dialog", self._dialog)
+        self.context.on("request", self._request)
 
     def open(self, path: str) -> Any:
         """Go to a page and wait until it stands."""

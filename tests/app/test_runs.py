@@ -156,15 +156,21 @@ def test_a_run_is_read_without_torch(settings: AppSettings, finished: Path) -> N
         assert part in done.stdout
 
 
-def test_a_run_that_fails_says_why(settings: AppSettings) -> None:
-    from dataclasses import replace
-
-    form = replace(_form(settings, "wrong", 1), max_length=20, system="word " * 40)
-    folder = settings.runs / begin(settings, form)
-    _until(lambda: job.state(folder) not in ("running", "stopping"))
+def test_what_a_log_tells(tmp_path: Path) -> None:
+    folder = job.create(tmp_path, "mine")
+    log = folder / job.FOLDER / job.LOG
+    log.write_bytes(
+        b"rows: 1\rrows: 2\r\n" + f"tunelab: {folder}/app/data.csv: <b>no</b>.\n".encode()
+    )
+    assert job.log_tail(folder).splitlines()[0] == "rows: 2"
+    assert job.problem(folder) == "app/data.csv: <b>no</b>."
     assert job.state(folder) == "failed"
-    assert "leaves no room for the text" in str(job.problem(folder))
-    assert str(settings.runs) not in draw_run(folder).split("<details>")[0]
+    made = draw_run(folder)
+    assert "<b>" not in made
+    assert 'data-state="failed"' in made
+    log.write_bytes(b"tunelab: interrupted; the same command goes on from here.\n")
+    assert job.problem(folder) is None
+    assert job.state(folder) == "stopped"
 
 
 def test_a_signal_that_the_app_was_told_to_ignore(tmp_path: Path) -> None:

@@ -20,8 +20,6 @@ from tunelab.results import read_json, write_json, write_text
 FOLDER = "app"
 STUDY, RECORD, LOG = "study.yaml", "job.json", "log.txt"
 State = Literal["running", "stopping", "stopped", "failed", "finished"]
-# A run that was asked to end and did not within these seconds is ended; it can be gone on with.
-PATIENCE = 20.0
 _TAIL = 4_000
 _starting = threading.Lock()
 
@@ -61,7 +59,7 @@ def start(runs: Path, folder: Path, study: str | None = None) -> None:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"},
+                env=_environment(),
             )
         # Nobody else waits for it, and without that its number would stay taken.
         threading.Thread(target=process.wait, daemon=True).start()
@@ -76,15 +74,21 @@ def start(runs: Path, folder: Path, study: str | None = None) -> None:
         )
 
 
+def _environment() -> dict[str, str]:
+    """What a run inherits; its losses are looked for in its own folder."""
+    kept = {key: value for key, value in os.environ.items() if key != "TENSORBOARD_LOGGING_DIR"}
+    return {**kept, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+
 def stop(folder: Path) -> None:
-    """Ask a run to end; it can be gone on with. One that does not is ended the next time."""
+    """Ask a run to end, and the second time, end it; it can be gone on with either way."""
     job = _job(folder)
     if job is None or not _alive(job):
         return
     if job["stop"] is None:
         write_json(folder / FOLDER / RECORD, {**job, "stop": time.time()})
         os.kill(job["pid"], signal.SIGINT)
-    elif time.time() - job["stop"] > PATIENCE:
+    else:
         os.kill(job["pid"], signal.SIGTERM)
 
 

@@ -8,7 +8,7 @@ from tunelab.app import job
 from tunelab.app.failures import told
 from tunelab.app.finetune import OWN, STARTER, Form, begin, preview
 from tunelab.app.look import heading
-from tunelab.app.names import run_folder
+from tunelab.app.names import run_folder, run_names
 from tunelab.app.pages.finetune_form import build_form
 from tunelab.app.settings import AppSettings
 from tunelab.app.training_view import draw_checks, draw_masks, draw_run
@@ -44,14 +44,14 @@ def build(settings: AppSettings) -> None:
 
     def watch(name: str | None) -> list[Any]:
         """The view of a run, which buttons there are, and whether to look again."""
-        if not name:
+        if name not in run_names(runs):
             return ["", gr.Button(visible=False), gr.Button(visible=False), gr.Timer(active=False)]
         folder = run_folder(runs, name)
         state = job.state(folder)
         at_work = state in ("running", "stopping")
         return [
             draw_run(folder),
-            gr.Button(visible=at_work, interactive=state == "running"),
+            gr.Button("Stop" if state == "running" else "Stop at once", visible=at_work),
             gr.Button(visible=state in ("stopped", "failed")),
             gr.Timer(active=at_work),
         ]
