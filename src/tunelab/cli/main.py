@@ -21,6 +21,7 @@ VERBS = {
     "train": "train the methods of a study",
     "evaluate": "any model or adapter on a labelled file",
     "predict": "label a file with a trained adapter",
+    "app": "the web pages: tokenize, compare, classify, memory, fine-tune, finished studies",
     "report": "rebuild report.html of a run folder",
     "doctor": "device, memory, token, cache, what is installed, what can run here",
 }

@@ -1,0 +1,163 @@
+"""Classify: the probability of each label by one adapter or several, for a text or a file."""
+
+import csv
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from tunelab.app.loaded import open_model, open_tuned
+from tunelab.app.markup import Markup, join, share_bar, table, tag
+from tunelab.app.names import adapter_folder
+from tunelab.app.settings import AppSettings
+from tunelab.app.uploads import named
+from tunelab.data.columns import text_of
+from tunelab.data.readers import read_rows
+from tunelab.errors import UsageError
+
+EXAMPLE = "I cannot believe that you remembered my birthday!"
+MOST_CHARACTERS = 20_000
+MOST_ROWS = 2_000
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What one model made of the texts: (texts, labels) probabilities."""
+
+    name: str
+    labels: tuple[str, ...]
+    probabilities: tuple[tuple[float, ...], ...]
+
+    def best(self, row: int) -> tuple[str, float]:
+        """The likeliest label of a text, and its probability."""
+        values = self.probabilities[row]
+        place = max(range(len(values)), key=values.__getitem__)
+        return self.labels[place], values[place]
+
+
+def label_text(settings: AppSettings, text: str, names: Sequence[str], untuned: bool) -> Markup:
+    """Bars of every model's probabilities.
+
+    Raises:
+        UsageError: no text, too much of it, or no adapter.
+        RunError: a model cannot be loaded.
+    """
+    if not text.strip():
+        raise UsageError("write a text first.")
+    if len(text) > MOST_CHARACTERS:
+        raise UsageError(f"a text has {MOST_CHARACTERS:,} characters at most here.")
+    found = ask(settings, [text], names, untuned)
+    return tag("div", *(draw(one) for one in found), class_="tl-columns")
+
+
+def draw(labelled: Labelled) -> Markup:
+    """One model's probabilities of the first text, the likeliest first."""
+    best, _ = labelled.best(0)
+    pairs = sorted(
+        zip(labelled.labels, labelled.probabilities[0], strict=True), key=lambda pair: -pair[1]
+    )
+    rows = [share_bar(label, value, f"{value:.1%}", strong=label == best) for label, value in pairs]
+    return tag("section", tag("h2", labelled.name), tag("div", *rows, class_="tl-bars"))
+
+
+def label_file(
+    settings: AppSettings, file: Path, column: str, names: Sequence[str], untuned: bool
+) -> tuple[Markup, Path]:
+    """Counts and the first rows, and the labelled file as CSV.
+
+    Raises:
+        UsageError: the file or a row cannot be used, or there are too many.
+        RunError: a model cannot be loaded.
+    """
+    texts = read_texts(file, column)
+    found = ask(settings, texts, names, untuned)
+    target = settings.scratch / "labelled" / uuid4().hex / "labelled.csv"
+    target.parent.mkdir(parents=True)
+    rows = [_row(place, text, found) for place, text in enumerate(texts)]
+    with target.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    counts = [_counts(one) for one in found]
+    shown = [{**row, "text": row["text"][:120]} for row in rows[:_SHOWN]]
+    return (
+        join(
+            [
+                table(counts, caption=f"Labels of {len(texts):,} rows"),
+                table(shown, caption=f"The first {len(shown)} rows"),
+            ]
+        ),
+        target,
+    )
+
+
+def read_texts(file: Path, column: str) -> list[str]:
+    """The texts of a file.
+
+    Raises:
+        UsageError: a row cannot be used, or there are more than the page takes.
+    """
+    with named(file):
+        rows = itertools.islice(read_rows(file, labelled=False), MOST_ROWS + 1)
+        texts = [text_of(row, column, where=file.name, number=number) for number, row in rows]
+    if len(texts) > MOST_ROWS:
+        raise UsageError(
+            f"the file has more than {MOST_ROWS:,} rows; label it with tunelab predict, which "
+            "takes any number."
+        )
+    return texts
+
+
+def ask(
+    settings: AppSettings, texts: Sequence[str], names: Sequence[str], untuned: bool
+) -> list[Labelled]:
+    """The probabilities of each adapter and, if ``untuned``, of the model of the first one.
+
+    Raises:
+        UsageError: no adapter was chosen, or one that is not there.
+        RunError: a model cannot be loaded.
+    """
+    from tunelab.prompts.encoding import Encoder
+
+    if not names:
+        raise UsageError("choose an adapter; Fine-tune makes one.")
+    found = []
+    for name in dict.fromkeys(names):
+        opened = open_tuned(adapter_folder(settings.runs, name), settings.device)
+        found.append(_weigh(name, opened.model, opened.encoder, texts))
+        if untuned and len(found) == 1:
+            card = opened.loaded.card.name
+            plain = open_model(card, settings.device)
+            encoder = Encoder(opened.loaded.tokenizer, opened.encoder.format)
+            shown = f"{Path(card).name}, before fine-tuning"
+            found.insert(0, _weigh(shown, plain.model, encoder, texts))
+    return found
+
+
+def _weigh(name: str, model: Any, encoder: Any, texts: Sequence[str]) -> Labelled:
+    from tunelab.evaluation.measuring import choose_labels
+    from tunelab.study.asking import weigh
+
+    labels = encoder.format.labels
+    prompts = [encoder.prompt(text) for text in texts]
+    # There is no true label to compare with; the first one stands in its place.
+    scores = weigh(model, encoder, prompts, [labels[0]] * len(texts), title=name, progress=False)
+    choices = choose_labels(scores, labels, normalize="sum", calibrate=False)
+    return Labelled(name, tuple(labels), choices.probabilities)
+
+
+def _row(place: int, text: str, found: Sequence[Labelled]) -> dict[str, Any]:
+    row: dict[str, Any] = {"row": place + 1, "text": text}
+    for one in found:
+        label, value = one.best(place)
+        row |= {f"label ({one.name})": label, f"probability ({one.name})": round(value, 4)}
+    return row
+
+
+def _counts(labelled: Labelled) -> Mapping[str, Any]:
+    counts = Counter(labelled.best(row)[0] for row in range(len(labelled.probabilities)))
+    return {"model": labelled.name, **{label: counts[label] for label in labelled.labels}}

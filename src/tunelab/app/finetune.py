@@ -1,0 +1,165 @@
+"""Fine-tune: from a form to a study, the look at its data, and the view of its run."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunelab import registry
+from tunelab.app import job
+from tunelab.app.names import check_run_name, model_names, pick
+from tunelab.app.settings import AppSettings
+from tunelab.app.uploads import accept, keep, named
+from tunelab.errors import UsageError
+
+STARTER, OWN = "the starter corpus", "a file of my own"
+# Methods with a rank.
+RANKED = ("lora", "rslora", "dora")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the page asks for, as it was typed. Rows of 0 are all rows."""
+
+    name: str
+    data: str
+    file: str | None
+    text: str | None
+    label: str | None
+    system: str
+    train_rows: float
+    test_rows: float
+    model: str
+    method: str
+    epochs: float
+    batch_size: float
+    learning_rate: float
+    rank: float
+    max_length: float
+    beside: bool
+
+
+def study_values(form: Form, source: str, models: Sequence[str]) -> dict[str, Any]:
+    """The study that a form describes.
+
+    Raises:
+        UsageError: a choice is not on its list.
+    """
+    model = pick("model", form.model, models)
+    method = pick("method", form.method, list(registry.METHODS))
+    entry: dict[str, Any] = {"name": method, "model": model}
+    if method in RANKED:
+        entry |= {"r": _whole(form.rank), "alpha": 2 * _whole(form.rank)}
+    own = source != STARTER
+    values: dict[str, Any] = {
+        "name": check_run_name(form.name),
+        "data": {
+            "source": source if own else "starter",
+            "sample": _sample(form),
+        },
+        "prompt": {"system": form.system, "max_length": _whole(form.max_length)},
+        "models": {"base": None, "instruct": model if form.beside else None},
+        "methods": [entry],
+        "training": {
+            "epochs": form.epochs,
+            "batch_size": _whole(form.batch_size),
+            "learning_rate": form.learning_rate,
+            "tracking": ["tensorboard"],
+        },
+        "evaluation": {"baselines": ["majority", "tfidf-svm"] if form.beside else []},
+    }
+    if own:
+        values["data"] |= {"text": form.text, "label": form.label}
+    if form.beside:
+        values["claims"] = _claims(method)
+    return values
+
+
+def preview(settings: AppSettings, form: Form, *, show: int = 3) -> tuple[Mapping[str, Any], Any]:
+    """The record of the data's checks, and the first rows token by token.
+
+    Raises:
+        UsageError: the form, the file or a row of it cannot be used.
+        RunError: the tokenizer cannot be loaded.
+    """
+    from tunelab.study.encoded_view import view_encoding
+    from tunelab.study.prepare import prepare
+
+    file = _file(settings, form)
+    study = _checked(form, STARTER if file is None else str(file), settings)
+    with tempfile.TemporaryDirectory(dir=settings.scratch) as folder, named(file or Path(folder)):
+        data = prepare(study.data, seed=study.seed, out=Path(folder))
+        view = view_encoding(study, data, model=None, show=show)
+        return dict(data.result.values), view
+
+
+def begin(settings: AppSettings, form: Form) -> str:
+    """Check the form, keep the upload in a new run folder, and start; the run's name.
+
+    Raises:
+        UsageError: the form cannot be used, the name is taken, or another run is at work.
+    """
+    import shutil
+
+    import yaml
+
+    file = _file(settings, form)
+    _checked(form, STARTER if file is None else str(file), settings)
+    folder = job.create(settings.runs, form.name)
+    try:
+        source = STARTER if file is None else str(keep(file, folder / job.FOLDER))
+        values = study_values(form, source, model_names(settings.models))
+        job.start(
+            settings.runs, folder, yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        )
+    except BaseException:
+        # Nothing was begun, so the name stays free.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return form.name
+
+
+def _file(settings: AppSettings, form: Form) -> Path | None:
+    if pick("data", form.data, (STARTER, OWN)) == STARTER:
+        return None
+    return accept(form.file, settings.scratch, settings.max_upload)
+
+
+def _checked(form: Form, source: str, settings: AppSettings) -> Any:
+    """The study as the command line would open it."""
+    from tunelab.config import make_study
+    from tunelab.study.resolution import check_names
+
+    study = make_study(study_values(form, source, model_names(settings.models)))
+    check_names(study)
+    return study
+
+
+def _sample(form: Form) -> dict[str, Any]:
+    rows = {"train": _whole(form.train_rows), "test": _whole(form.test_rows)}
+    return {split: number for split, number in rows.items() if number != 0}
+
+
+def _claims(method: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "claim": f"The fine-tuned model beats {words}",
+            "metric": "accuracy",
+            "left": method,
+            "right": side,
+        }
+        for side, words in (
+            ("instruct", "the model before fine-tuning"),
+            ("tfidf-svm", "TF-IDF with a linear SVM"),
+        )
+    ]
+
+
+def _whole(value: Any) -> Any:
+    """A whole number that came as a float; what is none is left for the study to refuse."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if value is None:
+        raise UsageError("fill in every number of the form.")
+    return value

@@ -1,0 +1,43 @@
+"""Models that were loaded stay so, as long as they are among the last ones that were used."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tunelab.app.names import ADAPTER
+
+# Some hundred megabytes each for small models.
+_KEPT = 3
+
+
+@lru_cache(maxsize=_KEPT)
+def open_model(name: str, device: str) -> Any:
+    """A model by its name, on the device that was asked for.
+
+    Raises:
+        RunError: it cannot be fetched or read.
+    """
+    from tunelab.models.device import pick_device, pick_dtype
+    from tunelab.models.loading import load
+
+    where = pick_device(device)
+    return load(name, device=where, dtype=pick_dtype("auto", where))
+
+
+def open_tuned(folder: Path, device: str) -> Any:
+    """An adapter on its model, anew where it was trained again.
+
+    Raises:
+        UsageError: it is damaged.
+        RunError: its model cannot be loaded, or is another one.
+    """
+    return _open_tuned(folder, (folder / ADAPTER).stat().st_mtime_ns, device)
+
+
+@lru_cache(maxsize=_KEPT)
+def _open_tuned(folder: Path, changed: int, device: str) -> Any:
+    from tunelab.models.device import pick_device, pick_dtype
+    from tunelab.study.adapters import open_adapter
+
+    where = pick_device(device)
+    return open_adapter(folder, device=where, dtype=pick_dtype("auto", where))

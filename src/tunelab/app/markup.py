@@ -1,0 +1,91 @@
+"""HTML that the pages are made of. Whatever is put in is escaped here, and nowhere else."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+
+class Markup(str):
+    """A string that is HTML already: made by this module, from escaped parts."""
+
+    __slots__ = ()
+
+
+def text(value: Any) -> Markup:
+    """A value as text: markup stays, anything else is escaped; None is a dash."""
+    if isinstance(value, Markup):
+        return value
+    return Markup("–" if value is None else escape(str(value)))
+
+
+def tag(name: str, *children: Any, **attributes: Any) -> Markup:
+    """An element. ``class_`` is the class; an attribute that is None or False is left out."""
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
+        for key, value in attributes.items()
+        if value is not None and value is not False
+    )
+    return Markup(f"<{name}{written}>{join(children)}</{name}>")
+
+
+def join(parts: Iterable[Any]) -> Markup:
+    """Parts behind one another."""
+    return Markup("".join(text(part) for part in parts))
+
+
+def table(rows: Sequence[Mapping[str, Any]], *, caption: str) -> Markup:
+    """Rows with the same keys; numbers stand at the right, and a wide table scrolls by itself."""
+    if not rows:
+        return Markup("")
+    head = tag("tr", *(tag("th", key.replace("_", " "), scope="col") for key in rows[0]))
+    body = [
+        tag("tr", *(_cell(place, value) for place, value in enumerate(row.values())))
+        for row in rows
+    ]
+    whole = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", *body))
+    return tag("div", whole, class_="tl-table", tabindex="0", role="region", aria_label=caption)
+
+
+def notice(message: str, kind: str = "problem") -> Markup:
+    """A sentence that stands out: ``problem``, ``note`` or ``done``."""
+    role = "alert" if kind == "problem" else "status"
+    return tag("div", message, class_=f"tl-notice tl-{kind}", role=role)
+
+
+def link(address: str, words: str) -> Markup:
+    """A link that opens beside the page, which the other side cannot reach."""
+    return tag("a", words, href=address, target="_blank", rel="noopener noreferrer")
+
+
+def share_bar(label: Any, share: float, shown: str, *, strong: bool = False) -> Markup:
+    """A line with a bar whose length is ``share``, from 0 to 1."""
+    width = f"{100 * min(max(share, 0.0), 1.0):.2f}%"
+    fill = tag("span", class_="tl-fill", style=f"width:{width}")
+    return tag(
+        "div",
+        tag("span", label, class_="tl-name"),
+        tag("span", fill, class_="tl-track", aria_hidden="true"),
+        tag("span", shown, class_="tl-value"),
+        class_="tl-bar tl-strong" if strong else "tl-bar",
+    )
+
+
+def number(value: Any) -> str:
+    """A number for people."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.3f}"
+    return str(value)
+
+
+def _cell(place: int, value: Any) -> Markup:
+    if place == 0:
+        return tag("th", value, scope="row")
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    shown = value if isinstance(value, Markup) else number(value)
+    return tag("td", shown, class_="tl-number" if numeric else None)

@@ -1,0 +1,121 @@
+"""The names that pages let a person pick, and the check of the ones that are typed."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from tunelab.errors import UsageError
+
+ADAPTER = "tunelab.json"
+_RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_FOUND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+def check_run_name(name: str) -> str:
+    """The name of a new run, if it may name a folder.
+
+    Raises:
+        UsageError: it is anything else than small letters, digits and hyphens.
+    """
+    if not isinstance(name, str) or not _RUN.fullmatch(name):
+        raise UsageError(
+            "the name of a run must be 1 to 40 small letters, digits and hyphens, and begin with a "
+            "letter or digit, as in my-first-run."
+        )
+    return name
+
+
+def pick(kind: str, name: object, known: Sequence[str]) -> str:
+    """``name``, if it is on the list that the page offers.
+
+    Raises:
+        UsageError: it is not; it is not repeated, since it may be anything.
+    """
+    if not isinstance(name, str) or name not in known:
+        raise UsageError(f"choose the {kind} from the list.")
+    return name
+
+
+def run_names(runs: Path) -> list[str]:
+    """Folders under ``runs`` that hold a run, or the beginning of one; the newest first."""
+    if not runs.is_dir():
+        return []
+    found = [
+        folder
+        for folder in runs.iterdir()
+        if _FOUND.fullmatch(folder.name) and (folder / "study.yaml").is_file()
+    ]
+    found.sort(key=lambda folder: (folder / "study.yaml").stat().st_mtime, reverse=True)
+    return [folder.name for folder in found]
+
+
+def run_folder(runs: Path, name: object) -> Path:
+    """The folder of a run that is there.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    return runs / pick("run", name, run_names(runs))
+
+
+def adapter_names(runs: Path) -> list[str]:
+    """Adapters of the runs, as ``run / adapter``."""
+    return [
+        f"{run} / {record.parent.name}"
+        for run in run_names(runs)
+        for record in sorted((runs / run / "adapters").glob(f"*/{ADAPTER}"))
+        if _FOUND.fullmatch(record.parent.name)
+    ]
+
+
+def adapter_folder(runs: Path, name: object) -> Path:
+    """The folder of an adapter by its name on the list.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    run, _, adapter = pick("adapter", name, adapter_names(runs)).partition(" / ")
+    return runs / run / "adapters" / adapter
+
+
+def model_names(more: Sequence[str]) -> list[str]:
+    """Models that can be loaded here: those that come as packages, and the ``more`` given."""
+    from tunelab.models.catalog import CATALOG
+
+    packaged = [name for name, card in CATALOG.items() if card.source == "package"]
+    return list(dict.fromkeys([*more, *packaged]))
+
+
+def model_choices(more: Sequence[str]) -> list[tuple[str, str]]:
+    """What a list shows of each model, and its name; folders show no path."""
+    from tunelab.models.catalog import CATALOG
+
+    choices = []
+    for name in model_names(more):
+        card = CATALOG.get(name)
+        if card is None:
+            shown = Path(name).name
+        elif is_here(name):
+            shown = f"{name} ({card.kind})"
+        else:
+            shown = f"{name} ({card.kind}, {card.size / 1e6:.0f} MB to fetch)"
+        choices.append((shown, name))
+    return choices
+
+
+def is_here(name: str) -> bool:
+    """Whether the weights of a packaged model were fetched before."""
+    from tunelab.models.cache import MANIFEST, cache_folder
+
+    return (cache_folder() / "models" / name / MANIFEST).is_file()
+
+
+def report_path(runs: Path, name: object) -> Path | None:
+    """The report of a run, or None where there is none.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    path = run_folder(runs, name) / "report.html"
+    inside = path.resolve().is_relative_to(runs.resolve())
+    return path if path.is_file() and inside else None

@@ -1,0 +1,1 @@
+"""One page a file: what stands on it, and which function answers which button."""

@@ -1,0 +1,90 @@
+"""Classify: one text or a file, with the adapters of finished runs."""
+
+from typing import Any
+
+import gradio as gr
+
+from tunelab.app.classify import EXAMPLE, MOST_CHARACTERS, MOST_ROWS, label_file, label_text
+from tunelab.app.failures import told
+from tunelab.app.look import heading
+from tunelab.app.names import adapter_names
+from tunelab.app.settings import AppSettings
+from tunelab.app.uploads import KINDS, accept, columns
+from tunelab.errors import UsageError
+
+NAME, PATH = "Classify", "classify"
+SUMMARY = "Label a text or a file with models that were fine-tuned here, side by side."
+
+
+def build(settings: AppSettings) -> None:
+    """Lay the page out and wire it."""
+
+    def refresh() -> gr.Dropdown:
+        names = adapter_names(settings.runs)
+        return gr.Dropdown(choices=names, value=names[:1])
+
+    def look(path: str | None) -> tuple[gr.Dropdown]:
+        if path is None:
+            return (gr.Dropdown(choices=[], value=None),)
+        file = accept(path, settings.scratch, settings.max_upload)
+        names = columns(file, labelled=False)
+        return (gr.Dropdown(choices=names, value="text" if "text" in names else names[0]),)
+
+    def one(text: str, names: list[str], untuned: bool) -> tuple[str]:
+        return (label_text(settings, text, names, untuned),)
+
+    def many(path: str | None, column: str | None, names: list[str], untuned: bool) -> Any:
+        file = accept(path, settings.scratch, settings.max_upload)
+        if not column:
+            raise UsageError("choose the column of the texts.")
+        shown, labelled = label_file(settings, file, column, names, untuned)
+        return shown, gr.DownloadButton(value=str(labelled), visible=True)
+
+    heading("Classify", SUMMARY)
+    with gr.Row(elem_classes="tl-form"):
+        adapters = gr.Dropdown(
+            [],
+            multiselect=True,
+            label="Adapters",
+            info="Of runs that trained one. Each is asked with the prompt it was trained with.",
+            scale=3,
+        )
+        untuned = gr.Checkbox(
+            label="The model before fine-tuning too",
+            info="That of the first adapter, with the same prompt.",
+            scale=2,
+        )
+    message = gr.HTML(padding=False)
+    with gr.Tabs():
+        with gr.Tab("A text"):
+            text = gr.Textbox(
+                EXAMPLE, label="Text", lines=3, max_length=MOST_CHARACTERS, elem_id="text"
+            )
+            go = gr.Button("Classify", variant="primary")
+            bars = gr.HTML(elem_id="labels", padding=False)
+        with gr.Tab("A file"):
+            with gr.Row(elem_classes="tl-form"):
+                file = gr.File(
+                    elem_id="file", label=f"File: {', '.join(KINDS)}", file_types=list(KINDS)
+                )
+                column = gr.Dropdown(
+                    [],
+                    label="Column of the texts",
+                    info=f"Up to {MOST_ROWS:,} rows; tunelab predict takes any number.",
+                )
+            go_file = gr.Button("Label the file", variant="primary")
+            table = gr.HTML(elem_id="labelled", padding=False)
+            download = gr.DownloadButton("Download the labelled file (CSV)", visible=False)
+    model: dict[str, Any] = {
+        "concurrency_limit": 1,
+        "concurrency_id": "model",
+        "api_visibility": "private",
+    }
+    gr.context.Context.root_block.load(refresh, outputs=[adapters], api_visibility="private")
+    file.change(told(look, 1), [file], [message, column], api_visibility="private")
+    gr.on(
+        [go.click, text.submit], told(one, 1), [text, adapters, untuned], [message, bars], **model
+    )
+    go_file.click(
+        told(many, 2), [file, column, adapters, untuned], [message, table, download], **model
+    )

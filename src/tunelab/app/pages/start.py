@@ -1,0 +1,22 @@
+"""The first page: what there is."""
+
+from collections.abc import Sequence
+from types import ModuleType
+
+import gradio as gr
+
+from tunelab.app.look import heading
+from tunelab.app.markup import tag
+
+
+def build(pages: Sequence[ModuleType]) -> None:
+    """A card for each page."""
+    heading(
+        "tunelab",
+        "From labelled text to a fine-tuned language model that is compared with evidence.",
+    )
+    cards = [
+        tag("li", tag("a", tag("strong", page.NAME), tag("span", page.SUMMARY), href=page.PATH))
+        for page in pages
+    ]
+    gr.HTML(tag("ul", *cards, class_="tl-cards"))

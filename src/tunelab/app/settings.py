@@ -1,0 +1,24 @@
+"""What the pages are served with."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True)
+class AppSettings:
+    """``runs``: the folder of the run folders. ``scratch``: the app's own folder for uploads and
+    downloads. ``models``: names or folders that are offered besides those that tunelab knows.
+    ``max_upload``: bytes of an upload at most. ``queue``: how many requests may wait.
+    """
+
+    runs: Path
+    scratch: Path
+    models: tuple[str, ...] = ()
+    host: str = "127.0.0.1"
+    port: int = 7860
+    password: str | None = field(default=None, repr=False)
+    max_upload: int = 20_000_000
+    queue: int = 16
+    device: str = "auto"

@@ -1,0 +1,93 @@
+"""Studies: the runs that are there and their scores, read without loading a model."""
+
+from pathlib import Path
+from typing import Any
+
+from tunelab.app import job
+from tunelab.app.markup import Markup, join, link, notice, table, tag
+from tunelab.app.names import report_path, run_folder, run_names
+from tunelab.errors import TunelabError
+from tunelab.report.run_folder import read_run
+from tunelab.results import read_json
+
+
+def overview(runs: Path) -> Markup:
+    """A row for each run, the newest first."""
+    rows = [_line(runs / name) for name in run_names(runs)]
+    if not rows:
+        return notice(
+            "There are no runs yet. Fine-tune makes one, and so does tunelab run.", "note"
+        )
+    return table(rows, caption=f"{len(rows)} {'run' if len(rows) == 1 else 'runs'}")
+
+
+def details(runs: Path, name: str) -> Markup:
+    """The scores and verdicts of one run, and its report.
+
+    Raises:
+        UsageError: there is no such run, or nothing of it has finished.
+        RunError: a record is damaged.
+    """
+    folder = run_folder(runs, name)
+    run = read_run(folder)
+    parts = [tag("h2", name), tag("p", f"Data: {run.prepared.values['origin']}")]
+    if report_path(runs, name) is not None:
+        parts.append(tag("p", link(f"/report/{name}", "Open the report"), class_="tl-open"))
+    scores = [_score(result.name, result.values) for result in run.evaluated]
+    parts.append(table(scores, caption="Test rows, with 95 % intervals"))
+    parts.append(table(_verdicts(folder), caption="Claims"))
+    parts += [notice(f"{one['name']}: {one['error']}") for one in run.failures]
+    return join(parts)
+
+
+def _line(folder: Path) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "run": folder.name,
+        "state": job.state(folder),
+        "best": None,
+        "accuracy": None,
+        "claims supported": None,
+        "report": None,
+    }
+    try:
+        run = read_run(folder)
+        scores = [(result.values["scores"]["accuracy"], result.name) for result in run.evaluated]
+    except (TunelabError, KeyError, TypeError):
+        return line
+    if scores:
+        line["accuracy"], line["best"] = max(scores, key=lambda pair: pair[0] or 0.0)
+    verdicts = _verdicts(folder)
+    if verdicts:
+        supported = sum(verdict["verdict"] == "supported" for verdict in verdicts)
+        line["claims supported"] = f"{supported} of {len(verdicts)}"
+    if (folder / "report.html").is_file():
+        line["report"] = link(f"/report/{folder.name}", f"Report of {folder.name}")
+    return line
+
+
+def _score(name: str, values: Any) -> dict[str, Any]:
+    scores = values["scores"]
+    low, high = scores["accuracy_low"], scores["accuracy_high"]
+    return {
+        "name": name,
+        "model": Path(str(values["model"])).name,
+        "accuracy": scores["accuracy"],
+        "interval": None if low is None or high is None else f"{low:.3f} to {high:.3f}",
+        "macro F1": scores["f1_macro"],
+        "unparsed": scores["unparsed"],
+        "rows": scores["rows"],
+    }
+
+
+def _verdicts(folder: Path) -> list[dict[str, Any]]:
+    try:
+        return [
+            {
+                "claim": str(one["claim"]),
+                "verdict": str(one["verdict"]),
+                "difference": one["difference"]["value"],
+            }
+            for one in read_json(folder / "verdicts.json")
+        ]
+    except (TunelabError, KeyError, TypeError):
+        return []

@@ -1,0 +1,147 @@
+"""What the page shows of data and of a run: checks, masks, losses, state; all as HTML."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tunelab.app import job
+from tunelab.app.chart import line_chart
+from tunelab.app.markup import Markup, join, link, table, tag
+from tunelab.app.progress import Loss, Progress, read_progress
+
+_WORDS = {
+    "running": "Running",
+    "stopping": "Stopping",
+    "stopped": "Stopped; it can be gone on with",
+    "failed": "Failed",
+    "finished": "Finished",
+}
+
+
+def draw_checks(values: Mapping[str, Any], view: Any) -> Markup:
+    """The rows of each split by label, and the faults that were counted."""
+    counts = [
+        {"split": split, "rows": sum(labels.values()), **labels}
+        for split, labels in values["counts"]["sample"].items()
+    ]
+    checks, lengths = values["checks"], view.lengths
+    left_out = {fault: sum(rows.values()) for fault, rows in values["dropped"].items()}
+    faults = [
+        {"check": "rows that repeat an earlier one", "found": sum(checks["repeated"].values())},
+        {"check": "texts with several labels", "found": checks["conflicting"]},
+        {"check": "texts shared between splits", "found": sum(checks["shared"].values())},
+        {"check": "blank rows", "found": sum(checks["blank"].values())},
+        {"check": "pairs that are nearly the same", "found": checks["near_duplicates"]},
+        {"check": "rows left out for these", "found": sum(left_out.values())},
+    ]
+    told = (
+        f"{lengths.median} tokens in the middle, {lengths.longest} at most; "
+        f"{lengths.share_cut:.1%} of the rows are cut. {lengths.trained_share:.1%} of the tokens "
+        f"are trained, and all rows begin with the same {lengths.shared_prefix} tokens."
+    )
+    return join(
+        [
+            table(counts, caption="Rows that are used"),
+            table(faults, caption="Checks of the data"),
+            tag("p", told, class_="tl-help"),
+        ]
+    )
+
+
+def draw_masks(view: Any) -> Markup:
+    """Rows token by token: what is trained stands out."""
+    rows = [
+        tag("p", *(_token(token) for token in row.tokens), class_="tl-pieces tl-mask", dir="auto")
+        for row in view.rows
+    ]
+    legend = tag(
+        "p",
+        tag("span", "trained", class_="tl-piece trained"),
+        " ",
+        tag("span", "control token", class_="tl-piece special"),
+        " read, not trained",
+        class_="tl-help",
+    )
+    return join([tag("h3", "What the model would be trained on"), legend, *rows])
+
+
+def _token(token: Any) -> Markup:
+    kind = "trained" if token.trained else "special" if token.control else "read"
+    words = ", ".join(
+        word
+        for word, is_so in (("trained", token.trained), ("control token", token.control))
+        if is_so
+    )
+    title = f"id {token.id}" + (f", {words}" if words else "")
+    return tag("span", token.text.replace("\n", "⏎"), class_=f"tl-piece {kind}", title=title)
+
+
+def draw_run(folder: Path) -> Markup:
+    """State, progress, losses and the end of the log."""
+    state, progress = job.state(folder), read_progress(folder)
+    return join([_state(folder, state, progress), draw_losses(progress.losses), _log(folder)])
+
+
+def draw_losses(losses: Sequence[Loss]) -> Markup:
+    """Loss and perplexity by step."""
+    splits = ("train", "validation")
+    return tag(
+        "div",
+        line_chart(
+            "Loss (nats a token)",
+            {
+                split: [(loss.step, loss.loss) for loss in losses if loss.split == split]
+                for split in splits
+            },
+            x="step",
+        ),
+        line_chart(
+            "Perplexity",
+            {
+                split: [
+                    (loss.step, loss.perplexity)
+                    for loss in losses
+                    if loss.split == split and loss.perplexity is not None
+                ]
+                for split in splits
+            },
+            x="step",
+        ),
+        class_="tl-charts",
+    )
+
+
+def _state(folder: Path, state: job.State, progress: Progress) -> Markup:
+    share = 1.0 if state == "finished" else progress.share
+    words = [tag("strong", f"{folder.name}: {_WORDS[state]}")]
+    if state in ("running", "stopping"):
+        words.append(f" – {progress.doing}")
+        if progress.epoch is not None and progress.epochs:
+            words.append(f", epoch {progress.epoch:.1f} of {progress.epochs:g}")
+    if state == "failed":
+        words.append(f": {job.problem(folder)}")
+    if state == "finished":
+        words += [". ", link(f"/report/{folder.name}", "Open the report")]
+    return tag(
+        "div",
+        tag("p", *words),
+        tag(
+            "div",
+            tag("span", class_="tl-fill", style=f"width:{100 * share:.1f}%"),
+            class_="tl-track",
+            role="progressbar",
+            aria_label=f"Progress of {folder.name}",
+            aria_valuemin=0,
+            aria_valuemax=100,
+            aria_valuenow=round(100 * share),
+        ),
+        class_=f"tl-state tl-{state}",
+        data_state=state,
+    )
+
+
+def _log(folder: Path) -> Markup:
+    tail = job.log_tail(folder)
+    if not tail:
+        return Markup("")
+    return tag("details", tag("summary", "What it prints"), tag("pre", tail, tabindex="0"))
