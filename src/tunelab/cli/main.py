@@ -21,6 +21,7 @@ VERBS = {
     "train": "train the methods of a study",
     "evaluate": "any model or adapter on a labelled file",
     "predict": "label a file with a trained adapter",
+    "export": "merge an adapter into a plain transformers folder; upload it on request",
     "report": "rebuild report.html of a run folder",
     "doctor": "device, memory, token, cache, what is installed, what can run here",
 }
@@ -75,6 +76,13 @@ def _dispatch(given: list[str], debug: bool) -> int:
         raise unknown("verb", verb, VERBS)
     _set_up_logging(debug)
     module = import_module(f"tunelab.cli.{verb}")
+    # key=value may stand before and after options.
+    return int(module.execute(make_parser(verb).parse_intermixed_args(given[1:])))
+
+
+def make_parser(verb: str) -> Parser:
+    """The parser of a verb."""
+    module = import_module(f"tunelab.cli.{verb}")
     parser = Parser(
         prog=f"tunelab {verb}",
         description=module.__doc__,
@@ -82,8 +90,7 @@ def _dispatch(given: list[str], debug: bool) -> int:
     )
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the trace of an error")
-    # key=value may stand before and after options.
-    return int(module.execute(parser.parse_intermixed_args(given[1:])))
+    return parser
 
 
 def usage() -> str:
