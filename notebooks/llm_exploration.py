@@ -75,6 +75,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import altair as alt
+import numpy as np
 import pandas as pd
 from IPython.display import SVG, Markdown, display
 from transformers.utils import logging as transformers_logging
@@ -117,9 +118,10 @@ def show(chart):
     """A chart as a picture that needs no network to be seen."""
     import vl_convert
 
-    from tunelab.report.style import styled
+    from tunelab.report.style import PALETTE, styled
 
-    display(SVG(vl_convert.vegalite_to_svg(styled(chart).to_json())))
+    chart = styled(chart).configure_range(category=list(PALETTE))
+    display(SVG(vl_convert.vegalite_to_svg(chart.to_json())))
 
 
 def conclude(*sentences):
@@ -274,14 +276,15 @@ languages = [
     for code, measured in row["languages"].items()
 ]
 persian = pd.DataFrame([row for row in languages if row["language"] == "fa"])
+SHOWN = ["en", "de", "ru", "ar", "fa", "hi", "zh"]
 show(
-    alt.Chart(pd.DataFrame(languages))
+    alt.Chart(pd.DataFrame([row for row in languages if row["language"] in SHOWN]))
     .mark_bar()
     .encode(
         x=alt.X("tokenizer:N", title=None, sort=NAMES, axis=alt.Axis(labelAngle=-30)),
-        xOffset=alt.XOffset("language:N"),
+        xOffset=alt.XOffset("language:N", sort=SHOWN),
         y=alt.Y("premium:Q", title="tokens for one English token"),
-        color=alt.Color("language:N", title=None),
+        color=alt.Color("language:N", title=None, sort=SHOWN),
     )
     .properties(width=640, height=260)
 )
@@ -471,8 +474,8 @@ study = open_study(
         "training.evaluate_every=0.25",
         f"evaluation.resamples={SIZES['resamples']}",
         "evaluation.shots=0",
-        "methods=[{name: lora, r: 16, alpha: 32}, {name: ia3}, {name: prompt_tuning},"
-        " {name: prefix_tuning}, {name: p_tuning}]",
+        "methods=[{name: lora, r: 16, alpha: 32}, {name: ia3}, {name: prompt_tuning, id: prompt},"
+        " {name: prefix_tuning, id: prefix}, {name: p_tuning, id: p-tuning}]",
     ],
 )
 try:
@@ -514,11 +517,21 @@ shares = {
     for key in ("full", "sample")
 }
 furthest = max(abs(shares["full"][label] - shares["sample"][label]) for label in data.labels)
+# The same number of rows drawn without regard to the classes, 200 times.
+pool = [label for label, n in counts["full"]["train"].items() for _ in range(n)]
+plain = []
+for draw in range(200):
+    generator = np.random.default_rng(draw)
+    drawn = list(generator.choice(pool, len(data.splits["train"]), replace=False))
+    off = (abs(drawn.count(one) / len(drawn) - shares["full"][one]) for one in data.labels)
+    plain.append(max(off))
 checks = data.result.values["checks"]
 conclude(
     f"{len(data.splits['train'])} training, {len(data.splits['validation'])} validation and "
     f"{len(data.splits['test'])} test rows; no class's share in the training sample is further "
     f"than {100 * furthest:.1f} points from its share in all training rows.",
+    f"In {len(plain)} plain draws of as many rows some class is off by "
+    f"{100 * sum(plain) / len(plain):.1f} points on average and {100 * max(plain):.1f} at most.",
     f"Texts with two labels: {checks['conflicting']}; training texts that stand in the test rows "
     f"too: {checks['shared']['test']}.",
 )
@@ -759,7 +772,7 @@ show(
     .mark_bar()
     .encode(
         y=alt.Y("way:N", title=None, sort=[bar["way"] for bar in bars]),
-        x=alt.X("GB:Q", title="GB at the highest moment of a step"),
+        x=alt.X("GB:Q", title="GB of each part of a training step"),
         color=alt.Color("part:N", title=None, sort=list(PARTS)),
     )
     .properties(width=560, height=220)
@@ -888,8 +901,9 @@ ranked = sorted(scored, key=lambda row: row["accuracy"], reverse=True)
 first, second = ranked[0], ranked[1]
 apart = second["high"] < first["low"]
 conclude(
-    f"The highest accuracy has {first['method']} ({first['accuracy']:.3f}), then "
-    f"{second['method']} ({second['accuracy']:.3f}); their intervals "
+    f"The highest accuracy has {first['method']} ({first['accuracy']:.3f}), "
+    f"{'as high' if second['accuracy'] == first['accuracy'] else 'then'} {second['method']} "
+    f"({second['accuracy']:.3f}); their intervals "
     f"{'do not overlap' if apart else 'overlap'}.",
     f"The fewest numbers trains {min(scored, key=lambda row: row['trained'])['method']}, the most "
     f"{max(scored, key=lambda row: row['trained'])['method']}.",
