@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/tunelab
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test lint bench docs notebook clean
 
 setup: .venv/ready
 
@@ -26,6 +26,16 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The reference pages are written from the code; a warning is an error.
+docs: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
+	$(BIN)/python docs/generate.py --check
+	$(BIN)/zensical build --clean --strict --config-file mkdocs.yml
+
+# Execute the notebook, offline once its models are in the cache; TUNELAB_NOTEBOOK=short for a trial.
+notebook: setup
+	$(BIN)/python notebooks/execute.py
 
 # The peers that tunelab is measured beside live in an environment of their own.
 .venv-peers/ready: benchmarks/peers.txt constraints.txt

@@ -21,8 +21,9 @@ VERBS = {
     "train": "train the methods of a study",
     "evaluate": "any model or adapter on a labelled file",
     "predict": "label a file with a trained adapter",
-    "app": "the web pages: tokenize, compare, classify, memory, fine-tune, finished studies",
+    "export": "merge an adapter into a plain transformers folder; upload it on request",
     "report": "rebuild report.html of a run folder",
+    "app": "the web pages: tokenize, compare, classify, memory, fine-tune, finished studies",
     "doctor": "device, memory, token, cache, what is installed, what can run here",
 }
 
@@ -76,6 +77,13 @@ def _dispatch(given: list[str], debug: bool) -> int:
         raise unknown("verb", verb, VERBS)
     _set_up_logging(debug)
     module = import_module(f"tunelab.cli.{verb}")
+    # key=value may stand before and after options.
+    return int(module.execute(make_parser(verb).parse_intermixed_args(given[1:])))
+
+
+def make_parser(verb: str) -> Parser:
+    """The parser of a verb."""
+    module = import_module(f"tunelab.cli.{verb}")
     parser = Parser(
         prog=f"tunelab {verb}",
         description=module.__doc__,
@@ -83,8 +91,7 @@ def _dispatch(given: list[str], debug: bool) -> int:
     )
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the trace of an error")
-    # key=value may stand before and after options.
-    return int(module.execute(parser.parse_intermixed_args(given[1:])))
+    return parser
 
 
 def usage() -> str:

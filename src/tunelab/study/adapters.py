@@ -34,6 +34,8 @@ def save_adapter(
         # PEFT would note the folder of this machine's cache.
         config.base_model_name_or_path = loaded.card.location or loaded.card.name
     registry.resolve("method", method, registry.METHODS).save(model, folder)
+    # PEFT leaves a blank form with the folder of this machine; the study writes its own card.
+    (folder / "README.md").unlink(missing_ok=True)
     write_json(
         folder / RECORD,
         {

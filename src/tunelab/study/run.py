@@ -22,6 +22,7 @@ from tunelab.study.conversations import play_conversations
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.folder import locked, open_folder
+from tunelab.study.model_card import write_cards
 from tunelab.study.open_answers import answer_open
 from tunelab.study.prepare import PreparedData, prepare
 from tunelab.study.tokens import compare_tokenizers, count_tokens, counted_by_claims
@@ -33,7 +34,7 @@ INDEX = "run.json"
 
 
 def run_study(study: Study, out: Path) -> list[Result]:
-    """Prepare, ask, train and evaluate everything a study names; write the tidy table.
+    """Prepare, ask, train and evaluate everything a study names; write the table and the cards.
 
     A cell that fails leaves a record and the others go on.
 
@@ -57,6 +58,7 @@ def run_study(study: Study, out: Path) -> list[Result]:
             _write_index(out, study, data, results, failures)
         write_table(out / "results.parquet", tidy(results))
         write_predictions(results, out / TABLE)
+        write_cards(study, out, data.result, results)
     if failures:
         first, reason = failures[0]
         others = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""
@@ -103,7 +105,9 @@ def train_study(study: Study, out: Path, only: str | None = None) -> list[Result
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
         check_feasible(study)
-        return [train_cell(study, cell, data, out) for cell in cells]
+        results = [train_cell(study, cell, data, out) for cell in cells]
+        write_cards(study, out, data.result, results)
+        return results
 
 
 def run_cell(study: Study, cell: Cell, data: PreparedData, out: Path) -> list[Result]:

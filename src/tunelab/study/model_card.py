@@ -1,0 +1,374 @@
+"""The model card beside an adapter: what it is, how to use it, and what was measured.
+
+It is a README.md in the form that the Hugging Face Hub reads: metadata in YAML, then Markdown. All
+of it is computed from the records of a run; nothing is loaded and nothing is sent anywhere.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tunelab import __version__, registry
+from tunelab.config import Study
+from tunelab.data.examples import SPLITS
+from tunelab.data.sources import source_kind
+from tunelab.models.catalog import ModelCard, find
+from tunelab.results import Result, read_json, write_text
+from tunelab.study.inert_markdown import Markdown, fill, inert, one_line, plain_name
+
+CARD = "README.md"
+# Where the models that come inside packages were published first.
+PUBLISHED = {
+    "smollm2-135m-instruct": "HuggingFaceTB/SmolLM2-135M-Instruct",
+    "gemma-3-270m": "google/gemma-3-270m",
+}
+_LICENCES = {
+    "Apache-2.0": "apache-2.0",
+    "MIT": "mit",
+    "Gemma Terms of Use": "gemma",
+    "Llama 3.2 Community License": "llama3.2",
+}
+# The language of the data sets that tunelab's presets name; of others it is not known.
+_LANGUAGES = {"starter": "en", "dair-ai/emotion": "en"}
+_SCORES = (("accuracy", "Accuracy", "accuracy"), ("f1_macro", "Macro-F1", "f1"))
+
+
+def write_cards(study: Study, out: Path, prepared: Result, results: Sequence[Result]) -> list[Path]:
+    """Write a card beside every adapter that ``results`` tell of, with the scores they hold."""
+    environment = read_json(out / "environment.json")
+    evaluated = [result for result in results if result.stage == "evaluate"]
+    written = []
+    for trained in (result for result in results if result.stage == "train"):
+        folder = out / "adapters" / trained.name
+        if not (folder / "tunelab.json").is_file():
+            continue
+        text = make_card(
+            study,
+            prepared,
+            trained,
+            evaluated,
+            environment=environment,
+            record=read_json(folder / "tunelab.json"),
+        )
+        write_text(folder / CARD, text)
+        written.append(folder / CARD)
+    return written
+
+
+def make_card(
+    study: Study,
+    prepared: Result,
+    trained: Result,
+    evaluated: Sequence[Result],
+    *,
+    environment: Mapping[str, Any],
+    record: Mapping[str, Any],
+) -> str:
+    """The card of one adapter, as text.
+
+    ``evaluated`` are the models of the study; the one that has the adapter's name comes first.
+    ``record`` is the adapter's ``tunelab.json``.
+    """
+    own = [result for result in evaluated if result.name == trained.name]
+    others = [result for result in evaluated if result.name != trained.name]
+    prompt, values = record["prompt"], trained.values
+    card = find_card(str(values["model"]))
+    body = fill(
+        "model_card.md.j2",
+        {
+            "title": f"{plain_name(study.name)}: {trained.name}",
+            "summary": _summary(study, prepared, card, str(values["method"])),
+            "base": base_in_words(card),
+            "method": values["method"],
+            "method_summary": method_summary(str(values["method"])),
+            "trainable": _count(values["trainable_parameters"]),
+            "total": _count(values["total_parameters"]),
+            "share": _share(values["trainable_parameters"], values["total_parameters"]),
+            "labels": _listed(prompt["labels"]),
+            "licence": card.licence,
+            "data_licence": prepared.values["licence"],
+            "version": __version__,
+            "prompt_hash": Markdown(f"`{str(prompt['hash'])[:16]}`"),
+            "system": str(prompt["system"]).splitlines(),
+            "style": prompt["style"],
+            "max_length": prompt["max_length"],
+            "usage": Markdown(adapter_usage(trained.name, str(values["method"]), card, prompt)),
+            "origin": str(prepared.values["origin"]).rstrip("."),
+            "study_seed": study.seed,
+            "counts": _counts(prepared),
+            "totals": {
+                split: _count(sum(prepared.values["counts"]["sample"][split].values()))
+                for split in SPLITS
+            },
+            "checks": _checks(prepared),
+            "data_hash": Markdown(f"`{str(prepared.values['content_hash'])[:16]}`"),
+            "settings": _settings(study, trained),
+            "rows": own[0].values["scores"]["rows"] if own else None,
+            "scores": [_score_row(result) for result in (*own, *others)] if own else [],
+            "limits": _limits(study, trained, own, prompt),
+            "hardware": _hardware(environment, values),
+            "software": _software(environment),
+            "disclosure": study.disclosure.strip() or "Nothing was disclosed.",
+        },
+    )
+    return metadata(study, prepared, trained, own) + body
+
+
+def metadata(study: Study, prepared: Result, trained: Result, own: Sequence[Result]) -> str:
+    """The YAML block of a card. Every value from data is a quoted string on one line."""
+    from huggingface_hub import EvalResult, ModelCardData
+
+    card, method = find_card(str(trained.values["model"])), str(trained.values["method"])
+    data_set = study.data.source.partition(":")[0]
+    on_hub = source_kind(study.data.source) == "hub"
+    name = plain_name(data_set if on_hub else prepared.values["origin"]).partition(". ")[0]
+    results = [
+        EvalResult(
+            task_type="text-classification",
+            dataset_type=data_set if on_hub else "tunelab",
+            dataset_name=name,
+            dataset_split="test",
+            dataset_revision=str(prepared.values["content_hash"])[:16],
+            metric_type=kind,
+            metric_value=round(float(interval["value"]), 4),
+            metric_name=f"{title}, {_in_words(interval, result.values['scores']['rows'])}",
+        )
+        for result in own
+        for metric, title, kind in _SCORES
+        if (interval := result.values["intervals"][metric])["value"] is not None
+    ]
+    language = _LANGUAGES.get(data_set)
+    data = ModelCardData(
+        base_model=PUBLISHED.get(card.name) or (card.location if card.source == "hub" else None),
+        library_name="transformers" if method == "full" else "peft",
+        language=language,
+        datasets=[data_set] if on_hub else None,
+        metrics=["accuracy", "f1"],
+        pipeline_tag="text-generation",
+        tags=["tunelab", "text-classification", method],
+        model_name=f"{plain_name(study.name)}-{trained.name}",
+        eval_results=results or None,
+        **licence_keys(card),
+    )
+    return f"---\n{data.to_yaml()}\n---\n"
+
+
+def licence_keys(card: ModelCard) -> dict[str, str]:
+    """The licence in the Hub's words."""
+    known = _LICENCES.get(card.licence)
+    if known:
+        return {"license": known}
+    keys = {"license": "other", "license_name": plain_name(card.licence).lower()}
+    return keys | ({"license_link": card.licence_url} if card.licence_url else {})
+
+
+def find_card(name: str) -> ModelCard:
+    """The card of a base model. A folder that has gone since the training is still a folder."""
+    from tunelab.errors import UsageError
+
+    try:
+        return find(name)
+    except UsageError:
+        return ModelCard(name=name, kind="folder", source="folder", licence="unknown")
+
+
+def base_in_words(card: ModelCard) -> str:
+    """A base model by its published name; of a local folder only the last part of the path."""
+    if card.source == "folder":
+        return f"a model in a local folder, {Path(card.name).name}"
+    published = PUBLISHED.get(card.name)
+    return f"{card.location or card.name}{f', from {published}' if published else ''}"
+
+
+def method_summary(method: str) -> str:
+    """The first sentence that the method's own file says of it."""
+    module = registry.resolve("method", method, registry.METHODS)
+    first = str(module.__doc__).strip().splitlines()[0].rstrip(".")
+    return first.partition(": ")[2] or first
+
+
+def adapter_usage(name: str, method: str, card: ModelCard, prompt: Mapping[str, Any]) -> str:
+    """The section that says how to use an adapter, in Markdown."""
+    merges = registry.resolve("method", method, registry.METHODS).merge is not None
+    return fill(
+        "adapter_usage.md.j2",
+        {
+            "folder": Markdown(f"adapters/{name}"),
+            "library": "transformers" if method == "full" else "PEFT",
+            "method": method,
+            "style": prompt["style"],
+            "base_hint": Markdown(_base_hint(card)),
+            "merging": Markdown(
+                f"`tunelab export --adapter adapters/{name} --out DIR` writes a plain "
+                "transformers folder that needs neither PEFT nor the base model."
+                if merges
+                else f"{inert(method)} cannot be merged into the weights, so that the adapter is "
+                "needed wherever the model runs."
+            ),
+        },
+    )
+
+
+def _base_hint(card: ModelCard) -> str:
+    if card.source == "folder":
+        return "the one that the adapter was trained on; tunelab checks its hash"
+    if card.source == "hub":
+        return f"or `{card.location}`, once it is in the Hub's cache"
+    fetch = f"from tunelab.models import catalog, loading; f = catalog.find('{card.name}')"
+    return (
+        "tunelab keeps it converted, and this names the folder: "
+        f'`python -c "{fetch}; print(loading.fetch(f))"`'
+    )
+
+
+def _summary(study: Study, prepared: Result, card: ModelCard, method: str) -> str:
+    labels = len(prepared.values["labels"])
+    kind = "The weights" if method == "full" else "An adapter"
+    return (
+        f"{kind} that makes {base_in_words(card)} answer with one of {labels} labels for a text, "
+        f"trained in the study {plain_name(study.name)}."
+    )
+
+
+def _listed(labels: Sequence[str]) -> Markdown:
+    return Markdown(", ".join(inert(label) for label in labels))
+
+
+def _counts(prepared: Result) -> list[dict[str, Any]]:
+    sample = prepared.values["counts"]["sample"]
+    return [
+        {"label": label, **{split: _count(sample[split].get(label, 0)) for split in SPLITS}}
+        for label in prepared.values["labels"]
+    ]
+
+
+def _checks(prepared: Result) -> str:
+    checks, dropped = prepared.values["checks"], prepared.values["dropped"]
+    shared = sum(checks["shared"].values())
+    left_out = sum(sum(counts.values()) for counts in dropped.values())
+    return (
+        f"Before anything was left out, the data had {sum(checks['repeated'].values())} repeated "
+        f"texts, {checks['conflicting']} texts with two labels and {shared} that a later split "
+        f"shares with training; {left_out} faulty rows were left out."
+    )
+
+
+def _settings(study: Study, trained: Result) -> list[tuple[str, Any]]:
+    values, training = trained.values, study.training
+    batch = (
+        f"at most {training.batch_tokens} tokens"
+        if training.batch_tokens
+        else f"{training.batch_size} rows"
+    )
+    if training.gradient_accumulation > 1:
+        batch += f", {training.gradient_accumulation} of them in a step"
+    stopping = training.early_stopping
+    return [
+        *((name, _setting(value)) for name, value in values["settings"].items()),
+        ("learning rate", values["learning_rate"]),
+        ("schedule", f"{training.scheduler}, warm-up {training.warmup}"),
+        ("epochs", training.epochs),
+        ("batch", batch),
+        ("steps", f"{values['steps']} of {values['planned_steps']} planned"),
+        ("weights kept", _best(values)),
+        (
+            "early stopping",
+            f"{stopping.metric}, patience {stopping.patience}" if stopping else "none",
+        ),
+        ("weight decay", training.weight_decay),
+        ("gradient norm", f"at most {training.max_grad_norm}"),
+        ("precision", values["precision"]),
+        ("seed", values["seed"]),
+    ]
+
+
+def _setting(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _best(values: Mapping[str, Any]) -> str:
+    if values["best_loss"] is None:
+        return "the last ones"
+    return f"those of step {values['best_step']}, validation loss {values['best_loss']:.4f}"
+
+
+def _score_row(result: Result) -> dict[str, Any]:
+    intervals, scores = result.values["intervals"], result.values["scores"]
+    return {
+        "name": result.name,
+        **{
+            metric: _interval(intervals[metric])
+            for metric in ("accuracy", "f1_macro", "f1_weighted")
+        },
+        "unparsed": scores["unparsed"],
+    }
+
+
+def _interval(interval: Mapping[str, Any]) -> str:
+    if interval["value"] is None:
+        return f"undefined ({interval['reason']})"
+    if interval["low"] is None:
+        return f"{interval['value']:.3f}"
+    return f"{interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"
+
+
+def _in_words(interval: Mapping[str, Any], rows: int) -> str:
+    if interval["low"] is None:
+        return f"no interval, {rows} rows"
+    return f"95 % interval {interval['low']:.4f} to {interval['high']:.4f}, {rows} rows"
+
+
+def _limits(
+    study: Study, trained: Result, own: Sequence[Result], prompt: Mapping[str, Any]
+) -> list[str]:
+    limits = [
+        f"It knows the {len(prompt['labels'])} labels above and answers with one of them for any "
+        "text, also where none fits.",
+        "The scores hold for texts like those of the data above; on other texts they may be far "
+        "lower.",
+        "It can repeat the mistakes and prejudices of its base model and of the labels.",
+    ]
+    if len(study.training.seeds) == 1:
+        limits.append(
+            "It was trained with one seed: the intervals cover the choice of the test rows, and "
+            "not the chance in training."
+        )
+    for result in own:
+        scores, cut = result.values["scores"], result.values["texts_cut"]
+        if scores["rows"] < 400:
+            limits.append(f"The test had {scores['rows']} rows, so that the intervals are wide.")
+        if scores["unparsed"]:
+            limits.append(f"{scores['unparsed']} of {scores['rows']} answers named no label.")
+        if cut:
+            limits.append(f"{cut} of {scores['rows']} test texts were cut at their end.")
+    if trained.values["lengths"]["share_cut"]:
+        limits.append(
+            f"{100 * trained.values['lengths']['share_cut']:.1f} % of the training texts were cut."
+        )
+    return limits
+
+
+def _hardware(environment: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    device = environment["device"]
+    memory = device.get("device_memory") or device["memory"]
+    name = one_line(device["name"] or device["device"])
+    threads = f", {device['threads']} threads" if device["device"] == "cpu" else ""
+    return (
+        f"Trained on {name} ({memory / 2**30:.0f} GiB of memory{threads}) in "
+        f"{values['seconds']:.0f} s. The energy was not measured."
+    )
+
+
+def _software(environment: Mapping[str, Any]) -> str:
+    named = ("torch", "transformers", "peft", "tokenizers")
+    packages = ", ".join(f"{name} {environment['packages'][name]}" for name in named)
+    return f"tunelab {environment['tunelab']}, Python {environment['python']}, {packages}."
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.3g} %"
