@@ -173,7 +173,7 @@ def _prompts(record: Record) -> list[OpenPrompt]:
 def _samples(record: Record) -> int:
     """How many answers each prompt has at the study's first temperature."""
     first = record["temperatures"][0]
-    return 1 + max(e["sample"] for e in record["answers"] if e["temperature"] == first)
+    return 1 + max(int(e["sample"]) for e in record["answers"] if e["temperature"] == first)
 
 
 def _values(record: Record, metric: str, model: str) -> list[float | None] | None:

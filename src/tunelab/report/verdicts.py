@@ -206,6 +206,7 @@ def _judged(
         comparison.difference, claim.relation, claim.margin, comparison.p_corrected
     )
     left, right = sides.get(claim.left), sides.get(str(claim.right))
+    shown: tuple[Mapping[str, Any], ...]
     if claim.metric in MEASURES and isinstance(claim.right, str):
         prompts = differing_prompts(read_open(run), claim.metric, claim.left, claim.right)
         shown, differing = tuple(prompts[:_SHOWN]), len(prompts)
