@@ -1,5 +1,6 @@
-"""A Hub on loopback, and a process of its own that asks it."""
+"""Servers on loopback, and a process of its own that asks a Hub there."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, ClassVar
 
 
 @contextmanager
@@ -41,3 +43,34 @@ def run_against(
         timeout=120,
         check=False,
     )
+
+
+class Answering(BaseHTTPRequestHandler):
+    """A model behind an endpoint: it answers ``left`` requests and refuses the others.
+
+    Each answer says which request it was; ``asked`` holds what was asked.
+    """
+
+    left: ClassVar[int] = 0
+    asked: ClassVar[list[Any]] = []
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if type(self).left <= 0:
+            self.send_response(500)
+            self.send_header("retry-after", "0.01")
+            self.end_headers()
+            self.wfile.write(b'{"error": {"message": "out of memory"}}')
+            return
+        type(self).left -= 1
+        self.asked.append(body["messages"][-1]["content"])
+        choice = {
+            "delta": {"content": f"answer {len(self.asked)}: 4"},
+            "finish_reason": "stop",
+        }
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n")
+
+    def log_message(self, *_: Any) -> None:
+        pass

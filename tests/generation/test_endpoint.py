@@ -28,7 +28,7 @@ QUICK = Patience(connect=2, silence=0.5, whole=3, attempts=3, pause=0.01)
 
 def _event(text: str, reason: str | None = None) -> bytes:
     choice = {"index": 0, "delta": {"content": text}, "finish_reason": reason}
-    return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+    return b"data: " + json.dumps({"choices": [choice]}, ensure_ascii=False).encode() + b"\n\n"
 
 
 class Faulty(BaseHTTPRequestHandler):
@@ -36,15 +36,21 @@ class Faulty(BaseHTTPRequestHandler):
 
     script: ClassVar[list[str]] = []
     asked: ClassVar[list[dict[str, Any]]] = []
+    times: ClassVar[list[float]] = []
+    wait: ClassVar[str] = "0.02"
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.asked.append(body)
         do = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        self.times.append(time.perf_counter())
+        if do == "closed":
+            self.close_connection = True
+            return
         if do.isdigit():
             said = json.dumps({"error": {"message": "no, not now"}}).encode()
             self.send_response(int(do))
-            self.send_header("retry-after", "0.02")
+            self.send_header("retry-after", self.wait)
             self.send_header("content-length", str(len(said)))
             self.end_headers()
             self.wfile.write(said)
@@ -53,6 +59,25 @@ class Faulty(BaseHTTPRequestHandler):
         self.end_headers()
         if do == "nonsense":
             self.wfile.write(b"<html>hello</html>")
+        elif do == "other":
+            self.wfile.write(b'{"models": ["a", "b"]}')
+        elif do == "list":
+            self.wfile.write(b"data: [1, 2]\n\n")
+        elif do == "empty":
+            pass
+        elif do == "split":
+            content = _event("سلام 😀 end", "stop").replace(b"\n", b"\r\n")
+            for place in range(len(content)):
+                self.wfile.write(content[place : place + 1])
+                self.wfile.flush()
+        elif do in ("alive", "endless"):
+            # Signs of life and no answer; or one line that never ends.
+            piece = b": still here\n\n" if do == "alive" else b"data: ["
+            for _ in range(60):
+                self.wfile.write(piece)
+                self.wfile.flush()
+                time.sleep(0.1)
+                piece = piece if do == "alive" else b"1, "
         elif do == "odd":
             self.wfile.write(b'data: {"choices": [{"delta": {"content": 7}}]}\n\n')
         elif do == "silent":
@@ -88,7 +113,7 @@ def faulty() -> Iterator[Any]:
     with serving(Faulty) as address:
 
         def ask(*script: str, **more: Any) -> Any:
-            Faulty.script[:], Faulty.asked[:] = list(script), []
+            Faulty.script[:], Faulty.asked[:], Faulty.times[:] = list(script), [], []
             model = open_endpoint(f"{address}/v1#m", QUICK)
             return model.answer(ASK, GenerationSettings(**more))
 
@@ -109,7 +134,11 @@ def test_an_answer_with_its_pieces_and_times(faulty: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", ["429", "500", "503", "nonsense", "odd", "silent", "early", "failing"]
+    "fault",
+    [
+        *("429", "500", "503", "nonsense", "other", "list", "odd", "empty"),
+        *("silent", "early", "closed", "failing"),
+    ],
 )
 def test_a_passing_fault_is_survived(faulty: Any, fault: str) -> None:
     [[answer]] = faulty(fault, fault, "stop")
@@ -126,7 +155,8 @@ def test_a_passing_fault_is_survived(faulty: Any, fault: str) -> None:
         ("silent", r"silent for 0\.5 seconds\."),
         ("early", r"closed the connection early\."),
         ("failing", r"it failed: out of room\."),
-        ("trickle", r"took more than 3 seconds\."),
+        ("closed", r"closed the connection early\."),
+        ("other", r"sends something else than answers\."),
     ],
 )
 def test_a_lasting_fault_ends_in_a_sentence(faulty: Any, fault: str, sentence: str) -> None:
@@ -136,6 +166,16 @@ def test_a_lasting_fault_ends_in_a_sentence(faulty: Any, fault: str, sentence: s
     assert "\n" not in str(caught.value)
     expected = {"early": "one two ", "failing": "one "}.get(fault, "")
     assert caught.value.partial.startswith(expected)
+
+
+@pytest.mark.parametrize("fault", ["trickle", "alive", "endless"])
+def test_an_answer_that_never_ends_is_given_up(fault: str) -> None:
+    Faulty.script[:], Faulty.asked[:] = [fault], []
+    with serving(Faulty) as address:
+        model = open_endpoint(f"{address}/v1#m", Patience(whole=1, attempts=2, pause=0.01))
+        with pytest.raises(EndpointError, match=r"in 2 tries: it took more than 1 seconds\."):
+            model.answer(ASK, GenerationSettings())
+    assert len(Faulty.asked) == 2
 
 
 def test_a_refusal_is_not_repeated(faulty: Any) -> None:
@@ -152,6 +192,61 @@ def test_what_was_answered_is_not_lost(faulty: Any) -> None:
     assert [[one.text for one in samples] for samples in caught.value.done] == [
         ["one two three"] * 2
     ]
+
+
+def test_a_server_that_is_busy_says_how_long_to_wait(
+    faulty: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Faulty, "wait", "0.6")
+    faulty("429", "stop")
+    assert Faulty.times[1] - Faulty.times[0] >= 0.55
+    from email.utils import formatdate
+
+    monkeypatch.setattr(Faulty, "wait", formatdate(time.time() + 2, usegmt=True))
+    faulty("503", "stop")
+    assert Faulty.times[1] - Faulty.times[0] >= 0.5
+    # More than is waited for at all is told.
+    monkeypatch.setattr(Faulty, "wait", "4000")
+    monkeypatch.setattr("tunelab.generation.endpoint._LONGEST_WAIT", 0.01)
+    with pytest.raises(EndpointError, match=r"no, not now; it asks to wait 4,000 seconds\.$"):
+        faulty("429")
+
+
+def test_letters_that_come_in_parts(faulty: Any) -> None:
+    [[answer]] = faulty("split")
+    assert answer.text == "سلام 😀 end"
+
+
+@pytest.mark.parametrize("fault", ["alive", "429", "slow"])
+def test_an_interrupt_is_seen_while_nothing_comes(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Faulty, "wait", "20")
+    Faulty.script[:] = ["silent" if fault == "slow" else fault]
+    started = time.perf_counter()
+    with serving(Faulty) as address:
+        model = open_endpoint(f"{address}/v1#m", Patience(silence=30, whole=60))
+        [[answer]] = model.answer(
+            ASK, GenerationSettings(), interrupt=lambda: time.perf_counter() - started > 0.4
+        )
+        assert time.perf_counter() - started < 15
+    assert answer.ending == "interrupted"
+    assert answer.text == ""
+
+
+def test_what_came_before_an_interrupted_retry_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    Faulty.script[:] = ["early", "alive"]
+    started = time.perf_counter()
+    with serving(Faulty) as address:
+        model = open_endpoint(f"{address}/v1#m", Patience(pause=0.01, silence=30))
+        steps = list(
+            model.stream(
+                ASK, GenerationSettings(), interrupt=lambda: time.perf_counter() - started > 0.8
+            )
+        )
+    assert "".join(step.text for step in steps) == "one two "
+    assert steps[-1].done is not None
+    assert (steps[-1].done.text, steps[-1].done.ending) == ("one two ", "interrupted")
 
 
 def test_nothing_is_there() -> None:

@@ -178,6 +178,72 @@ def test_smollm2_and_its_own_template() -> None:
     assert found == {"own system text": "note"}
 
 
+# Tokenizers of real models, the template that each speaks, and its BOS and EOS.
+REAL = {
+    "smollm2": ("chatml", None, "<|im_end|>"),
+    "llama-3.2": ("llama-3", "<|begin_of_text|>", "<|eot_id|>"),
+    "mistral-7b-v0.1": ("mistral", "<s>", "</s>"),
+    "phi-4-mini": ("phi-4-mini", None, "<|endoftext|>"),
+}
+
+
+def real_tokenizer(name: str) -> Any:
+    """A model's tokenizer as transformers reads it, from its package."""
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    from tunelab.tokenizers.loading import load
+
+    template, bos, eos = REAL[name]
+    backend = Tokenizer.from_str(load(name).backend.to_str())
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token=bos, eos_token=eos)
+    return choose_template(tokenizer, template)
+
+
+@pytest.mark.packages
+@pytest.mark.parametrize("name", REAL)
+def test_rendering_and_ids_of_real_tokenizers(name: str) -> None:
+    tokenizer = real_tokenizer(name)
+    controls = control_tokens(tokenizer)
+    numbers = set(controls.values())
+    compared = 0
+    for messages in conversations(200):
+        pieces = prompt_pieces(tokenizer, messages)
+        assert "".join(piece.text for piece in pieces) == tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True
+        )
+        ids = prompt_ids(tokenizer, messages)
+        written = "".join(message["content"] for message in messages)
+        if not any(marker in written for marker in controls):
+            compared += 1
+            own = tokenizer.apply_chat_template(
+                messages, tokenize=True, add_generation_prompt=True, return_dict=False
+            )
+            assert ids == own
+        # The control tokens are those of the same conversation with harmless words.
+        plain = [{**message, "content": "x"} for message in messages]
+        assert [one for one in ids if one in numbers] == [
+            one for one in prompt_ids(tokenizer, plain) if one in numbers
+        ]
+    assert compared > 20
+    assert controls
+
+
+@pytest.mark.packages
+@pytest.mark.parametrize("name", REAL)
+def test_a_marker_in_a_text_changes_nothing_around_it(name: str) -> None:
+    """Cut stretch by stretch, as a text with markers has to be, the ids are those of the whole."""
+    from tunelab.prompts.tokens import _encode_guarded
+
+    tokenizer = real_tokenizer(name)
+    controls = control_tokens(tokenizer)
+    for messages in conversations(120):
+        written = "".join(message["content"] for message in messages)
+        if not any(marker in written for marker in controls):
+            pieces = prompt_pieces(tokenizer, messages)
+            assert _encode_guarded(tokenizer, pieces, controls) == prompt_ids(tokenizer, messages)
+
+
 def test_views_and_differences(tokenizer: Any) -> None:
     messages = [{"role": "user", "content": "the rain"}]
     own, bare, wrong = (

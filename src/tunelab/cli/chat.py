@@ -138,6 +138,16 @@ class _Terminal:
         from tunelab.generation.chat import save_chat
 
         _tell(f"{self.chat.model}; /help tells the commands.")
+        try:
+            self._converse()
+        finally:
+            # A second Ctrl-C ends the program, but not what was said.
+            if save is not None:
+                save_chat(self.chat, save)
+                _tell(f"saved in {save}")
+        return 0
+
+    def _converse(self) -> None:
         while True:
             try:
                 line = input("> " if sys.stdin.isatty() else "").strip()
@@ -157,10 +167,6 @@ class _Terminal:
                     self._ask(line)
             except TunelabError as error:
                 _tell(f"tunelab: {error}")
-        if save is not None:
-            save_chat(self.chat, save)
-            _tell(f"saved in {save}")
-        return 0
 
     def _command(self, line: str) -> None:
         from tunelab.generation.chat import load_chat, save_chat
@@ -172,7 +178,7 @@ class _Terminal:
         if word == "/help":
             _tell(_HELP)
         elif word == "/system":
-            self.chat = replace(chat, system=rest)
+            self.chat = replace(chat, system=rest, unfinished=None)
         elif word == "/set":
             self._set(rest)
         elif word == "/settings":
@@ -198,9 +204,9 @@ class _Terminal:
         elif word == "/again":
             if not chat.messages:
                 raise UsageError("nothing was asked yet.")
-            self._answer(
-                replace(chat, settings=replace(chat.settings, seed=chat.settings.seed + 1))
-            )
+            # The seed stays, so that each time has its own and a cut answer goes on with it.
+            again = replace(chat.settings, seed=chat.settings.seed + 1)
+            self._answer(replace(chat, settings=again, unfinished=None))
         elif word == "/clear":
             self.chat = replace(chat, messages=(), unfinished=None)
         elif word == "/save":
@@ -234,19 +240,26 @@ class _Terminal:
         self._answer(asked)
 
     def _answer(self, chat: "Chat", *, begun: Any = None) -> None:
-        """Answer and keep the answer; a question that fails is not kept, but what came is shown."""
+        """Answer, show what comes as it comes, and keep it."""
         from tunelab.generation.chat import reply
+        from tunelab.generation.endpoint import EndpointError
 
         with interruptible() as interrupt:
             done = None
-            for step in reply(
-                chat, self.answerer, interrupt=interrupt, notice=_tell_notice, begun=begun
-            ):
-                print(step.text, end="", flush=True)
-                done = step.done or done
+            try:
+                for step in reply(
+                    chat, self.answerer, interrupt=interrupt, notice=_tell_notice, begun=begun
+                ):
+                    print(step.text, end="", flush=True)
+                    done = step.done or done
+            except EndpointError:
+                # The server may be back soon; a question that the model cannot take is not kept.
+                self.chat = chat
+                _tell("\n(the question is kept; /again asks it once more)")
+                raise
             print(flush=True)
         if done is not None:
-            self.chat = replace(chat.answered(done), settings=self.chat.settings)
+            self.chat = chat.answered(done)
             if done.ending in ("interrupted", "length"):
                 why = "interrupted" if done.ending == "interrupted" else "its length is reached"
                 _tell(f"({why}; /continue goes on)")

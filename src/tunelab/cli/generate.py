@@ -5,7 +5,8 @@
       --temperature 0 --temperature 0.7 --samples 3
 
 One prompt to one model is streamed. Otherwise the answers are compared: length, repetition,
-diversity, agreement, and where the prompts say what is right, how often it is met.
+diversity, agreement, where the prompts say what is right how often it is met, and how likely
+each model finds the others' answers. Ctrl-C ends it, and what was answered is printed.
 --prompts is checkable, a YAML file, or a text file with a prompt a line.
 """
 
@@ -21,7 +22,7 @@ from tunelab.cli.answering import (
     interruptible,
 )
 from tunelab.cli.arguments import add_format
-from tunelab.errors import UsageError
+from tunelab.errors import TunelabError, UsageError
 
 _SHOWN = (
     "open_tokens",
@@ -77,17 +78,59 @@ def execute(arguments: argparse.Namespace) -> int:
         answerer = open_answerer(names[0], template=template, device=device, dtype=dtype)
         settings = make_settings({**values, "temperature": temperatures[0]})
         return _stream(answerer, prompts[0].text, settings, arguments)
-    from tunelab.generation.comparison import compare_open
-    from tunelab.generation.side_by_side import ask_open
+    from tunelab.generation.comparison import compare_open, perplexities
+    from tunelab.generation.endpoint import is_endpoint, open_endpoint
+    from tunelab.generation.local_model import LocalModel
+    from tunelab.generation.side_by_side import ask_open, read_answers
+    from tunelab.models.catalog import find
 
-    answers = []
     for name in names:
-        answerer = open_answerer(name, template=template, device=device, dtype=dtype)
-        answers += ask_open(
-            name, answerer, prompts, settings, temperatures, system=arguments.system or ""
-        )
-    _print(prompts, answers, compare_open(prompts, answers), arguments.format)
-    return 0
+        # A wrong name is told before the others have answered.
+        _ = open_endpoint(name) if is_endpoint(name) else find(name)
+    answers: list[Any] = []
+    readers = {}
+    failure = None
+    system = arguments.system or ""
+    with interruptible() as interrupt:
+        for name in names:
+            try:
+                answerer = open_answerer(name, template=template, device=device, dtype=dtype)
+                ask_open(
+                    name,
+                    answerer,
+                    prompts,
+                    settings,
+                    temperatures,
+                    system=system,
+                    keep=answers.append,
+                    interrupt=interrupt,
+                )
+            except TunelabError as error:
+                failure = error
+            if failure is not None or interrupt():
+                break
+            if isinstance(answerer, LocalModel):
+                readers[name] = answerer
+    if failure is not None and not answers:
+        raise failure
+    places = {prompt.id: place for place, prompt in enumerate(prompts)}
+    answers.sort(
+        key=lambda one: (names.index(one.model), one.temperature, places[one.prompt], one.sample)
+    )
+    read = []
+    for name, reader in readers.items() if len(names) > 1 and not interrupt() else ():
+        read += read_answers(name, reader, prompts, answers, system=system)
+    _print(
+        prompts,
+        answers,
+        compare_open(prompts, answers),
+        perplexities(read, seed=settings.seed),
+        arguments.format,
+    )
+    if failure is not None:
+        # What was answered until then is printed above.
+        raise failure
+    return 130 if interrupt() else 0
 
 
 def _stream(answerer: Any, text: str, settings: Any, arguments: argparse.Namespace) -> int:
@@ -119,13 +162,20 @@ def _stream(answerer: Any, text: str, settings: Any, arguments: argparse.Namespa
     return 130 if done.ending == "interrupted" else 0
 
 
-def _print(prompts: Any, answers: Any, compared: list[dict[str, Any]], format: str) -> None:
+def _print(
+    prompts: Any,
+    answers: Any,
+    compared: list[dict[str, Any]],
+    perplexity: list[dict[str, Any]],
+    format: str,
+) -> None:
     from tunelab.cli.tables import print_table
 
     whole = {
         "prompts": [prompt.to_dict() for prompt in prompts],
         "answers": [answer.to_dict() for answer in answers],
         "comparison": compared,
+        "perplexity": perplexity,
     }
     texts = {prompt.id: prompt for prompt in prompts}
     if format == "table":
@@ -151,3 +201,15 @@ def _print(prompts: Any, answers: Any, compared: list[dict[str, Any]], format: s
         for row in compared
     ]
     print_table(rows, format, title="Side by side", value=whole)
+    if perplexity and format == "table":
+        listed = [
+            {
+                "read by": row["reader"],
+                "written by": row["writer"],
+                "temperature": row["temperature"],
+                "perplexity": row["perplexity"]["value"],
+                "bits a byte": row["bits_per_byte"]["value"],
+            }
+            for row in perplexity
+        ]
+        print_table(listed, format, title="How likely each model finds the answers")

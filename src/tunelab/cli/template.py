@@ -65,15 +65,15 @@ def execute(arguments: argparse.Namespace) -> int:
         )
     if arguments.format == "table":
         from rich.console import Console
+        from rich.text import Text
 
         console = Console(highlight=False)
         for number, (view, entry) in enumerate(zip(views, whole, strict=True)):
             if arguments.show and entry["jinja"]:
                 console.print(entry["jinja"], markup=False)
-            console.rule(
-                f"{view.name}: {len(view.tokens)} tokens, {view.controls} of them control tokens"
-            )
-            console.print(view.error if view.error else draw_prompt(view))
+            counted = f"{len(view.tokens)} tokens, {view.controls} of them control tokens"
+            console.rule(Text(f"{view.name}: {counted}"))
+            console.print(Text(view.error) if view.error else draw_prompt(view))
             for change in entry["differs_from_first"] if number else ():
                 left, right = "".join(change["left"]), "".join(change["right"])
                 console.print(f"  at token {change['place']}: {left!r} → {right!r}", markup=False)

@@ -120,7 +120,7 @@ def _compare(
         )
     if not isinstance(right, Answered):
         if about.kind == "share":
-            return _share_against(values, right, margin)
+            return share_against(values, right, margin)
         return compare_means(values, [right] * len(values), margin=margin)
     others = list(about.values(right) or ())
     if about.kind == "share":
@@ -128,8 +128,8 @@ def _compare(
     return compare_means(values, others, margin=margin)
 
 
-def _share_against(values: Sequence[float], number: float, margin: float) -> Difference:
-    """A share minus a given one: Wilson's interval and the exact binomial test."""
+def share_against(values: Sequence[float], number: float, margin: float) -> Difference:
+    """The share of ones among ``values`` minus a number: Wilson's interval, exact binomial test."""
     from scipy.stats import binomtest
 
     from tunelab.evaluation.metrics import wilson_interval

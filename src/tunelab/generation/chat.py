@@ -7,7 +7,7 @@ from typing import Any
 
 from tunelab.errors import UsageError
 from tunelab.generation.local_model import Answerer
-from tunelab.generation.outcome import Generation, Progress
+from tunelab.generation.outcome import Generation, Progress, Token
 from tunelab.generation.settings import GenerationSettings
 from tunelab.generation.trimming import fit_messages
 from tunelab.prompts.conversation import Message
@@ -94,8 +94,7 @@ def save_chat(chat: Chat, path: Path) -> None:
     """
     from tunelab.results import write_json
 
-    values = {key: value for key, value in asdict(chat).items() if key != "unfinished"}
-    write_json(path, {"version": VERSION, **values})
+    write_json(path, {"version": VERSION, **asdict(chat)})
 
 
 def load_chat(path: Path) -> Chat:
@@ -118,9 +117,17 @@ def load_chat(path: Path) -> Chat:
             system=str(values["system"]),
             messages=tuple(messages),
             settings=make_settings(values["settings"]),
+            unfinished=_read_generation(values.get("unfinished")),
         )
     except (KeyError, TypeError):
         raise UsageError(f"{path} is damaged: parts of the chat are missing.") from None
+
+
+def _read_generation(values: Any) -> Generation | None:
+    if values is None:
+        return None
+    tokens = tuple(Token(**token) for token in values["tokens"])
+    return Generation(**{**values, "tokens": tokens})
 
 
 def make_settings(values: Mapping[str, Any]) -> GenerationSettings:

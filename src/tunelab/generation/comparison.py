@@ -83,7 +83,8 @@ MEASURES: Mapping[str, tuple[str, Measure]] = {
         lambda _, answers: agreement([answer.text for answer in answers]),
     ),
 }
-_UNBOUNDED = ("open_tokens", "open_words")
+# Measures that are no shares.
+COUNTS = ("open_tokens", "open_words")
 
 
 def values_by_prompt(
@@ -118,8 +119,8 @@ def compare_open(
             "samples": max(one.sample for one in own) + 1,
         }
         for name in MEASURES:
-            bounds = (-math.inf if name in _UNBOUNDED else 0.0, math.inf)
-            if name not in _UNBOUNDED:
+            bounds = (-math.inf if name in COUNTS else 0.0, math.inf)
+            if name not in COUNTS:
                 bounds = (0.0, 1.0)
             values = values_by_prompt(name, prompts, own)
             row[name] = _estimate(values, bounds).to_dict()

@@ -7,9 +7,11 @@ streamed, so that the time to the first token is known and an answer that breaks
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from tunelab.errors import RunError, UsageError
@@ -22,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 KEY_VARIABLE = "TUNELAB_API_KEY"
 _LONGEST_WAIT = 30.0
+# How often a wait looks up, for an interrupt and for the longest time. Seconds.
+_LOOK = 0.1
 _LONGEST_REPLY = 10_000_000
 # Answers of a server that another try may better; every other refusal is final.
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
@@ -128,17 +132,21 @@ class EndpointModel:
         interrupt: Callable[[], bool],
     ) -> Iterator[Progress]:
         """One answer, with bounded retries. What was shown is not shown again."""
-        shown = longest = ""
+        shown = ""
+        best = _Reply()
         for attempt in range(1, self.patience.attempts + 1):
             reply = _Reply()
             try:
                 for text in _request(self, path, body, reply, interrupt):
                     whole = reply.text
-                    longest = whole if len(whole) > len(longest) else longest
+                    if len(whole) > len(best.text):
+                        best = reply
                     # After a retry the same words come again; other ones cannot be taken back.
                     if text and len(whole) > len(shown) and whole.startswith(shown):
                         yield Progress(place, sample, whole[len(shown) :])
                         shown = whole
+                if reply.interrupted and len(best.text) > len(reply.text):
+                    reply, best.interrupted = best, True
                 yield Progress(place, sample, "", reply.generation(settings))
                 return
             except _PassingError as fault:
@@ -146,11 +154,11 @@ class EndpointModel:
                     tries = f"{attempt} tries" if attempt > 1 else "one try"
                     raise EndpointError(
                         f"the endpoint {self.url} gave no whole answer in {tries}: {fault}.",
-                        partial=longest,
+                        partial=best.text,
                     ) from None
                 wait = fault.wait or self.patience.pause * 2 ** (attempt - 1)
                 _log.warning("endpoint %s: %s; try %d follows", self.url, fault, attempt + 1)
-                time.sleep(min(wait, _LONGEST_WAIT))
+                _pause(min(wait, _LONGEST_WAIT), interrupt)
 
 
 def is_endpoint(name: str) -> bool:
@@ -250,6 +258,12 @@ class _Reply:
         return Generation(text, tuple(self.tokens), ending, self.prompt_tokens)
 
 
+def _pause(seconds: float, interrupt: Callable[[], bool]) -> None:
+    end = time.perf_counter() + seconds
+    while (left := end - time.perf_counter()) > 0 and not interrupt():
+        time.sleep(min(left, _LOOK))
+
+
 def _request(
     endpoint: EndpointModel,
     path: str,
@@ -259,16 +273,58 @@ def _request(
 ) -> Iterator[str]:
     """Make one request and read its stream; yields each piece of text.
 
+    A thread does the reading, since neither silence nor a trickle of bytes may keep an interrupt
+    or the longest time from being seen.
+
     Raises:
         _PassingError: another try may better it.
         EndpointError: it may not.
     """
+    if interrupt():
+        reply.interrupted = True
+        return
+    whole = endpoint.patience.whole
+    inbox: SimpleQueue[dict[str, Any] | Exception | None] = SimpleQueue()
+    left = threading.Event()
+    started = last = time.perf_counter()
+    threading.Thread(target=_read, args=(endpoint, path, body, inbox, left), daemon=True).start()
+    try:
+        while reply.reason is None:
+            try:
+                event = inbox.get(timeout=_LOOK)
+            except Empty:
+                event = {}
+            now = time.perf_counter()
+            if event is None:
+                raise _PassingError("it closed the connection early")
+            if isinstance(event, Exception):
+                raise event
+            if now - started > whole:
+                raise _PassingError(f"it took more than {whole:g} seconds")
+            text = _take(event, reply, now - last)
+            if text:
+                last = now
+                yield text
+            if reply.reason is None and interrupt():
+                reply.interrupted = True
+                return
+    finally:
+        left.set()
+
+
+def _read(
+    endpoint: EndpointModel,
+    path: str,
+    body: Mapping[str, Any],
+    inbox: "SimpleQueue[dict[str, Any] | Exception | None]",
+    left: threading.Event,
+) -> None:
+    """Put every event of a reply into ``inbox``, then None, or the error, until it is ``left``."""
     import httpx
 
     patience = endpoint.patience
     timeout = httpx.Timeout(patience.silence, connect=patience.connect)
     headers = {"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
-    started = last = time.perf_counter()
     try:
         with (
             httpx.Client(timeout=timeout, follow_redirects=False) as client,
@@ -277,30 +333,32 @@ def _request(
             ) as response,
         ):
             _check_status(endpoint, response)
-            for event in _events(response):
-                now = time.perf_counter()
-                if now - started > patience.whole:
-                    raise _PassingError(f"it took more than {patience.whole:g} seconds")
-                text = _take(event, reply, now - last)
-                if text:
-                    last = now
-                    yield text
-                if interrupt():
-                    reply.interrupted = True
-                    return
-                if reply.reason is not None:
-                    return
-    except httpx.ConnectError:
-        raise _PassingError("nothing answers at this address") from None
-    except httpx.TimeoutException:
-        raise _PassingError(f"it was silent for {patience.silence:g} seconds") from None
-    except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-        raise _PassingError("it closed the connection early") from None
-    except httpx.HTTPError as error:
-        raise _PassingError(f"the request failed ({type(error).__name__})") from None
-    except (httpx.InvalidURL, UnicodeError):
-        raise UsageError(f"{endpoint.url!r} is no address; give http://HOST:PORT/v1.") from None
-    raise _PassingError("it closed the connection early")
+            for event in _events(response, left):
+                inbox.put(event)
+        inbox.put(None)
+    except Exception as error:
+        # Whoever waits for the inbox raises it.
+        inbox.put(_explained(endpoint, error))
+
+
+def _explained(endpoint: EndpointModel, error: Exception) -> Exception:
+    """What an error of the connection means for the request."""
+    import httpx
+
+    patience = endpoint.patience
+    if isinstance(error, httpx.ConnectTimeout):
+        return _PassingError(f"no connection within {patience.connect:g} seconds")
+    if isinstance(error, httpx.ConnectError):
+        return _PassingError("nothing answers at this address")
+    if isinstance(error, httpx.TimeoutException):
+        return _PassingError(f"it was silent for {patience.silence:g} seconds")
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
+        return _PassingError("it closed the connection early")
+    if isinstance(error, httpx.HTTPError):
+        return _PassingError(f"the request failed ({type(error).__name__})")
+    if isinstance(error, httpx.InvalidURL | UnicodeError):
+        return UsageError(f"{endpoint.url!r} is no address; give http://HOST:PORT/v1.")
+    return error
 
 
 def _check_status(endpoint: EndpointModel, response: Any) -> None:
@@ -309,14 +367,27 @@ def _check_status(endpoint: EndpointModel, response: Any) -> None:
         return
     said = _said(response)
     if status in _PASSING:
-        wait = response.headers.get("retry-after", "")
-        seconds = float(wait) if wait.replace(".", "", 1).isdigit() else 0.0
+        seconds = _asked_wait(response.headers.get("retry-after", ""))
         why = "too many requests (429)" if status == 429 else f"it failed with status {status}"
+        if seconds > _LONGEST_WAIT:
+            said += f"; it asks to wait {seconds:,.0f} seconds"
         raise _PassingError(why + said, seconds)
     raise EndpointError(
         f"the endpoint {endpoint.url} refuses the request for {endpoint.model!r} with status "
         f"{status}{said}."
     )
+
+
+def _asked_wait(header: str) -> float:
+    """The seconds of a Retry-After header, which holds a number or a date; 0 without one."""
+    from email.utils import parsedate_to_datetime
+
+    if header.strip().replace(".", "", 1).isdecimal():
+        return float(header)
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _said(response: Any) -> str:
@@ -336,27 +407,37 @@ def _said(response: Any) -> str:
     return f": {text}" if text else ""
 
 
-def _events(response: Any) -> Iterator[dict[str, Any]]:
+def _events(response: Any, left: threading.Event) -> Iterator[dict[str, Any]]:
     """The JSON values of a stream of server-sent events, or of a reply that is not streamed.
 
     Raises:
         _PassingError: what comes is neither.
     """
-    lines, size, plain = response.iter_lines(), 0, ""
-    for line in lines:
-        size += len(line)
+    rest, size, plain = "", 0, ""
+    for chunk in response.iter_text():
+        size += len(chunk)
+        if left.is_set():
+            return
         if size > _LONGEST_REPLY:
             raise _PassingError("it sends more than an answer can be")
-        if line.startswith("data:"):
-            data = line.removeprefix("data:").strip()
-            if data == "[DONE]":
-                yield {"choices": [{"finish_reason": "stop"}]}
-                return
-            yield _json(data)
-        elif line.strip() and not line.startswith((":", "event:", "id:", "retry:")):
-            plain += line
-    if plain:
-        yield _json(plain)
+        *lines, rest = (rest + chunk).split("\n")
+        for line in lines:
+            if line.startswith("data:"):
+                yield _event(line)
+            elif not line.startswith((":", "event:", "id:", "retry:")):
+                plain += line
+    if rest.startswith("data:"):
+        yield _event(rest)
+    elif (plain + rest).strip():
+        value = _json(plain + rest)
+        if "choices" not in value:
+            raise _PassingError("it sends something else than answers")
+        yield value
+
+
+def _event(line: str) -> dict[str, Any]:
+    data = line.removeprefix("data:").strip()
+    return {"choices": [{"finish_reason": "stop"}]} if data == "[DONE]" else _json(data)
 
 
 def _json(text: str) -> dict[str, Any]:

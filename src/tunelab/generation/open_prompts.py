@@ -59,7 +59,12 @@ def read_prompts(name: str) -> list[OpenPrompt]:
         entries = read_keys(path).get("prompts")
         if not isinstance(entries, list) or not entries:
             raise UsageError(f"{path.name} must hold a list of prompts.")
-        return [_prompt(entry, place, path.name) for place, entry in enumerate(entries, start=1)]
+        prompts = [_prompt(entry, place, path.name) for place, entry in enumerate(entries, start=1)]
+        ids = [prompt.id for prompt in prompts]
+        twice = next((one for one in ids if ids.count(one) > 1), None)
+        if twice is not None:
+            raise UsageError(f"{path.name}: two prompts have the id {twice!r}; give each its own.")
+        return prompts
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -80,7 +85,10 @@ def plain_prompts(texts: Sequence[str], where: str = "the prompts") -> list[Open
 
 def _prompt(entry: Any, place: int, where: str) -> OpenPrompt:
     try:
-        prompt = OpenPrompt(**{**entry, "contains": tuple(map(str, entry.get("contains", ())))})
+        contains = entry.get("contains", [])
+        if not isinstance(contains, list):
+            raise TypeError
+        prompt = OpenPrompt(**{**entry, "contains": tuple(map(str, contains))})
         for rule in (prompt.matches, prompt.avoids):
             if rule is not None:
                 re.compile(rule)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tunelab.errors import RunError
+from tunelab.errors import TunelabError, UsageError
 from tunelab.generation.conversation_file import ConversationFile, Turn
 from tunelab.generation.local_model import Answerer
 from tunelab.generation.outcome import Generation
@@ -84,8 +84,8 @@ def play(
 ) -> Played:
     """Play all turns and ``further`` ones; each line is told to ``heard`` as it is finished.
 
-    An error of an endpoint, or a conversation that cannot be rendered, ends the play: what was
-    said until then is in the result, with the error.
+    An error of an endpoint, a conversation that cannot be rendered, or a later line that does not
+    fit the context ends the play: what was said until then is in the result, with the error.
 
     Raises:
         UsageError: the first line to be played does not fit the context.
@@ -98,7 +98,9 @@ def play(
             break
         try:
             line = _line(conversation, answerer, settings, turn, entry, lines, interrupt)
-        except RunError as problem:
+        except TunelabError as problem:
+            if isinstance(problem, UsageError) and not any(line.generation for line in lines):
+                raise
             error = str(problem)
             break
         lines.append(line)

@@ -20,11 +20,12 @@ def ask_open(
     *,
     system: str = "",
     keep: Callable[[OpenAnswer], None] = lambda answer: None,
+    interrupt: Callable[[], bool] = lambda: False,
 ) -> list[OpenAnswer]:
     """Answer every prompt at every temperature; each answer is told to ``keep`` as it ends.
 
     A model without a template gets the prompt's text alone, as a base model would. At temperature
-    0 one sample is as good as many.
+    0 one sample is as good as many. An answer that is interrupted is left out.
 
     Raises:
         UsageError: a prompt does not fit the context.
@@ -35,8 +36,8 @@ def ask_open(
     for temperature in temperatures:
         samples = settings.samples if temperature else 1
         own = replace(settings, temperature=temperature, samples=samples)
-        for step in answerer.stream(asked, own):
-            if step.done is not None:
+        for step in answerer.stream(asked, own, interrupt=interrupt):
+            if step.done is not None and step.done.ending != "interrupted":
                 done = step.done
                 answer = OpenAnswer(
                     model=name,

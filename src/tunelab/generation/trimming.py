@@ -21,7 +21,7 @@ def fit_messages(
     tokens = count(kept)
     if room is None or tokens <= room:
         return kept, None
-    whole = tokens
+    whole, room = tokens, max(0, room)
     system = [message for message in kept[:1] if message["role"] == "system"]
     turns = kept[len(system) :]
     while tokens > room:

@@ -9,8 +9,9 @@ import re
 _MARKERS = re.compile(
     r"<(?=\|[^<>|\n]{1,60}\|>)"
     r"|<(?=｜[^<>｜\n]{1,60}｜>)"
-    r"|<(?=/?(?:s|pad|unk|bos|eos|cls|sep|mask|think|tool_call|tool_response)>)"
-    r"|<(?=(?:start|end)_of_turn>)"
+    r"|<(?=/?(?:s|pad|unk|bos|eos|cls|sep|mask|think|reponame|filename|unused[0-9]+)>)"
+    # <start_of_turn>, <file_sep>, <tool_call>, <BOS_TOKEN>, <extra_id_1>
+    r"|<(?=/?[A-Za-z]+(?:_[A-Za-z0-9]+){1,8}>)"
     r"|<(?=</?SYS>>)"
     r"|\[(?=/?[A-Z]{2,}(?:_[A-Z]+)*\])",
 )

@@ -7,7 +7,13 @@ from tunelab import __version__, registry
 from tunelab.evaluation.claims import ALPHA
 from tunelab.report.findings import find
 from tunelab.report.mistakes import KINDS, find_mistakes
-from tunelab.report.open_record import read_conversations, read_open
+from tunelab.report.open_record import (
+    answers_to_read,
+    measures_table,
+    read_conversations,
+    read_open,
+    rules_kept,
+)
 from tunelab.report.page import Figure, draw_figure, render
 from tunelab.report.run_folder import RunFolder, predictions, read_run
 from tunelab.report.seeds import over_seeds
@@ -44,6 +50,7 @@ def build_report(folder: Path) -> Path:
 
 def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
     judgement = judge(run)
+    open_answers = read_open(run)
     return render(
         "report.html.j2",
         run=run,
@@ -55,8 +62,11 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         kinds=KINDS,
         seeds=over_seeds(run),
         tokenizers=read_record(run),
-        open_answers=read_open(run),
+        open_answers=open_answers,
+        open_measures=measures_table(open_answers) if open_answers else [],
+        open_texts=answers_to_read(open_answers) if open_answers else [],
         conversations=read_conversations(run),
+        rules_kept=rules_kept,
         alpha=ALPHA,
         answers=[(result, *_answers(result)) for result in run.evaluated],
         licences=_licences(run),

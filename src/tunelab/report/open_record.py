@@ -1,18 +1,21 @@
 """What a run knows of open prompts and of conversations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tunelab.evaluation.claims import undefined
-from tunelab.evaluation.comparison import compare_means
+from tunelab.evaluation.claims import share_against, undefined
+from tunelab.evaluation.comparison import compare_means, compare_shares
 from tunelab.evaluation.estimates import Difference
-from tunelab.generation.comparison import OpenAnswer, values_by_prompt
+from tunelab.generation.comparison import COUNTS, MEASURES, OpenAnswer, values_by_prompt
 from tunelab.generation.open_prompts import OpenPrompt
 from tunelab.report.run_folder import RunFolder, once
 from tunelab.results import read_json
 
 OPEN = "open.json"
 CONVERSATIONS = "conversations.json"
+
+# Measures that are yes or no for one answer.
+_YES_OR_NO = ("open_stopped", "open_right")
 
 Record = Mapping[str, Any]
 
@@ -34,7 +37,8 @@ def compare_open_answers(
     """Left minus right in a measure of open answers, at the study's first temperature.
 
     A row is a prompt, with the mean over its samples; prompts on which one of the two has no value
-    are left out. The test is the paired t test.
+    are left out. With one answer to a prompt, shares are compared as shares of rows are; all else
+    by the paired t test.
     """
     if record is None:
         return undefined("the study has no open prompts", margin)
@@ -47,7 +51,12 @@ def compare_open_answers(
     pairs = [(a, b) for a, b in zip(first, others, strict=True) if a is not None and b is not None]
     if not pairs:
         return undefined(f"{metric} is not defined for these answers", margin)
-    return compare_means([a for a, _ in pairs], [b for _, b in pairs], margin=margin)
+    lefts, rights = [a for a, _ in pairs], [b for _, b in pairs]
+    if metric in _YES_OR_NO and _samples(record) == 1:
+        if second is None:
+            return share_against(lefts, float(right), margin)
+        return compare_shares(list(map(bool, lefts)), list(map(bool, rights)), margin=margin)
+    return compare_means(lefts, rights, margin=margin)
 
 
 def own_value(record: Record | None, metric: str, model: str) -> float | None:
@@ -55,6 +64,116 @@ def own_value(record: Record | None, metric: str, model: str) -> float | None:
     values = None if record is None else _values(record, metric, model)
     known = [value for value in values or () if value is not None]
     return sum(known) / len(known) if known else None
+
+
+def differing_prompts(
+    record: Record | None, metric: str, left: str, right: str
+) -> list[dict[str, Any]]:
+    """The prompts on which two models differ in a measure, the largest differences first.
+
+    The keys are those of a row behind a claim; the answers shown are each model's first sample at
+    the study's first temperature.
+    """
+    first = _values(record, metric, left) if record is not None else None
+    second = _values(record, metric, right) if record is not None else None
+    if record is None or first is None or second is None:
+        return []
+    said = {
+        (entry["model"], entry["prompt"]): entry["text"]
+        for entry in record["answers"]
+        if entry["temperature"] == record["temperatures"][0] and entry["sample"] == 0
+    }
+    found = [
+        {
+            "row": prompt.id,
+            "text": prompt.text,
+            "truth": _expected(prompt),
+            "left": said[left, prompt.id].strip(),
+            "right": said[right, prompt.id].strip(),
+            "left_value": a,
+            "right_value": b,
+        }
+        for prompt, a, b in zip(_prompts(record), first, second, strict=True)
+        if a is not None and b is not None and a != b
+    ]
+    return sorted(found, key=lambda row: -abs(row["left_value"] - row["right_value"]))
+
+
+def measures_table(record: Record) -> list[dict[str, Any]]:
+    """Every measure with its estimate for each model and temperature; rightness by kind as well.
+
+    The order of ``estimates`` is that of the record's comparison. A kind of prompts has no
+    interval, as it holds few of them.
+    """
+    compared = record["comparison"]
+    rows = [
+        {"name": told, "share": name not in COUNTS, "estimates": [row[name] for row in compared]}
+        for name, (told, _) in MEASURES.items()
+    ]
+    kinds = [kind for kind in compared[0]["by_kind"] if compared[0]["by_kind"][kind] is not None]
+    place = list(MEASURES).index("open_right") + 1
+    rows[place:place] = [
+        {
+            "name": f"of prompts of the kind “{kind}”",
+            "share": True,
+            "estimates": [
+                {"value": row["by_kind"][kind], "low": None, "high": None} for row in compared
+            ],
+        }
+        for kind in kinds
+        if len(kinds) > 1
+    ]
+    return rows
+
+
+def answers_to_read(record: Record) -> list[dict[str, Any]]:
+    """Each prompt, what was expected, and every answer to it with whether it was right."""
+    return [
+        {
+            "prompt": prompt,
+            "expected": _expected(prompt),
+            "answers": [
+                {**entry, "right": prompt.right(entry["text"])}
+                for entry in record["answers"]
+                if entry["prompt"] == prompt.id
+            ],
+        }
+        for prompt in _prompts(record)
+    ]
+
+
+def rules_kept(played: Mapping[str, Any], rules: Sequence[str]) -> list[tuple[int, int] | None]:
+    """For each rule: in how many of the lines it applies to it was kept; None where in none."""
+    scores = [line["score"] for line in played["lines"] if line["score"]]
+    found: list[tuple[int, int] | None] = []
+    for rule in rules:
+        applied = [bool(score[rule]) for score in scores if score[rule] is not None]
+        found.append((sum(applied), len(applied)) if applied else None)
+    return found
+
+
+def _expected(prompt: OpenPrompt) -> str:
+    """The rules of a prompt in words."""
+    parts = []
+    if prompt.contains:
+        parts.append(f"holds {' or '.join(prompt.contains)}")
+    if prompt.matches is not None:
+        parts.append(f"is {prompt.matches}")
+    if prompt.avoids is not None:
+        parts.append(f"holds no {prompt.avoids}")
+    return "; ".join(parts)
+
+
+def _prompts(record: Record) -> list[OpenPrompt]:
+    return [
+        OpenPrompt(**{**entry, "contains": tuple(entry["contains"])}) for entry in record["prompts"]
+    ]
+
+
+def _samples(record: Record) -> int:
+    """How many answers each prompt has at the study's first temperature."""
+    first = record["temperatures"][0]
+    return 1 + max(int(e["sample"]) for e in record["answers"] if e["temperature"] == first)
 
 
 def _values(record: Record, metric: str, model: str) -> list[float | None] | None:
@@ -66,10 +185,7 @@ def _values(record: Record, metric: str, model: str) -> list[float | None] | Non
     ]
     if not answers:
         return None
-    prompts = [
-        OpenPrompt(**{**entry, "contains": tuple(entry["contains"])}) for entry in record["prompts"]
-    ]
-    return values_by_prompt(metric, prompts, answers)
+    return values_by_prompt(metric, _prompts(record), answers)
 
 
 def _read(run: RunFolder, name: str) -> Record | None:

@@ -12,7 +12,13 @@ from tunelab.evaluation.estimates import Difference
 from tunelab.evaluation.number_metrics import NUMBER_METRICS, full_numbers
 from tunelab.evaluation.row_metrics import ROW_METRICS, TOKENS
 from tunelab.generation.comparison import MEASURES
-from tunelab.report.open_record import OPEN, compare_open_answers, own_value, read_open
+from tunelab.report.open_record import (
+    OPEN,
+    compare_open_answers,
+    differing_prompts,
+    own_value,
+    read_open,
+)
 from tunelab.report.run_folder import RunFolder, once, token_counts
 from tunelab.report.sides import Side, sides_of
 from tunelab.results import RECORD
@@ -200,7 +206,12 @@ def _judged(
         comparison.difference, claim.relation, claim.margin, comparison.p_corrected
     )
     left, right = sides.get(claim.left), sides.get(str(claim.right))
-    shown, differing = _differing_rows(claim, left, right)
+    shown: tuple[Mapping[str, Any], ...]
+    if claim.metric in MEASURES and isinstance(claim.right, str):
+        prompts = differing_prompts(read_open(run), claim.metric, claim.left, claim.right)
+        shown, differing = tuple(prompts[:_SHOWN]), len(prompts)
+    else:
+        shown, differing = _differing_rows(claim, left, right)
     return Judged(
         claim=claim,
         verdict=verdict,

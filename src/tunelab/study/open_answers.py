@@ -15,7 +15,7 @@ from tunelab.generation.open_prompts import OpenPrompt, plain_prompts, read_prom
 from tunelab.generation.settings import GenerationSettings
 from tunelab.generation.side_by_side import ask_open, read_answers
 from tunelab.models.loading import model_hash
-from tunelab.results import Result, write_json
+from tunelab.results import Result, write_json, write_text
 from tunelab.study.cells import device_and_dtype
 from tunelab.study.folder import run_stage
 from tunelab.study.resolution import open_models
@@ -57,6 +57,8 @@ def answer_open(study: Study, out: Path) -> list[Result]:
 
     def work(folder: Path) -> dict[str, Any]:
         answers = _known(folder / _KEPT)
+        # Without a line that was cut, which would spoil the one that is written behind it.
+        write_text(folder / _KEPT, "".join(map(_line, answers)))
         local: dict[str, LocalModel] = {}
         for name, model in models.items():
             answerer = open_answerer(model, device=device, dtype=dtype)
@@ -69,7 +71,7 @@ def answer_open(study: Study, out: Path) -> list[Result]:
                     with (folder / _KEPT).open("a", encoding="utf-8") as file:
 
                         def keep(answer: OpenAnswer, file: Any = file) -> None:
-                            file.write(json.dumps(answer.to_dict(), ensure_ascii=False) + "\n")
+                            file.write(_line(answer))
                             file.flush()
 
                         answers += ask_open(
@@ -115,6 +117,10 @@ def answer_open(study: Study, out: Path) -> list[Result]:
             still_there=lambda done: (done.folder / RECORD).is_file(),
         )
     ]
+
+
+def _line(answer: OpenAnswer) -> str:
+    return json.dumps(answer.to_dict(), ensure_ascii=False) + "\n"
 
 
 def _known(path: Path) -> list[OpenAnswer]:
