@@ -113,7 +113,7 @@ def draw_losses(losses: Sequence[Loss]) -> Markup:
 
 def _state(folder: Path, state: job.State, progress: Progress) -> Markup:
     share = 1.0 if state == "finished" else progress.share
-    words = [tag("strong", f"{folder.name}: {_WORDS[state]}")]
+    words: list[str] = [tag("strong", f"{folder.name}: {_WORDS[state]}")]
     if state in ("running", "stopping"):
         words.append(f" – {progress.doing}")
         if progress.epoch is not None and progress.epochs:
