@@ -35,7 +35,7 @@ def theme() -> Any:
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",
-        button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_800",
         button_primary_text_color="white",
         link_text_color="*primary_800",
         link_text_color_dark="*primary_300",
