@@ -40,7 +40,6 @@ def execute(script: Path, folder: Path) -> tuple[Any, str]:
     import jupytext
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
-    from traitlets.config import Config
 
     notebook = jupytext.read(script)
     notebook.metadata["kernelspec"] = {
@@ -54,8 +53,8 @@ def execute(script: Path, folder: Path) -> tuple[Any, str]:
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
-        # Sockets of this machine's file system: nothing is opened on a network.
-        config=Config({"KernelManager": {"transport": "ipc"}}),
+        # Machines that are busy with other things take their time.
+        startup_timeout=600,
     )
     try:
         client.execute()

@@ -133,7 +133,8 @@ def test_pushed_on_request_only(workspace: Workspace, tmp_path: Path) -> None:
             elif "/commit/" in self.path:
                 lines = [json.loads(line) for line in body.splitlines() if line]
                 sent["files"] = [one["value"]["path"] for one in lines if one["key"] == "file"]
-                self._send({"commitUrl": "http://hub/c/1", "commitOid": "1"})
+                page = f"http://{self.headers['Host']}/someone/tiny"
+                self._send({"commitUrl": f"{page}/commit/1", "commitOid": "1"})
             else:
                 self._send({})
 
@@ -169,7 +170,7 @@ def test_pushed_on_request_only(workspace: Workspace, tmp_path: Path) -> None:
         assert not (tmp_path / "refused").exists()
         pushed = export("pushed", "--push", "someone/tiny", token=TOKEN)
     assert pushed.returncode == 0, pushed.stderr
-    assert sent["repository"]["private"] is True
+    assert sent["repository"]["visibility"] == "private"
     assert {"README.md", "model.safetensors", "config.json"} <= set(sent["files"])
     assert all(token in (f"Bearer {TOKEN}", "None") for _, token in asked)
     assert TOKEN not in pushed.stderr + pushed.stdout

@@ -176,9 +176,9 @@ def find_card(name: str) -> ModelCard:
 def base_in_words(card: ModelCard) -> str:
     """A base model by its published name; of a local folder only the last part of the path."""
     if card.source == "folder":
-        return f"a model in a local folder, {Path(card.name).name}"
+        return f"a model in a local folder ({Path(card.name).name})"
     published = PUBLISHED.get(card.name)
-    return f"{card.location or card.name}{f', from {published}' if published else ''}"
+    return card.location or (f"{card.name} ({published})" if published else card.name)
 
 
 def method_summary(method: str) -> str:
@@ -212,9 +212,9 @@ def adapter_usage(name: str, method: str, card: ModelCard, prompt: Mapping[str, 
 
 def _base_hint(card: ModelCard) -> str:
     if card.source == "folder":
-        return "the one that the adapter was trained on; tunelab checks its hash"
+        return "it must be the one that the adapter was trained on"
     if card.source == "hub":
-        return f"or `{card.location}`, once it is in the Hub's cache"
+        return f"`{card.location}` does as well, once it is in the Hub's cache"
     fetch = f"from tunelab.models import catalog, loading; f = catalog.find('{card.name}')"
     return (
         "tunelab keeps it converted, and this names the folder: "
