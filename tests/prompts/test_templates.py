@@ -2,6 +2,7 @@
 
 import random
 import zipfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,7 @@ REAL = {
 }
 
 
+@cache
 def real_tokenizer(name: str) -> Any:
     """A model's tokenizer as transformers reads it, from its package."""
     from tokenizers import Tokenizer

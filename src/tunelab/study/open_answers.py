@@ -2,7 +2,7 @@
 
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ def answer_open(study: Study, out: Path) -> list[Result]:
         for name, model in models.items():
             answerer = open_answerer(model, device=device, dtype=dtype)
             if isinstance(answerer, LocalModel):
+                answerer = replace(answerer, batch_size=study.evaluation.batch_size)
                 local[name] = answerer
             _log.info("open prompts: %s answers", name)
             for temperature in temperatures:
