@@ -102,9 +102,8 @@ def finished(browser: Any, address: str, workplace: Path) -> str:
     return "first"
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_has_a_serious_fault(visit: Any, finished: str, width: int, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
+def test_no_page_has_a_serious_fault(visit: Any, finished: str, scheme: str, width: int) -> None:
     visitor = visit(width=width, color_scheme=scheme)
     for path in PAGES:
         page = visitor.open(path)

@@ -37,12 +37,24 @@ def table(rows: Sequence[Mapping[str, Any]], *, caption: str) -> Markup:
     """Rows with the same keys; numbers stand at the right, and a wide table scrolls by itself."""
     if not rows:
         return Markup("")
-    head = tag("tr", *(tag("th", key.replace("_", " "), scope="col") for key in rows[0]))
+    numeric = {key for key in rows[0] if any(_is_number(row[key]) for row in rows)}
+    heads = [
+        tag("th", key.replace("_", " "), scope="col", class_=_class(key in numeric))
+        for key in rows[0]
+    ]
     body = [
-        tag("tr", *(_cell(place, value) for place, value in enumerate(row.values())))
+        tag(
+            "tr",
+            *(
+                _cell(value, key in numeric, first=key == next(iter(row)))
+                for key, value in row.items()
+            ),
+        )
         for row in rows
     ]
-    whole = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", *body))
+    whole = tag(
+        "table", tag("caption", caption), tag("thead", tag("tr", *heads)), tag("tbody", *body)
+    )
     return tag("div", whole, class_="tl-table", tabindex="0", role="region", aria_label=caption)
 
 
@@ -83,9 +95,16 @@ def number(value: Any) -> str:
     return str(value)
 
 
-def _cell(place: int, value: Any) -> Markup:
-    if place == 0:
-        return tag("th", value, scope="row")
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+def _cell(value: Any, numeric: bool, *, first: bool) -> Markup:
+    if first:
+        return tag("th", value, scope="row", class_=_class(numeric))
     shown = value if isinstance(value, Markup) else number(value)
-    return tag("td", shown, class_="tl-number" if numeric else None)
+    return tag("td", shown, class_=_class(numeric))
+
+
+def _class(numeric: bool) -> str | None:
+    return "tl-number" if numeric else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

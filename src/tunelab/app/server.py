@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -99,10 +100,12 @@ def build_app(settings: AppSettings) -> App:
 def heed_interrupts() -> None:
     """Take interrupts again where a shell that started the app told it to ignore them.
 
-    What the app starts would ignore them as well, and could not be stopped.
+    What the app starts would ignore them as well, and could not be stopped. A request to end
+    unwinds too, so that uploads are removed.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def serve(settings: AppSettings) -> None:
