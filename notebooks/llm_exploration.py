@@ -544,6 +544,7 @@ conclude(
 
 # %%
 from tunelab.prompts.conversation import make_format, make_messages
+from tunelab.prompts.encoding import Encoder
 
 format = make_format(
     instruct.tokenizer,
@@ -555,7 +556,15 @@ format = make_format(
 row = data.splits["train"][0]
 for message in make_messages(format, row.text, row.label):
     print(f"{message['role']:>10}: {message['content']}")
-print("SHA-256 of the prompt's format:", format.hash[:16])
+
+encoder = Encoder(instruct.tokenizer, format)
+asked, taught = encoder.prompt(row.text), encoder.example(row.text, row.label)
+same = taught.ids[: taught.prompt_length] == asked.ids
+conclude(
+    f"The row has {len(taught.ids)} tokens. The {len(asked.ids)} before the answer are "
+    f"{'the same' if same else 'not the same'} in training and in evaluation.",
+    f"SHA-256 of all that decides them: `{format.hash[:16]}`.",
+)
 
 # %% [markdown]
 # ## Q2.2 Labels masked to the answer
