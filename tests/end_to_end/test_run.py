@@ -36,7 +36,7 @@ def test_report_and_figures(finished: Path) -> None:
     page = (finished / "report.html").read_text(encoding="utf-8")
     for name in ("majority", "instruct", "lora", "macro-F1", "Wilson"):
         assert name in page
-    assert page.count("<script") == 1
+    assert page.count("<script") == 2 + page.count("<figure data-chart>")
     assert "http-equiv" in page
     for name in ("scores", "labels", "curves", "confusion"):
         assert (finished / "figures" / f"{name}.svg").stat().st_size > 1000
