@@ -51,8 +51,10 @@ def execute(arguments: argparse.Namespace) -> int:
         device=pick_device(arguments.device),
         dtype=arguments.dtype,
     )
-    row = {"out": str(arguments.out), "dtype": arguments.dtype, **asdict(agreement)}
-    print_table([row], arguments.format, title="merged against unmerged logits", value=row)
+    found = {"out": str(arguments.out), "dtype": arguments.dtype, **asdict(agreement)}
+    # A table's three decimals would show a small difference as none.
+    row = {**found, "largest_difference": f"{agreement.largest_difference:.2g}"}
+    print_table([row], arguments.format, title="merged against unmerged logits", value=found)
     print(
         f"{arguments.out}: the logits differ by {agreement.largest_difference:.2g} at most, and "
         f"the next token is the same at {agreement.same_next} of {agreement.tokens} positions.",
