@@ -94,6 +94,14 @@ def build_model(family: str = "llama", vocabulary: int = 600, seed: int = 0) -> 
     return model.eval()
 
 
+def shorten_windows(model: Any, family: str, window: int) -> None:
+    """Give the layers that slide, which are all of Mistral's, another window."""
+    model.config.sliding_window = window
+    for layer in model.model.layers:
+        if getattr(layer.self_attn, "sliding_window", None) is not None or family == "mistral":
+            layer.self_attn.sliding_window = window
+
+
 @pytest.fixture(scope="session")
 def tokenizer() -> Any:
     return build_tokenizer()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from conftest import LABELS, build_model
+from conftest import LABELS, build_model, shorten_windows
 from tunelab.evaluation.scoring import score_labels
 
 # One to six tokens, labels that begin with others, labels that share a beginning.
@@ -51,10 +51,7 @@ def test_equal_to_each_sequence_alone(family: str, shared: int) -> None:
 @pytest.mark.parametrize("family", ["mistral", "gemma3"])
 def test_sliding_windows(family: str) -> None:
     model = build_model(family)
-    model.config.sliding_window = 7
-    for layer in model.model.layers:
-        if getattr(layer.self_attn, "sliding_window", None) is not None or family == "mistral":
-            layer.self_attn.sliding_window = 7
+    shorten_windows(model, family, 7)
     _check(model, _prompts(12), NESTED, "trees")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from conftest import build_model, build_tokenizer
+from conftest import build_model, build_tokenizer, shorten_windows
 from tunelab.generation.answering import answer_prompts
 from tunelab.generation.row_decoding import decode_rows, rows_work, run_shared
 
@@ -53,10 +53,7 @@ def _greedy(model: Any, prompt: list[int], stops: list[int], most: int) -> list[
 def test_rows_leave_as_they_end(family: str, window: int | None) -> None:
     model = build_model(family)
     if window is not None:
-        model.config.sliding_window = window
-        for layer in model.model.layers:
-            if getattr(layer.self_attn, "sliding_window", None) is not None or family == "mistral":
-                layer.self_attn.sliding_window = window
+        shorten_windows(model, family, window)
     draw = random.Random(0)
     rows = [[draw.randrange(3, 600) for _ in range(draw.randrange(1, 25))] for _ in range(30)]
     rows += [rows[3], rows[4][:1], [*rows[5], 9]]

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunelab.models.head import output_at
+from tunelab.models.token_trees import grow, plant
+from tunelab.models.tree_reading import BATCH_TOKENS, cut_rows, read_prefix, read_trees
+from tunelab.models.trial import passes
 from tunelab.progress import row_bar
 from tunelab.prompts.shared_prefix import common_prefix
 
 # Logits that are held at once: 256 MB in float32.
 _LOGITS = 64 * 2**20
-# Tokens of a batch: beyond this, matrix products become no faster.
-BATCH_TOKENS = 1024
 
 _log = logging.getLogger(__name__)
 
@@ -87,34 +88,27 @@ def _score_trees(
     model: Any, prompts: Sequence[Sequence[int]], labels: Sequence[Sequence[int]], tokens: int
 ) -> Iterator[_Scored]:
     """Batches of prompt numbers with their sums and hits, each (B, labels)."""
-    from tunelab.models.token_trees import grow, plant
     from tunelab.models.tree_attention import tree_attention
 
     tree = grow(labels)
+    nodes = len(tree.ids)
     shared = common_prefix(prompts, [len(prompt) for prompt in prompts])
+    order = sorted(range(len(prompts)), key=lambda row: (len(prompts[row]), tuple(prompts[row])))
+    sizes = [len(prompts[row]) - shared + nodes for row in order]
+    widest = max(1, _LOGITS // (_vocabulary(model) * (1 + nodes)))
     with tree_attention(model):
-        kept: dict[int, tuple[Any, Any]] = {}
-        if shared:
-            _run(model, plant([prompts[0][:shared]], grow([[0]]), device=model.device, kept=kept))
-        widest = max(1, _LOGITS // (_vocabulary(model) * (1 + len(tree.ids))))
-        for rows in _batches(prompts, shared, len(tree.ids), tokens, widest):
+        prefix = read_prefix(model, prompts[0][:shared])
+        for part in cut_rows(sizes, tokens, widest):
+            rows = order[part]
             batch = plant(
                 [prompts[row][shared:] for row in rows],
                 tree,
                 device=model.device,
                 prefix_length=shared,
-                prefix=kept,
+                prefix=prefix,
             )
-            logits = _run(model, batch)
-            yield rows, *_read(logits.view(len(rows), 1 + len(tree.ids), -1), labels, tree.places)
-
-
-def _run(model: Any, batch: Any) -> Any:
-    """Logits at the places that are asked: (B · (1 + N), vocabulary)."""
-    with output_at(model, batch.asked.flatten()):
-        return model(
-            input_ids=batch.ids, position_ids=batch.positions, trees=batch, use_cache=False
-        ).logits[0]
+            logits = read_trees(model, batch)
+            yield rows, *_read(logits.view(len(rows), 1 + nodes, -1), labels, tree.places)
 
 
 def _read(logits: Any, labels: Sequence[Sequence[int]], places: Sequence[Sequence[int]]) -> Any:
@@ -132,22 +126,6 @@ def _read(logits: Any, labels: Sequence[Sequence[int]], places: Sequence[Sequenc
         sums.append(chosen.double().sum(1))
         hits.append((best[:, nodes] == tokens).all(1))
     return torch.stack(sums, 1), torch.stack(hits, 1)
-
-
-def _batches(
-    prompts: Sequence[Sequence[int]], shared: int, nodes: int, tokens: int, widest: int
-) -> Iterator[list[int]]:
-    """Numbers of prompts, of like length, in batches of at most ``tokens`` cells."""
-    order = sorted(range(len(prompts)), key=lambda row: (len(prompts[row]), tuple(prompts[row])))
-    batch: list[int] = []
-    for row in order:
-        size = len(prompts[row]) - shared + nodes
-        if batch and ((len(batch) + 1) * size > tokens or len(batch) == widest):
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
 
 
 def _score_plain(
@@ -184,20 +162,14 @@ def _trees_work(
     # A longer row, so that a token that looked into another row would show.
     trial.append([*trial[0], *trial[0][1:]])
     some = sorted(labels, key=len)[-2:]
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            found = _in_order(_score_trees(model, trial, some, BATCH_TOKENS))
-            expected = _in_order(_score_plain(model, trial, some, BATCH_TOKENS))
-    # Whatever a foreign model raises, the answer is no.
-    except Exception as error:
-        _log.debug("trees failed their trial", exc_info=error)
-        return False
-    finally:
-        model.train(was_training)
-    allowed = 1e-3 if model.dtype == torch.float32 else 0.5
-    return bool((found - expected).abs().max() <= allowed * max(map(len, some)))
+
+    def trees_as_plain() -> bool:
+        found = _in_order(_score_trees(model, trial, some, BATCH_TOKENS))
+        expected = _in_order(_score_plain(model, trial, some, BATCH_TOKENS))
+        allowed = 1e-3 if model.dtype == torch.float32 else 0.5
+        return bool((found - expected).abs().max() <= allowed * max(map(len, some)))
+
+    return passes(model, trees_as_plain)
 
 
 def _in_order(scored: Iterator[_Scored]) -> Any:

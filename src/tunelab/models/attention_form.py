@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+_Batch = TypeVar("_Batch")
 
 # What changes attention in ways that tunelab's forms do not follow.
 _UNKNOWN = ("softcap", "s_aux", "position_bias")
@@ -20,6 +22,24 @@ def attention_form(model: Any, name: str) -> Iterator[None]:
         config._attn_implementation = before
 
 
-def is_unknown(arguments: Mapping[str, Any]) -> bool:
-    """Whether a layer asks for attention that tunelab's forms do not follow."""
-    return any(arguments.get(name) is not None for name in _UNKNOWN)
+def check_call(
+    given: _Batch | None, arguments: Mapping[str, Any], *, within: str, takes: str, form: str
+) -> _Batch:
+    """What a form of attention needs of its caller, once it is seen that it can answer.
+
+    ``arguments`` is what the layer asks for besides.
+
+    Raises:
+        RuntimeError: nothing was given.
+        NotImplementedError: the layer asks for attention that tunelab's forms do not follow.
+    """
+    if given is None:
+        raise RuntimeError(f"within {within}() a model takes {takes} alone.")
+    if any(arguments.get(name) is not None for name in _UNKNOWN):
+        raise NotImplementedError(f"this model's attention has no {form}.")
+    return given
+
+
+def scale_of(query: Any, scaling: float | None) -> float:
+    """What queries are multiplied with; without a word of the model 1 / √D."""
+    return float(query.shape[-1] ** -0.5) if scaling is None else scaling

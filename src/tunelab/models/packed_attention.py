@@ -5,7 +5,6 @@ of a layer's arithmetic where rows are short; the keys and values of the prefix 
 of every row.
 """
 
-import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -14,14 +13,13 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from tunelab.models.attention_form import attention_form, is_unknown
+from tunelab.models.attention_form import attention_form, check_call, scale_of
 from tunelab.models.head import output_at
 from tunelab.models.packing import Layout, pack_rows
 from tunelab.models.short_attention import ShortAttention, is_short
+from tunelab.models.trial import passes, same_logits
 
 _NAME = "tunelab_packed"
-
-_log = logging.getLogger(__name__)
 
 
 def packed_attention(model: Any) -> AbstractContextManager[None]:
@@ -42,24 +40,14 @@ def packing_works(model: Any, rows: Sequence[Sequence[int]]) -> bool:
     """
     trial = [list(row) for row in sorted(rows, key=len)[:2]]
     trial.append(trial[0] + trial[-1][1:])
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            expected = torch.cat([_last_logits(model, row) for row in trial])
-            found, visited = _packed_last_logits(model, trial)
-    # Whatever a foreign model raises, the answer is no.
-    except Exception as error:
-        _log.debug("packing failed its trial", exc_info=error)
-        return False
-    finally:
-        model.train(was_training)
-    if visited < model.config.get_text_config().num_hidden_layers:
-        return False
-    # A wrong mask or position moves logits by about their own size; rounding does not.
-    allowed = 1e-4 if found.dtype == torch.float32 else 0.1
-    difference = (found.float() - expected.float()).norm() / expected.float().norm()
-    return bool(difference <= allowed)
+
+    def packed_as_plain() -> bool:
+        expected = torch.cat([_last_logits(model, row) for row in trial])
+        found, visited = _packed_last_logits(model, trial)
+        layers = model.config.get_text_config().num_hidden_layers
+        return visited >= layers and same_logits(found, expected)
+
+    return passes(model, packed_as_plain)
 
 
 def _last_logits(model: Any, row: Sequence[int]) -> Any:
@@ -103,10 +91,9 @@ def _attend(
     ``virtual``: for each layer keys and values (1, K, V, D) that stand before all others; the
     layout counts them as the first V tokens of the prefix.
     """
-    if layout is None:
-        raise RuntimeError("within packed_attention() a model takes packed sequences alone.")
-    if is_unknown(more):
-        raise NotImplementedError("this model's attention has no packed form.")
+    layout = check_call(
+        layout, more, within="packed_attention", takes="packed sequences", form="packed form"
+    )
     if visited is not None:
         visited.append(module)
     before = 0
@@ -119,7 +106,7 @@ def _attend(
         )
         # They ask nothing, but a sequence has as many queries as keys.
         query = torch.nn.functional.pad(query, (0, 0, before, 0))
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    scale = scale_of(query, scaling)
     reach = layout.prefix + layout.longest
     window = sliding_window if sliding_window is not None and sliding_window < reach else None
     if dropout == 0.0 and is_short(query, reach):

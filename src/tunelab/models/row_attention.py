@@ -1,7 +1,6 @@
 """Attention of one new token for each row, for every model that asks transformers for its own.
 
-Without gradients. Query heads that share a key head, and all rows before the shared prefix, are
-rows of one matrix product; the prefix is never copied.
+Without gradients. A row's keys and values stand in cells of its own behind the shared prefix.
 """
 
 from contextlib import AbstractContextManager
@@ -10,7 +9,8 @@ from typing import Any
 import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from tunelab.models.attention_form import attention_form, is_unknown
+from tunelab.models.attention_form import attention_form, check_call, scale_of
+from tunelab.models.prefix_attention import attend
 from tunelab.models.row_cache import RowCache
 
 _NAME = "tunelab_rows"
@@ -38,42 +38,23 @@ def _attend(
     **more: Any,
 ) -> tuple[Any, None]:
     """query: (1, H, B, D); key, value: (1, K, B, D); the result: (1, B, H, D)."""
-    if rows is None:
-        raise RuntimeError("within row_attention() a model takes one token for each row alone.")
-    if is_unknown(more):
-        raise NotImplementedError("this model's attention has no form for rows.")
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    rows = check_call(
+        rows, more, within="row_attention", takes="one token for each row", form="form for rows"
+    )
     heads, shared, size = query.shape[1], key.shape[1], query.shape[3]
-    groups, count, used = heads // shared, rows.rows, rows.used
     keys, values = rows.cells[module.layer_idx]
-    keys[:, :, used - 1], values[:, :, used - 1] = key[0], value[0]
-    keys, values = (x[:, :, :used].flatten(0, 1) for x in (keys, values))
-    queries = (query[0] * scale).unflatten(0, (shared, groups)).transpose(1, 2).contiguous()
-    weights = torch.bmm(queries.view(-1, groups, size), keys.transpose(1, 2))
-    weights = weights.view(shared, count, groups, used)
-    lowest = torch.finfo(query.dtype).min
-    weights = weights.masked_fill_(~_own_mask(rows, sliding_window)[:, None], lowest)
+    keys[:, :, rows.used - 1], values[:, :, rows.used - 1] = key[0], value[0]
     before = rows.prefix.get(module.layer_idx)
-    if before is None:
-        out = torch.bmm(_softmax(weights).view(-1, groups, used), values)
-    else:
-        first_keys, first_values = before
-        ahead = first_keys.shape[1]
-        first = torch.bmm(queries.view(shared, -1, size), first_keys.transpose(1, 2))
-        first = first.view(shared, count, groups, ahead)
-        mask = _prefix_mask(rows, ahead, sliding_window)
-        if mask is not None:
-            first = first.masked_fill_(~mask[:, None], lowest)
-        weights = _softmax(torch.cat([first, weights], -1))
-        out = torch.bmm(weights[..., ahead:].reshape(-1, groups, used), values)
-        out = out.view(shared, -1, size)
-        out += torch.bmm(weights[..., :ahead].reshape(shared, -1, ahead), first_values)
-    out = out.view(shared, count, groups, size).transpose(0, 1)
-    return out.reshape(1, count, heads, size), None
-
-
-def _softmax(scores: Any) -> Any:
-    return torch.softmax(scores, -1, dtype=torch.float32).to(scores.dtype)
+    out = attend(
+        query[0].unflatten(0, (shared, -1)).transpose(1, 2).unsqueeze(3),
+        keys[:, :, : rows.used].flatten(0, 1),
+        values[:, :, : rows.used].flatten(0, 1),
+        _own_mask(rows, sliding_window)[:, None],
+        scale=scale_of(query, scaling),
+        prefix=before,
+        prefix_seen=None if before is None else _prefix_mask(rows, before, sliding_window),
+    )
+    return out.transpose(0, 1).reshape(1, rows.rows, heads, size), None
 
 
 def _own_mask(rows: RowCache, window: int | None) -> Any:
@@ -85,13 +66,14 @@ def _own_mask(rows: RowCache, window: int | None) -> Any:
     return seen
 
 
-def _prefix_mask(rows: RowCache, ahead: int, window: int | None) -> Any:
-    """(B, P), or None where every row sees the whole prefix."""
+def _prefix_mask(rows: RowCache, prefix: tuple[Any, Any], window: int | None) -> Any:
+    """(B, 1, P), or None where every row sees the whole prefix."""
     if window is None:
         return None
+    ahead = prefix[0].shape[1]
     # Virtual tokens stand before the first position.
     places = torch.arange(ahead, device=rows.positions.device) - (ahead - rows.prefix_length)
-    return rows.positions[:, rows.used - 1, None] - places < window
+    return rows.positions[:, rows.used - 1, None, None] - places < window
 
 
 ALL_ATTENTION_FUNCTIONS.register(_NAME, _attend)

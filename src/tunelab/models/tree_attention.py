@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from tunelab.models.attention_form import attention_form, is_unknown
+from tunelab.models.attention_form import attention_form, check_call, scale_of
+from tunelab.models.prefix_attention import attend
 from tunelab.models.token_trees import TreeBatch
 
 _NAME = "tunelab_trees"
@@ -37,53 +38,31 @@ def _attend(
     **more: Any,
 ) -> tuple[Any, None]:
     """query: (1, H, T, D); key, value: (1, K, T, D); the result: (1, T, H, D)."""
-    if trees is None:
-        raise RuntimeError("within tree_attention() a model takes token trees alone.")
-    if is_unknown(more):
-        raise NotImplementedError("this model's attention has no form for trees.")
+    trees = check_call(
+        trees, more, within="tree_attention", takes="token trees", form="form for trees"
+    )
     if trees.kept is not None:
         trees.kept[module.layer_idx] = (key, value)
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     heads, shared, size = query.shape[1], key.shape[1], query.shape[3]
     rows, longest = trees.rows, trees.longest
-    groups = heads // shared
 
     def spread(tensor: Any) -> Any:
         """(1, heads, T, D) to (K, B, heads / K, S, D)."""
         cells = tensor[0].transpose(0, 1).index_select(0, trees.spread)
         return cells.view(rows, longest, shared, -1, size).permute(2, 0, 3, 1, 4)
 
-    queries = (spread(query) * scale).reshape(shared * rows, groups * longest, size)
-    keys = spread(key).reshape(shared * rows, longest, size)
-    values = spread(value).reshape(shared * rows, longest, size)
-    lowest = torch.finfo(query.dtype).min
-    own = torch.bmm(queries, keys.transpose(1, 2))
-    own = own.view(shared, rows, groups, longest, longest)
-    own = own.masked_fill_(~_own_mask(trees, sliding_window)[:, None], lowest)
     before = trees.prefix.get(module.layer_idx)
-    if before is None:
-        weights = _softmax(own)
-        out = torch.bmm(weights.view(shared * rows, groups * longest, longest), values)
-    else:
-        first_keys, first_values = before[0][0], before[1][0]
-        first = torch.bmm(queries.view(shared, -1, size), first_keys.transpose(1, 2))
-        first = first.view(shared, rows, groups, longest, trees.prefix_length)
-        mask = _prefix_mask(trees, sliding_window)
-        if mask is not None:
-            first = first.masked_fill_(~mask[:, None], lowest)
-        weights = _softmax(torch.cat([first, own], -1))
-        split = trees.prefix_length
-        out = torch.bmm(
-            weights[..., split:].reshape(shared * rows, groups * longest, longest), values
-        )
-        out = out.view(shared, -1, size)
-        out += torch.bmm(weights[..., :split].reshape(shared, -1, split), first_values)
-    cells = out.view(shared, rows, groups, longest, size).permute(1, 3, 0, 2, 4)
+    out = attend(
+        spread(query),
+        spread(key).reshape(shared * rows, longest, size),
+        spread(value).reshape(shared * rows, longest, size),
+        _own_mask(trees, sliding_window),
+        scale=scale_of(query, scaling),
+        prefix=None if before is None else (before[0][0], before[1][0]),
+        prefix_seen=_prefix_mask(trees, sliding_window),
+    )
+    cells = out.permute(1, 3, 0, 2, 4)
     return cells.reshape(rows * longest, heads, size).index_select(0, trees.gather)[None], None
-
-
-def _softmax(scores: Any) -> Any:
-    return torch.softmax(scores, -1, dtype=torch.float32).to(scores.dtype)
 
 
 def _own_mask(trees: TreeBatch, window: int | None) -> Any:
