@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 RECORD = "result.json"
+# Beside an adapter or an exported model: the prompt that it was trained with.
+ADAPTER_RECORD = "tunelab.json"
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

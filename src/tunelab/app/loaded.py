@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tunelab.app.names import ADAPTER
+from tunelab.results import ADAPTER_RECORD
 
 # Some hundred megabytes each for small models.
 _KEPT = 3
@@ -31,7 +31,7 @@ def open_tuned(folder: Path, device: str) -> Any:
         UsageError: it is damaged.
         RunError: its model cannot be loaded, or is another one.
     """
-    return _open_tuned(folder, (folder / ADAPTER).stat().st_mtime_ns, device)
+    return _open_tuned(folder, (folder / ADAPTER_RECORD).stat().st_mtime_ns, device)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tunelab.errors import UsageError
+from tunelab.results import ADAPTER_RECORD
 
-ADAPTER = "tunelab.json"
 _RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _FOUND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -63,7 +63,7 @@ def adapter_names(runs: Path) -> list[str]:
     return [
         f"{run} / {record.parent.name}"
         for run in run_names(runs)
-        for record in sorted((runs / run / "adapters").glob(f"*/{ADAPTER}"))
+        for record in sorted((runs / run / "adapters").glob(f"*/{ADAPTER_RECORD}"))
         if _FOUND.fullmatch(record.parent.name)
     ]
 
@@ -88,6 +88,7 @@ def model_names(more: Sequence[str]) -> list[str]:
 
 def model_choices(more: Sequence[str]) -> list[tuple[str, str]]:
     """What a list shows of each model, and its name; folders show no path."""
+    from tunelab.models.cache import is_cached
     from tunelab.models.catalog import CATALOG
 
     choices = []
@@ -95,19 +96,12 @@ def model_choices(more: Sequence[str]) -> list[tuple[str, str]]:
         card = CATALOG.get(name)
         if card is None:
             shown = Path(name).name
-        elif is_here(name):
+        elif is_cached(name):
             shown = f"{name} ({card.kind})"
         else:
             shown = f"{name} ({card.kind}, {card.size / 1e6:.0f} MB to fetch)"
         choices.append((shown, name))
     return choices
-
-
-def is_here(name: str) -> bool:
-    """Whether the weights of a packaged model were fetched before."""
-    from tunelab.models.cache import MANIFEST, cache_folder
-
-    return (cache_folder() / "models" / name / MANIFEST).is_file()
 
 
 def report_path(runs: Path, name: object) -> Path | None:

@@ -12,6 +12,8 @@ each model finds the others' answers. Ctrl-C ends it, and what was answered is p
 
 import argparse
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tunelab.cli.answering import (
@@ -74,10 +76,22 @@ def execute(arguments: argparse.Namespace) -> int:
     one = len(prompts) == len(names) == len(temperatures) == settings.samples == 1
     device, dtype = device_and_dtype(arguments.device)
     template = "none" if arguments.plain else arguments.template or "own"
+    opened = partial(open_answerer, template=template, device=device, dtype=dtype)
     if one:
-        answerer = open_answerer(names[0], template=template, device=device, dtype=dtype)
         settings = make_settings({**values, "temperature": temperatures[0]})
-        return _stream(answerer, prompts[0].text, settings, arguments)
+        return _stream(opened(names[0]), prompts[0].text, settings, arguments)
+    return _compare(names, opened, prompts, settings, temperatures, arguments)
+
+
+def _compare(
+    names: list[str],
+    opened: Callable[[str], Any],
+    prompts: Any,
+    settings: Any,
+    temperatures: list[float],
+    arguments: argparse.Namespace,
+) -> int:
+    """Ask each model in turn, and print what was answered, however that ended."""
     from tunelab.generation.comparison import compare_open, perplexities
     from tunelab.generation.endpoint import is_endpoint, open_endpoint
     from tunelab.generation.local_model import LocalModel
@@ -94,7 +108,7 @@ def execute(arguments: argparse.Namespace) -> int:
     with interruptible() as interrupt:
         for name in names:
             try:
-                answerer = open_answerer(name, template=template, device=device, dtype=dtype)
+                answerer = opened(name)
                 ask_open(
                     name,
                     answerer,

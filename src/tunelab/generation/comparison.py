@@ -119,9 +119,7 @@ def compare_open(
             "samples": max(one.sample for one in own) + 1,
         }
         for name in MEASURES:
-            bounds = (-math.inf if name in COUNTS else 0.0, math.inf)
-            if name not in COUNTS:
-                bounds = (0.0, 1.0)
+            bounds = (-math.inf, math.inf) if name in COUNTS else (0.0, 1.0)
             values = values_by_prompt(name, prompts, own)
             row[name] = _estimate(values, bounds).to_dict()
         row["by_kind"] = {

@@ -39,7 +39,7 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
     """
     from filelock import FileLock
 
-    target = cache_folder() / "models" / name
+    target = _entry(name)
     if find_damage(target) is None:
         return target
     try:
@@ -58,6 +58,15 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
             f"cannot write the cache {cache_folder()}: {error.strerror or error}; free space or "
             "set TUNELAB_CACHE to another folder."
         ) from None
+
+
+def is_cached(name: str) -> bool:
+    """Whether an entry is there; whether it is whole is seen when it is used."""
+    return (_entry(name) / MANIFEST).is_file()
+
+
+def _entry(name: str) -> Path:
+    return cache_folder() / "models" / name
 
 
 def find_damage(entry: Path) -> str | None:

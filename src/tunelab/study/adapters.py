@@ -10,9 +10,8 @@ from tunelab.errors import RunError, UsageError
 from tunelab.models.loading import LoadedModel, load
 from tunelab.prompts.conversation import read_format
 from tunelab.prompts.encoding import Encoder
-from tunelab.results import write_json
+from tunelab.results import ADAPTER_RECORD, write_json
 
-RECORD = "tunelab.json"
 _PROBE = "What a day! I'd not expected <this>."
 
 
@@ -37,7 +36,7 @@ def save_adapter(
     # PEFT leaves a blank form with the folder of this machine; the study writes its own card.
     (folder / "README.md").unlink(missing_ok=True)
     write_json(
-        folder / RECORD,
+        folder / ADAPTER_RECORD,
         {
             "version": 1,
             "method": method,
@@ -59,17 +58,17 @@ def read_record(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise UsageError(f"there is no adapter folder {str(folder)!r}.")
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record = json.loads((folder / ADAPTER_RECORD).read_text(encoding="utf-8"))
         complete = {"method", "model", "model_hash", "prompt", "probe"} <= set(record)
     except FileNotFoundError:
         raise UsageError(
-            f"{folder} holds no {RECORD}, so the prompt it was trained with is not known; name a "
-            "folder under adapters/ of a finished run."
+            f"{folder} holds no {ADAPTER_RECORD}, so the prompt it was trained with is not known; "
+            "name a folder under adapters/ of a finished run."
         ) from None
     except (OSError, ValueError, TypeError):
         complete = False
     if not complete:
-        raise UsageError(f"{folder / RECORD} is damaged; train the adapter again.")
+        raise UsageError(f"{folder / ADAPTER_RECORD} is damaged; train the adapter again.")
     return dict(record)
 
 

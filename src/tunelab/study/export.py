@@ -14,12 +14,11 @@ from tunelab import registry
 from tunelab.errors import RunError, UsageError
 from tunelab.generation.context import ending_tokens
 from tunelab.prompts.encoding import Encoder
-from tunelab.results import write_json, write_text
+from tunelab.results import ADAPTER_RECORD, write_json, write_text
 from tunelab.study.adapters import OpenedAdapter, open_adapter, read_record
 from tunelab.study.exported_card import exported_card
 from tunelab.study.model_card import CARD
 
-RECORD = "tunelab.json"
 # Of the largest logit: what the same sums in another order may differ by, and no more.
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.05, "float16": 0.01}
 TEXTS = (
@@ -158,7 +157,7 @@ def _describe(
 ) -> None:
     name = adapter.resolve().name
     write_json(
-        folder / RECORD,
+        folder / ADAPTER_RECORD,
         {
             "version": 1,
             "exported_from": name,

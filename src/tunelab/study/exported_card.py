@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunelab.study.inert_markdown import Markdown, fill, plain_name
-from tunelab.study.model_card import PUBLISHED, base_in_words, find_card, licence_keys
+from tunelab.study.model_card import base_in_words, base_model, find_card, licence_keys
 
 _HEAD = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _USAGE = re.compile(r"^## How to use it\n.*?(?=^## )", re.DOTALL | re.MULTILINE)
@@ -62,7 +62,7 @@ def _short_card(name: str, record: Mapping[str, Any], usage: str) -> str:
 
     card = find_card(str(record["model"]))
     data = ModelCardData(
-        base_model=PUBLISHED.get(card.name) or (card.location if card.source == "hub" else None),
+        base_model=base_model(card),
         library_name="transformers",
         pipeline_tag="text-generation",
         tags=[_OURS, "text-classification", str(record["method"])],

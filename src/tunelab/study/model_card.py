@@ -14,15 +14,10 @@ from tunelab.config import Study
 from tunelab.data.examples import SPLITS
 from tunelab.data.sources import source_kind
 from tunelab.models.catalog import ModelCard, find
-from tunelab.results import Result, read_json, write_text
+from tunelab.results import ADAPTER_RECORD, Result, read_json, write_text
 from tunelab.study.inert_markdown import Markdown, fill, inert, one_line, plain_name
 
 CARD = "README.md"
-# Where the models that come inside packages were published first.
-PUBLISHED = {
-    "smollm2-135m-instruct": "HuggingFaceTB/SmolLM2-135M-Instruct",
-    "gemma-3-270m": "google/gemma-3-270m",
-}
 _LICENCES = {
     "Apache-2.0": "apache-2.0",
     "MIT": "mit",
@@ -41,7 +36,7 @@ def write_cards(study: Study, out: Path, prepared: Result, results: Sequence[Res
     written = []
     for trained in (result for result in results if result.stage == "train"):
         folder = out / "adapters" / trained.name
-        if not (folder / "tunelab.json").is_file():
+        if not (folder / ADAPTER_RECORD).is_file():
             continue
         text = make_card(
             study,
@@ -49,7 +44,7 @@ def write_cards(study: Study, out: Path, prepared: Result, results: Sequence[Res
             trained,
             evaluated,
             environment=environment,
-            record=read_json(folder / "tunelab.json"),
+            record=read_json(folder / ADAPTER_RECORD),
         )
         write_text(folder / CARD, text)
         written.append(folder / CARD)
@@ -140,7 +135,7 @@ def metadata(study: Study, prepared: Result, trained: Result, own: Sequence[Resu
     ]
     language = _LANGUAGES.get(data_set)
     data = ModelCardData(
-        base_model=PUBLISHED.get(card.name) or (card.location if card.source == "hub" else None),
+        base_model=base_model(card),
         library_name="transformers" if method == "full" else "peft",
         language=language,
         datasets=[data_set] if on_hub else None,
@@ -173,12 +168,17 @@ def find_card(name: str) -> ModelCard:
         return ModelCard(name=name, kind="folder", source="folder", licence="unknown")
 
 
+def base_model(card: ModelCard) -> str | None:
+    """The repository on the Hub that a base model was published in, if it was."""
+    return card.published or (card.location if card.source == "hub" else None)
+
+
 def base_in_words(card: ModelCard) -> str:
     """A base model by its published name; of a local folder only the last part of the path."""
     if card.source == "folder":
         return f"a model in a local folder ({Path(card.name).name})"
-    published = PUBLISHED.get(card.name)
-    return card.location or (f"{card.name} ({published})" if published else card.name)
+    named = f"{card.name} ({card.published})" if card.published else card.name
+    return card.location or named
 
 
 def method_summary(method: str) -> str:
