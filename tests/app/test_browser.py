@@ -70,7 +70,6 @@ def _wait(page: Any, state: str) -> None:
 def _begin(page: Any, workplace: Path, name: str, *, epochs: float) -> None:
     """Fill the form with a file and start."""
     page.locator("#file input[type=file]").set_input_files(workplace / "rows.csv")
-    page.get_by_text("rows.csv").first.wait_for()
     page.wait_for_function("document.querySelectorAll('input[type=radio]')[1].checked")
     for field, value in (
         *(("name", name), ("epochs", epochs), ("train-rows", 0), ("test-rows", 0)),
