@@ -13,6 +13,8 @@ from typing import Any
 from tunelab import registry
 from tunelab.cli.main import VERBS, make_parser
 from tunelab.config import Generation, Study, to_dict
+from tunelab.methods.contrasts import CONTRASTS
+from tunelab.report.drawings import draw_method
 from tunelab.study.opening import preset_names
 
 PAGES = Path(__file__).parent / "pages" / "reference"
@@ -112,7 +114,7 @@ def methods_page() -> str:
     for name in registry.METHODS:
         module = registry.resolve("method", name, registry.METHODS)
         title, _, body = str(module.__doc__).strip().partition("\n")
-        lines += ["", f"## {name}", "", f"**{title}**", "", _prose(body), ""]
+        lines += ["", f"## {name}", "", f"**{title}**", "", _drawing(name), "", _prose(body), ""]
         rate = module.LEARNING_RATE
         lines += [
             f"Learning rate: {rate if rate is not None else 'the one of the study'}. "
@@ -128,6 +130,12 @@ def methods_page() -> str:
             ]
         else:
             lines += ["It has no settings of its own."]
+    for contrast in CONTRASTS:
+        lines += ["", f"## {contrast.title}"]
+        for paragraph in contrast.paragraphs:
+            lines += ["", paragraph]
+        lines += ["", *(part for name in contrast.methods for part in (_drawing(name), ""))]
+        lines += ["The report of a study that trains them sets its own numbers beside this text."]
     return "\n".join(lines) + "\n"
 
 
@@ -254,6 +262,10 @@ def _described(text: str) -> list[str]:
             continue
         lines.append(line.strip() if indented else _prose(line))
     return lines + (["```"] if code else [])
+
+
+def _drawing(name: str) -> str:
+    return f"<div>{draw_method(name)}</div>"
 
 
 def _prose(text: str) -> str:

@@ -628,16 +628,25 @@ conclude(
 # %% [markdown]
 # ## Q2.4 LoRA: rank, alpha, targets, dropout
 #
-# The library's file explains how the method works; this is its text.
+# The library's file explains how the method works; this is its text, with a drawing of where it
+# acts in a block of the model.
 
 # %%
 from tunelab import registry
+from tunelab.methods.explained import explain as explanation_of
+from tunelab.report.drawings import draw_method
 
 
 def explain(method):
-    """What a method's own file says of it."""
-    text = registry.resolve("method", method, registry.METHODS).__doc__.strip()
-    display(Markdown(f"```text\n{text}\n```"))
+    """What a method's own file says of it, and where it acts."""
+    found = explanation_of(method)
+    said = [f"### {found.known_as}: {found.title}"]
+    said += [
+        f"```text\n{block}\n```" if formula else block.replace("``", "`")
+        for formula, block in found.blocks
+    ]
+    display(Markdown("\n\n".join([*said, f"{found.source}, <{found.url}>."])))
+    display(SVG(draw_method(method)))
 
 
 explain("lora")
@@ -885,6 +894,12 @@ print("\n" + card.partition("\n# ")[0])
 for method in ("ia3", "prompt_tuning", "prefix_tuning", "p_tuning"):
     explain(method)
 
+# %%
+from tunelab.methods.contrasts import CONTRASTS
+
+for contrast in CONTRASTS:
+    display(Markdown("\n\n".join([f"### {contrast.title}", *contrast.paragraphs])))
+
 # %% [markdown]
 # All were trained on the same rows, each with its own learning rate. One epoch on few rows is
 # little for a soft prompt, which begins slowly.
@@ -917,6 +932,21 @@ conclude(
     f"The fewest numbers trains {min(scored, key=lambda row: row['trained'])['method']}, the most "
     f"{max(scored, key=lambda row: row['trained'])['method']}.",
 )
+
+# %% [markdown]
+# What did each cost? On the dashed line stands what no other method beats in both.
+
+# %%
+figure("trade_offs")
+
+# %%
+from tunelab.report.contrasts import contrasts_of
+from tunelab.report.methods_table import methods_of
+from tunelab.report.verdicts import judge
+
+for contrast in contrasts_of(methods_of(run), judge(run).methods):
+    print(contrast.title)
+    conclude(*contrast.numbers)
 
 # %% [markdown]
 # ## Q2.10 Evaluation
@@ -961,7 +991,6 @@ figure("confusion")
 
 # %%
 from tunelab.report.findings import find
-from tunelab.report.verdicts import judge
 
 conclude(*(finding.sentence for finding in find(run, judge(run))))
 

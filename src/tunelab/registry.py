@@ -39,6 +39,7 @@ FIGURES: Mapping[str, str] = {
     "reliability": "tunelab.report.figures.reliability",
     "labels": "tunelab.report.figures.labels",
     "curves": "tunelab.report.figures.curves",
+    "trade_offs": "tunelab.report.figures.trade_offs",
     "confusion": "tunelab.report.figures.confusion",
     "open_answers": "tunelab.report.figures.open_answers",
     "tokenizer_languages": "tunelab.report.figures.tokenizer_languages",

@@ -75,4 +75,11 @@ NUMBER_METRICS: Mapping[str, NumberMetric] = {
         lambda record: _training_bytes(record) / full_numbers(record)["training_bytes"],
     ),
     "training_seconds": NumberMetric("seconds of training", False, _value("seconds")),
+    "seconds_to_best": NumberMetric(
+        "seconds of training until the best validation loss", False, _value("seconds_to_best")
+    ),
+    "seconds_per_step": NumberMetric(
+        "seconds of an optimizer step, in the mean", False, _value("seconds_per_step")
+    ),
+    "peak_bytes": NumberMetric("bytes that the training held at most", False, _value("peak_bytes")),
 }

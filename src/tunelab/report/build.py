@@ -5,7 +5,11 @@ from typing import Any
 
 from tunelab import __version__, registry
 from tunelab.evaluation.claims import ALPHA
+from tunelab.methods.explained import explain
+from tunelab.report.contrasts import contrasts_of
+from tunelab.report.drawings import draw_method
 from tunelab.report.findings import find
+from tunelab.report.methods_table import methods_of
 from tunelab.report.mistakes import KINDS, find_mistakes
 from tunelab.report.open_record import (
     answers_to_read,
@@ -51,6 +55,7 @@ def build_report(folder: Path) -> Path:
 def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
     judgement = judge(run)
     open_answers = read_open(run)
+    methods = methods_of(run)
     return render(
         "report.html.j2",
         run=run,
@@ -66,6 +71,12 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         open_measures=measures_table(open_answers) if open_answers else [],
         open_texts=answers_to_read(open_answers) if open_answers else [],
         conversations=read_conversations(run),
+        methods=methods,
+        on_device=any(result.values.get("device") == "cuda" for result in run.trained),
+        contrasts=contrasts_of(methods, judgement.methods),
+        explanations=[
+            (explain(name), draw_method(name)) for name in {row.method: row for row in methods}
+        ],
         rules_kept=rules_kept,
         alpha=ALPHA,
         answers=[(result, *_answers(result)) for result in run.evaluated],

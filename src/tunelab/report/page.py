@@ -74,6 +74,7 @@ def render(template: str, *, figures: dict[str, Figure], **values: Any) -> str:
         "signed": signed,
         "share": share,
         "duration": duration,
+        "bytes": data_size,
         "p": p_value,
     }
     scripts = page_scripts() if figures else ()
@@ -114,6 +115,16 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def data_size(count: float | None) -> str:
+    """Bytes, in the unit that gives few digits."""
+    if count is None:
+        return "–"
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= unit:
+            return f"{count / unit:.3g} {name}"
+    return f"{count:.0f} B"
 
 
 def _scoped(svg: str, name: str) -> str:

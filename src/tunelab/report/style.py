@@ -5,6 +5,8 @@ from typing import Any
 # Okabe and Ito's palette, 2008, without its yellow, which is too light on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5F5F5F")
 WIDTH = 640
+# The width of a letter of a label, and a little more.
+_LETTER = 7.5
 
 
 def styled(chart: Any) -> Any:
@@ -22,6 +24,15 @@ def styled(chart: Any) -> Any:
         .configure_view(stroke=None)
         .configure_title(fontSize=14, anchor="start")
     )
+
+
+def names_axis(names: list[str]) -> Any:
+    """The axis of names below bars: level where all have room, else aslant."""
+    import altair as alt
+
+    longest = max((len(name) for name in names), default=0)
+    level = longest * _LETTER * len(names) <= WIDTH
+    return alt.Axis(labelAngle=0 if level else -35)
 
 
 def focus_on(field: str) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 from tunelab.config import Claim, Study, make_study
@@ -70,16 +71,24 @@ class Judged:
 
 @dataclass(frozen=True)
 class Judgement:
-    """All verdicts and comparisons. ``tests`` counts those that Holm's correction covers."""
+    """All verdicts and comparisons. ``tests`` counts those that Holm's correction covers.
+
+    ``comparisons`` set each fine-tuned model against each that is not, ``methods`` the fine-tuned
+    ones against each other.
+    """
 
     claims: tuple[Judged, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    methods: tuple[Comparison, ...] = ()
     tests: int = 0
 
 
 @once
 def judge(run: RunFolder) -> Judgement:
-    """Test every claim of the study, and each fine-tuned model against each that is not.
+    """Test every claim of the study, and each fine-tuned model against every other model.
+
+    Fine-tuned models are compared with each other in accuracy alone, so that the correction does
+    not pay for more tests than a reader has questions.
 
     A test that stands both among the claims and among the comparisons counts once.
     """
@@ -93,8 +102,13 @@ def judge(run: RunFolder) -> Judgement:
         for metric in COMPARED
         if left.kind == "tuned" and right.kind != "tuned"
     ]
+    tuned = [side for side in _groups(sides) if side.kind == "tuned"]
+    methods = [
+        Comparison(left.name, right.name, "accuracy", _rows("accuracy", left, right, 0.0, study))
+        for left, right in combinations(tuned, 2)
+    ]
     family: dict[tuple[Any, ...], float | None] = {}
-    for comparison in (*claimed, *compared):
+    for comparison in (*claimed, *compared, *methods):
         family[_key(comparison)] = comparison.difference.p_value
     corrected = dict(zip(family, holm(list(family.values())), strict=True))
     claimed = [_corrected(comparison, corrected) for comparison in claimed]
@@ -104,6 +118,7 @@ def judge(run: RunFolder) -> Judgement:
             for claim, comparison in zip(study.claims, claimed, strict=True)
         ),
         comparisons=tuple(_corrected(comparison, corrected) for comparison in compared),
+        methods=tuple(_corrected(comparison, corrected) for comparison in methods),
         tests=sum(value is not None for value in family.values()),
     )
 

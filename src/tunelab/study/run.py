@@ -19,6 +19,7 @@ from tunelab.study.cells import (
     train_cell,
 )
 from tunelab.study.conversations import play_conversations
+from tunelab.study.device_room import check_room
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.folder import locked, open_folder
@@ -45,6 +46,7 @@ def run_study(study: Study, out: Path) -> list[Result]:
     with locked(open_folder(out, study)):
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
+        check_room(study, data.splits["train"])
         check_feasible(study)
         _write_index(out, study, data, [])
         results: list[Result] = []
@@ -104,6 +106,7 @@ def train_study(study: Study, out: Path, only: str | None = None) -> list[Result
     with locked(open_folder(out, study)):
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
+        check_room(study, data.splits["train"])
         check_feasible(study)
         results = [train_cell(study, cell, data, out) for cell in cells]
         write_cards(study, out, data.result, results)

@@ -37,13 +37,35 @@ class LossTracker(TrainerCallback, ExportableState):
         self.stopped_early = False
         self.seconds = 0.0
         self.seconds_to_best = 0.0
+        self.step_seconds = 0.0
+        self.timed_steps = 0
         self._since: float | None = None
+        self._step_since: float | None = None
+
+    @property
+    def seconds_per_step(self) -> float | None:
+        """The mean of the optimizer steps, without validation and without writing."""
+        return self.step_seconds / self.timed_steps if self.timed_steps else None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Start the clock."""
         self._since = time.perf_counter()
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Start the clock of a step."""
+        self._step_since = time.perf_counter()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Add a step."""
+        if self._step_since is not None:
+            self.step_seconds += time.perf_counter() - self._step_since
+            self.timed_steps += 1
 
     def on_log(
         self,
@@ -105,6 +127,8 @@ class LossTracker(TrainerCallback, ExportableState):
             "stopped_early",
             "seconds",
             "seconds_to_best",
+            "step_seconds",
+            "timed_steps",
         )
         return {
             "args": {

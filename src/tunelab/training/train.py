@@ -27,9 +27,11 @@ class TrainingOutcome:
     """What a training leaves behind, besides the weights in ``model``.
 
     ``history``: one dictionary a logged value: step, epoch, split, loss (nats a token),
-    perplexity, learning_rate. Times are in seconds. ``packed`` tells whether rows were run as
-    one sequence, ``prefix`` counts the tokens that they shared, and ``fused`` the layers of each
-    kind that ran in fused form.
+    perplexity, learning_rate. Times are in seconds; ``seconds_per_step`` is that of optimizer
+    steps alone, without validation. ``peak_bytes`` is the most memory that was held, None where
+    the system does not tell. ``packed`` tells whether rows were run as one sequence, ``prefix``
+    counts the tokens that they shared, and ``fused`` the layers of each kind that ran in fused
+    form.
     """
 
     model: Any
@@ -41,6 +43,8 @@ class TrainingOutcome:
     stopped_early: bool
     seconds: float
     seconds_to_best: float
+    seconds_per_step: float | None
+    peak_bytes: int | None
     trainable_parameters: int
     total_parameters: int
     packed: bool
@@ -87,6 +91,7 @@ def train(
     from tunelab.training.batching import PackedCollator, PaddedCollator
     from tunelab.training.callbacks import BEST, LossTracker, ProgressBar, load_trainable
     from tunelab.training.checkpoints import last_complete
+    from tunelab.training.peak_memory import read_peak, restart_peak
     from tunelab.training.trainer import AnswerTrainer
 
     plan = plan_batches(model, train_rows, validation_rows, options, seed=seed)
@@ -120,6 +125,7 @@ def train(
         callbacks=[tracker, ProgressBar(title)],
     )
     checkpoint = last_complete(folder)
+    counts = restart_peak(device)
     try:
         with ExitStack() as stack:
             if plan.packed:
@@ -160,6 +166,8 @@ def train(
         stopped_early=tracker.stopped_early,
         seconds=tracker.seconds,
         seconds_to_best=tracker.seconds_to_best or tracker.seconds,
+        seconds_per_step=tracker.seconds_per_step,
+        peak_bytes=read_peak(device) if counts else None,
         trainable_parameters=trainable,
         total_parameters=total,
         packed=plan.packed,

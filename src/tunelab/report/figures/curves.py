@@ -63,6 +63,7 @@ def draw(table: "pd.DataFrame") -> Any:
                     sort=["train", "validation"],
                     scale=alt.Scale(domain=["train", "validation"], range=[[1, 0], [5, 3]]),
                     title=None,
+                    legend=alt.Legend(symbolType="stroke", symbolSize=400),
                 ),
                 opacity=faded(focus),
                 tooltip=["run", "split", "step", alt.Tooltip("value:Q", format=".4g")],

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tunelab.report.run_folder import RunFolder
-from tunelab.report.style import PALETTE, WIDTH, choice_of
+from tunelab.report.style import PALETTE, WIDTH, choice_of, names_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ def draw(table: "pd.DataFrame") -> Any:
                 "model:N",
                 sort=list(dict.fromkeys(table["model"])),
                 title=None,
-                axis=alt.Axis(labelAngle=0),
+                axis=names_axis(list(dict.fromkeys(table["model"]))),
             ),
             xOffset=alt.XOffset("way:N", sort=ways),
         )

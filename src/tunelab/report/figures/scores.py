@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from tunelab.report.run_folder import RunFolder
-from tunelab.report.style import PALETTE, WIDTH, choice_of
+from tunelab.report.style import PALETTE, WIDTH, choice_of, names_axis
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TITLE = "Accuracy and F1 on the test rows"
+_NUMBERED = 7
 _METRICS = {
     "accuracy": "accuracy",
     "f1_macro": "macro-F1",
@@ -49,7 +50,7 @@ def draw(table: "pd.DataFrame") -> Any:
 
     models = list(dict.fromkeys(table["model"]))
     offset = alt.XOffset("metric:N", sort=list(_METRICS.values()))
-    x = alt.X("model:N", sort=models, title=None, axis=alt.Axis(labelAngle=0))
+    x = alt.X("model:N", sort=models, title=None, axis=names_axis(models))
     choice = choice_of("metric", list(_METRICS.values()))
     base = alt.Chart(table).encode(x=x, xOffset=offset).transform_filter(choice)
     bars = base.mark_bar().encode(
@@ -72,4 +73,7 @@ def draw(table: "pd.DataFrame") -> Any:
         .encode(y=alt.Y("top:Q"), text=alt.Text("value:Q", format=".2f"))
         .transform_calculate(top="isValid(datum.high) ? datum.high : datum.value")
     )
-    return (bars.add_params(choice) + whiskers + labels).properties(width=WIDTH, height=300)
+    layers = bars.add_params(choice) + whiskers
+    # Beside many models the numbers would stand on each other; the tooltip has them.
+    layers = layers + labels if len(models) <= _NUMBERED else layers
+    return layers.properties(width=WIDTH, height=300)

@@ -1,0 +1,53 @@
+"""What a method's own docstring says of it, cut into what a page shows in different ways."""
+
+import re
+from dataclasses import dataclass
+
+from tunelab import registry
+
+_SOURCE = re.compile(r"^Sources?: ")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """``title`` is the first sentence, without its name; ``blocks`` are paragraphs and formulas.
+
+    A block is a formula where ``True`` stands beside it; its lines are kept, those of a paragraph
+    are joined. ``source`` names the paper, ``url`` leads to it.
+    """
+
+    name: str
+    known_as: str
+    title: str
+    blocks: tuple[tuple[bool, str], ...]
+    source: str
+    url: str
+
+
+def explain(name: str) -> Explanation:
+    """The explanation that stands at the head of a method's file.
+
+    Raises:
+        UsageError: there is no method of that name.
+    """
+    module = registry.resolve("method", name, registry.METHODS)
+    head, *rest = str(module.__doc__).strip().split("\n\n")
+    known_as, _, title = " ".join(head.split()).partition(": ")
+    blocks, source = [], ""
+    for part in rest:
+        lines = part.splitlines()
+        if all(line.startswith("    ") for line in lines):
+            blocks.append((True, "\n".join(line.removeprefix("    ") for line in lines)))
+        elif _SOURCE.match(part):
+            source = " ".join(part.split())
+        else:
+            blocks.append((False, " ".join(part.split())))
+    paper, _, url = source.partition("https://")
+    return Explanation(
+        name=name,
+        known_as=known_as,
+        title=title,
+        blocks=tuple(blocks),
+        source=_SOURCE.sub("", paper).rstrip(" ,."),
+        url=f"https://{url}".rstrip(".") if url else "",
+    )

@@ -1,0 +1,111 @@
+"""The methods of a run side by side: what each scored, and what it cost."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from tunelab.evaluation.number_metrics import NUMBER_METRICS
+from tunelab.evaluation.seeds import across_seeds, summarize
+from tunelab.report.run_folder import RunFolder, once
+from tunelab.report.sides import Side, sides_of
+from tunelab.results import Result
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its 95 % interval; None where it is not defined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """One method: its scores, and what it cost in the mean of its seeds.
+
+    ``share`` is the share of the parameters that is trained. Bytes and seconds are None where
+    they were not measured.
+    """
+
+    name: str
+    method: str
+    settings: dict[str, Any]
+    seeds: int
+    accuracy: Interval
+    f1_macro: Interval
+    trainable: float
+    share: float
+    adapter_bytes: float | None
+    peak_bytes: float | None
+    seconds_per_step: float | None
+    seconds_to_best: float | None
+    seconds: float | None
+
+
+@once
+def methods_of(run: RunFolder) -> list[MethodRow]:
+    """A row for each method that was trained and asked, in the order of the study."""
+    sides = [
+        side
+        for name, side in sides_of(run).items()
+        if side.kind == "tuned" and side.trained and name == _group(side)
+    ]
+    return [_row(side) for side in sides]
+
+
+def _group(side: Side) -> str:
+    values = side.asked[0].values
+    return str(values.get("group") or side.asked[0].name)
+
+
+def _row(side: Side) -> MethodRow:
+    def mean(metric: str) -> float | None:
+        return _mean(side.trained, NUMBER_METRICS[metric].of)
+
+    record = side.trained[0].values
+    return MethodRow(
+        name=side.name,
+        method=str(record["method"]),
+        settings=dict(record["settings"]),
+        seeds=len(side.trained),
+        accuracy=_score(side, "accuracy"),
+        f1_macro=_score(side, "f1_macro"),
+        trainable=mean("trainable_parameters") or 0.0,
+        share=mean("trainable_share") or 0.0,
+        adapter_bytes=mean("adapter_bytes"),
+        peak_bytes=mean("peak_bytes"),
+        seconds_per_step=mean("seconds_per_step"),
+        seconds_to_best=mean("seconds_to_best"),
+        seconds=mean("training_seconds"),
+    )
+
+
+def _score(side: Side, metric: str) -> Interval:
+    """Over several seeds the interval of other seeds on other rows, else that of other rows.
+
+    Macro-F1 over seeds has the interval of other seeds on these rows.
+    """
+    if len(side.asked) == 1:
+        values = side.asked[0].values
+        known = values["intervals"][metric]
+        return Interval(values["scores"][metric], known["low"], known["high"])
+    if metric != "accuracy":
+        scores = [result.values["scores"][metric] for result in side.asked]
+        if any(score is None for score in scores):
+            return Interval(None, None, None)
+        found = summarize(scores, bounds=(0.0, 1.0))
+    else:
+        found = across_seeds(
+            [
+                [true == guess for true, guess in zip(entry.truth, entry.predicted, strict=True)]
+                for entry in side.answered
+            ]
+        ).accuracy_anywhere
+    return Interval(found.value, found.low, found.high)
+
+
+def _mean(results: Sequence[Result], of: Callable[[Any], float | None]) -> float | None:
+    values = [value for result in results if (value := of(result.values)) is not None]
+    return fmean(values) if len(values) == len(results) else None
