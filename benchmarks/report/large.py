@@ -46,8 +46,10 @@ def _run(options: argparse.Namespace) -> int:
     from tunelab.study.opening import open_study
     from tunelab.study.run import run_study
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    rows = _write_rows(options.out / "rows.csv", 24 + 6 + options.rows)
+    rows = options.out / "rows"
+    rows.mkdir(parents=True, exist_ok=True)
+    for split, count in (("train", 24), ("validation", 6), ("test", options.rows)):
+        _write_rows(rows / f"{split}.csv", count)
     methods = ", ".join(
         f"{{name: lora, id: lora-{place}, r: {1 + place % 8}}}" for place in range(options.methods)
     )
@@ -55,7 +57,7 @@ def _run(options: argparse.Namespace) -> int:
     study.write_text(
         f"""
 name: large
-data: {{source: {rows.resolve()}, sample: {{train: 24, validation: 6, test: {options.rows}}}}}
+data: {{source: {rows.resolve()}, sample: {{train: all, validation: all, test: all}}}}
 prompt: {{system: "Labels are {{labels}}.", max_length: 96}}
 models: {{base: null, instruct: {options.model.resolve()}}}
 methods: [{methods}]
@@ -68,15 +70,14 @@ evaluation: {{modes: [score], baselines: []}}
     return sum(result.stage == "evaluate" for result in results)
 
 
-def _write_rows(path: Path, count: int) -> Path:
-    draw = random.Random(0)
+def _write_rows(path: Path, count: int) -> None:
+    draw = random.Random(path.stem)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
-        for number in range(count + count // 4):
+        for number in range(count):
             words = " ".join(draw.choices(WORDS, k=draw.randint(6, 30)))
-            writer.writerow([f"{words} {number}", LABELS[number % len(LABELS)]])
-    return path
+            writer.writerow([f"{path.stem} {number} {words}", LABELS[number % len(LABELS)]])
 
 
 def _open(page: Path) -> dict[str, float | int | str]:

@@ -50,7 +50,7 @@ def _differences(members: Sequence[MethodRow], pairs: Sequence[Comparison]) -> I
             continue
         known = pair.p_corrected is not None
         decided = known and (pair.p_corrected or 0.0) < ALPHA
-        shown = f"corrected p {p_value(pair.p_corrected)}" if known else pair.difference.reason
+        shown = f"corrected p {p_value(pair.p_corrected)}" if known else "which no test can judge"
         yield (
             f"{pair.left} against {pair.right}: {signed(pair.difference.value)} in accuracy, "
             f"{shown}; the rows {'decide' if decided else 'do not decide'} between them."

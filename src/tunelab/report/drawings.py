@@ -107,7 +107,7 @@ def _model(*, full: bool) -> str:
             _box(136, 226, 14, 14, trained=True),
             _text(156, 238, "trained", start=True),
             _box(216, 226, 14, 14),
-            _text(236, 238, "frozen" if not full else "without parameters", start=True),
+            _text(236, 238, "frozen" if not full else "without weights", start=True),
         )
     )
 
@@ -118,7 +118,7 @@ def _beside_layers() -> str:
         _box(x - 1, y + _SIDE + 1, 13, 9, trained=True)
         + _box(x + 16, y + _SIDE + 1, 13, 9, trained=True)
         for x, y in _LINEAR.values()
-    ) + _text(420, 238, "two thin matrices, A and B, beside each linear layer")
+    ) + _text(300, 238, "two thin matrices, A and B, beside each linear layer", start=True)
 
 
 def _magnitudes() -> str:
@@ -126,7 +126,7 @@ def _magnitudes() -> str:
     return "".join(
         _box(x + (44 if k in ("gate", "up", "down") else _SIDE) - 4, y - 5, 8, 8, trained=True)
         for k, (x, y) in _LINEAR.items()
-    ) + _text(480, 22, "and the length of each output’s weights (squares above)")
+    ) + _text(480, 22, "and the length of each output’s weights (dots above)")
 
 
 def _scales() -> str:
@@ -136,14 +136,14 @@ def _scales() -> str:
         f'<circle cx="{x}" cy="{y}" r="12" fill="{_TRAINED}"/>'
         + f'<text x="{x}" y="{y + 3.5}" font-size="10" fill="#fff">{label}</text>'
         for x, y, label in places
-    ) + _text(440, 238, "vectors that scale keys, values and the MLP’s inside")
+    ) + _text(300, 238, "vectors that scale keys, values and the MLP’s inside", start=True)
 
 
 def _virtual_tokens() -> str:
     """Trained embeddings before the row's own."""
     return "".join(
         _box(54, 12 + 22 * place, 36, 18, f"p{place + 1}", trained=True) for place in range(3)
-    ) + _text(420, 238, "virtual tokens before the row, below the first block")
+    ) + _text(300, 238, "virtual tokens before the row, below the first block", start=True)
 
 
 def _network() -> str:
@@ -154,7 +154,7 @@ def _network() -> str:
         _box(6, 10, 38, 66, "MLP", trained=True)
         + made
         + tokens
-        + _text(426, 238, "a network makes the virtual tokens, and is dropped afterwards")
+        + _text(300, 238, "a network makes the virtual tokens and is then dropped", start=True)
     )
 
 
@@ -162,10 +162,10 @@ def _prefixes() -> str:
     """Trained keys and values before the row's own, in every block."""
     return (
         _box(232, 86, 36, 18, "P_k", trained=True)
-        + _box(232, 184, 36, 18, "P_v", trained=True)
+        + _box(232, 138, 36, 18, "P_v", trained=True)
         + _line((268, 95), (276, 95))
-        + _line((268, 190), (276, 186))
-        + _text(436, 238, "keys and values before the row’s own, in every block")
+        + _line((268, 147), (276, 147))
+        + _text(300, 238, "keys and values before the row’s own, in every block", start=True)
     )
 
 

@@ -128,7 +128,9 @@ def data_size(count: float | None) -> str:
 
 
 def _scoped(svg: str, name: str) -> str:
-    """Give the ids of an SVG a prefix, so that several fit into one page."""
+    """An SVG whose ids have a prefix, so that several fit into one page, and which has no roles."""
+    # The element around it says what it shows; the roles within would each ask for words.
+    svg = re.sub(r' (?:role|aria-[a-z]+)="[^"]*"', "", svg)
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r"url\(#", f"url(#{name}-", svg)
     return re.sub(r'href="#', f'href="#{name}-', svg)
