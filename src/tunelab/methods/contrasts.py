@@ -39,9 +39,9 @@ CONTRASTS = (
             "sees, is of the same kind, and only the way there differs. Prefix tuning trains keys "
             "and values in every block, so that each layer is steered by itself and not through "
             "all the layers below it.",
-            "Prompt tuning therefore trains the fewest numbers and P-tuning the most, although "
-            "both leave the same few behind; prefix tuning stands between them and reaches "
-            "deeper. None of them can be merged, and each takes its virtual tokens from the "
+            "With the default settings prompt tuning trains the fewest numbers and P-tuning the "
+            "most, although both leave the same few behind; prefix tuning stands between them "
+            "and reaches deeper. None of them can be merged, and each takes its virtual tokens from the "
             "room that a row has. All depend on where they begin: random vectors are unlike "
             "anything that the frozen layers know.",
         ),
