@@ -42,8 +42,8 @@ CONTRASTS = (
             "With the default settings prompt tuning trains the fewest numbers and P-tuning the "
             "most, although both leave the same few behind; prefix tuning stands between them "
             "and reaches deeper. None of them can be merged, and each takes its virtual tokens "
-            "from the room that a row has. All depend on where they begin: random vectors are unlike "
-            "anything that the frozen layers know.",
+            "from the room that a row has. All depend on where they begin: random vectors "
+            "are unlike anything that the frozen layers know.",
         ),
     ),
 )
