@@ -349,7 +349,17 @@ def _read(
         inbox.put(None)
     except Exception as error:
         # Whoever waits for the inbox raises it.
-        inbox.put(_explained(endpoint, error))
+        inbox.put(_without_key(endpoint, _explained(endpoint, error)))
+
+
+def _without_key(endpoint: EndpointModel, error: Exception) -> Exception:
+    """The error without the key, which a server may repeat in what it says."""
+    if not endpoint.key or endpoint.key not in str(error):
+        return error
+    told = str(error).replace(endpoint.key, "(the key)")
+    if isinstance(error, _PassingError):
+        return _PassingError(told, error.wait)
+    return EndpointError(told)
 
 
 def _explained(endpoint: EndpointModel, error: Exception) -> Exception:

@@ -54,6 +54,12 @@ def locked(out: Path) -> Iterator[None]:
         raise RunError(
             f"another tunelab is at work in {out}; wait for it or name another folder with --out."
         ) from None
+    except OSError as error:
+        # A link in its place is not followed.
+        raise RunError(
+            f"cannot lock {out} ({error.strerror}); remove .lock in it, or name another folder "
+            "with --out."
+        ) from None
     try:
         yield
     finally:
