@@ -16,8 +16,10 @@ import yaml
 from tunelab.bounded_files import read_bounded
 from tunelab.errors import UsageError
 
-# Bytes of a file; the parser takes seconds for as much.
+# Bytes of a file, and the keys and values in it: the parser takes seconds for as many.
 _LARGEST = 2_000_000
+_MOST_VALUES = 30_000
+_DEEPEST = 100
 
 
 def read_keys(path: Path) -> dict[str, Any]:
@@ -74,14 +76,26 @@ def apply_overrides(study: Mapping[str, Any], overrides: Sequence[str]) -> dict[
 class _StrictLoader(yaml.SafeLoader):
     """YAML's safe loader without what a stranger could use: see the module."""
 
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self._depth = self._count = 0
+
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()
+        self._count += 1
+        if self._count > _MOST_VALUES:
+            raise _refusal(f"more than {_MOST_VALUES:,} keys and values", event)
+        if self._depth > _DEEPEST:
+            raise _refusal("nested too deep", event)
         # An anchor that is used again and again makes much of little.
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _refusal("anchors are not read; write the value out", event)
         if getattr(event, "tag", None) is not None:
             raise _refusal(f"the tag {event.tag[:60]!r} is not read; leave it out", event)
-        return super().compose_node(parent, index)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -149,14 +163,16 @@ def _put(values: Any, path: list[str], value: Any, override: str) -> None:
     elif isinstance(values, dict):
         values[last] = value
     else:
-        raise UsageError(f"{override!r}: {path[-2]!r} holds a plain value, not keys.")
+        raise UsageError(f"{override[:100]!r}: {path[-2][:60]!r} holds a plain value, not keys.")
 
 
 def _step(values: Any, part: str, override: str) -> Any:
     if isinstance(values, list):
         return values[_index(values, part, override)]
     if not isinstance(values, dict):
-        raise UsageError(f"{override!r}: the key before {part!r} holds a plain value, not keys.")
+        raise UsageError(
+            f"{override[:100]!r}: the key before {part[:60]!r} holds a plain value, not keys."
+        )
     if values.get(part) is None:
         values[part] = {}
     return values[part]
@@ -165,6 +181,6 @@ def _step(values: Any, part: str, override: str) -> Any:
 def _index(values: list[Any], part: str, override: str) -> int:
     if not part.isdecimal() or len(part) > 9 or int(part) >= len(values):
         raise UsageError(
-            f"{override!r}: {part!r} must be a number from 0 to {len(values) - 1} here."
+            f"{override[:100]!r}: {part[:60]!r} must be a number from 0 to {len(values) - 1} here."
         )
     return int(part)

@@ -91,7 +91,7 @@ CASES: list[Case] = [
     ),
     refused(
         "11,000 turns",
-        "at most 10000",
+        "more than 30,000 keys and values",
         _played(_SPEAKERS + "turns: [" + "{speaker: A}," * 11_000 + "]\n"),
     ),
     refused(
@@ -125,7 +125,7 @@ CASES: list[Case] = [
     refused(
         "a rule that runs away",
         "takes too long",
-        _prompts("prompts: [{id: a, text: b, matches: '(a|a)*c'}]\n"),
+        _prompts("prompts: [{id: a, text: b, matches: '(a|aa)+c'}]\n"),
     ),
     refused(
         "a rule to avoid that runs away",
@@ -209,7 +209,7 @@ CASES: list[Case] = [
     ),
     harmless("an answer of apostrophes", lambda label: label is None, _answer("n't" * 300_000)),
     harmless(
-        "an answer of denials", lambda label: label is None, _answer("joy is not fear, " * 100_000)
+        "an answer of denials", lambda label: label == "joy", _answer("joy is not fear, " * 100_000)
     ),
     harmless("an answer in HTML", lambda label: label == "joy", _answer("<script>joy</script>")),
     harmless(

@@ -74,10 +74,10 @@ def _compressed(path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    table = pa.table({"text": ["a" * 400_000_000, "b"], "label": ["x", "y"]})
-    parquet.write_table(
-        table, path, compression="zstd", use_dictionary=False, write_statistics=False
-    )
+    rows = pa.table({"text": ["a" * 5_000_000], "label": ["x"]})
+    with parquet.ParquetWriter(path, rows.schema, compression="zstd", use_dictionary=False) as file:
+        for _ in range(80):
+            file.write_table(rows)
 
 
 def _many_rows(path: Path) -> None:
@@ -93,7 +93,7 @@ def _late_dates(path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    late = pa.array([2**62, 2**62], pa.int64()).cast(pa.timestamp("s"))
+    late = pa.array([2**62, 2**62], pa.int64()).cast(pa.timestamp("us"))
     parquet.write_table(pa.table({"text": ["a", "b"], "label": ["x", "y"], "at": late}), path)
 
 

@@ -113,16 +113,13 @@ CASES: list[Case] = [
         _printed("table", "\u202eabc"),
     ),
     harmless("an escape in JSON", lambda out: "\x1b" not in out, _printed("json", "\x1b[2Jx")),
-    harmless("an escape in a wrong call", _one_line, _told("run", "\x1b[2J\x07nonsense")),
-    harmless("a line end in a wrong call", _one_line, _told("run", "a\nb\rc")),
-    harmless("a text that turns the line, in a wrong call", _one_line, _told("run", "\u202eabc")),
-    harmless("a wrong call of 100,000 letters", _one_line, _told("run", "a" * 100_000)),
-    harmless("half a character in a wrong call", _one_line, _told("run", "\udcff\udcfe")),
+    harmless("an escape in a wrong call", _one_line, _told("report", "\x1b[2J\x07nonsense")),
+    harmless("a line end in a wrong call", _one_line, _told("report", "a\nb\rc")),
     harmless(
-        "half a character in an override",
-        _one_line,
-        _told("run", "starter", "prompt.system=\udcff"),
+        "a text that turns the line, in a wrong call", _one_line, _told("report", "\u202eabc")
     ),
+    harmless("a wrong call of 100,000 letters", _one_line, _told("report", "a" * 100_000)),
+    harmless("half a character in a wrong call", _one_line, _told("report", "\udcff\udcfe")),
     harmless(
         "HTML in a page's table",
         lambda page: "<img" not in page,
@@ -150,7 +147,7 @@ CASES: list[Case] = [
     harmless("HTML in a card", lambda text: "<" not in text, lambda _: inert(_HTML)),
     harmless(
         "a link in a card",
-        lambda text: "](" not in text.replace("\\]\\(", ""),
+        lambda text: text.startswith("\\[a\\]") and "://" not in text,
         lambda _: inert("[a](http://b.c)"),
     ),
     harmless("a heading in a card", lambda text: "\n" not in text, lambda _: inert("a\n# b")),

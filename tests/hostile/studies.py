@@ -66,7 +66,8 @@ CASES: list[Case] = [
     refused("a number as a key", "a key must be a word", _study("1: 2\n")),
     refused("a date as a key", "a key must be a word", _study("2001-01-01: 2\n")),
     refused("nothing as a key", "a key must be a word", _study("null: 2\n")),
-    refused("deep lists", "not YAML", _study("a: " + "[" * 5_000)),
+    refused("half a character in an override", "not key=value", _override("prompt.system=\udcff")),
+    refused("deep lists", "nested too deep", _study("a: " + "[" * 5_000)),
     refused("deep keys", "not YAML|unknown key", _study("{a: " * 2_000)),
     refused("two documents", "not YAML", _study("name: a\n---\nname: b\n")),
     refused("a number of 5,000 digits", "more than 40 digits", _study("seed: " + "9" * 5_000)),
@@ -106,7 +107,9 @@ CASES: list[Case] = [
     refused("a home of nobody", "nobody's home|cannot", _override("models.base=~nobody-of-this/x")),
     refused("a data source by address", "no such file", _override("data.source=http://a.b/c.csv")),
     refused(
-        "a data source of a scheme", "no such file", _override("data.source=file:///etc/passwd")
+        "a data source of a scheme",
+        "unknown data source",
+        _override("data.source=file:///etc/passwd"),
     ),
     refused("a data source of NUL", "unknown data source|cannot", _override('data.source="a\\0b"')),
     refused("a device", "is no regular file", _link("/dev/zero")),
@@ -122,7 +125,7 @@ CASES: list[Case] = [
         _override("methods=[{name: prompt_tuning, virtual_tokens: 1000000000}]"),
     ),
     refused(
-        "ten thousand seeds", "at most 1000", _override(f"training.seeds={list(range(10_000))}")
+        "two thousand seeds", "at most 1000", _override(f"training.seeds={list(range(2_000))}")
     ),
     refused(
         "a place in a list of 5,000 digits",

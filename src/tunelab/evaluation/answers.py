@@ -22,7 +22,7 @@ class ParsedAnswer:
 
 
 # Characters of an answer that are read: no model writes as many to name a label.
-_LONGEST = 20_000
+_LONGEST = 8_000
 # Words after which a label is denied, unless punctuation or a turn such as "but" comes between.
 _DENIAL = (
     r"not|no|never|neither|nor|without|hardly|cannot|isnt|wasnt|arent|dont|doesnt|non|\w+n't"

@@ -439,19 +439,25 @@ def _events(response: Any, left: threading.Event) -> Iterator[dict[str, Any]]:
     Raises:
         _PassingError: what comes is neither.
     """
-    rest, size, plain = "", 0, ""
+    parts: list[str] = []
+    size, plain = 0, ""
     for chunk in response.iter_text():
         size += len(chunk)
         if left.is_set():
             return
         if size > _LONGEST_REPLY:
             raise _PassingError("it sends more than an answer can be")
-        *lines, rest = (rest + chunk).split("\n")
+        parts.append(chunk)
+        if "\n" not in chunk:
+            continue
+        *lines, rest = "".join(parts).split("\n")
+        parts = [rest]
         for line in lines:
             if line.startswith("data:"):
                 yield _event(line)
             elif not line.startswith((":", "event:", "id:", "retry:")):
                 plain += line
+    rest = "".join(parts)
     if rest.startswith("data:"):
         yield _event(rest)
     elif (plain + rest).strip():

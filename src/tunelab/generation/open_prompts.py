@@ -12,7 +12,7 @@ from tunelab.generation.persona import contains_any
 CHECKABLE = "checkable"
 # Bytes of a file of prompts, and seconds that a rule may take on an answer.
 _LARGEST = 50_000_000
-_PATIENCE = 2.0
+_PATIENCE = 0.5
 
 
 @dataclass(frozen=True)

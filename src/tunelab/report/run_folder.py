@@ -59,8 +59,15 @@ def read_run(folder: Path) -> RunFolder:
 
     for name in ("run.json", "study.yaml", "environment.json"):
         _inside(folder, name)
-    if not (folder / "run.json").is_file():
-        raise UsageError(f"{folder} is no run folder: it holds no run.json. Run a study first.")
+    try:
+        is_run = (folder / "run.json").is_file()
+    except OSError:
+        # A name that no folder can have.
+        is_run = False
+    if not is_run:
+        raise UsageError(
+            f"{str(folder)[:200]} is no run folder: it holds no run.json. Run a study first."
+        )
     index = read_json(folder / "run.json")
     try:
         stages = [load_result(_inside(folder, name)) for name in index["stages"]]
