@@ -68,8 +68,7 @@ audit: setup .venv-supply/ready
 # The files that pip takes here, pinned by hash.
 lock: setup
 	mkdir -p build
-	$(BIN)/python -m pip freeze --exclude-editable > build/installed.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed --no-deps --report build/lock.json --requirement build/installed.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed --no-deps --report build/lock.json --requirement constraints.txt
 	$(BIN)/python supply/lock.py build/lock.json requirements.lock
 
 # Ask pip for every package of the lock again; another file than the one that was tested is refused.

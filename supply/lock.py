@@ -21,6 +21,8 @@ def main(report: Path, lock: Path) -> None:
     for item in json.loads(report.read_text(encoding="utf-8"))["install"]:
         name, version = item["metadata"]["name"], item["metadata"]["version"]
         digest = item["download_info"]["archive_info"]["hashes"]["sha256"]
+        # A build of its own, as PyTorch's for CPUs, goes by the version that it is a build of.
+        version = version.partition("+")[0]
         lines.append(f"{name.lower().replace('_', '-')}=={version} --hash=sha256:{digest}")
     lock.write_text(_HEAD + "\n".join(sorted(lines)) + "\n", encoding="utf-8")
 

@@ -154,8 +154,12 @@ CASES: list[Case] = [
         _spoiled(_link("environment.json", "../../secret.json")),
     ),
     refused("an index that is a link out", _OUT, _spoiled(_link("run.json", "../../secret.json"))),
-    refused("an index that is a link to itself", _OUT, _spoiled(_link("run.json", "run.json"))),
-    refused("an index that is a device", _OUT, _spoiled(_link("run.json", "/dev/zero"))),
+    refused(
+        "an index that is a link to itself",
+        "no run folder",
+        _spoiled(_link("run.json", "run.json")),
+    ),
+    refused("an index that is a device", "no run folder", _spoiled(_link("run.json", "/dev/zero"))),
     refused("an index that is a pipe", "no run folder", _spoiled(_pipe("run.json"))),
     refused(
         "an environment that is a pipe", "no regular file", _spoiled(_pipe("environment.json"))

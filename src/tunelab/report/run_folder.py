@@ -57,8 +57,6 @@ def read_run(folder: Path) -> RunFolder:
     """
     from tunelab.strict_yaml import read_keys
 
-    for name in ("run.json", "study.yaml", "environment.json"):
-        _inside(folder, name)
     try:
         is_run = (folder / "run.json").is_file()
     except OSError:
@@ -68,6 +66,8 @@ def read_run(folder: Path) -> RunFolder:
         raise UsageError(
             f"{str(folder)[:200]} is no run folder: it holds no run.json. Run a study first."
         )
+    for name in ("run.json", "study.yaml", "environment.json"):
+        _inside(folder, name)
     index = read_json(folder / "run.json")
     try:
         stages = [load_result(_inside(folder, name)) for name in index["stages"]]
