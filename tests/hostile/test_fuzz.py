@@ -77,9 +77,13 @@ _JSON = st.recursive(
 
 
 def _places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inner = value.items() if isinstance(value, dict) else enumerate(value)
     found = [place] if place else []
-    for key, part in inner if isinstance(value, dict | list) else ():
+    inner: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        inner = list(value.items())
+    elif isinstance(value, list):
+        inner = list(enumerate(value))
+    for key, part in inner:
         found += _places(part, (*place, key))
     return found
 
@@ -89,7 +93,10 @@ def _changed(draw: st.DrawFn, start: Any) -> Any:
     """A value in which something stands elsewhere, or something else."""
     value = json.loads(json.dumps(start))
     for _ in range(draw(st.integers(1, 3))):
-        *path, last = draw(st.sampled_from(_places(value) or [("x",)]))
+        places = _places(value)
+        if not places:
+            return draw(_JSON)
+        *path, last = draw(st.sampled_from(places))
         inner = value
         for key in path:
             inner = inner[key]

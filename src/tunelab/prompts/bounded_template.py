@@ -16,8 +16,9 @@ from functools import lru_cache, wraps
 from typing import Any
 
 from jinja2 import TemplateError, TemplateRuntimeError, nodes
+from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
@@ -187,7 +188,8 @@ class _Paying(NodeTransformer):
         self.generic_visit(node)
         step = nodes.Call(nodes.EnvironmentAttribute("pay"), [], [], None, None)
         node.body = [nodes.ExprStmt(step), *node.body]
-        return node
+        paying: nodes.Node = node
+        return paying
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
@@ -202,7 +204,7 @@ class _Environment(ImmutableSandboxedEnvironment):
     """Jinja's sandbox as transformers sets it up, with the payments."""
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
-    concat = staticmethod(_joined)  # type: ignore[assignment]
+    concat = staticmethod(_joined)
 
     def pay(self) -> str:
         _budget.get().pay()
@@ -220,7 +222,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().call(__context, __obj, *args, **kwargs)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree = _Paying().visit(super()._parse(source, name, filename))
+        tree: nodes.Template = _Paying().visit(super()._parse(source, name, filename))
         for node in tree.find_all(nodes.Node):
             if node.lineno is None:
                 node.lineno = 1
