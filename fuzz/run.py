@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 MODULES = {
     "study": ["yaml", "tunelab.config", "tunelab.strict_yaml"],
     "data": ["tunelab.data.columns", "tunelab.data.readers"],
-    "adapter": ["tunelab.methods.adapter_checks"],
+    "adapter": ["peft", "tunelab.methods.adapter_checks"],
     "record": ["tunelab.study.adapters", "tunelab.prompts.conversation"],
     "answers": ["tunelab.evaluation.answers"],
     "conversation": ["yaml", "tunelab.strict_yaml", "tunelab.generation.conversation_file"],

@@ -224,8 +224,8 @@ class _Environment(ImmutableSandboxedEnvironment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree: nodes.Template = _Paying().visit(super()._parse(source, name, filename))
         for node in tree.find_all(nodes.Node):
-            if node.lineno is None:
-                node.lineno = 1
+            # What was put in stands in no line.
+            node.lineno = node.lineno or 1
         tree.set_environment(self)
         return tree
 
