@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/tunelab
 
-.PHONY: setup demo test lint bench docs notebook clean
+.PHONY: setup demo test lint bench docs notebook sbom audit lock lock-check clean
 
 setup: .venv/ready
 
@@ -49,5 +49,31 @@ bench: setup .venv-peers/ready
 	$(BIN)/python benchmarks/tuning/compare.py --peers .venv-peers/bin/python --skip trl notebook --batch-size 64 --turn-rows 256 --json benchmarks/results/tuning-64.json
 	$(BIN)/python benchmarks/scoring/compare.py --peers .venv-peers/bin/python --json benchmarks/results/scoring.json
 
+# What tunelab is made of, and whether it is what was tested. The tools have their own environment.
+.venv-supply/ready: supply/tools.txt
+	$(PYTHON) -m venv .venv-supply
+	.venv-supply/bin/python -m pip install --quiet --disable-pip-version-check --requirement supply/tools.txt
+	touch .venv-supply/ready
+
+# A bill of materials of the environment, in CycloneDX's JSON.
+sbom: setup .venv-supply/ready
+	mkdir -p build
+	.venv-supply/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file build/sbom.raw.json $(BIN)/python
+	$(BIN)/python supply/sbom.py build/sbom.raw.json build/sbom.json
+
+# Known faults of the packages, where pip-audit's data can be reached.
+audit: setup .venv-supply/ready
+	.venv-supply/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip
+
+# The files that pip takes here, pinned by hash.
+lock: setup
+	mkdir -p build
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed --no-deps --report build/lock.json --requirement constraints.txt
+	$(BIN)/python supply/lock.py build/lock.json requirements.lock
+
+# Ask pip for every package of the lock again; another file than the one that was tested is refused.
+lock-check: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed --no-deps --require-hashes --requirement requirements.lock
+
 clean:
-	rm -rf .venv .venv-peers build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-peers .venv-supply build dist .mypy_cache .ruff_cache .pytest_cache

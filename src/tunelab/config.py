@@ -39,7 +39,7 @@ def _text_only(value: Any) -> Any:
 Integer = Annotated[int, BeforeValidator(_no_boolean)]
 Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
 Text = Annotated[str, BeforeValidator(_text_only)]
-Count = Annotated[Integer, Field(ge=1)]
+Count = Annotated[Integer, Field(ge=1, le=10**9)]
 Size = Count | Literal["all"]
 Mode = Literal["generate", "score"]
 Fault = Literal["repeated", "conflicting", "shared"]
@@ -101,7 +101,7 @@ class Prompt(Section):
     style: Literal["chat", "plain"] = Field(
         "chat", description="chat: the model's own template; plain: text alone, as for base models"
     )
-    max_length: Annotated[Integer, Field(ge=8)] = Field(
+    max_length: Annotated[Integer, Field(ge=8, le=10**7)] = Field(
         256, description="tokens of a row at most; longer texts are cut at their end"
     )
 
@@ -148,7 +148,7 @@ class EarlyStopping(Section):
 class Training(Section):
     """How a method is trained."""
 
-    seeds: Annotated[list[Integer], Field(min_length=1)] = Field(
+    seeds: Annotated[list[Integer], Field(min_length=1, max_length=1000)] = Field(
         default_factory=lambda: [42], description="one training run for each"
     )
     epochs: Annotated[Number, Field(gt=0)] = Field(3.0, description="passes over the rows")
@@ -206,7 +206,9 @@ class Evaluation(Section):
         description="generate: parse the label from the answer; score: take the likeliest label; "
         "the first gives the scores that models are compared by",
     )
-    max_new_tokens: Count = Field(8, description="tokens of an answer at most")
+    max_new_tokens: Annotated[Count, Field(le=10**6)] = Field(
+        8, description="tokens of an answer at most"
+    )
     batch_size: Count = Field(128, description="rows that are asked together")
     normalize: Literal["sum", "mean"] = Field(
         "sum", description="a label's score: the sum over its tokens, or their mean"
@@ -214,10 +216,10 @@ class Evaluation(Section):
     calibrate: bool = Field(
         False, description="score labels relative to an empty text (contextual calibration)"
     )
-    shots: Annotated[Integer, Field(ge=0)] = Field(
+    shots: Annotated[Integer, Field(ge=0, le=10**4)] = Field(
         0, description="training rows shown in the prompt when the base model is asked once more"
     )
-    resamples: Annotated[Integer, Field(ge=100)] = Field(
+    resamples: Annotated[Integer, Field(ge=100, le=10**6)] = Field(
         5000, description="bootstrap samples behind the intervals of F1"
     )
     baselines: list[Text] = Field(
@@ -240,8 +242,12 @@ class Generation(Section):
         default_factory=lambda: [0.0, 0.7, 1.0],
         description="each is tried; claims speak of the first",
     )
-    samples: Count = Field(3, description="answers to a prompt at each temperature but 0")
-    max_new_tokens: Count = Field(64, description="tokens of an answer at most")
+    samples: Annotated[Count, Field(le=10**4)] = Field(
+        3, description="answers to a prompt at each temperature but 0"
+    )
+    max_new_tokens: Annotated[Count, Field(le=10**6)] = Field(
+        64, description="tokens of an answer at most"
+    )
     top_k: Annotated[Integer, Field(ge=0)] = Field(0, description="the likeliest tokens, 0 for all")
     top_p: Annotated[Number, Field(gt=0, le=1)] = Field(
         1.0, description="the likeliest tokens that hold this share together"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunelab.errors import RunError, UsageError
+from tunelab.bounded_files import read_bounded
+from tunelab.errors import RunError, TunelabError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +18,8 @@ VERSION = 1
 RECORD = "result.json"
 # Beside an adapter or an exported model: the prompt that it was trained with.
 ADAPTER_RECORD = "tunelab.json"
+# Bytes of a JSON file: more than any run has written by far.
+_LARGEST = 200_000_000
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -67,12 +70,13 @@ def read_json(path: Path) -> Any:
 
     Raises:
         RunError: it is missing or damaged.
+        UsageError: it is no regular file, or too large.
     """
     try:
-        return json.loads(path.read_bytes().decode("utf-8"))
+        return json.loads(read_bounded(path, _LARGEST).decode("utf-8"))
     except FileNotFoundError:
         raise RunError(f"{path} is missing.") from None
-    except (UnicodeDecodeError, ValueError):
+    except (ValueError, RecursionError):
         raise RunError(f"{path} is damaged; remove its folder and run the study again.") from None
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}.") from None
@@ -91,15 +95,20 @@ def read_table(path: Path) -> "pd.DataFrame":
 
     Raises:
         RunError: it is missing or damaged.
+        UsageError: it is no regular file, or would become far more than it is.
     """
     import pandas as pd
+    from pyarrow import ArrowException
+
+    from tunelab.bounded_parquet import check_parquet
 
     try:
+        check_parquet(path)
         return pd.read_parquet(path)
     except FileNotFoundError:
         raise RunError(f"{path} is missing.") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {str(error).splitlines()[0]}.") from None
+    except (OSError, ValueError, ArrowException) as error:
+        raise RunError(f"{path} is damaged: {(str(error).splitlines() or [''])[0]}.") from None
 
 
 @dataclass(frozen=True)
@@ -162,7 +171,7 @@ def complete_result(folder: Path, expected_hash: str) -> Result | None:
         return None
     try:
         result = load_result(folder)
-    except RunError:
+    except TunelabError:
         return None
     return result if result.status == "complete" and result.hash == expected_hash else None
 

@@ -1,4 +1,8 @@
-"""YAML read strictly: no tags, no key given twice, 1e-3 is a number; and overrides put into it."""
+"""YAML read strictly, and overrides put into it.
+
+There are no tags, no anchors and no key given twice; keys are words, texts can be written again,
+numbers are finite and of a size that people write, and 1e-3 is one.
+"""
 
 import json
 import math
@@ -9,17 +13,24 @@ from typing import Any
 
 import yaml
 
+from tunelab.bounded_files import read_bounded
 from tunelab.errors import UsageError
+
+# Bytes of a file, and the keys and values in it: the parser takes seconds for as many.
+_LARGEST = 2_000_000
+_MOST_VALUES = 30_000
+_DEEPEST = 100
 
 
 def read_keys(path: Path) -> dict[str, Any]:
     """Read a YAML file of keys and values as nested dictionaries, without checking the keys.
 
     Raises:
-        UsageError: the file is missing, not UTF-8, not YAML, empty, or names a key twice.
+        UsageError: the file is missing, too large, not UTF-8, not YAML, empty, or names a key
+            twice.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = read_bounded(path, _LARGEST).decode("utf-8")
     except FileNotFoundError:
         raise UsageError(f"there is no study file {str(path)!r}.") from None
     except UnicodeDecodeError as error:
@@ -52,7 +63,7 @@ def apply_overrides(study: Mapping[str, Any], overrides: Sequence[str]) -> dict[
     result: dict[str, Any] = json.loads(json.dumps(study, default=str))
     for override in overrides:
         path, separator, text = override.partition("=")
-        if not separator or not path.strip():
+        if not separator or not path.strip() or not _is_writable(override):
             raise UsageError(f"{override!r} is not key=value, as in training.epochs=2.")
         try:
             value = yaml.load(text, Loader=_StrictLoader) if text else ""  # noqa: S506
@@ -63,26 +74,67 @@ def apply_overrides(study: Mapping[str, Any], overrides: Sequence[str]) -> dict[
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML's safe loader that also reads 1e-3 as a number and refuses a key given twice."""
+    """YAML's safe loader without what a stranger could use: see the module."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self._depth = self._count = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()
+        self._count += 1
+        if self._count > _MOST_VALUES:
+            raise _refusal(f"more than {_MOST_VALUES:,} keys and values", event)
+        if self._depth > _DEEPEST:
+            raise _refusal("nested too deep", event)
+        # An anchor that is used again and again makes much of little.
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _refusal("anchors are not read; write the value out", event)
+        if getattr(event, "tag", None) is not None:
+            raise _refusal(f"the tag {event.tag[:60]!r} is not read; leave it out", event)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _refusal("a key must be a word", key)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands twice", key.start_mark
-                )
-            if isinstance(key.value, str):
-                seen.add(key.value)
-        return dict(super().construct_mapping(node, deep=deep))
+                raise _refusal(f"the key {key.value[:60]!r} stands twice", key)
+            seen.add(key.value)
+        values = super().construct_mapping(node, deep=deep)
+        if not all(isinstance(key, str) for key in values):
+            raise _refusal("a key must be a word; put it in quotes", node)
+        return dict(values)
 
     def construct_scalar(self, node: Any) -> Any:
         value = super().construct_scalar(node)
-        if isinstance(value, str) and len(value) > 100_000:
-            raise yaml.constructor.ConstructorError(
-                None, None, "a text of more than 100,000 characters", node.start_mark
-            )
+        if isinstance(value, str):
+            if len(value) > 100_000:
+                raise _refusal("a text of more than 100,000 characters", node)
+            if not _is_writable(value):
+                raise _refusal("a text with half a character, which cannot be written", node)
         return value
+
+    def construct_yaml_int(self, node: Any) -> int:
+        if len(str(node.value)) > 40:
+            raise _refusal("a number of more than 40 digits", node)
+        return int(super().construct_yaml_int(node))
+
+
+def _refusal(problem: str, where: Any) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, where.start_mark)
+
+
+def _is_writable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _plain_float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
@@ -92,6 +144,7 @@ def _plain_float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
     return value
 
 
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
 _EXPONENT = "!exponent"
 _StrictLoader.add_constructor(_EXPONENT, _plain_float)
 _StrictLoader.add_implicit_resolver(
@@ -110,22 +163,24 @@ def _put(values: Any, path: list[str], value: Any, override: str) -> None:
     elif isinstance(values, dict):
         values[last] = value
     else:
-        raise UsageError(f"{override!r}: {path[-2]!r} holds a plain value, not keys.")
+        raise UsageError(f"{override[:100]!r}: {path[-2][:60]!r} holds a plain value, not keys.")
 
 
 def _step(values: Any, part: str, override: str) -> Any:
     if isinstance(values, list):
         return values[_index(values, part, override)]
     if not isinstance(values, dict):
-        raise UsageError(f"{override!r}: the key before {part!r} holds a plain value, not keys.")
+        raise UsageError(
+            f"{override[:100]!r}: the key before {part[:60]!r} holds a plain value, not keys."
+        )
     if values.get(part) is None:
         values[part] = {}
     return values[part]
 
 
 def _index(values: list[Any], part: str, override: str) -> int:
-    if not part.isdecimal() or int(part) >= len(values):
+    if not part.isdecimal() or len(part) > 9 or int(part) >= len(values):
         raise UsageError(
-            f"{override!r}: {part!r} must be a number from 0 to {len(values) - 1} here."
+            f"{override[:100]!r}: {part[:60]!r} must be a number from 0 to {len(values) - 1} here."
         )
     return int(part)

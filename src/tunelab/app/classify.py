@@ -17,6 +17,7 @@ from tunelab.app.uploads import named
 from tunelab.data.columns import text_of
 from tunelab.data.readers import read_rows
 from tunelab.errors import UsageError
+from tunelab.spreadsheet import csv_cell
 
 EXAMPLE = "I cannot believe that you remembered my birthday!"
 MOST_CHARACTERS = 20_000
@@ -79,9 +80,9 @@ def label_file(
     target.parent.mkdir(parents=True)
     rows = [_row(place, text, found) for place, text in enumerate(texts)]
     with target.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = csv.writer(stream)
+        writer.writerow(map(csv_cell, rows[0]))
+        writer.writerows(map(csv_cell, row.values()) for row in rows)
     counts = [_counts(one) for one in found]
     shown = [{**row, "text": row["text"][:120]} for row in rows[:_SHOWN]]
     return (

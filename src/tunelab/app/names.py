@@ -43,7 +43,9 @@ def run_names(runs: Path) -> list[str]:
     found = [
         folder
         for folder in runs.iterdir()
-        if _FOUND.fullmatch(folder.name) and (folder / "study.yaml").is_file()
+        if _FOUND.fullmatch(folder.name)
+        and (folder / "study.yaml").is_file()
+        and (folder / "study.yaml").resolve().is_relative_to(runs.resolve())
     ]
     found.sort(key=lambda folder: (folder / "study.yaml").stat().st_mtime, reverse=True)
     return [folder.name for folder in found]
@@ -64,7 +66,7 @@ def adapter_names(runs: Path) -> list[str]:
         f"{run} / {record.parent.name}"
         for run in run_names(runs)
         for record in sorted((runs / run / "adapters").glob(f"*/{ADAPTER_RECORD}"))
-        if _FOUND.fullmatch(record.parent.name)
+        if _FOUND.fullmatch(record.parent.name) and record.resolve().is_relative_to(runs.resolve())
     ]
 
 

@@ -79,8 +79,8 @@ def _play(arguments: argparse.Namespace, values: dict[str, Any]) -> int:
 
     if arguments.model is None:
         raise UsageError("name the --model that plays.")
-    if arguments.turns is not None and arguments.turns < 0:
-        raise UsageError("--turns must be 0 or more.")
+    if arguments.turns is not None and not 0 <= arguments.turns <= 10_000:
+        raise UsageError("--turns must be from 0 to 10000.")
     conversation = read_conversation(arguments.play)
     settings = make_settings({"max_new_tokens": 96, **values})
     device, dtype = device_and_dtype(arguments.device)

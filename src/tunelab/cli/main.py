@@ -9,6 +9,10 @@ from typing import NoReturn
 
 from tunelab import __version__
 from tunelab.errors import RunError, TunelabError, UsageError
+from tunelab.visible_text import visible
+
+# Characters of an error.
+_LONGEST = 2_000
 
 VERBS = {
     "run": "the whole study, resuming what is finished",
@@ -45,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TunelabError as error:
         if debug:
             raise
-        print(f"tunelab: {error}", file=sys.stderr)
+        _tell(error)
         return error.exit_code
     except KeyboardInterrupt:
         print("tunelab: interrupted; the same command goes on from here.", file=sys.stderr)
@@ -59,8 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         first = (str(error).splitlines() or [""])[0][:300]
         failure = RunError(f"{type(error).__name__}: {first} (--debug shows where).")
-        print(f"tunelab: {failure}", file=sys.stderr)
+        _tell(failure)
         return failure.exit_code
+
+
+def _tell(error: TunelabError) -> None:
+    """One line, however long a name in it is, without what would steer the terminal."""
+    line = " ".join(visible(str(error)).split())
+    shown = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    print(f"tunelab: {shown}".encode("utf-8", "replace").decode("utf-8"), file=sys.stderr)
 
 
 def _dispatch(given: list[str], debug: bool) -> int:

@@ -7,6 +7,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tunelab.spreadsheet import csv_cell
+from tunelab.visible_text import visible
+
 _FILE_WIDTH = 132
 
 
@@ -23,8 +26,8 @@ def print_table(
     elif format == "csv":
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(list(rows[0]) if rows else [])
-        writer.writerows([_csv_cell(cell) for cell in row.values()] for row in rows)
+        writer.writerow([csv_cell(key) for key in rows[0]] if rows else [])
+        writer.writerows([csv_cell(cell) for cell in row.values()] for row in rows)
         sys.stdout.write(buffer.getvalue())
     elif format == "markdown":
         print(_markdown(rows))
@@ -38,14 +41,9 @@ def show(value: Any) -> str:
         return "–"
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) >= 1000 else f"{value:.3f}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _csv_cell(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return visible(str(value))
 
 
 def _markdown(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -54,9 +52,14 @@ def _markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [list(rows[0]), ["---"] * len(rows[0])]
     lines += [[show(cell) for cell in row.values()] for row in rows]
     return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
-        for line in lines
+        "| " + " | ".join(_markdown_cell(cell) for cell in line) + " |" for line in lines
     )
+
+
+def _markdown_cell(text: str) -> str:
+    for sign, shown in (("\\", "\\\\"), ("|", "\\|"), ("\n", " "), ("<", "&lt;")):
+        text = text.replace(sign, shown)
+    return text
 
 
 def _rich_table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
@@ -64,10 +67,12 @@ def _rich_table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left")
+    table = Table(title=Text(visible(title)) if title else None, title_justify="left")
     for key, value in (rows[0] if rows else {}).items():
         numeric = isinstance(value, int | float)
-        table.add_column(key.replace("_", " "), justify="right" if numeric else "left")
+        table.add_column(
+            Text(visible(key.replace("_", " "))), justify="right" if numeric else "left"
+        )
     for row in rows:
         table.add_row(*(Text(show(cell)) for cell in row.values()))
     console = Console()

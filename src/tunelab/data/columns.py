@@ -7,6 +7,9 @@ from typing import Any
 from tunelab.data.examples import Example
 from tunelab.errors import UsageError
 from tunelab.registry import unknown
+from tunelab.visible_text import has_hidden
+
+_LONGEST_LABEL = 1_000
 
 
 def to_examples(
@@ -31,8 +34,14 @@ def to_examples(
             name = int(name)
         if isinstance(name, list | dict | bytes):
             raise UsageError(f"{where}, line {number}: the label must be one word or number.")
+        written = _writable(name).strip()
+        if has_hidden(written) or len(written) > _LONGEST_LABEL:
+            raise UsageError(
+                f"{where}, line {number}: the label must be words of at most {_LONGEST_LABEL} "
+                "characters, all of which can be seen."
+            )
         extra = {key: value for key, value in row.items() if key not in (text, label)}
-        examples.append(Example(content, _writable(name).strip(), extra))
+        examples.append(Example(content, written, extra))
     return examples
 
 

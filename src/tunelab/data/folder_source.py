@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tunelab.bounded_files import within
 from tunelab.data.columns import to_examples
 from tunelab.data.examples import Dataset
 from tunelab.data.readers import EXTENSIONS, read_rows
@@ -19,8 +20,8 @@ def load(location: str, *, text: str, label: str) -> Dataset:
     """Read train, validation and test files; train alone must be there.
 
     Raises:
-        UsageError: the folder cannot be read, there is no training file, two for one split, or a
-            row cannot be used.
+        UsageError: the folder cannot be read, there is no training file, two for one split, a
+            file is a link that leads out of the folder, or a row cannot be used.
     """
     folder = Path(location).expanduser()
     try:
@@ -39,6 +40,7 @@ def load(location: str, *, text: str, label: str) -> Dataset:
                 f"{folder} has two {split} files, {found[0].name} and {found[1].name}; keep one."
             )
         if found:
+            within(folder, found[0])
             splits[split] = to_examples(
                 read_rows(found[0]), text=text, label=label, where=found[0].name
             )

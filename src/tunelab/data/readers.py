@@ -2,13 +2,18 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from tunelab.bounded_parquet import check_parquet
 from tunelab.errors import UsageError
 
 EXTENSIONS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt")
+
+# Characters of a line or a cell: a quotation mark that is never closed takes the rest of a file.
+_LONGEST = 16_000_000
 
 Row = dict[str, Any]
 
@@ -21,8 +26,8 @@ def read_rows(path: Path, *, labelled: bool = True) -> Iterator[tuple[int, Row]]
     lines are texts as a whole.
 
     Raises:
-        UsageError: the file is missing, empty, not UTF-8, of an unknown kind, or a row is
-            malformed.
+        UsageError: the file is missing, empty, not UTF-8, of an unknown kind, would become far
+            more than it is, or a row is malformed or too long.
     """
     check_file(path)
     suffix = path.suffix.lower()
@@ -75,7 +80,7 @@ def check_file(path: Path) -> None:
 
 def _read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
     with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in _lines(file, path):
             if not line.strip():
                 continue
             try:
@@ -88,14 +93,13 @@ def _read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _read_csv(path: Path) -> Iterator[tuple[int, Row]]:
-    # The largest size that every platform takes.
-    csv.field_size_limit(2**31 - 1)
+    csv.field_size_limit(_LONGEST)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         try:
             header = next((cells for cells in reader if cells), [])
-            twice = [name for name in header if header.count(name) > 1]
+            twice = [name for name, count in Counter(header).items() if count > 1]
             if twice:
                 raise UsageError(f"{path}: the column {twice[0]!r} stands twice in the header.")
             for cells in reader:
@@ -113,7 +117,7 @@ def _read_csv(path: Path) -> Iterator[tuple[int, Row]]:
 
 def _read_labelled_lines(path: Path) -> Iterator[tuple[int, Row]]:
     with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in _lines(file, path):
             if not line.strip():
                 continue
             text, separator, label = line.rstrip("\r\n").rpartition(";")
@@ -124,9 +128,18 @@ def _read_labelled_lines(path: Path) -> Iterator[tuple[int, Row]]:
 
 def _read_lines(path: Path) -> Iterator[tuple[int, Row]]:
     with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in _lines(file, path):
             if line.strip():
                 yield number, {"text": line.rstrip("\r\n")}
+
+
+def _lines(file: IO[str], path: Path) -> Iterator[tuple[int, str]]:
+    number = 0
+    while line := file.readline(_LONGEST):
+        number += 1
+        if len(line) == _LONGEST:
+            raise UsageError(f"{path}, line {number}: a line of {_LONGEST:,} characters or more.")
+        yield number, line
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[int, Row]]:
@@ -135,6 +148,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Row]]:
 
     number = 0
     try:
+        check_parquet(path)
         with parquet.ParquetFile(path) as file:
             if file.metadata.num_rows == 0:
                 raise UsageError(f"{path} holds no rows.")
@@ -146,10 +160,10 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Row]]:
         raise UsageError(
             f"{path}, after row {number}: not UTF-8; write the text columns as UTF-8."
         ) from None
-    except (pyarrow.ArrowException, OSError) as error:
-        raise UsageError(
-            f"{path} is no whole Parquet file ({str(error).splitlines()[0][:120]})."
-        ) from None
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        # A date that Python has no name for is a ValueError or an OverflowError.
+        reason = (str(error).splitlines() or [""])[0][:120]
+        raise UsageError(f"{path} is no whole Parquet file ({reason}).") from None
 
 
 def _undecodable_line(path: Path) -> int:

@@ -21,6 +21,8 @@ class ParsedAnswer:
     reason: str | None
 
 
+# Characters of an answer that are read: no model writes as many to name a label.
+_LONGEST = 8_000
 # Words after which a label is denied, unless punctuation or a turn such as "but" comes between.
 _DENIAL = (
     r"not|no|never|neither|nor|without|hardly|cannot|isnt|wasnt|arent|dont|doesnt|non|\w+n't"
@@ -45,7 +47,7 @@ def parse_answer(answer: str, labels: Sequence[str]) -> ParsedAnswer:
     label. A denied label ("not sadness") does not count; two different labels that are not
     denied make the answer undecided.
     """
-    text = _fold(answer)
+    text = _fold(answer[:_LONGEST])
     bare = text.strip(" \t\n\r.,;:!?\"'`*_()[]{}<>-#|«»“”")
     if not bare:
         return ParsedAnswer(None, EMPTY)

@@ -119,7 +119,7 @@ def load_chat(path: Path) -> Chat:
             settings=make_settings(values["settings"]),
             unfinished=_read_generation(values.get("unfinished")),
         )
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         raise UsageError(f"{path} is damaged: parts of the chat are missing.") from None
 
 

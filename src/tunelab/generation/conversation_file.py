@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
+from tunelab.bounded_files import home_path
 from tunelab.config import Integer, Section, Text, explain
 from tunelab.errors import UsageError
 from tunelab.registry import unknown
@@ -50,10 +51,14 @@ class ConversationFile(Section):
     name: Named = Field("conversation", description="names the conversation")
     about: Text = Field("", description="what it is, in a sentence")
     opening: Text = Field("", description="said to every speaker before the first turn")
-    speakers: Annotated[list[Speaker], Field(min_length=2)] = Field(description="who takes part")
-    turns: Annotated[list[Turn], Field(min_length=1)] = Field(description="the lines, in order")
+    speakers: Annotated[list[Speaker], Field(min_length=2, max_length=100)] = Field(
+        description="who takes part"
+    )
+    turns: Annotated[list[Turn], Field(min_length=1, max_length=10_000)] = Field(
+        description="the lines, in order"
+    )
     next: Text | list[Text] = Field(ALTERNATE, description="who speaks in further turns")
-    further: Annotated[Integer, Field(ge=0)] = Field(
+    further: Annotated[Integer, Field(ge=0, le=10_000)] = Field(
         0, description="turns that the model adds after the last one"
     )
     good: list[Good] = Field(default_factory=list, description="what good answers show")
@@ -104,7 +109,7 @@ def read_conversation(name: str) -> ConversationFile:
     """
     from tunelab.strict_yaml import read_keys
 
-    path = Path(name).expanduser()
+    path = home_path(name)
     if name in conversation_names():
         path = Path(str(_folder() / f"{name}.yaml"))
     elif path.suffix not in (".yaml", ".yml"):

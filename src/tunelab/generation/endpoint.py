@@ -19,6 +19,7 @@ from tunelab.generation.outcome import Ending, Generation, Progress, Token
 from tunelab.generation.settings import GenerationSettings
 from tunelab.prompts.markers import take_apart
 from tunelab.prompts.prompting import Prompt, check_messages
+from tunelab.visible_text import has_hidden
 
 _log = logging.getLogger(__name__)
 
@@ -170,7 +171,8 @@ def open_endpoint(name: str, patience: Patience | None = None) -> EndpointModel:
     """The endpoint that ``http://HOST:PORT/v1#MODEL`` names; a key is read from TUNELAB_API_KEY.
 
     Raises:
-        UsageError: no model is named, or the address is none.
+        UsageError: no model is named, the address is none, or a secret stands in it: it would
+            be written into records. It is not repeated then.
     """
     from urllib.parse import urlsplit
 
@@ -180,7 +182,13 @@ def open_endpoint(name: str, patience: Patience | None = None) -> EndpointModel:
         whole = bool(parts.hostname) and parts.port != 0
     except ValueError:
         whole = False
-    if not whole or not model:
+    # Also where the address is none: what stands before an @ may be a password all the same.
+    if "@" in url or "?" in url:
+        raise UsageError(
+            "the address of an endpoint may hold no user, password or query, as it is written "
+            f"into records; put the key into {KEY_VARIABLE} and give http://HOST:PORT/v1#MODEL."
+        )
+    if not whole or not model or has_hidden(name):
         raise UsageError(f"{name!r} must be an address and a model: http://HOST:PORT/v1#MODEL.")
     return EndpointModel(
         url.rstrip("/"), model, os.environ.get(KEY_VARIABLE, ""), patience or Patience()
@@ -324,7 +332,10 @@ def _read(
 
     patience = endpoint.patience
     timeout = httpx.Timeout(patience.silence, connect=patience.connect)
-    headers = {"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
+    # Compressed, a short reply could become a long one before its length is known.
+    headers = {"Accept-Encoding": "identity"}
+    if endpoint.key:
+        headers["Authorization"] = f"Bearer {endpoint.key}"
     try:
         with (
             httpx.Client(timeout=timeout, follow_redirects=False) as client,
@@ -338,7 +349,17 @@ def _read(
         inbox.put(None)
     except Exception as error:
         # Whoever waits for the inbox raises it.
-        inbox.put(_explained(endpoint, error))
+        inbox.put(_without_key(endpoint, _explained(endpoint, error)))
+
+
+def _without_key(endpoint: EndpointModel, error: Exception) -> Exception:
+    """The error without the key, which a server may repeat in what it says."""
+    if not endpoint.key or endpoint.key not in str(error):
+        return error
+    told = str(error).replace(endpoint.key, "(the key)")
+    if isinstance(error, _PassingError):
+        return _PassingError(told, error.wait)
+    return EndpointError(told)
 
 
 def _explained(endpoint: EndpointModel, error: Exception) -> Exception:
@@ -363,6 +384,11 @@ def _explained(endpoint: EndpointModel, error: Exception) -> Exception:
 
 def _check_status(endpoint: EndpointModel, response: Any) -> None:
     status = response.status_code
+    if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise EndpointError(
+            f"the endpoint {endpoint.url} compresses its replies, which was not asked for; use one "
+            "that does not."
+        )
     if status == 200:
         return
     said = _said(response)
@@ -413,19 +439,25 @@ def _events(response: Any, left: threading.Event) -> Iterator[dict[str, Any]]:
     Raises:
         _PassingError: what comes is neither.
     """
-    rest, size, plain = "", 0, ""
+    parts: list[str] = []
+    size, plain = 0, ""
     for chunk in response.iter_text():
         size += len(chunk)
         if left.is_set():
             return
         if size > _LONGEST_REPLY:
             raise _PassingError("it sends more than an answer can be")
-        *lines, rest = (rest + chunk).split("\n")
+        parts.append(chunk)
+        if "\n" not in chunk:
+            continue
+        *lines, rest = "".join(parts).split("\n")
+        parts = [rest]
         for line in lines:
             if line.startswith("data:"):
                 yield _event(line)
             elif not line.startswith((":", "event:", "id:", "retry:")):
                 plain += line
+    rest = "".join(parts)
     if rest.startswith("data:"):
         yield _event(rest)
     elif (plain + rest).strip():
@@ -443,7 +475,7 @@ def _event(line: str) -> dict[str, Any]:
 def _json(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise _PassingError("it sends something else than answers")
@@ -470,7 +502,7 @@ def _take(event: dict[str, Any], reply: _Reply, seconds: float) -> str:
             raise TypeError
         if choice.get("finish_reason") is not None:
             reply.reason = str(choice["finish_reason"])
-    except (AttributeError, TypeError, ValueError, KeyError, IndexError):
+    except (AttributeError, TypeError, ValueError, KeyError, IndexError, OverflowError):
         raise _PassingError("it sends something else than answers") from None
     if text:
         reply.tokens.append(Token(None, text, None, seconds))

@@ -1,15 +1,18 @@
 """Open prompts with answers that a rule can check."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tunelab.bounded_files import home_path, read_bounded
 from tunelab.errors import UsageError
 from tunelab.generation.persona import contains_any
 
 CHECKABLE = "checkable"
+# Bytes of a file of prompts, and seconds that a rule may take on an answer.
+_LARGEST = 50_000_000
+_PATIENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -24,15 +27,34 @@ class OpenPrompt:
     avoids: str | None = None
 
     def right(self, answer: str) -> bool | None:
-        """Whether an answer keeps the rules, or None where there are none."""
+        """Whether an answer keeps the rules, or None where there are none.
+
+        Raises:
+            UsageError: a rule takes too long, or is no regular expression.
+        """
         if not self.contains and self.matches is None and self.avoids is None:
             return None
         stripped = answer.strip()
         return (
             (not self.contains or contains_any(stripped, self.contains))
-            and (self.matches is None or re.fullmatch(self.matches, stripped) is not None)
-            and (self.avoids is None or re.search(self.avoids, stripped) is None)
+            and (self.matches is None or self._found(f"(?:{self.matches})\\Z", stripped, True))
+            and (self.avoids is None or not self._found(self.avoids, stripped, False))
         )
+
+    def _found(self, rule: str, answer: str, from_start: bool) -> bool:
+        """Whether a rule is found; unlike `re`, `regex` gives up a rule that takes too long."""
+        import regex
+
+        look = regex.match if from_start else regex.search
+        try:
+            return look(rule, answer, timeout=_PATIENCE) is not None
+        except TimeoutError:
+            raise UsageError(
+                f"the rule {rule[:60]!r} of the prompt {self.id!r} takes too long on an answer; "
+                "write it without repetitions within repetitions."
+            ) from None
+        except regex.error as error:
+            raise UsageError(f"the rule {rule[:60]!r} is no expression: {error}.") from None
 
     def to_dict(self) -> dict[str, Any]:
         """The prompt as JSON values."""
@@ -50,7 +72,7 @@ def read_prompts(name: str) -> list[OpenPrompt]:
 
         path = Path(str(files("tunelab.generation") / "prompt_sets" / f"{CHECKABLE}.yaml"))
     else:
-        path = Path(name).expanduser()
+        path = home_path(name)
     if path.suffix in (".yaml", ".yml"):
         from tunelab.strict_yaml import read_keys
 
@@ -66,7 +88,7 @@ def read_prompts(name: str) -> list[OpenPrompt]:
             raise UsageError(f"{path.name}: two prompts have the id {twice!r}; give each its own.")
         return prompts
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_bounded(path, _LARGEST).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         raise UsageError(f"cannot read the prompts {name!r}; give a UTF-8 file.") from None
     return plain_prompts([line for line in lines if line.strip()], path.name)
@@ -84,6 +106,8 @@ def plain_prompts(texts: Sequence[str], where: str = "the prompts") -> list[Open
 
 
 def _prompt(entry: Any, place: int, where: str) -> OpenPrompt:
+    import regex
+
     try:
         contains = entry.get("contains", [])
         if not isinstance(contains, list):
@@ -91,9 +115,10 @@ def _prompt(entry: Any, place: int, where: str) -> OpenPrompt:
         prompt = OpenPrompt(**{**entry, "contains": tuple(map(str, contains))})
         for rule in (prompt.matches, prompt.avoids):
             if rule is not None:
-                re.compile(rule)
-        whole = isinstance(prompt.text, str) and bool(prompt.text.strip()) and bool(prompt.id)
-    except (TypeError, AttributeError, re.error):
+                regex.compile(rule)
+        texts = (prompt.id, prompt.text, prompt.kind)
+        whole = all(isinstance(text, str) and text.strip() for text in texts)
+    except (TypeError, AttributeError, ValueError, OverflowError, RecursionError, regex.error):
         whole = False
     if not whole:
         raise UsageError(

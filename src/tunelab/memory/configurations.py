@@ -95,6 +95,9 @@ def _from_hub(location: str) -> Path:
 def _read(folder: Path) -> Any:
     from transformers import AutoConfig
 
+    from tunelab.models.folder_checks import check_configuration
+
+    check_configuration(folder)
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:

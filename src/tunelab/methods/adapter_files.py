@@ -10,9 +10,16 @@ def save(model: Any, folder: Path) -> None:
 
 
 def load(model: Any, folder: Path) -> Any:
-    """Put the adapter of ``folder`` on a model, frozen."""
+    """Put the adapter of ``folder`` on a model, frozen.
+
+    Raises:
+        UsageError: it holds something else than a method of tunelab's writes.
+    """
     from peft import PeftModel
 
+    from tunelab.methods.adapter_checks import check_adapter
+
+    check_adapter(folder)
     return PeftModel.from_pretrained(model, folder, is_trainable=False).eval()
 
 

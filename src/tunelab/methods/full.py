@@ -51,9 +51,16 @@ def save(model: Any, folder: Path) -> None:
 
 
 def load(model: Any, folder: Path) -> Any:
-    """Return the model of ``folder``, of the same type and on the same device as ``model``."""
+    """Return the model of ``folder``, of the same type and on the same device as ``model``.
+
+    Raises:
+        UsageError: the folder is none that a model may be read from.
+    """
     from transformers import AutoModelForCausalLM
 
+    from tunelab.models.folder_checks import check_model_folder
+
+    check_model_folder(folder)
     trained = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=model.dtype,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -19,7 +19,9 @@ Start = Literal["instruction", "vocabulary", "random"]
 class SoftPromptSettings(MethodSettings):
     """The keys of soft prompts in a study."""
 
-    virtual_tokens: Count = Field(20, description="virtual tokens before every row")
+    virtual_tokens: Annotated[Count, Field(le=10**5)] = Field(
+        20, description="virtual tokens before every row"
+    )
     init: Start = Field(
         "instruction",
         description="where training begins: the instruction's own tokens, tokens drawn from the "

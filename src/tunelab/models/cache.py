@@ -78,7 +78,7 @@ def find_damage(entry: Path) -> str | None:
         for name, digest in files.items():
             if file_hash(entry / name) != digest:
                 return f"{name} was changed"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return f"{type(error).__name__} in its manifest or files"
     return None if files else "it is empty"
 

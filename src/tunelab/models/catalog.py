@@ -1,7 +1,9 @@
 """The models that tunelab knows by a short name."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from tunelab.bounded_files import home_path
 from tunelab.errors import UsageError
 from tunelab.registry import unknown
 
@@ -124,16 +126,14 @@ def find(name: str) -> ModelCard:
     Raises:
         UsageError: neither; the near matches are named.
     """
-    from pathlib import Path
-
     if name in CATALOG:
         return CATALOG[name]
     if name in {card.location for card in _CARDS}:
         return next(card for card in _CARDS if card.location == name)
-    looks_like_path = name.startswith((".", "/", "~")) or Path(name).is_dir()
+    looks_like_path = name.startswith((".", "/", "~")) or _is_folder(name)
     if looks_like_path:
-        folder = Path(name).expanduser()
-        if not folder.is_dir():
+        folder = home_path(name)
+        if not _is_folder(str(folder)):
             raise UsageError(f"there is no model folder {name!r}; give a folder that exists.")
         return ModelCard(
             name=name, kind="folder", source="folder", licence="unknown", location=str(folder)
@@ -141,3 +141,11 @@ def find(name: str) -> ModelCard:
     if name.count("/") == 1 and all(name.split("/")):
         return ModelCard(name=name, kind="hub", source="hub", licence="unknown", location=name)
     raise unknown("model", name, CATALOG)
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except OSError:
+        # A name that is too long for one.
+        return False

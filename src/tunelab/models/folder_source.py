@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+from tunelab.bounded_files import read_bounded, within
 from tunelab.errors import UsageError
 from tunelab.models.catalog import ModelCard
+
+_LARGEST_INDEX = 50_000_000
 
 
 def fetch(card: ModelCard) -> Path:
@@ -32,13 +35,14 @@ def missing_parts(folder: Path) -> list[str]:
     """The safetensors files that the index of split weights names and the folder lacks.
 
     Raises:
-        UsageError: the index is no JSON of that form.
+        UsageError: the index is no JSON of that form, or names a file outside the folder.
     """
     index = folder / "model.safetensors.index.json"
     if not index.is_file():
         return []
     try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        return sorted(name for name in names if not (folder / name).is_file())
-    except (ValueError, KeyError, TypeError, AttributeError):
+        read = json.loads(read_bounded(index, _LARGEST_INDEX).decode("utf-8"))
+        names = set(read["weight_map"].values())
+        return sorted(name for name in names if not within(folder, folder / name).is_file())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError):
         raise UsageError(f"{index} is damaged; copy the model again.") from None

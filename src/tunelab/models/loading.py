@@ -9,6 +9,7 @@ from tunelab import registry
 from tunelab.errors import RunError, UsageError
 from tunelab.models.cache import MANIFEST, entry_hash, file_hash
 from tunelab.models.catalog import ModelCard, find
+from tunelab.models.folder_checks import check_model_folder
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,16 @@ def model_hash(name: str) -> str:
 
 
 def fetch(card: ModelCard) -> Path:
-    """The local folder of a model, from whatever source its card names."""
-    return Path(registry.resolve("model source", card.source, registry.MODEL_SOURCES)(card))
+    """The local folder of a model, from whatever source its card names.
+
+    Raises:
+        UsageError: it is not there, or is none that a model may be read from.
+        RunError: it cannot be fetched.
+    """
+    folder = Path(registry.resolve("model source", card.source, registry.MODEL_SOURCES)(card))
+    if card.source != "package":
+        check_model_folder(folder)
+    return folder
 
 
 def _read_tokenizer(folder: Path, name: str) -> Any:

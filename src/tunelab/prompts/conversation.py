@@ -84,10 +84,12 @@ def check_labels(labels: Sequence[str]) -> None:
     """
     if any(not label.strip() for label in labels):
         raise UsageError("a label is blank; give every row a label.")
-    folded = [label.strip().casefold() for label in labels]
-    twice = next((label for label in labels if folded.count(label.strip().casefold()) > 1), None)
-    if twice is not None:
-        raise UsageError(f"the label {twice!r} stands in two spellings; make them one.")
+    seen: set[str] = set()
+    for label in labels:
+        folded = label.strip().casefold()
+        if folded in seen:
+            raise UsageError(f"the label {label!r} stands in two spellings; make them one.")
+        seen.add(folded)
 
 
 def read_format(values: dict[str, Any]) -> PromptFormat:
@@ -106,11 +108,16 @@ def read_format(values: dict[str, Any]) -> PromptFormat:
             shots=tuple((str(text), str(label)) for text, label in values.get("shots", ())),
         )
         recorded = str(values["hash"])
-    except (KeyError, TypeError, ValueError):
+        # Half a character, which no hash can be made of, is a ValueError as well.
+        changed = format.hash != recorded
+        check_labels(format.labels)
+        if not format.labels or format.style not in ("chat", "plain") or format.max_length < 1:
+            raise ValueError
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise UsageError(
             "the adapter's prompt record is damaged; train the adapter again."
         ) from None
-    if format.hash != recorded:
+    if changed:
         raise UsageError(
             "the adapter's prompt record was changed after training (its hash does not fit); "
             "restore it or train the adapter again."

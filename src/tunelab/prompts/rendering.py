@@ -13,7 +13,7 @@ from tunelab.prompts.conversation import PLAIN_ANSWER, PLAIN_TEMPLATE, Message, 
 FIXED_DATE = "26 Jul 2024"
 
 _MARK = "\ue000{}\ue001"
-_MARKS = re.compile("\ue000([0-9]+)\ue001")
+_MARKS = re.compile("\ue000([0-9]{1,9})\ue001")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def render_chat(
     a system message, the message is put before the user's first one.
 
     Raises:
-        RunError: the template refuses the conversation or changes the contents.
+        RunError: the template refuses the conversation, changes the contents, or runs away.
     """
     from jinja2 import TemplateError
 
@@ -56,7 +56,13 @@ def render_chat(
         first = messages[1]
         merged = {**first, "content": f"{messages[0]['content']}\n\n{first['content']}"}
         return render_chat(tokenizer, [merged, *messages[2:]], generation_prompt=generation_prompt)
-    text = _apply(tokenizer, messages, generation_prompt)
+    try:
+        text = _apply(tokenizer, messages, generation_prompt)
+    except TemplateError as error:
+        raise RunError(
+            f"the chat template cannot render this conversation ({str(error)[:80].strip()!r}); "
+            "use prompt.style=plain."
+        ) from None
     return _divide(text, skeleton, messages)
 
 
@@ -75,15 +81,41 @@ def render_plain(format: PromptFormat, text: str, label: str | None) -> list[Pie
 
 
 def _apply(tokenizer: Any, messages: Sequence[Message], generation_prompt: bool) -> str:
-    return str(
-        tokenizer.apply_chat_template(
-            list(messages),
-            tokenize=False,
-            add_generation_prompt=generation_prompt,
-            chat_template=_undated(tokenizer.get_chat_template()),
-            date_string=FIXED_DATE,
-        )
+    return apply_template(
+        tokenizer,
+        messages,
+        _undated(tokenizer.get_chat_template()),
+        generation_prompt=generation_prompt,
+        date_string=FIXED_DATE,
     )
+
+
+def apply_template(
+    tokenizer: Any,
+    messages: Sequence[Message],
+    template: str,
+    *,
+    generation_prompt: bool,
+    **more: str,
+) -> str:
+    """What ``apply_chat_template`` of transformers gives, in bounded time and size.
+
+    Raises:
+        jinja2.TemplateError: the template refuses the conversation, or has a fault.
+        RunError: it runs too long or makes too much.
+    """
+    # Not at the top: what needs no template needs no Jinja either.
+    from tunelab.prompts.bounded_template import render_template
+
+    values = {
+        **tokenizer.special_tokens_map,
+        **more,
+        "messages": [dict(message) for message in messages],
+        "tools": None,
+        "documents": None,
+        "add_generation_prompt": generation_prompt,
+    }
+    return render_template(template, values)
 
 
 def _undated(template: str) -> str:

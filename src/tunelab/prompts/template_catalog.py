@@ -2,12 +2,14 @@
 
 import copy
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from tunelab.bounded_files import home_path, read_bounded
 from tunelab.errors import UsageError
 from tunelab.registry import unknown
 
+# Bytes of a template's file.
+_LARGEST = 1_000_000
 # What a person writes for a model without its template.
 NO_TEMPLATE = "none"
 # And for the template that the model brings.
@@ -31,7 +33,7 @@ def read_template(name: str) -> str:
 
     if name.endswith(".jinja"):
         try:
-            text = Path(name).expanduser().read_text(encoding="utf-8")
+            text = read_bounded(home_path(name), _LARGEST).decode("utf-8")
         except (OSError, UnicodeDecodeError):
             raise UsageError(f"cannot read the template {name!r}; give a UTF-8 file.") from None
         try:
@@ -44,6 +46,8 @@ def read_template(name: str) -> str:
                 raise UsageError(
                     f"{name}, line {error.lineno}: no Jinja template ({error.message})."
                 ) from None
+        except RecursionError:
+            raise UsageError(f"{name}: no Jinja template (nested too deep).") from None
         return text
     if name not in template_names():
         raise unknown("template", name, [*template_names(), NO_TEMPLATE, OWN_TEMPLATE])

@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from tunelab.errors import RunError
 from tunelab.prompts.conversation import Message
 from tunelab.prompts.prompting import turn_end
+from tunelab.prompts.rendering import apply_template
 from tunelab.prompts.tokens import control_tokens, leading_tokens
 
 Severity = Literal["fault", "note"]
@@ -224,16 +226,8 @@ def _render(
 
     chosen = template or _with_clock(tokenizer.get_chat_template(), _DAYS[0])
     try:
-        return str(
-            tokenizer.apply_chat_template(
-                list(messages),
-                tokenize=False,
-                add_generation_prompt=prompt,
-                chat_template=chosen,
-                **more,
-            )
-        )
-    except (TemplateError, TypeError, ValueError):
+        return apply_template(tokenizer, messages, chosen, generation_prompt=prompt, **more)
+    except (TemplateError, RunError):
         return None
 
 

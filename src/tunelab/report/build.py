@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from tunelab import __version__, registry
+from tunelab.bounded_files import within
+from tunelab.errors import RunError
 from tunelab.evaluation.claims import ALPHA
 from tunelab.methods.explained import explain
 from tunelab.report.contrasts import contrasts_of
@@ -39,6 +41,19 @@ def build_report(folder: Path) -> Path:
         RunError: a record is damaged, or the folder cannot be written.
     """
     run = read_run(folder)
+    # A link there would have figures written somewhere else.
+    within(folder, folder / "figures")
+    try:
+        return _build(run)
+    except (KeyError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
+        raise RunError(
+            f"a record in {folder} is damaged ({type(error).__name__}: {str(error)[:120]}); run "
+            "the study again."
+        ) from error
+
+
+def _build(run: RunFolder) -> Path:
+    folder = run.folder
     figures = {}
     for name in registry.FIGURES:
         table = registry.resolve("figure", name, registry.FIGURES).collect(run)
@@ -98,10 +113,15 @@ def _spread(table: Any) -> list[dict[str, Any]]:
     return [{key: None if value != value else value for key, value in row.items()} for row in rows]
 
 
+def _address(url: Any) -> str:
+    """An address that a reader may follow, or nothing: a link can also be a script."""
+    return str(url) if str(url).startswith(("https://", "http://")) else ""
+
+
 def _licences(run: RunFolder) -> list[tuple[str, str, str]]:
     values = [result.values for result in [*run.evaluated, *run.trained]]
     found = {
-        str(value["model"]): (str(value["licence"]), str(value["licence_url"]))
+        str(value["model"]): (str(value["licence"]), _address(value["licence_url"]))
         for value in values
         if "licence" in value
     }

@@ -6,6 +6,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tunelab.bounded_files import check_links, within
 from tunelab.errors import RunError, UsageError
 from tunelab.results import Result, load_result, read_json, read_table
 
@@ -56,19 +57,32 @@ def read_run(folder: Path) -> RunFolder:
     """
     from tunelab.strict_yaml import read_keys
 
-    if not (folder / "run.json").is_file():
-        raise UsageError(f"{folder} is no run folder: it holds no run.json. Run a study first.")
+    try:
+        is_run = (folder / "run.json").is_file()
+    except OSError:
+        # A name that no folder can have.
+        is_run = False
+    if not is_run:
+        raise UsageError(
+            f"{str(folder)[:200]} is no run folder: it holds no run.json. Run a study first."
+        )
+    for name in ("run.json", "study.yaml", "environment.json"):
+        _inside(folder, name)
     index = read_json(folder / "run.json")
     try:
         stages = [load_result(_inside(folder, name)) for name in index["stages"]]
         prepared = load_result(_inside(folder, index["prepare"]))
-        failures = list(index["failures"])
+        failures = [
+            {"name": str(one["name"]), "error": str(one["error"])} for one in index["failures"]
+        ]
         study_hash = str(index["study_hash"])
     except (KeyError, TypeError):
         raise RunError(f"{folder / 'run.json'} is damaged; run the study again.") from None
+    # Read with its bounds before it is read as it is.
+    study = read_keys(folder / "study.yaml")
     return RunFolder(
         folder=folder,
-        study=read_keys(folder / "study.yaml"),
+        study=study,
         study_text=(folder / "study.yaml").read_text(encoding="utf-8"),
         study_hash=study_hash,
         environment=read_json(folder / "environment.json"),
@@ -103,8 +117,12 @@ def history(result: Result) -> "pd.DataFrame":
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """A path of the index, which must stay within the run folder."""
-    path = folder / str(name)
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise RunError(f"{folder / 'run.json'} leads out of the run folder; it is not read.")
+    """A path of the index, which must stay within the run folder, as what lies in it must.
+
+    Raises:
+        UsageError: it does not.
+    """
+    path = within(folder, folder / str(name))
+    if path.is_dir():
+        check_links(path)
     return path

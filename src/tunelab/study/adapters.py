@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from tunelab import registry
+from tunelab.bounded_files import read_bounded, within
 from tunelab.errors import RunError, UsageError
 from tunelab.models.loading import LoadedModel, load
 from tunelab.prompts.conversation import read_format
 from tunelab.prompts.encoding import Encoder
 from tunelab.results import ADAPTER_RECORD, write_json
 
+_LARGEST = 20_000_000
 _PROBE = "What a day! I'd not expected <this>."
 
 
@@ -53,19 +55,25 @@ def read_record(folder: Path) -> dict[str, Any]:
     """The record beside an adapter.
 
     Raises:
-        UsageError: there is no such folder or record, or it is damaged.
+        UsageError: there is no such folder or record, it is damaged or leads out of the folder.
     """
     if not folder.is_dir():
         raise UsageError(f"there is no adapter folder {str(folder)!r}.")
+    path = within(folder, folder / ADAPTER_RECORD)
     try:
-        record = json.loads((folder / ADAPTER_RECORD).read_text(encoding="utf-8"))
-        complete = {"method", "model", "model_hash", "prompt", "probe"} <= set(record)
+        record = json.loads(read_bounded(path, _LARGEST).decode("utf-8"))
+        complete = (
+            {"method", "model", "model_hash", "prompt", "probe"} <= set(record)
+            and isinstance(record["prompt"], dict)
+            and isinstance(record["probe"], dict)
+            and {"text", "ids"} <= set(record["probe"])
+        )
     except FileNotFoundError:
         raise UsageError(
             f"{folder} holds no {ADAPTER_RECORD}, so the prompt it was trained with is not known; "
             "name a folder under adapters/ of a finished run."
         ) from None
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         complete = False
     if not complete:
         raise UsageError(f"{folder / ADAPTER_RECORD} is damaged; train the adapter again.")

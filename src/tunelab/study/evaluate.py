@@ -86,7 +86,7 @@ def is_stored(path: Path) -> bool:
     import pyarrow.parquet as pq
     from pyarrow.lib import ArrowException
 
-    if path.suffix != ".parquet":
+    if path.suffix != ".parquet" or not path.is_file():
         return False
     try:
         names = set(pq.read_schema(path).names)

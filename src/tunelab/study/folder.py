@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tunelab.bounded_files import check_links, within
 from tunelab.config import Study, fingerprint, to_yaml
 from tunelab.errors import RunError, TunelabError
 from tunelab.results import (
@@ -53,6 +54,12 @@ def locked(out: Path) -> Iterator[None]:
         raise RunError(
             f"another tunelab is at work in {out}; wait for it or name another folder with --out."
         ) from None
+    except OSError as error:
+        # A link in its place is not followed.
+        raise RunError(
+            f"cannot lock {out} ({error.strerror}); remove .lock in it, or name another folder "
+            "with --out."
+        ) from None
     try:
         yield
     finally:
@@ -75,7 +82,10 @@ def run_stage(
     failure leaves a record with the error and is raised again; the next run repeats the stage.
     """
     hash = fingerprint({"format": FORMAT, "stage": stage, "name": name, **inputs})
-    folder = out / stage / f"{name}-{hash[:12]}"
+    # A link in a run folder of somebody else could have files written anywhere.
+    folder = within(out, out / stage / f"{name}-{hash[:12]}")
+    if folder.is_dir():
+        check_links(folder)
     done = complete_result(folder, hash)
     if done is not None and still_there(done):
         _log.info("%s %s: finished before, kept", stage, name)
@@ -98,6 +108,7 @@ def run_stage(
 
 def replace_folder(target: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a new folder, then put it in the place of ``target``."""
+    within(target.parent.parent, target)
     fresh = target.with_name(f".{target.name}.part")
     old = target.with_name(f".{target.name}.old")
     for leftover in (fresh, old):

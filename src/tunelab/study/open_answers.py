@@ -130,7 +130,7 @@ def _known(path: Path) -> list[OpenAnswer]:
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:
             answer = OpenAnswer(**json.loads(line))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             continue
         found[answer.model, answer.temperature, answer.prompt, answer.sample] = answer
     return list(found.values())

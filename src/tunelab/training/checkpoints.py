@@ -25,5 +25,5 @@ def _is_whole(checkpoint: Path) -> bool:
         return bool(sizes) and all(
             (checkpoint / name).stat().st_size == size for name, size in sizes.items()
         )
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return False

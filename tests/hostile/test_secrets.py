@@ -1,0 +1,131 @@
+"""No secret is written: not into runs, caches, logs, errors, records, reports or cards."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from conftest import Workspace
+from loopback import Answering, serving
+
+# Planted where a secret can be: none of these may be found in what is written.
+TOKEN = "hf_PLANTEDtokenPLANTEDtokenPLANTED0"
+KEY = "sk-planted-key-of-an-endpoint-0"
+PASSWORD = "planted-password-of-the-app-0"
+IN_ADDRESS = "planted-password-in-an-address-0"
+SECRETS = (TOKEN, KEY, PASSWORD, IN_ADDRESS)
+ENVIRONMENT = {
+    "HF_TOKEN": TOKEN,
+    "TUNELAB_API_KEY": KEY,
+    "TUNELAB_APP_PASSWORD": PASSWORD,
+    "HTTP_PROXY": "",
+    "HTTPS_PROXY": "",
+}
+
+
+def _run(workspace: Workspace, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        workspace.command(*words, "--debug"),
+        cwd=folder,
+        env={
+            **os.environ,
+            **ENVIRONMENT,
+            "PYTHONPATH": ":".join(path for path in sys.path if path),
+            "HF_HOME": str(folder / "hub"),
+            "HF_HUB_OFFLINE": "1",
+            "TUNELAB_CACHE": str(folder / "cache"),
+            "TMPDIR": str(folder),
+        },
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    (folder / "said.txt").open("a").write(done.stdout + done.stderr)
+    return done
+
+
+class Repeating(Answering):
+    """An endpoint that repeats the key in what it refuses with, before anything else it says."""
+
+    def do_POST(self) -> None:  # noqa: N802
+        if type(self).left > 0:
+            super().do_POST()
+            return
+        said = json.dumps({"error": {"message": f"no {self.headers['authorization']}"}}).encode()
+        self.send_response(401)
+        self.send_header("content-length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+
+@pytest.fixture(scope="module")
+def finished(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study that asks an endpoint too, and calls that fail, each with the trace of its error."""
+    folder = tmp_path_factory.mktemp("secrets")
+    with serving(Repeating) as address:
+        Repeating.left = 2
+        words = [
+            *("run", str(workspace.study), "training.epochs=1", "evaluation.resamples=100"),
+            *("training.tracking=[tensorboard]", "--out", str(folder / "run")),
+            f"generation={{prompts: [one], temperatures: [0.0], models: ['{address}/v1#m'], "
+            "max_new_tokens: 4}",
+        ]
+        done = _run(workspace, folder, *words)
+        assert done.returncode == 0, done.stderr[-2000:]
+        # The endpoint refuses from here on, with a body that repeats what it was sent.
+        failing: Mapping[str, list[str]] = {
+            "an endpoint that refuses": [*words[:-1], words[-1].replace("one", "two")],
+            "a secret in the address": [
+                *("run", str(workspace.study), "--out", str(folder / "other")),
+                f"generation={{models: ['http://me:{IN_ADDRESS}@127.0.0.1:1/v1#m']}}",
+            ],
+            "the same to generate with": [
+                *("generate", "hello", "--model", f"http://me:{IN_ADDRESS}@127.0.0.1:1/v1#m"),
+            ],
+            "a model that is not here": ["chat", "--model", "owner/none"],
+            "data that are not here": ["prepare", "starter", "data.source=owner/none"],
+            "an upload without a network": [
+                *("export", "--adapter", str(folder / "run/adapters/lora")),
+                *("--out", str(folder / "exported"), "--push", "owner/name"),
+            ],
+            "an app without a port": ["app", "--port", "99999", "--runs", str(folder)],
+        }
+        for name, call in failing.items():
+            assert _run(workspace, folder, *call).returncode != 0, name
+    _run(workspace, folder, "doctor")
+    assert _run(workspace, folder, "report", str(folder / "run")).returncode == 0
+    return folder
+
+
+def test_no_byte_that_was_written_holds_a_secret(finished: Path) -> None:
+    files = [path for path in finished.rglob("*") if path.is_file()]
+    names = {path.name for path in files}
+    assert {"said.txt", "result.json", "report.html", "environment.json", "README.md"} <= names
+    assert any(name.startswith("events.out") for name in names)
+    for path in files:
+        content = path.read_bytes()
+        for secret in SECRETS:
+            for written in (secret, secret[::-1]):
+                assert written.encode() not in content, path.relative_to(finished)
+                assert written.encode("utf-16-le") not in content, path.relative_to(finished)
+
+
+def test_the_search_finds_what_is_there(finished: Path) -> None:
+    said = (finished / "said.txt").read_text()
+    assert "may hold no user, password or query" in said
+    assert "Traceback" in said
+    assert "no Bearer (the key)" in said
+
+
+def test_a_secret_is_not_shown_by_what_holds_it() -> None:
+    from tunelab.app.settings import AppSettings
+    from tunelab.generation.endpoint import EndpointModel
+
+    shown = repr(EndpointModel("http://h", "m", KEY))
+    shown += repr(AppSettings(runs=Path("a"), scratch=Path("b"), models=(), password=PASSWORD))
+    assert not any(secret in shown for secret in SECRETS)
