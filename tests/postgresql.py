@@ -45,16 +45,20 @@ def serving() -> Iterator[str]:
     server = None
     try:
         subprocess.run(
-            [bin / "initdb", "-D", folder / "data", "-U", "tunelab", "-A", "trust", "-E", "UTF8"]
-            + ["--locale=C", "--no-sync"],
+            [
+                *(bin / "initdb", "-D", folder / "data", "-U", "tunelab", "-A", "trust"),
+                *("-E", "UTF8", "--locale=C", "--no-sync"),
+            ],
             cwd=folder,
             capture_output=True,
             check=True,
             **as_user,
         )
         server = subprocess.Popen(
-            [bin / "postgres", "-D", folder / "data", "-p", str(port), "-h", "127.0.0.1"]
-            + ["-k", "", "-c", "fsync=off"],
+            [
+                *(bin / "postgres", "-D", folder / "data", "-p", str(port), "-h", "127.0.0.1"),
+                *("-k", "", "-c", "fsync=off"),
+            ],
             cwd=folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

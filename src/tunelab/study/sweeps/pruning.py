@@ -5,11 +5,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from tunelab.errors import RunError
-
-
-class PrunedError(RunError):
-    """A trial was ended, since others had a lower validation loss at this point."""
+from tunelab.study.sweeps.worker import PrunedError
 
 
 class Pruning(TrainerCallback):

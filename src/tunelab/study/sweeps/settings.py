@@ -48,7 +48,7 @@ def with_values(study: Study, values: Mapping[str, Any]) -> Study:
 
 
 def value_of(study: Study, key: str) -> Any:
-    """The study's own value of a key, or None where it leaves it to a method."""
+    """The study's own value of a key, a method's default where its entry leaves it out."""
     here: Any = to_dict(study)
     for part in key.split("."):
         if isinstance(here, list) and part.isdecimal() and int(part) < len(here):
@@ -57,7 +57,7 @@ def value_of(study: Study, key: str) -> Any:
             here = here[part]
         else:
             return _default(study, key)
-    return here
+    return _default(study, key) if here is None else here
 
 
 def alone(study: Study, place: int, *, seeds: Sequence[int], name: str | None = None) -> Study:
@@ -140,11 +140,14 @@ def check_edges(study: Study, place: int, axes: Sequence[Axis]) -> None:
 
 
 def _default(study: Study, key: str) -> Any:
-    """The default of a method's setting that its entry leaves out."""
+    """What a method takes for a key of its entry that stands nowhere, else None."""
     parts = key.split(".")
     if len(parts) != 3 or parts[0] != "methods" or not parts[1].isdecimal():
         return None
     place = int(parts[1])
     if place >= len(study.methods):
         return None
-    return method_settings(study.methods[place], place).model_dump().get(parts[2])
+    entry = study.methods[place]
+    if parts[2] == "learning_rate":
+        return learning_rate(study, entry)
+    return method_settings(entry, place).model_dump().get(parts[2])

@@ -57,27 +57,40 @@ def open_store(place: str | None, out: Path) -> Store:
     check_storage(place)
     _quiet()
     if place is None:
-        return Store(_rdb(f"sqlite:///{(out / FILE).resolve()}", str(out)), nullcontext, False)
+        from optuna.storages import RDBStorage
+
+        with _told(str(out)):
+            storage = RDBStorage(f"sqlite:///{(out / FILE).resolve()}")
+        return Store(storage, nullcontext, False)
     if place.startswith(_JOURNAL):
         return _journal(Path(place.removeprefix(_JOURNAL)).expanduser())
-    address = "postgresql+psycopg://" + place.partition("://")[2]
-    storage = _rdb(address, "the PostgreSQL of --storage")
-    return Store(storage, lambda: _advisory_lock(storage.engine), True)
+    return _postgresql("postgresql+psycopg://" + place.partition("://")[2])
 
 
-def _rdb(address: str, shown: str) -> Any:
+def _postgresql(address: str) -> Store:
     from optuna.storages import RDBStorage
+    from sqlalchemy import create_engine
+
+    with _told("the PostgreSQL of --storage"):
+        engine = create_engine(address, pool_pre_ping=True)
+        # Workers that come to an empty database together would make its tables twice.
+        with _advisory_lock(engine):
+            storage = RDBStorage(address, engine_kwargs={"pool_pre_ping": True})
+    return Store(storage, lambda: _advisory_lock(engine), True)
+
+
+@contextmanager
+def _told(shown: str) -> Iterator[None]:
+    """Tell in one sentence why a database cannot be opened; its address may hold a password."""
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-    options = {} if address.startswith("sqlite") else {"pool_pre_ping": True}
     try:
-        return RDBStorage(address, engine_kwargs=options)
-    except ArgumentError:
+        yield
+    except (ArgumentError, ValueError):
         raise UsageError(
             "--storage is no address; write postgresql://USER@HOST/DATABASE."
         ) from None
     except SQLAlchemyError as error:
-        # The address may hold a password, so it is not told.
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise RunError(f"cannot open {shown}: {reason}") from None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.config import Study, fingerprint, to_dict
-from tunelab.errors import TunelabError, UsageError
+from tunelab.errors import TunelabError
 from tunelab.study.cells import ask_tuned, cells_of, train_cell
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.folder import open_folder
@@ -16,7 +16,7 @@ from tunelab.study.prepare import PreparedData
 from tunelab.study.sweeps.goals import GOALS, Goal, Outcome
 from tunelab.study.sweeps.settings import alone, with_values
 from tunelab.study.sweeps.space import Axis, to_values
-from tunelab.study.sweeps.worker import Worker
+from tunelab.study.sweeps.worker import PrunedError, Worker
 
 _log = logging.getLogger(__name__)
 
@@ -52,10 +52,9 @@ def run_trial(worker: Worker, trial: Any, plan: TrialPlan) -> None:
             outcome = _run(study, trial, plan, folder)
             measured = {name: goal.of(outcome) for name, goal in GOALS.items()}
     except TunelabError as error:
-        pruned = _is_pruned(error)
-        about = {"reason": str(error), "infeasible": isinstance(error, UsageError)}
         _log.info("trial %d: %s", trial.number, error)
-        worker.finish(trial, None, pruned=pruned, about=about)
+        pruned = isinstance(error, PrunedError)
+        worker.finish(trial, None, pruned=pruned, about={"reason": str(error)})
     except Exception as error:
         # What nobody foresaw would meet the next attempt as well.
         worker.finish(trial, None, about={"reason": f"{type(error).__name__}: {error}"})
@@ -93,10 +92,6 @@ def _run(study: Study, trial: Any, plan: TrialPlan, folder: Path) -> Outcome:
     trained = train_cell(study, cell, plan.rows, folder, callbacks=callbacks)
     asked = ask_tuned(study, cell, plan.rows, trained, folder)
     return Outcome(study, trained.values, asked.values)
-
-
-def _is_pruned(error: TunelabError) -> bool:
-    return type(error).__name__ == "PrunedError"
 
 
 def _tidy(folder: Path) -> None:

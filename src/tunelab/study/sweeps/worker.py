@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunelab.config import fingerprint
+from tunelab.errors import RunError
 from tunelab.study.sweeps.space import Axis, Choices, Stored, canonical, unseen
 from tunelab.study.sweeps.storage import Store
 
@@ -21,6 +22,10 @@ from tunelab.study.sweeps.storage import Store
 ATTEMPTS = 3
 BEATS = 5
 _log = logging.getLogger(__name__)
+
+
+class PrunedError(RunError):
+    """A trial was ended, since others had a lower validation loss at this point."""
 
 
 @dataclass
