@@ -55,7 +55,12 @@ def draw(table: "pd.DataFrame") -> Any:
     import altair as alt
 
     axes = list(dict.fromkeys(table["axis"]))
-    x = alt.X("axis:N", sort=axes, title=None, axis=alt.Axis(labelAngle=-20, domain=False))
+    x = alt.X(
+        "axis:N",
+        sort=axes,
+        title=None,
+        axis=alt.Axis(labelAngle=-20, labelPadding=20, domain=False, ticks=False),
+    )
     base = alt.Chart(table).encode(x=x)
     hovered = alt.selection_point(fields=["trial"], on="pointerover", empty=False)
     rules = (

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 # Fewer trials than this explain nothing.
@@ -31,7 +32,11 @@ def importances(study: Any, goals: Sequence[str], seed: int) -> dict[str, dict[s
                 shares = optuna.importance.get_param_importances(
                     study,
                     evaluator=optuna.importance.FanovaImportanceEvaluator(seed=seed % 2**31),
-                    target=lambda trial, place=place: trial.values[place],
+                    target=partial(_value, place),
                 )
             found[goal] = {"shares": {key: float(share) for key, share in shares.items()}}
     return found
+
+
+def _value(place: int, trial: Any) -> float:
+    return float(trial.values[place])

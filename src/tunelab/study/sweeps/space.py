@@ -136,7 +136,8 @@ def _range(key: str, first: str, last: str, form: str | None) -> Range:
     log = form == "log"
     step = None if log or form is None else float(form)
     shown = f"space: {key} = {first}..{last}"
-    whole = all(_WHOLE.fullmatch(text) for text in (first, last, *([form] if step else [])))
+    written = [first, last] if log or form is None else [first, last, form]
+    whole = all(_WHOLE.fullmatch(text) for text in written)
     if not low < high or not math.isfinite(high - low):
         raise UsageError(f"{shown} must begin below its end.")
     if log and low <= 0:

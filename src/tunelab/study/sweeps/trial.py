@@ -62,7 +62,7 @@ def run_trial(worker: Worker, trial: Any, plan: TrialPlan) -> None:
     else:
         found = [measured[name] for name in plan.goals]
         missing = [name for name in plan.goals if measured[name] is None]
-        about = {"measured": measured}
+        about: dict[str, Any] = {"measured": measured}
         if missing:
             about["reason"] = f"{missing[0]} is not defined for its answers"
         worker.finish(trial, None if missing else [v for v in found if v is not None], about=about)

@@ -189,12 +189,12 @@ def open_optuna_study(store: Store, name: str, goals: Sequence[str], *, prune: b
     """Optuna's study of a name, made where there is none; ``goals`` are ``high`` or ``low``."""
     import optuna
 
-    directions = ["maximize" if best == "high" else "minimize" for best in goals]
+    high, low = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
     with store.turn():
         return optuna.create_study(
             storage=store.storage,
             study_name=name,
-            directions=directions,
+            directions=[high if best == "high" else low for best in goals],
             # The first evaluation is made before any step.
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1)
             if prune
