@@ -46,6 +46,12 @@ FIGURES: Mapping[str, str] = {
     "token_lengths": "tunelab.report.figures.token_lengths",
     "vocabulary_overlap": "tunelab.report.figures.vocabulary_overlap",
 }
+# Drawn from the record of a sweep instead of a run folder.
+SWEEP_FIGURES: Mapping[str, str] = {
+    "sweep_settings": "tunelab.report.figures.sweep_settings",
+    "sweep_importance": "tunelab.report.figures.sweep_importance",
+    "sweep_front": "tunelab.report.figures.sweep_front",
+}
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

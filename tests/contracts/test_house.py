@@ -18,6 +18,7 @@ TABLES = {
     "method": registry.METHODS,
     "baseline": registry.BASELINES,
     "figure": registry.FIGURES,
+    "sweep figure": registry.SWEEP_FIGURES,
 }
 
 

@@ -23,6 +23,7 @@ VERBS = {
     "prepare": "load, check, sample and encode the data; --show N is the mask viewer",
     "estimate": "parameters and memory of a method on a model; --trace, --measure run the step",
     "train": "train the methods of a study",
+    "sweep": "search the settings of a method, and compare the best with the study's own",
     "evaluate": "any model or adapter on a labelled file",
     "predict": "label a file with a trained adapter",
     "export": "merge an adapter into a plain transformers folder; upload it on request",

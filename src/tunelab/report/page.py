@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,14 @@ class Figure:
     data: str
 
 
-def draw_figure(name: str, table: "pd.DataFrame", folder: Path | None = None) -> Figure | None:
-    """Draw a figure of the registry, or None where its table is empty.
+def draw_figure(
+    name: str,
+    table: "pd.DataFrame",
+    folder: Path | None = None,
+    *,
+    known: Mapping[str, str] = registry.FIGURES,
+) -> Figure | None:
+    """Draw a figure of the registry (of the table ``known``), or None where its table is empty.
 
     With a folder, it is written there as SVG and PNG too.
     """
@@ -40,7 +47,7 @@ def draw_figure(name: str, table: "pd.DataFrame", folder: Path | None = None) ->
 
     if table.empty:
         return None
-    module = registry.resolve("figure", name, registry.FIGURES)
+    module = registry.resolve("figure", name, known)
     specification = styled(module.draw(table)).to_dict()
     if folder is not None:
         write_text(folder / f"{name}.svg", vl_convert.vegalite_to_svg(specification))

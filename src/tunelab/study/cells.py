@@ -116,8 +116,13 @@ def ask_model(study: Study, cell: Cell, data: PreparedData, out: Path) -> Result
     return _evaluate(study, cell, out, identity, answer, asked)
 
 
-def train_cell(study: Study, cell: Cell, data: PreparedData, out: Path) -> Result:
-    """Fine-tune a model with a method and a seed, and keep the adapter."""
+def train_cell(
+    study: Study, cell: Cell, data: PreparedData, out: Path, *, callbacks: Sequence[Any] = ()
+) -> Result:
+    """Fine-tune a model with a method and a seed, and keep the adapter.
+
+    ``callbacks`` are transformers'; they may look on and end the training by raising.
+    """
     assert cell.entry is not None
     entry, seed, name = cell.entry, int(cell.seed or 0), str(cell.model)
     settings = method_settings(entry)
@@ -126,7 +131,7 @@ def train_cell(study: Study, cell: Cell, data: PreparedData, out: Path) -> Resul
     target = out / "adapters" / cell.name
 
     def work(folder: Path) -> dict[str, Any]:
-        return _train(study, cell, data, folder=folder, target=target)
+        return _train(study, cell, data, folder=folder, target=target, callbacks=callbacks)
 
     inputs = {
         "data": data.hash,
@@ -218,7 +223,13 @@ def _answered_before(out: Path, name: str, key: str) -> tuple[Predictions, dict[
 
 
 def _train(
-    study: Study, cell: Cell, data: PreparedData, *, folder: Path, target: Path
+    study: Study,
+    cell: Cell,
+    data: PreparedData,
+    *,
+    folder: Path,
+    target: Path,
+    callbacks: Sequence[Any],
 ) -> dict[str, Any]:
     import torch
 
@@ -261,6 +272,7 @@ def _train(
         seed=seed,
         folder=folder,
         title=f"{cell.name} trains",
+        callbacks=callbacks,
     )
     replace_folder(
         target,

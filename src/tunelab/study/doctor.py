@@ -11,7 +11,14 @@ from tunelab.study.environment import package_version
 from tunelab.study.opening import open_study, preset_names
 from tunelab.study.resolution import model_card
 
-_EXTRAS = {"app": "gradio", "sweeps": "optuna", "ray": "ray", "docs": "mkdocs", "dev": "pytest"}
+_EXTRAS = {
+    "app": "gradio",
+    "sweeps": "optuna",
+    "postgresql": "psycopg",
+    "ray": "ray",
+    "docs": "mkdocs",
+    "dev": "pytest",
+}
 # Peak resident memory of LoRA on SmolLM2, the whole process, in bytes a parameter: 3.07 GB for
 # 139,399,488 parameters, in float32, with batches of 32 rows of up to 108 tokens.
 _BYTES_A_PARAMETER = 22

@@ -74,12 +74,13 @@ def train(
     seed: int,
     folder: Path,
     title: str = "training",
+    callbacks: Sequence[Any] = (),
 ) -> TrainingOutcome:
     """Train a model that a method has made trainable.
 
     Checkpoints go to ``folder``; a training that was killed goes on from the last whole one. The
     model ends with the weights of the best validation loss, or with the last ones where no row
-    validates.
+    validates. ``callbacks`` are transformers', called behind those of the loop itself.
 
     Raises:
         RunError: the loss is no number any more, the device has no memory left, or the disk is
@@ -122,7 +123,7 @@ def train(
         validation_rows=validation_rows,
         collator=PackedCollator(plan.prefix) if plan.packed else PaddedCollator(pad_token),
         batches=plan.by_tokens,
-        callbacks=[tracker, ProgressBar(title)],
+        callbacks=[tracker, ProgressBar(title), *callbacks],
     )
     checkpoint = last_complete(folder)
     counts = restart_peak(device)

@@ -1,0 +1,108 @@
+"""What a sweep may seek: scores on the held-out rows, and what a training costs."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from tunelab.config import Study
+from tunelab.evaluation.number_metrics import NUMBER_METRICS
+from tunelab.registry import check_name
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trial is measured by: its study, and the records of its training and its answers."""
+
+    study: Study
+    trained: Mapping[str, Any]
+    asked: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """``of`` reads the number from an outcome, None where it is not defined."""
+
+    description: str
+    best: Literal["high", "low"]
+    of: Callable[[Outcome], float | None]
+
+
+def find_goals(names: Sequence[str]) -> dict[str, Goal]:
+    """The goals of these names.
+
+    Raises:
+        UsageError: a name is unknown.
+    """
+    return {name: GOALS[check_name("goal", name, GOALS)] for name in names}
+
+
+def _score(name: str) -> Callable[[Outcome], float | None]:
+    def of(outcome: Outcome) -> float | None:
+        value = outcome.asked["scores"][name]
+        return None if value is None else float(value)
+
+    return of
+
+
+def _number(name: str) -> Callable[[Outcome], float | None]:
+    return lambda outcome: NUMBER_METRICS[name].of(outcome.trained)
+
+
+def _best_loss(outcome: Outcome) -> float | None:
+    value = outcome.trained["best_loss"]
+    return None if value is None else float(value)
+
+
+def _peak_bytes(outcome: Outcome) -> float:
+    from tunelab.memory.formulas import estimate
+    from tunelab.memory.settings import StepSettings
+    from tunelab.study.resolution import method_module, method_settings
+
+    entry, training, record = outcome.study.methods[0], outcome.study.training, outcome.trained
+    prefix, longest = int(record["prefix"]), int(record["lengths"]["longest"])
+    batch = training.batch_size
+    if training.batch_tokens is not None:
+        batch = max(1, (training.batch_tokens - prefix) // max(1, longest - prefix))
+    share = float(record["lengths"]["trained_share"])
+    settings = StepSettings(
+        batch=batch,
+        length=longest,
+        prefix=prefix,
+        answer=max(1, math.ceil(share * longest)),
+        packed=bool(record["packed"]),
+        precision=str(record["precision"]),
+        device="cuda" if record["device"] == "cuda" else "cpu",
+    )
+    at = _dimensions(str(record["model"]))
+    return float(
+        estimate(at, entry.name, method_module(entry), method_settings(entry), settings).peak
+    )
+
+
+@cache
+def _dimensions(model: str) -> Any:
+    from tunelab.memory.configurations import configuration
+    from tunelab.memory.dimensions import dimensions_of
+
+    return dimensions_of(configuration(model))
+
+
+GOALS: Mapping[str, Goal] = {
+    "f1_macro": Goal("macro-F1", "high", _score("f1_macro")),
+    "accuracy": Goal("accuracy", "high", _score("accuracy")),
+    "f1_micro": Goal("micro-F1", "high", _score("f1_micro")),
+    "f1_weighted": Goal("weighted F1", "high", _score("f1_weighted")),
+    "best_loss": Goal("lowest validation loss, in nats a token", "low", _best_loss),
+    **{
+        name: Goal(metric.description, "low", _number(name))
+        for name, metric in NUMBER_METRICS.items()
+        if name not in {"trainable_share", "training_bytes_share"}
+    },
+    "peak_bytes": Goal(
+        "bytes that a training step holds at its highest, by the formulas of the estimate",
+        "low",
+        _peak_bytes,
+    ),
+}
