@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/tunelab
 
-.PHONY: setup demo test lint bench docs notebook sbom audit lock lock-check clean
+.PHONY: setup demo test lint bench docs notebook faults sbom audit lock lock-check clean
 
 setup: .venv/ready
 
@@ -48,6 +48,10 @@ bench: setup .venv-peers/ready
 	$(BIN)/python benchmarks/tuning/compare.py --peers .venv-peers/bin/python --json benchmarks/results/tuning.json
 	$(BIN)/python benchmarks/tuning/compare.py --peers .venv-peers/bin/python --skip trl notebook --batch-size 64 --turn-rows 256 --json benchmarks/results/tuning-64.json
 	$(BIN)/python benchmarks/scoring/compare.py --peers .venv-peers/bin/python --json benchmarks/results/scoring.json
+
+# Kill, starve and damage every command; the table is printed, and kept beside the harness.
+faults: setup
+	$(BIN)/python -m faults --json faults/results.json
 
 # What tunelab is made of, and whether it is what was tested. The tools have their own environment.
 .venv-supply/ready: supply/tools.txt

@@ -2,14 +2,18 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunelab.bounded_files import read_bounded
 from tunelab.errors import RunError, TunelabError, UsageError
+from tunelab.seals import FILES, SEAL, file_hashes, find_damage, is_intact, sealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,25 +33,45 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         RunError: the folder cannot be written or the disk is full. Nothing half-written stays.
     """
     temporary: Path | None = None
+    handle: int | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
         temporary = Path(name)
+        if not _hold(handle):
+            os.close(handle)
+            handle = None
         write(temporary)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
         _sync_folder(path.parent)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except Exception as error:
+        if (reason := disk_failure(error)) is None:
+            raise
         raise RunError(
             f"cannot write {path}: {reason}; free the space or name another folder with --out."
         ) from None
     finally:
+        if handle is not None:
+            os.close(handle)
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def disk_failure(error: BaseException) -> str | None:
+    """Why a disk refused, in words; None where the error is of another kind.
+
+    safetensors and torch tell of it by errors of their own.
+    """
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    if number:
+        return os.strerror(int(number.group(1)))
+    return "it could not be written whole" if "inline_container.cc" in str(error) else None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -87,7 +111,11 @@ def write_table(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     import pandas as pd
 
     table = pd.DataFrame(list(rows))
-    write_atomically(path, lambda temporary: table.to_parquet(temporary, index=False))
+    # With checksums, so that a changed byte is noticed when the table is read on its own.
+    write_atomically(
+        path,
+        lambda temporary: table.to_parquet(temporary, index=False, write_page_checksum=True),
+    )
 
 
 def read_table(path: Path) -> "pd.DataFrame":
@@ -104,7 +132,7 @@ def read_table(path: Path) -> "pd.DataFrame":
 
     try:
         check_parquet(path)
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, page_checksum_verification=True)
     except FileNotFoundError:
         raise RunError(f"{path} is missing.") from None
     except (OSError, ValueError, ArrowException) as error:
@@ -116,7 +144,8 @@ class Result:
     """What a stage leaves behind.
 
     ``stage`` is the verb, ``name`` what it was done to, ``hash`` covers its configuration and
-    what it read, ``values`` are JSON values, ``folder`` is where its files are.
+    what it read, ``values`` are JSON values, ``folder`` is where its files are, and ``files`` holds
+    their SHA-256 as the record has it.
     """
 
     stage: str
@@ -125,10 +154,14 @@ class Result:
     status: str
     values: Mapping[str, Any]
     folder: Path
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def save_result(result: Result) -> None:
-    """Write ``result.json``: the last file of a stage, so that its presence means complete."""
+    """Write ``result.json``: the last file of a stage, so that its presence means complete.
+
+    The record of a complete stage is sealed, and holds the SHA-256 of the files in its folder.
+    """
     record = {
         "version": VERSION,
         "stage": result.stage,
@@ -137,7 +170,12 @@ def save_result(result: Result) -> None:
         "status": result.status,
         **result.values,
     }
-    write_json(result.folder / RECORD, record)
+    names = [
+        path.name
+        for path in (result.folder.iterdir() if result.status == "complete" else ())
+        if path.is_file() and path.name != RECORD and not path.name.startswith(".")
+    ]
+    write_json(result.folder / RECORD, sealed(record, file_hashes(result.folder, names)))
 
 
 def load_result(folder: Path) -> Result:
@@ -154,7 +192,9 @@ def load_result(folder: Path) -> Result:
             f"{folder / RECORD} has version {record.get('version')}, and this tunelab reads "
             f"version {VERSION}; use the tunelab that wrote it."
         )
-    known = {"version", "stage", "name", "hash", "status"}
+    if not is_intact(record):
+        raise RunError(f"{folder / RECORD} was changed; remove its folder and run the study again.")
+    known = {"version", "stage", "name", "hash", "status", FILES, SEAL}
     return Result(
         stage=str(record["stage"]),
         name=str(record["name"]),
@@ -162,18 +202,35 @@ def load_result(folder: Path) -> Result:
         status=str(record["status"]),
         values={key: value for key, value in record.items() if key not in known},
         folder=folder,
+        files=record.get(FILES, {}),
     )
 
 
 def complete_result(folder: Path, expected_hash: str) -> Result | None:
-    """The record of a finished stage, or None if it is absent, failed, damaged or another's."""
+    """The record of a finished stage, or None if it is absent, failed, damaged or another's.
+
+    A stage of which a file was changed or is missing is damaged.
+    """
     if not (folder / RECORD).is_file():
         return None
     try:
         result = load_result(folder)
     except TunelabError:
         return None
-    return result if result.status == "complete" and result.hash == expected_hash else None
+    if result.status != "complete" or result.hash != expected_hash:
+        return None
+    return result if find_damage(folder, result.files) is None else None
+
+
+def stage_file(result: Result, name: str) -> Path:
+    """The path of a file of a stage, once it is seen to be as it was written.
+
+    Raises:
+        RunError: it was changed or is missing.
+    """
+    if find_damage(result.folder, {name: result.files[name]} if name in result.files else {}):
+        raise RunError(f"{result.folder / name} was changed or is missing; run the study again.")
+    return result.folder / name
 
 
 def make_folder(folder: Path) -> Path:
@@ -193,6 +250,29 @@ def make_folder(folder: Path) -> Path:
             f"cannot write to the folder {folder}: {error.strerror}; name another with --out."
         ) from None
     return folder
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove temporary files of ``path`` that killed processes left; living ones hold theirs."""
+    for leftover in path.parent.glob(f".{escape(path.name)}.*.part"):
+        with suppress(OSError):
+            handle = os.open(leftover, os.O_RDWR)
+            try:
+                if _hold(handle):
+                    leftover.unlink()
+            finally:
+                os.close(handle)
+
+
+def _hold(handle: int) -> bool:
+    """Hold an open file until it is closed; False where another holds it, or none can."""
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -31,7 +31,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Prepare the data and print the checks, the lengths and the rows."""
     from tunelab.errors import UsageError
     from tunelab.study.encoded_view import view_encoding
-    from tunelab.study.folder import locked, open_folder
+    from tunelab.study.folder import open_folder
     from tunelab.study.opening import open_study
     from tunelab.study.prepare import prepare
 
@@ -39,7 +39,7 @@ def execute(arguments: argparse.Namespace) -> int:
         raise UsageError("--show takes a number of rows.")
     study = open_study(arguments.study, split_overrides(arguments.overrides))
     out = arguments.out or Path("runs") / study.name
-    with locked(open_folder(out, study)):
+    with open_folder(out, study):
         data = prepare(study.data, seed=study.seed, out=out)
     view = view_encoding(study, data, model=arguments.model, show=arguments.show)
     values = data.result.values

@@ -24,19 +24,22 @@ def execute(arguments: argparse.Namespace) -> int:
     from tunelab.errors import TunelabError
     from tunelab.report.build import build_report
     from tunelab.results import read_json
+    from tunelab.study.folder import locked
     from tunelab.study.opening import open_study
     from tunelab.study.run import run_study
 
     study = open_study(arguments.study, split_overrides(arguments.overrides))
     out = arguments.out or Path("runs") / study.name
-    try:
-        results = run_study(study, out)
-    except TunelabError:
-        # What did finish is worth a report too.
-        if (out / "run.json").is_file():
-            _try_report(out)
-        raise
-    report = build_report(out)
+    # The report tells of this run: held until it is written, so that no other begins before.
+    with locked(out):
+        try:
+            results = run_study(study, out)
+        except TunelabError:
+            # What did finish is worth a report too.
+            if (out / "run.json").is_file():
+                _try_report(out)
+            raise
+        report = build_report(out)
     rows = [score_row(result) for result in results if result.stage == "evaluate"]
     verdicts = read_json(out / "verdicts.json")
     value = {

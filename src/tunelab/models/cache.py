@@ -1,6 +1,5 @@
 """The cache of converted models: entries that are whole, checked, or built anew."""
 
-import hashlib
 import json
 import logging
 import os
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from tunelab.errors import RunError
 from tunelab.results import write_json
+from tunelab.seals import file_hash
 
 _log = logging.getLogger(__name__)
 
@@ -81,12 +81,6 @@ def find_damage(entry: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return f"{type(error).__name__} in its manifest or files"
     return None if files else "it is empty"
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def entry_hash(entry: Path) -> str:

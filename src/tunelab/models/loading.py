@@ -7,9 +7,10 @@ from typing import Any
 
 from tunelab import registry
 from tunelab.errors import RunError, UsageError
-from tunelab.models.cache import MANIFEST, entry_hash, file_hash
+from tunelab.models.cache import MANIFEST, entry_hash
 from tunelab.models.catalog import ModelCard, find
 from tunelab.models.folder_checks import check_model_folder
+from tunelab.seals import file_hash
 
 
 @dataclass(frozen=True)

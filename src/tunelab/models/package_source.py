@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tunelab.errors import RunError
-from tunelab.models.cache import cached, file_hash
+from tunelab.models.cache import cached
 from tunelab.models.catalog import ModelCard, WheelFile
+from tunelab.seals import file_hash
 
 _CHUNK = 1 << 20
 

@@ -9,7 +9,7 @@ from tunelab.evaluation.estimates import Difference
 from tunelab.generation.comparison import COUNTS, MEASURES, OpenAnswer, values_by_prompt
 from tunelab.generation.open_prompts import OpenPrompt
 from tunelab.report.run_folder import RunFolder, once
-from tunelab.results import read_json
+from tunelab.results import read_json, stage_file
 
 OPEN = "open.json"
 CONVERSATIONS = "conversations.json"
@@ -191,5 +191,5 @@ def _values(record: Record, metric: str, model: str) -> list[float | None] | Non
 def _read(run: RunFolder, name: str) -> Record | None:
     for result in run.generated:
         if (result.folder / name).is_file():
-            return dict(read_json(result.folder / name))
+            return dict(read_json(stage_file(result, name)))
     return None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tunelab.bounded_files import check_links, within
 from tunelab.errors import RunError, UsageError
-from tunelab.results import Result, load_result, read_json, read_table
+from tunelab.results import Result, load_result, read_json, read_table, stage_file
+from tunelab.seals import SEAL, is_intact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +71,8 @@ def read_run(folder: Path) -> RunFolder:
         _inside(folder, name)
     index = read_json(folder / "run.json")
     try:
+        if not is_intact(index):
+            raise KeyError(SEAL)
         stages = [load_result(_inside(folder, name)) for name in index["stages"]]
         prepared = load_result(_inside(folder, index["prepare"]))
         failures = [
@@ -97,14 +100,14 @@ def read_run(folder: Path) -> RunFolder:
 
 def predictions(result: Result) -> "pd.DataFrame":
     """The rows that a model answered: row, text, truth, predicted, answer, reason."""
-    return read_table(result.folder / "predictions.parquet")
+    return read_table(stage_file(result, "predictions.parquet"))
 
 
 def token_counts(run: RunFolder, language: str) -> dict[str, list[float]]:
     """Tokens of each sentence of a language, by tokenizer, in the order of the sentences."""
     return {
         str(result.values["tokenizer"]): list(
-            map(float, read_table(result.folder / "tokens.parquet")["tokens"])
+            map(float, read_table(stage_file(result, "tokens.parquet"))["tokens"])
         )
         for result in run.tokenized
         if result.values.get("language") == language
@@ -113,7 +116,7 @@ def token_counts(run: RunFolder, language: str) -> dict[str, list[float]]:
 
 def history(result: Result) -> "pd.DataFrame":
     """The losses of a training: step, epoch, split, loss, perplexity, learning_rate."""
-    return read_table(result.folder / "history.parquet")
+    return read_table(stage_file(result, "history.parquet"))
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunelab.report.run_folder import RunFolder, once
-from tunelab.results import read_json
+from tunelab.results import read_json, stage_file
 
 FILE = "tokenizers.json"
 
@@ -18,5 +18,5 @@ def read_record(run: RunFolder) -> Mapping[str, Any] | None:
     """
     for result in run.tokenized:
         if (result.folder / FILE).is_file():
-            return dict(read_json(result.folder / FILE))
+            return dict(read_json(stage_file(result, FILE)))
     return None

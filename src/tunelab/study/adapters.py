@@ -12,6 +12,7 @@ from tunelab.models.loading import LoadedModel, load
 from tunelab.prompts.conversation import read_format
 from tunelab.prompts.encoding import Encoder
 from tunelab.results import ADAPTER_RECORD, write_json
+from tunelab.seals import FILES, file_hashes, find_damage, is_intact, sealed
 
 _LARGEST = 20_000_000
 _PROBE = "What a day! I'd not expected <this>."
@@ -37,18 +38,17 @@ def save_adapter(
     registry.resolve("method", method, registry.METHODS).save(model, folder)
     # PEFT leaves a blank form with the folder of this machine; the study writes its own card.
     (folder / "README.md").unlink(missing_ok=True)
-    write_json(
-        folder / ADAPTER_RECORD,
-        {
-            "version": 1,
-            "method": method,
-            "model": loaded.card.name,
-            "model_hash": loaded.hash,
-            "trained_by": run,
-            "prompt": encoder.format.to_dict(),
-            "probe": {"text": _PROBE, "ids": list(encoder.prompt(_PROBE).ids)},
-        },
-    )
+    record = {
+        "version": 1,
+        "method": method,
+        "model": loaded.card.name,
+        "model_hash": loaded.hash,
+        "trained_by": run,
+        "prompt": encoder.format.to_dict(),
+        "probe": {"text": _PROBE, "ids": list(encoder.prompt(_PROBE).ids)},
+    }
+    names = [path.name for path in folder.iterdir() if path.name != ADAPTER_RECORD]
+    write_json(folder / ADAPTER_RECORD, sealed(record, file_hashes(folder, names)))
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -77,15 +77,23 @@ def read_record(folder: Path) -> dict[str, Any]:
         complete = False
     if not complete:
         raise UsageError(f"{folder / ADAPTER_RECORD} is damaged; train the adapter again.")
+    if not is_intact(record):
+        raise UsageError(
+            f"{folder / ADAPTER_RECORD} was changed after training; restore it or train the "
+            "adapter again."
+        )
     return dict(record)
 
 
 def trained_by(folder: Path) -> str | None:
     """The training stage that an adapter came from, or None where no whole one is there."""
     try:
-        return str(read_record(folder).get("trained_by"))
+        record = read_record(folder)
     except UsageError:
         return None
+    if find_damage(folder, record.get(FILES, {})) is not None:
+        return None
+    return str(record.get("trained_by"))
 
 
 def open_adapter(folder: Path, *, device: str, dtype: str) -> OpenedAdapter:
@@ -93,10 +101,16 @@ def open_adapter(folder: Path, *, device: str, dtype: str) -> OpenedAdapter:
 
     Raises:
         UsageError: the record is missing, damaged or was changed.
-        RunError: the base model or its tokenizer is not the one of the training, so that the
-            prompt would become other tokens.
+        RunError: a file of the adapter was changed; or the base model or its tokenizer is not the
+            one of the training, so that the prompt would become other tokens.
     """
     record = read_record(folder)
+    damaged = find_damage(folder, record.get(FILES, {}))
+    if damaged is not None:
+        raise RunError(
+            f"{damaged} is missing or was changed after training; restore it or train the adapter "
+            "again."
+        )
     format = read_format(record["prompt"])
     loaded = load(str(record["model"]), device=device, dtype=dtype)
     if loaded.hash != record["model_hash"]:

@@ -14,7 +14,7 @@ from tunelab.errors import TunelabError, UsageError
 from tunelab.evaluation.predictions import Predictions, read_predictions
 from tunelab.models.device import pick_device, pick_dtype
 from tunelab.models.loading import LoadedModel, load, model_hash
-from tunelab.results import Result, load_result, read_table, write_table
+from tunelab.results import Result, load_result, read_table, stage_file, write_table
 from tunelab.study.adapters import open_adapter, save_adapter, trained_by
 from tunelab.study.answered import ABOUT, TABLE, ask_rows, baseline_predictions, keep, measured
 from tunelab.study.asking import encoder_for
@@ -214,7 +214,7 @@ def _answered_before(out: Path, name: str, key: str) -> tuple[Predictions, dict[
         try:
             before = load_result(folder)
             if before.status == "complete" and before.values.get("asked") == key:
-                table = read_table(folder / TABLE)
+                table = read_table(stage_file(before, TABLE))
                 about = {key: before.values[key] for key in ABOUT if key in before.values}
                 return read_predictions(table, str(folder)), about
         except TunelabError:
@@ -237,7 +237,8 @@ def _train(
     from tunelab.prompts.encoding import encode_examples
     from tunelab.prompts.tokens import encode_text, leading_tokens
     from tunelab.prompts.viewer import measure_lengths
-    from tunelab.training.train import remove_checkpoints, train
+    from tunelab.training.checkpoints import remove_checkpoints
+    from tunelab.training.train import train
 
     assert cell.entry is not None
     entry, seed, name = cell.entry, int(cell.seed or 0), str(cell.model)

@@ -5,7 +5,8 @@ logits are compared with those of the model with the adapter beside it.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,15 @@ from tunelab import registry
 from tunelab.errors import RunError, UsageError
 from tunelab.generation.context import ending_tokens
 from tunelab.prompts.encoding import Encoder
-from tunelab.results import ADAPTER_RECORD, write_json, write_text
+from tunelab.results import (
+    ADAPTER_RECORD,
+    disk_failure,
+    make_folder,
+    read_json,
+    write_json,
+    write_text,
+)
+from tunelab.seals import FILES, SEAL, file_hashes, find_damage, is_intact, sealed
 from tunelab.study.adapters import OpenedAdapter, open_adapter, read_record
 from tunelab.study.exported_card import exported_card
 from tunelab.study.model_card import CARD
@@ -51,14 +60,14 @@ def export_adapter(
     """Write a plain transformers folder that needs neither PEFT nor the base model.
 
     It holds safetensors, the tokenizer with its chat template, a generation configuration that
-    stops where the adapter was taught to, the prompt, and a card.
+    stops where the adapter was taught to, the prompt, and a card. A folder that already is the
+    whole export of this adapter is kept as it is.
 
     Raises:
         UsageError: the adapter's method cannot be merged, or ``out`` holds something.
-        RunError: the logits do not agree, or the folder cannot be written; nothing stays of it.
+        RunError: the logits do not agree, the folder cannot be written, or another process
+            exports to it; nothing stays of it.
     """
-    import torch
-
     record = read_record(adapter)
     method = str(record["method"])
     merge = registry.resolve("method", method, registry.METHODS).merge
@@ -67,8 +76,17 @@ def export_adapter(
             f"{method} cannot be merged into the weights, as it puts trained vectors before every "
             f"row; use the adapter as it is: tunelab predict FILE --adapter {adapter}."
         )
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} holds something already; name a folder that does not exist.")
+    with _held(out):
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            return _exported_before(record, out, dtype)
+        return _export(adapter, record, merge, out, device=device, dtype=dtype)
+
+
+def _export(
+    adapter: Path, record: dict[str, Any], merge: Any, out: Path, *, device: str, dtype: str
+) -> Agreement:
+    import torch
+
     # Merged in 32 bits and rounded once, whatever is written.
     opened = open_adapter(adapter, device=device, dtype="float32")
     prompts = [list(opened.encoder.prompt(text).ids) for text in TEXTS]
@@ -88,11 +106,53 @@ def export_adapter(
         if out.is_dir():
             out.rmdir()
         fresh.replace(out)
-    except OSError as error:
-        raise RunError(f"cannot write {out}: {error.strerror or error}.") from None
+    except Exception as error:
+        if (reason := disk_failure(error)) is None:
+            raise
+        raise RunError(f"cannot write {out}: {reason}.") from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return agreement
+
+
+@contextmanager
+def _held(out: Path) -> Iterator[None]:
+    """Hold the name of a folder, so that two processes do not fill it together."""
+    from filelock import FileLock, Timeout
+
+    make_folder(out.absolute().parent)
+    path = out.absolute().with_name(f".{out.name}.lock")
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(f"another tunelab exports to {out}; wait for it or name another.") from None
+    try:
+        yield
+    finally:
+        # Nobody waits for this file: who finds it held is told so.
+        with suppress(OSError):
+            path.unlink()
+        lock.release()
+
+
+def _exported_before(adapter: dict[str, Any], out: Path, dtype: str) -> Agreement:
+    """What was found when this adapter was exported to this folder.
+
+    Raises:
+        UsageError: it holds something else.
+        RunError: a file of an export was changed since.
+    """
+    path = out / ADAPTER_RECORD
+    record = read_json(path) if path.is_file() else None
+    if isinstance(record, dict) and SEAL in record:
+        damaged = find_damage(out, record[FILES]) if is_intact(record) else path
+        if damaged is not None:
+            raise RunError(f"{damaged} is missing or was changed; remove {out} and export again.")
+        known = SEAL in adapter and record.get("adapter") == adapter[SEAL]
+        if known and record["dtype"] == dtype:
+            return Agreement(**record["agreement"])
+    raise UsageError(f"{out} holds something already; name a folder that does not exist.")
 
 
 def next_token_logits(model: Any, prompts: Sequence[Sequence[int]]) -> list[Any]:
@@ -156,19 +216,19 @@ def _describe(
     adapter: Path, folder: Path, record: dict[str, Any], agreement: Agreement, dtype: str
 ) -> None:
     name = adapter.resolve().name
-    write_json(
-        folder / ADAPTER_RECORD,
-        {
-            "version": 1,
-            "exported_from": name,
-            "method": record["method"],
-            "dtype": dtype,
-            "prompt": record["prompt"],
-            "agreement": asdict(agreement),
-        },
-    )
     card = adapter / CARD
     before = card.read_text(encoding="utf-8") if card.is_file() else ""
     write_text(
         folder / CARD, exported_card(before, name=name, record=record, agreement=asdict(agreement))
     )
+    exported = {
+        "version": 1,
+        "exported_from": name,
+        "adapter": record.get(SEAL),
+        "method": record["method"],
+        "dtype": dtype,
+        "prompt": record["prompt"],
+        "agreement": asdict(agreement),
+    }
+    names = [path.name for path in folder.iterdir()]
+    write_json(folder / ADAPTER_RECORD, sealed(exported, file_hashes(folder, names)))

@@ -15,6 +15,7 @@ from tunelab.results import (
     RECORD,
     Result,
     complete_result,
+    disk_failure,
     make_folder,
     save_result,
     write_text,
@@ -22,32 +23,38 @@ from tunelab.results import (
 
 _log = logging.getLogger(__name__)
 
+STUDY = "study.yaml"
 # Part of every hash: raised when stages write something else than before.
 FORMAT = 2
 
 
-def open_folder(out: Path, study: Study) -> Path:
-    """Create the run folder and write the study, resolved, into it.
+@contextmanager
+def open_folder(out: Path, study: Study) -> Iterator[None]:
+    """Hold the run folder of a study, which is written into it with all its defaults.
 
     Raises:
         UsageError: the folder cannot be written.
+        RunError: another process holds it; nothing in it was touched.
     """
-    make_folder(out)
-    write_text(out / "study.yaml", to_yaml(study))
-    return out
+    with locked(out):
+        write_text(out / STUDY, to_yaml(study))
+        yield
 
 
 @contextmanager
 def locked(out: Path) -> Iterator[None]:
     """Hold the run folder, so that two processes do not write into it together.
 
+    The process that holds it may hold it again; one that was killed holds it no longer.
+
     Raises:
+        UsageError: the folder cannot be written.
         RunError: another process holds it.
     """
     from filelock import FileLock, Timeout
 
     make_folder(out)
-    lock = FileLock(out / ".lock")
+    lock = FileLock(out.resolve() / ".lock", is_singleton=True)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -91,16 +98,16 @@ def run_stage(
         _log.info("%s %s: finished before, kept", stage, name)
         return done
     (folder / RECORD).unlink(missing_ok=True)
-    started = time.time()
+    started, began = time.time(), time.perf_counter()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         values = dict(work(folder))
     except Exception as error:
         _record_failure(Result(stage, name, hash, "failed", {"error": _sentence(error)}, folder))
-        if isinstance(error, OSError) and not isinstance(error, TunelabError):
-            raise RunError(f"{stage} {name}: {error.strerror or error} ({folder}).") from error
-        raise
-    values |= {"started": started, "wall_seconds": time.time() - started}
+        if (reason := disk_failure(error)) is None:
+            raise
+        raise RunError(f"{stage} {name}: {reason} ({folder}).") from error
+    values |= {"started": started, "wall_seconds": time.perf_counter() - began}
     result = Result(stage, name, hash, "complete", values, folder)
     save_result(result)
     return result

@@ -16,6 +16,7 @@ from tunelab.generation.settings import GenerationSettings
 from tunelab.generation.side_by_side import ask_open, read_answers
 from tunelab.models.loading import model_hash
 from tunelab.results import Result, write_json, write_text
+from tunelab.seals import FILES, SEAL, is_intact, sealed
 from tunelab.study.cells import device_and_dtype
 from tunelab.study.folder import run_stage
 from tunelab.study.resolution import open_models
@@ -121,16 +122,19 @@ def answer_open(study: Study, out: Path) -> list[Result]:
 
 
 def _line(answer: OpenAnswer) -> str:
-    return json.dumps(answer.to_dict(), ensure_ascii=False) + "\n"
+    return json.dumps(sealed(answer.to_dict(), {}), ensure_ascii=False) + "\n"
 
 
 def _known(path: Path) -> list[OpenAnswer]:
-    """The answers of a run that was cut; a line that was cut too is left out."""
+    """The answers of a run that was cut; a line that was cut too, or changed, is left out."""
     found = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    for line in path.read_bytes().split(b"\n") if path.is_file() else ():
         try:
-            answer = OpenAnswer(**json.loads(line))
-        except (ValueError, TypeError, RecursionError):
+            values = json.loads(line)
+            if not is_intact(values):
+                continue
+            answer = OpenAnswer(**{key: values[key] for key in values.keys() - {FILES, SEAL}})
+        except (ValueError, TypeError, AttributeError, RecursionError):
             continue
         found[answer.model, answer.temperature, answer.prompt, answer.sample] = answer
     return list(found.values())

@@ -9,6 +9,7 @@ from typing import Any
 from tunelab.config import Study, fingerprint, to_dict
 from tunelab.errors import RunError, TunelabError
 from tunelab.results import Result, write_atomically, write_json, write_table
+from tunelab.seals import sealed
 from tunelab.study.answered import TABLE
 from tunelab.study.cells import (
     Cell,
@@ -22,7 +23,7 @@ from tunelab.study.conversations import play_conversations
 from tunelab.study.device_room import check_room
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
-from tunelab.study.folder import locked, open_folder
+from tunelab.study.folder import open_folder
 from tunelab.study.model_card import write_cards
 from tunelab.study.open_answers import answer_open
 from tunelab.study.prepare import PreparedData, prepare
@@ -43,7 +44,7 @@ def run_study(study: Study, out: Path) -> list[Result]:
         UsageError: the data or a setting does not fit; nothing of it was begun.
         RunError: at least one cell failed; the message names the first one.
     """
-    with locked(open_folder(out, study)):
+    with open_folder(out, study):
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
         check_room(study, data.splits["train"])
@@ -103,7 +104,7 @@ def train_study(study: Study, out: Path, only: str | None = None) -> list[Result
     ]
     if not cells:
         raise RunError("the study names no method to train.")
-    with locked(open_folder(out, study)):
+    with open_folder(out, study):
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
         check_room(study, data.splits["train"])
@@ -183,7 +184,9 @@ def write_predictions(results: Sequence[Result], path: Path) -> None:
         tables.append(table)
     if tables:
         whole = pa.concat_tables(tables, promote_options="permissive")
-        write_atomically(path, lambda temporary: pq.write_table(whole, temporary))
+        write_atomically(
+            path, lambda temporary: pq.write_table(whole, temporary, write_page_checksum=True)
+        )
 
 
 def _write_index(
@@ -194,13 +197,11 @@ def _write_index(
     failures: Sequence[tuple[str, TunelabError]] = (),
 ) -> None:
     """Which stages belong to the study as it is now: an older study's stay on disk beside."""
-    write_json(
-        out / INDEX,
-        {
-            "version": 1,
-            "study_hash": fingerprint(to_dict(study)),
-            "prepare": data.result.folder.relative_to(out).as_posix(),
-            "stages": [result.folder.relative_to(out).as_posix() for result in results],
-            "failures": [{"name": name, "error": str(error)} for name, error in failures],
-        },
-    )
+    index = {
+        "version": 1,
+        "study_hash": fingerprint(to_dict(study)),
+        "prepare": data.result.folder.relative_to(out).as_posix(),
+        "stages": [result.folder.relative_to(out).as_posix() for result in results],
+        "failures": [{"name": name, "error": str(error)} for name, error in failures],
+    }
+    write_json(out / INDEX, sealed(index, {}))

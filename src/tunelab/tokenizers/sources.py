@@ -8,9 +8,10 @@ from pathlib import Path
 from tunelab.bounded_files import check_links
 from tunelab.errors import RunError, UsageError
 from tunelab.hub_errors import explain_hub_error
-from tunelab.models.cache import cached, file_hash
+from tunelab.models.cache import cached
 from tunelab.models.package_source import download, join_parts
 from tunelab.results import write_json
+from tunelab.seals import file_hash
 from tunelab.tokenizers.catalog import TokenizerCard
 from tunelab.tokenizers.recipes import RECIPES, VERSION, unpack
 

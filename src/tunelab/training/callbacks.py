@@ -1,4 +1,4 @@
-"""Callbacks: perplexity, the best loss, early stopping, complete checkpoints, progress."""
+"""Callbacks: perplexity, the best loss, early stopping, whole checkpoints, progress."""
 
 import math
 import sys
@@ -9,10 +9,8 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
-from tunelab.results import write_atomically, write_json
-
-BEST = "best.safetensors"
-COMPLETE = "complete.json"
+from tunelab.results import write_atomically
+from tunelab.training.checkpoints import BEST, complete_checkpoint
 
 
 class LossTracker(TrainerCallback, ExportableState):
@@ -25,12 +23,12 @@ class LossTracker(TrainerCallback, ExportableState):
     """
 
     def __init__(
-        self, metric: str, patience: int | None, min_delta: float, best_file: str | None
+        self, metric: str, patience: int | None, min_delta: float, keeps_best: bool
     ) -> None:
         self.metric = metric
         self.patience = patience
         self.min_delta = min_delta
-        self.best_file = best_file
+        self.keeps_best = keeps_best
         self.best: float | None = None
         self.best_step = 0
         self.waited = 0
@@ -62,10 +60,12 @@ class LossTracker(TrainerCallback, ExportableState):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Add a step."""
+        """Add a step; log before each checkpoint, which keeps no sum of losses since the last."""
         if self._step_since is not None:
             self.step_seconds += time.perf_counter() - self._step_since
             self.timed_steps += 1
+        if state.global_step % args.save_steps == 0:
+            control.should_log = True
 
     def on_log(
         self,
@@ -95,8 +95,8 @@ class LossTracker(TrainerCallback, ExportableState):
         if self.best is None or value < self.best - self.min_delta:
             self.best, self.best_step, self.waited = value, state.global_step, 0
             self.seconds_to_best = self.seconds
-            if self.best_file is not None:
-                save_trainable(model, Path(self.best_file))
+            if self.keeps_best:
+                save_trainable(model, Path(str(args.output_dir)) / BEST)
             return
         self.waited += 1
         if self.patience is not None and self.waited >= self.patience:
@@ -106,10 +106,9 @@ class LossTracker(TrainerCallback, ExportableState):
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Mark the checkpoint as whole: its files and their sizes, written last."""
-        folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
-        if folder.is_dir():
-            mark_complete(folder)
+        """Make the checkpoint whole."""
+        if state.is_world_process_zero:
+            complete_checkpoint(Path(str(args.output_dir)), state.global_step)
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -135,7 +134,7 @@ class LossTracker(TrainerCallback, ExportableState):
                 "metric": self.metric,
                 "patience": self.patience,
                 "min_delta": self.min_delta,
-                "best_file": self.best_file,
+                "keeps_best": self.keeps_best,
             },
             "attributes": {name: getattr(self, name) for name in attributes},
         }
@@ -232,13 +231,3 @@ def load_trainable(model: Any, path: Path) -> None:
         for name, parameter in model.named_parameters():
             if name in state:
                 parameter.copy_(state[name])
-
-
-def mark_complete(folder: Path) -> None:
-    """Record the size of every file of a checkpoint."""
-    sizes = {
-        file.name: file.stat().st_size
-        for file in sorted(folder.iterdir())
-        if file.is_file() and file.name != COMPLETE
-    }
-    write_json(folder / COMPLETE, sizes)

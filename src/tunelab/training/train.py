@@ -2,7 +2,6 @@
 
 import logging
 import math
-import shutil
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
@@ -13,6 +12,7 @@ from typing import Any
 from tunelab.config import Training
 from tunelab.errors import RunError
 from tunelab.prompts.encoding import EncodedExample
+from tunelab.results import disk_failure
 from tunelab.training.plan import BatchPlan, plan_batches
 
 # Tokens of an optimizer step from which merging LoRA's product once costs less than adding it
@@ -90,8 +90,8 @@ def train(
 
     from tunelab.models.packed_attention import packed_attention
     from tunelab.training.batching import PackedCollator, PaddedCollator
-    from tunelab.training.callbacks import BEST, LossTracker, ProgressBar, load_trainable
-    from tunelab.training.checkpoints import last_complete
+    from tunelab.training.callbacks import LossTracker, ProgressBar, load_trainable
+    from tunelab.training.checkpoints import BEST, go_back, last_complete
     from tunelab.training.peak_memory import read_peak, restart_peak
     from tunelab.training.trainer import AnswerTrainer
 
@@ -99,14 +99,15 @@ def train(
     trainable, total = count_parameters(model)
     early = options.early_stopping
     validates = bool(validation_rows)
-    best_file = folder / BEST
     tracker = LossTracker(
         metric=early.metric if early else "eval_loss",
         patience=early.patience if early else None,
         min_delta=early.min_delta if early else 0.0,
-        best_file=str(best_file) if validates else None,
+        keeps_best=validates,
     )
     folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = last_complete(folder)
+    go_back(folder, checkpoint)
     trainer = AnswerTrainer(
         model=model,
         args=_arguments(
@@ -118,6 +119,7 @@ def train(
             folder=folder,
             batches=plan.batches,
             validates=validates,
+            begins=checkpoint is None,
         ),
         train_rows=train_rows,
         validation_rows=validation_rows,
@@ -125,7 +127,6 @@ def train(
         batches=plan.by_tokens,
         callbacks=[tracker, ProgressBar(title), *callbacks],
     )
-    checkpoint = last_complete(folder)
     counts = restart_peak(device)
     try:
         with ExitStack() as stack:
@@ -135,14 +136,17 @@ def train(
             stack.enter_context(warnings.catch_warnings())
             # The loader of the optimizer's state warns of its own future defaults.
             warnings.filterwarnings("ignore", category=FutureWarning)
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            if not _had_stopped(trainer, checkpoint):
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except torch.OutOfMemoryError:
         raise RunError(
             f"{title}: the device has no memory left; lower training.batch_size (and raise "
             "training.gradient_accumulation) or prompt.max_length."
         ) from None
-    except OSError as error:
-        raise RunError(f"{title}: cannot write {folder}: {error.strerror or error}.") from None
+    except Exception as error:
+        if (reason := disk_failure(error)) is None:
+            raise
+        raise RunError(f"{title}: cannot write {folder}: {reason}.") from None
     tracker = next(
         callback
         for callback in trainer.callback_handler.callbacks
@@ -154,8 +158,8 @@ def train(
             f"{title}: the loss is no number any more; lower training.learning_rate "
             f"(it was {learning_rate:g}) or use training.precision=float32."
         )
-    if validates and best_file.is_file():
-        load_trainable(model, best_file)
+    if validates and (folder / BEST).is_file():
+        load_trainable(model, folder / BEST)
     model.eval()
     return TrainingOutcome(
         model=model,
@@ -177,13 +181,24 @@ def train(
     )
 
 
-def remove_checkpoints(folder: Path) -> None:
-    """Remove what only an unfinished training needs."""
-    from tunelab.training.callbacks import BEST
+def _had_stopped(trainer: Any, checkpoint: Path | None) -> bool:
+    """Whether a checkpoint is of a training that had stopped early; if so, take over its end.
 
-    for checkpoint in folder.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint, ignore_errors=True)
-    (folder / BEST).unlink(missing_ok=True)
+    Trainer would forget the stop and take further steps.
+    """
+    from tunelab.training.callbacks import LossTracker
+    from tunelab.training.checkpoints import read_state
+
+    if checkpoint is None:
+        return False
+    state = read_state(checkpoint)
+    tracker = LossTracker.from_state(state.stateful_callbacks[LossTracker.__name__])
+    if not tracker.stopped_early:
+        return False
+    trainer.state = state
+    trainer.remove_callback(LossTracker)
+    trainer.add_callback(tracker)
+    return True
 
 
 def _fused(trainer: Any, options: Training, plan: BatchPlan, precision: str, device: str) -> Any:
@@ -210,6 +225,7 @@ def _arguments(
     folder: Path,
     batches: int,
     validates: bool,
+    begins: bool,
 ) -> Any:
     from transformers import TrainingArguments
 
@@ -234,10 +250,10 @@ def _arguments(
         data_seed=seed,
         eval_strategy="steps" if validates else "no",
         eval_steps=every,
-        eval_on_start=validates,
+        # Once: a training that goes on would log it again, and count it as one more that waited.
+        eval_on_start=validates and begins,
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=2,
         logging_strategy="steps",
         logging_steps=max(1, min(every, steps_an_epoch // 20)),
         logging_first_step=True,
