@@ -694,7 +694,7 @@ from transformers import TrainerControl, TrainerState
 
 from tunelab.training.callbacks import LossTracker, perplexity
 
-tracker = LossTracker("eval_loss", patience=2, min_delta=0.0, best_file=None)
+tracker = LossTracker("eval_loss", patience=2, min_delta=0.0, keeps_best=False)
 control, state = TrainerControl(), TrainerState()
 watched = []
 for step, loss in enumerate([1.9, 1.2, 0.8, 0.85, 0.9, 0.7], start=1):
