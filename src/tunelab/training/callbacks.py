@@ -10,6 +10,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_callback import ExportableState
 
 from tunelab.results import write_atomically, write_json
+from tunelab.training.processes import wait
 
 BEST = "best.safetensors"
 COMPLETE = "complete.json"
@@ -73,7 +74,7 @@ class LossTracker(TrainerCallback, ExportableState):
         if self.best is None or value < self.best - self.min_delta:
             self.best, self.best_step, self.waited = value, state.global_step, 0
             self.seconds_to_best = self.seconds
-            if self.best_file is not None:
+            if self.best_file is not None and state.is_world_process_zero:
                 save_trainable(model, Path(self.best_file))
             return
         self.waited += 1
@@ -86,7 +87,9 @@ class LossTracker(TrainerCallback, ExportableState):
     ) -> None:
         """Mark the checkpoint as whole: its files and their sizes, written last."""
         folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
-        if folder.is_dir():
+        # Each process writes the state of its random numbers.
+        wait()
+        if state.is_world_process_zero and folder.is_dir():
             mark_complete(folder)
 
     def on_train_end(
