@@ -12,7 +12,6 @@ import pytest
 
 from conftest import Workspace
 from tunelab.errors import RunError, UsageError
-from tunelab.storage import list_files
 from tunelab.study.prediction_parts import label_parts, part_name, write_part
 from tunelab.study.text_chunks import Chunk, read_chunks
 
@@ -152,22 +151,3 @@ def test_a_killed_prediction_goes_on(adapter: str, workspace: Workspace, tmp_pat
         (number, content, label) for _, number, content, label in found
     ]
     assert list(tmp_path.glob(".whole*")) == []
-
-
-def test_an_s3_server_holds_the_parts(s3: str, tmp_path: Path) -> None:
-    """On a real server on loopback: parts and record by upload, and going on from there."""
-    out = f"{s3}/labels"
-    files = _texts(tmp_path)
-
-    def work(missing: Any) -> Any:
-        for chunk in missing:
-            yield chunk, write_part(out, chunk, _answer(chunk.texts))
-            if chunk.number == 1:
-                raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        label_parts(read_chunks(files, text="text", rows=10), out, {}, work)
-    assert set(list_files(out)) == {"predict.json", part_name(0), part_name(1)}
-    labelled = label_parts(read_chunks(files, text="text", rows=10), out, {}, work)
-    assert (labelled.rows, labelled.kept) == (28, 20)
-    assert "result.json" in list_files(out)

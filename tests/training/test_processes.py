@@ -46,6 +46,15 @@ def test_every_row_has_one_process() -> None:
     assert shares[2] == [[8], [7], [-1]]
 
 
+def test_divided_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tunelab.errors import UsageError
+    from tunelab.training.processes import together
+
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(UsageError, match="FSDP is not supported"), together("cpu"):
+        pass
+
+
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("two")

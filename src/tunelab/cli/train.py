@@ -3,7 +3,7 @@
 Several processes train together, each batch divided among them:
 
     torchrun --nproc-per-node 2 -m tunelab train starter
-    accelerate launch --num_processes 2 -m tunelab train starter
+    accelerate launch --multi_gpu --num_processes 2 -m tunelab train starter
 """
 
 import argparse

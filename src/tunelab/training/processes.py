@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tunelab.errors import UsageError
+
 
 def process_count() -> int:
     """How many processes torchrun or accelerate launch started, this one counted."""
@@ -23,7 +25,17 @@ def is_first() -> bool:
 
 @contextmanager
 def together(device: str) -> Iterator[None]:
-    """Within this context the processes know of each other: by gloo on a CPU, by NCCL on CUDA."""
+    """Within this context the processes know of each other: by gloo on a CPU, by NCCL on CUDA.
+
+    Raises:
+        UsageError: the launcher asks for weights that are divided among the processes.
+    """
+    for name, kind in (("ACCELERATE_USE_FSDP", "FSDP"), ("ACCELERATE_USE_DEEPSPEED", "DeepSpeed")):
+        if os.environ.get(name, "").lower() == "true":
+            raise UsageError(
+                f"{kind} is not supported: each process holds the whole model (DDP); launch "
+                "without it, or name a smaller model."
+            )
     if process_count() == 1:
         yield
         return
