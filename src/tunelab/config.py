@@ -152,7 +152,9 @@ class Training(Section):
         default_factory=lambda: [42], description="one training run for each"
     )
     epochs: Annotated[Number, Field(gt=0)] = Field(3.0, description="passes over the rows")
-    batch_size: Count = Field(16, description="rows of a batch on a device")
+    batch_size: Count = Field(
+        16, description="rows of a batch, which several processes divide among them"
+    )
     batch_tokens: Count | None = Field(
         None, description="tokens of a batch at most, in place of batch_size"
     )

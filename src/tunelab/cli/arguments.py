@@ -8,13 +8,52 @@ from tunelab.errors import UsageError
 FORMATS = ("table", "json", "csv", "markdown")
 
 
-def add_study(parser: argparse.ArgumentParser) -> None:
-    """STUDY, its overrides, and the run folder."""
+def add_study(parser: argparse.ArgumentParser, *, remote: bool = False) -> None:
+    """STUDY, its overrides, and the run folder, which with ``remote`` may be a URL."""
     parser.add_argument("study", metavar="STUDY", help="a preset's name or a YAML file")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="as in training.epochs=1")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="the run folder (default: runs/<study>)"
+        "--out",
+        type=_place if remote else Path,
+        metavar="DIR",
+        help="the run folder" + (", or s3://..." if remote else "") + " (default: runs/<study>)",
     )
+
+
+def _place(word: str) -> Path | str:
+    """A path, or a URL as it is."""
+    return word if "://" in word else Path(word)
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Where the work is done."""
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: on the cluster of RAY_ADDRESS, or in several processes of this machine",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes of Ray (default: what there is room for)",
+    )
+    parser.add_argument(
+        "--cpus", type=int, default=1, metavar="N", help="CPUs of each of Ray's processes"
+    )
+
+
+def check_engine(arguments: argparse.Namespace) -> None:
+    """Refuse numbers that cannot be.
+
+    Raises:
+        UsageError: as said.
+    """
+    for option in ("workers", "cpus"):
+        value = getattr(arguments, option)
+        if value is not None and value < 1:
+            raise UsageError(f"--{option} must be 1 or more.")
 
 
 def add_format(parser: argparse.ArgumentParser) -> None:

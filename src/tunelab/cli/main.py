@@ -88,9 +88,22 @@ def _dispatch(given: list[str], debug: bool) -> int:
 
         raise unknown("verb", verb, VERBS)
     _set_up_logging(debug)
+    _check_processes(verb)
     module = import_module(f"tunelab.cli.{verb}")
     # key=value may stand before and after options.
     return int(module.execute(make_parser(verb).parse_intermixed_args(given[1:])))
+
+
+def _check_processes(verb: str) -> None:
+    """Only a training is divided among processes; of several the first one speaks."""
+    from tunelab.training.processes import is_first, process_count
+
+    if process_count() > 1 and verb != "train":
+        raise UsageError(
+            f"torchrun and accelerate launch divide tunelab train alone; run {verb} without them."
+        )
+    if not is_first():
+        logging.getLogger("tunelab").setLevel(logging.ERROR)
 
 
 def make_parser(verb: str) -> Parser:

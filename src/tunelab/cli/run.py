@@ -4,36 +4,55 @@ Finished stages are kept, so the same command goes on after an interruption.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tunelab.cli.arguments import add_format, add_study, split_overrides
+from tunelab.cli.arguments import (
+    add_engine,
+    add_format,
+    add_study,
+    check_engine,
+    split_overrides,
+)
 from tunelab.cli.tables import print_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `tunelab run`."""
-    add_study(parser)
+    add_study(parser, remote=True)
+    add_engine(parser)
     add_format(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the study and print its table and the path of the report."""
+    from tunelab.study.mirror import mirror
+    from tunelab.study.opening import open_study
+
+    check_engine(arguments)
+    study = open_study(arguments.study, split_overrides(arguments.overrides))
+    out = arguments.out or Path("runs") / study.name
+    if isinstance(out, Path):
+        return _run(study, out, arguments, remote=None)
+    with mirror(out) as folder:
+        return _run(study, folder, arguments, remote=out)
+
+
+def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | None) -> int:
     from tunelab.errors import TunelabError
     from tunelab.report.build import build_report
     from tunelab.results import read_json
     from tunelab.study.folder import locked
-    from tunelab.study.opening import open_study
     from tunelab.study.run import run_study
 
-    study = open_study(arguments.study, split_overrides(arguments.overrides))
-    out = arguments.out or Path("runs") / study.name
     # The report tells of this run: held until it is written, so that no other begins before.
     with locked(out):
         try:
-            results = run_study(study, out)
+            results = run_study(study, out, _engine(arguments, remote))
         except TunelabError:
             # What did finish is worth a report too.
             if (out / "run.json").is_file():
@@ -53,6 +72,17 @@ def execute(arguments: argparse.Namespace) -> int:
         print_table(claims, "table", title=f"{study.name}: claims")
     print(f"Report: {report}", file=sys.stdout if arguments.format == "table" else sys.stderr)
     return 0
+
+
+def _engine(arguments: argparse.Namespace, remote: str | None) -> Any:
+    if arguments.engine == "local":
+        from tunelab.study.engines.local import run_here
+
+        return run_here
+    from tunelab.study.engines.ray import run_on_ray
+
+    workers = arguments.workers or max(1, (os.cpu_count() or 1) // arguments.cpus)
+    return partial(run_on_ray, workers=workers, cpus=arguments.cpus, remote=remote)
 
 
 def score_row(result: Any) -> dict[str, Any]:

@@ -1,4 +1,10 @@
-"""Train the methods of a study, or one of them, without evaluating any model."""
+"""Train the methods of a study, or one of them, without evaluating any model.
+
+Several processes train together, each batch divided among them:
+
+    torchrun --nproc-per-node 2 -m tunelab train starter
+    accelerate launch --multi_gpu --num_processes 2 -m tunelab train starter
+"""
 
 import argparse
 from pathlib import Path
@@ -18,10 +24,13 @@ def execute(arguments: argparse.Namespace) -> int:
     """Train, and print what was trained and where the adapter is."""
     from tunelab.study.opening import open_study
     from tunelab.study.run import train_study
+    from tunelab.training.processes import is_first
 
     study = open_study(arguments.study, split_overrides(arguments.overrides))
     out = arguments.out or Path("runs") / study.name
     results = train_study(study, out, arguments.method)
+    if not is_first():
+        return 0
     rows = [
         {
             "name": result.name,

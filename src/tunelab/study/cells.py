@@ -21,6 +21,7 @@ from tunelab.study.asking import encoder_for
 from tunelab.study.folder import replace_folder, run_stage
 from tunelab.study.prepare import PreparedData
 from tunelab.study.resolution import learning_rate, method_module, method_settings, model_card
+from tunelab.study.together import stage_together
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,27 @@ def cells_of(study: Study) -> list[Cell]:
             model = model_card(study, entry.model).name
             cells.append(Cell("tuned", name, model=model, entry=entry, seed=seed))
     return cells
+
+
+def run_cell(
+    study: Study,
+    cell: Cell,
+    data: PreparedData,
+    out: Path,
+    *,
+    on_stage: Callable[[], object] = lambda: None,
+) -> list[Result]:
+    """All stages of one cell; ``on_stage`` is called when one is finished."""
+    if cell.kind == "baseline":
+        results = [run_baseline(study, cell, data, out)]
+    elif cell.kind == "tuned":
+        trained = train_cell(study, cell, data, out)
+        on_stage()
+        results = [trained, ask_tuned(study, cell, data, trained, out)]
+    else:
+        results = [ask_model(study, cell, data, out)]
+    on_stage()
+    return results
 
 
 def device_and_dtype(study: Study) -> tuple[str, str]:
@@ -133,6 +155,16 @@ def train_cell(
     def work(folder: Path) -> dict[str, Any]:
         return _train(study, cell, data, folder=folder, target=target, callbacks=callbacks)
 
+    def stage(do: Callable[[Path], Mapping[str, Any]]) -> Result:
+        return run_stage(
+            out,
+            "train",
+            cell.name,
+            inputs,
+            do,
+            still_there=lambda done: trained_by(target) == done.folder.name,
+        )
+
     inputs = {
         "data": data.hash,
         "model": model_hash(name),
@@ -145,14 +177,7 @@ def train_cell(
         "device": device,
         "dtype": dtype,
     }
-    return run_stage(
-        out,
-        "train",
-        cell.name,
-        inputs,
-        work,
-        still_there=lambda done: trained_by(target) == done.folder.name,
-    )
+    return stage_together(stage, work)
 
 
 def ask_tuned(study: Study, cell: Cell, data: PreparedData, trained: Result, out: Path) -> Result:
@@ -238,6 +263,7 @@ def _train(
     from tunelab.prompts.tokens import encode_text, leading_tokens
     from tunelab.prompts.viewer import measure_lengths
     from tunelab.training.checkpoints import remove_checkpoints
+    from tunelab.training.processes import is_first
     from tunelab.training.train import train
 
     assert cell.entry is not None
@@ -275,6 +301,8 @@ def _train(
         title=f"{cell.name} trains",
         callbacks=callbacks,
     )
+    if not is_first():
+        return {}
     replace_folder(
         target,
         lambda fresh: save_adapter(

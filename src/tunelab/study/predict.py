@@ -1,107 +1,154 @@
-"""Label a file of any size with a trained adapter, in bounded memory."""
+"""Label files of any size with a trained adapter, in bounded memory."""
 
-import itertools
 import json
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from tunelab.config import Evaluation
-from tunelab.data.columns import text_of
-from tunelab.data.readers import check_file, read_rows
+from tunelab.errors import UsageError
 from tunelab.progress import row_bar
-from tunelab.results import write_atomically
+from tunelab.storage import is_remote
 from tunelab.study.adapters import OpenedAdapter
 from tunelab.study.asking import ask
+from tunelab.study.folder import locked
+from tunelab.study.prediction_parts import (
+    NO_LABEL,
+    Counts,
+    Labelled,
+    Work,
+    join_parts,
+    label_parts,
+    write_part,
+)
+from tunelab.study.text_chunks import Chunk, identity_of, read_chunks
 
-# Rows that are held at once: enough for several batches of like length.
-_CHUNK = 1024
+# Rows of a part: what a kill can cost, and what is held at once.
+PART_ROWS = 4096
+_SINGLE = (".jsonl", ".json", ".parquet")
+
+
+def label_texts(
+    opened: OpenedAdapter, texts: Sequence[str], evaluation: Evaluation
+) -> list[dict[str, Any]]:
+    """Label, raw answer, and why there is no label, for each text.
+
+    A blank text is not asked; its label is None. A text that repeats is asked once.
+    """
+    different = list(dict.fromkeys(text for text in texts if text.strip()))
+    asked = ask(opened.model, opened.encoder, different, evaluation, title="", progress=False)
+    found = {
+        text: {"label": parsed.label, "answer": answer.text, "reason": parsed.reason}
+        for text, answer, parsed in zip(different, asked.answers, asked.parsed, strict=True)
+    }
+    blank = {"label": None, "answer": "", "reason": "blank text"}
+    return [found.get(text, blank) for text in texts]
 
 
 def predict_rows(
-    opened: OpenedAdapter, path: Path, *, text: str, evaluation: Evaluation, progress: bool = True
-) -> Iterator[dict[str, Any]]:
-    """For each row of a file: its number, text, label, raw answer, and why there is no label.
-
-    A blank text is not asked; its label is None.
-
-    Raises:
-        UsageError: the file or a row of it cannot be used.
-    """
-    rows = (
-        (number, text_of(row, text, where=path.name, number=number))
-        for number, row in read_rows(path, labelled=False)
-    )
-    done = 0
-    with row_bar("rows labelled", shown=progress) as bar:
-        while chunk := list(itertools.islice(rows, _CHUNK)):
-            asked_rows = [
-                (place, content) for place, (_, content) in enumerate(chunk) if content.strip()
-            ]
-            asked = ask(
-                opened.model,
-                opened.encoder,
-                [content for _, content in asked_rows],
-                evaluation,
-                title="",
-                progress=False,
-            )
-            found = {
-                place: (answer, parsed)
-                for (place, _), answer, parsed in zip(
-                    asked_rows, asked.answers, asked.parsed, strict=True
-                )
-            }
-            for place, (_, content) in enumerate(chunk):
-                done += 1
-                if place in found:
-                    answer, parsed = found[place]
-                    result = (parsed.label, answer.text, parsed.reason)
-                else:
-                    result = (None, "", "blank text")
-                label, raw, reason = result
-                yield {
-                    "row": done,
-                    "text": content,
-                    "label": label,
-                    "answer": raw,
-                    "reason": reason,
-                }
-            bar.update(len(chunk))
-
-
-def predict_file(
     opened: OpenedAdapter,
-    path: Path,
+    files: Sequence[str],
     *,
     text: str,
     evaluation: Evaluation,
-    out: Path | None,
-) -> dict[str, int]:
-    """Write a JSON line for each row to ``out``, or to standard output; count the labels.
+    rows: int = PART_ROWS,
+    progress: bool = True,
+) -> Iterator[dict[str, Any]]:
+    """For each row: its number in its file, text, label, raw answer, why there is no label.
 
-    A file appears under its name only when it is whole.
+    With several files each row begins with the name of its own.
 
     Raises:
-        UsageError: the file or a row of it cannot be used.
-        RunError: ``out`` cannot be written.
+        UsageError: a file or a row of it cannot be used.
     """
-    check_file(path)
+    with row_bar("rows labelled", shown=progress) as bar:
+        for chunk in read_chunks(files, text=text, rows=rows):
+            answers = label_texts(opened, chunk.texts, evaluation)
+            for place, (content, answer) in enumerate(zip(chunk.texts, answers, strict=True)):
+                named = {"file": chunk.file} if len(files) > 1 else {}
+                yield {**named, "row": chunk.first + place, "text": content, **answer}
+            bar.update(len(chunk.texts))
+
+
+def print_labels(
+    opened: OpenedAdapter,
+    files: Sequence[str],
+    *,
+    text: str,
+    evaluation: Evaluation,
+    rows: int = PART_ROWS,
+) -> Labelled:
+    """Write a JSON line for each row to standard output.
+
+    Raises:
+        UsageError: a file or a row of it cannot be used.
+    """
     counts: dict[str, int] = {}
+    for row in predict_rows(opened, files, text=text, evaluation=evaluation, rows=rows):
+        key = row["label"] if row["label"] is not None else NO_LABEL
+        counts[key] = counts.get(key, 0) + 1
+        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return Labelled(sum(counts.values()), 0, counts, kept=0)
 
-    def write(stream: TextIO) -> None:
-        for row in predict_rows(opened, path, text=text, evaluation=evaluation):
-            key = row["label"] if row["label"] is not None else "(none)"
-            counts[key] = counts.get(key, 0) + 1
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
-    def write_file(temporary: Path) -> None:
-        with temporary.open("w", encoding="utf-8") as stream:
-            write(stream)
+def label_here(
+    chunks: Iterable[Chunk], *, opened: OpenedAdapter, out: str, evaluation: Evaluation
+) -> Iterator[tuple[Chunk, Counts]]:
+    """Label chunks one after the other in this process."""
+    for chunk in chunks:
+        yield chunk, write_part(out, chunk, label_texts(opened, chunk.texts, evaluation))
 
-    if out is None:
-        write(sys.stdout)
-    else:
-        write_atomically(out, write_file)
-    return counts
+
+def predict_files(
+    files: Sequence[str],
+    out: str,
+    *,
+    adapter: str,
+    text: str,
+    rows: int,
+    work: "partial[Iterator[tuple[Chunk, Counts]]]",
+) -> Labelled:
+    """Label every row of files; a call that was killed goes on where it was.
+
+    ``out`` is a .jsonl or .parquet file, which appears when it is whole, or a folder (or a URL)
+    of Parquet parts. ``adapter`` tells what labels from what did, and ``work`` takes chunks and,
+    as ``out``, where their parts go.
+
+    Raises:
+        UsageError: a file or row cannot be used, or ``out`` was begun with something else.
+        RunError: ``out`` cannot be written, or another process writes to it.
+    """
+    single = Path(out) if out.lower().endswith(_SINGLE) else None
+    if single is not None and is_remote(out):
+        raise UsageError(f"{out}: name a folder for remote parts, not a file.")
+    parts = str(single.with_name(f".{single.name}.parts")) if single else out
+    order = {"adapter": adapter, "text": text, "part_rows": rows, "files": identity_of(files)}
+    do: Work = partial(work, out=parts)
+    with ExitStack() as stack:
+        if not is_remote(parts):
+            stack.enter_context(locked(Path(parts)))
+        bar = stack.enter_context(row_bar("rows labelled"))
+        chunks = read_chunks(files, text=text, rows=rows)
+        labelled = label_parts(chunks, parts, order, do, on_rows=bar.update)
+        if single is not None:
+            join_parts(Path(parts), labelled.parts, single)
+    if single is not None:
+        shutil.rmtree(parts, ignore_errors=True)
+    return labelled
+
+
+def adapter_hash(folder: Path) -> str:
+    """SHA-256 over the files of an adapter."""
+    digest = sha256()
+    for file in sorted(folder.iterdir()):
+        if file.is_file() and file.suffix in {".json", ".safetensors"}:
+            digest.update(file.name.encode())
+            with file.open("rb") as stream:
+                while block := stream.read(2**20):
+                    digest.update(block)
+    return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,10 @@ from tunelab.errors import RunError, TunelabError
 from tunelab.results import Result, write_atomically, write_json, write_table
 from tunelab.seals import sealed
 from tunelab.study.answered import TABLE
-from tunelab.study.cells import (
-    Cell,
-    ask_model,
-    ask_tuned,
-    cells_of,
-    run_baseline,
-    train_cell,
-)
+from tunelab.study.cells import cells_of, device_and_dtype, train_cell
 from tunelab.study.conversations import play_conversations
 from tunelab.study.device_room import check_room
+from tunelab.study.engines.local import Engine, run_here
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.folder import open_folder
@@ -35,10 +30,10 @@ METRICS = ("accuracy", "f1_macro", "f1_micro", "f1_weighted")
 INDEX = "run.json"
 
 
-def run_study(study: Study, out: Path) -> list[Result]:
+def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result]:
     """Prepare, ask, train and evaluate everything a study names; write the table and the cards.
 
-    A cell that fails leaves a record and the others go on.
+    ``engine`` runs the cells. A cell that fails leaves a record and the others go on.
 
     Raises:
         UsageError: the data or a setting does not fit; nothing of it was begun.
@@ -52,12 +47,23 @@ def run_study(study: Study, out: Path) -> list[Result]:
         _write_index(out, study, data, [])
         results: list[Result] = []
         failures: list[tuple[str, TunelabError]] = []
-        for name, work in _works(study, data, out):
+        for name, work in _works(study, out):
             try:
                 results += work()
             except TunelabError as error:
                 _log.error("%s: %s", name, error)
                 failures.append((name, error))
+            _write_index(out, study, data, results, failures)
+        cells = cells_of(study)
+        before, done = list(results), dict[str, Sequence[Result]]()
+        for outcome in engine(study, cells, data, out):
+            name = outcome.cell.name
+            if outcome.error is not None:
+                _log.error("%s: %s", name, outcome.error)
+                failures.append((name, outcome.error))
+            done[name] = outcome.results
+            # In the order of the study, whichever came first.
+            results = before + [result for cell in cells for result in done.get(cell.name, ())]
             _write_index(out, study, data, results, failures)
         write_table(out / "results.parquet", tidy(results))
         write_predictions(results, out / TABLE)
@@ -70,10 +76,8 @@ def run_study(study: Study, out: Path) -> list[Result]:
     return results
 
 
-def _works(
-    study: Study, data: PreparedData, out: Path
-) -> Iterator[tuple[str, Callable[[], list[Result]]]]:
-    """The name of each part of a study, and what does it."""
+def _works(study: Study, out: Path) -> Iterator[tuple[str, Callable[[], list[Result]]]]:
+    """The name of each part of a study besides its cells, and what does it."""
     if study.tokenizers:
         yield "tokenizers", partial(compare_tokenizers, study.tokenizers, study.seed, out)
     for name, language in counted_by_claims(study):
@@ -82,18 +86,19 @@ def _works(
         yield "open prompts", partial(answer_open, study, out)
     if study.conversations:
         yield "conversations", partial(play_conversations, study, out)
-    for cell in cells_of(study):
-        yield cell.name, partial(run_cell, study, cell, data, out)
 
 
 def train_study(study: Study, out: Path, only: str | None = None) -> list[Result]:
     """Prepare the data and train the methods of a study, or the one called ``only``.
+
+    Several processes that torchrun or accelerate launch started train together.
 
     Raises:
         UsageError: the study has no method of that name.
     """
     from tunelab.registry import check_name
     from tunelab.study.resolution import method_ids
+    from tunelab.training.processes import first_alone, is_first, together
 
     if only is not None:
         check_name("method of this study", only, method_ids(study))
@@ -104,24 +109,19 @@ def train_study(study: Study, out: Path, only: str | None = None) -> list[Result
     ]
     if not cells:
         raise RunError("the study names no method to train.")
-    with open_folder(out, study):
-        write_json(out / "environment.json", describe_environment())
-        data = prepare(study.data, seed=study.seed, out=out)
+    with ExitStack() as stack:
+        stack.enter_context(together(device_and_dtype(study)[0]))
+        if is_first():
+            stack.enter_context(open_folder(out, study))
+            write_json(out / "environment.json", describe_environment())
+        with first_alone():
+            data = prepare(study.data, seed=study.seed, out=out)
         check_room(study, data.splits["train"])
         check_feasible(study)
         results = [train_cell(study, cell, data, out) for cell in cells]
-        write_cards(study, out, data.result, results)
+        if is_first():
+            write_cards(study, out, data.result, results)
         return results
-
-
-def run_cell(study: Study, cell: Cell, data: PreparedData, out: Path) -> list[Result]:
-    """All stages of one cell."""
-    if cell.kind == "baseline":
-        return [run_baseline(study, cell, data, out)]
-    if cell.kind == "tuned":
-        trained = train_cell(study, cell, data, out)
-        return [trained, ask_tuned(study, cell, data, trained, out)]
-    return [ask_model(study, cell, data, out)]
 
 
 def tidy(results: Sequence[Result]) -> list[dict[str, Any]]:

@@ -61,6 +61,6 @@ def _trained(examples: Sequence[EncodedExample], places: Sequence[Sequence[int]]
         rows += [number] * len(answer)
     return {
         "labels": torch.tensor([labels]),
-        "places": torch.tensor(predicted),
-        "rows": torch.tensor(rows),
+        "places": torch.tensor(predicted, dtype=torch.long),
+        "rows": torch.tensor(rows, dtype=torch.long),
     }

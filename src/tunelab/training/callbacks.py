@@ -11,6 +11,7 @@ from transformers.trainer_callback import ExportableState
 
 from tunelab.results import write_atomically
 from tunelab.training.checkpoints import BEST, complete_checkpoint
+from tunelab.training.processes import wait
 
 
 class LossTracker(TrainerCallback, ExportableState):
@@ -95,7 +96,7 @@ class LossTracker(TrainerCallback, ExportableState):
         if self.best is None or value < self.best - self.min_delta:
             self.best, self.best_step, self.waited = value, state.global_step, 0
             self.seconds_to_best = self.seconds
-            if self.keeps_best:
+            if self.keeps_best and state.is_world_process_zero:
                 save_trainable(model, Path(str(args.output_dir)) / BEST)
             return
         self.waited += 1
@@ -107,6 +108,8 @@ class LossTracker(TrainerCallback, ExportableState):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Make the checkpoint whole."""
+        # Each process writes the state of its random numbers.
+        wait()
         if state.is_world_process_zero:
             complete_checkpoint(Path(str(args.output_dir)), state.global_step)
 

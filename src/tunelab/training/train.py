@@ -14,6 +14,7 @@ from tunelab.errors import RunError
 from tunelab.prompts.encoding import EncodedExample
 from tunelab.results import disk_failure
 from tunelab.training.plan import BatchPlan, plan_batches
+from tunelab.training.processes import first_alone, is_first, process_count
 
 # Tokens of an optimizer step from which merging LoRA's product once costs less than adding it
 # anew to each layer's output: measured at r = 16, see benchmarks/LOG.md.
@@ -30,8 +31,8 @@ class TrainingOutcome:
     perplexity, learning_rate. Times are in seconds; ``seconds_per_step`` is that of optimizer
     steps alone, without validation. ``peak_bytes`` is the most memory that was held, None where
     the system does not tell. ``packed`` tells whether rows were run as one sequence, ``prefix``
-    counts the tokens that they shared, and ``fused`` the layers of each kind that ran in fused
-    form.
+    counts the tokens that they shared, ``fused`` the layers of each kind that ran in fused form,
+    and ``processes`` those that trained together.
     """
 
     model: Any
@@ -50,6 +51,7 @@ class TrainingOutcome:
     packed: bool
     prefix: int
     fused: dict[str, int]
+    processes: int
 
 
 def count_parameters(model: Any) -> tuple[int, int]:
@@ -80,7 +82,9 @@ def train(
 
     Checkpoints go to ``folder``; a training that was killed goes on from the last whole one. The
     model ends with the weights of the best validation loss, or with the last ones where no row
-    validates. ``callbacks`` are transformers', called behind those of the loop itself.
+    validates. ``callbacks`` are transformers', called behind those of the loop itself. Several
+    processes (:mod:`tunelab.training.processes`) divide each batch among them and come to the
+    weights of one; the first of them writes, and ends with the best weights.
 
     Raises:
         RunError: the loss is no number any more, the device has no memory left, or the disk is
@@ -106,8 +110,10 @@ def train(
         keeps_best=validates,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = last_complete(folder)
-    go_back(folder, checkpoint)
+    with first_alone():
+        checkpoint = last_complete(folder)
+        if is_first():
+            go_back(folder, checkpoint)
     trainer = AnswerTrainer(
         model=model,
         args=_arguments(
@@ -125,6 +131,7 @@ def train(
         validation_rows=validation_rows,
         collator=PackedCollator(plan.prefix) if plan.packed else PaddedCollator(pad_token),
         batches=plan.by_tokens,
+        batch_size=options.batch_size,
         callbacks=[tracker, ProgressBar(title), *callbacks],
     )
     counts = restart_peak(device)
@@ -158,7 +165,7 @@ def train(
             f"{title}: the loss is no number any more; lower training.learning_rate "
             f"(it was {learning_rate:g}) or use training.precision=float32."
         )
-    if validates and (folder / BEST).is_file():
+    if validates and is_first() and (folder / BEST).is_file():
         load_trainable(model, folder / BEST)
     model.eval()
     return TrainingOutcome(
@@ -178,6 +185,7 @@ def train(
         packed=plan.packed,
         prefix=plan.prefix,
         fused=fused,
+        processes=process_count(),
     )
 
 
@@ -211,7 +219,7 @@ def _fused(trainer: Any, options: Training, plan: BatchPlan, precision: str, dev
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         _log.warning("layers are not fused, since their weights are divided among processes.")
         return nullcontext({})
-    tokens = plan.tokens_a_batch * options.gradient_accumulation
+    tokens = plan.tokens_a_batch / process_count() * options.gradient_accumulation
     return fused_layers(trainer.model, merge=tokens >= MERGE_FROM)
 
 
@@ -234,7 +242,10 @@ def _arguments(
     steps = max(1, math.ceil(options.epochs * steps_an_epoch))
     arguments = TrainingArguments(
         output_dir=str(folder),
-        per_device_train_batch_size=options.batch_size,
+        # The rows of a batch are divided among the processes.
+        per_device_train_batch_size=math.ceil(options.batch_size / process_count()),
+        # All that a method trains is used in every step.
+        ddp_find_unused_parameters=False,
         per_device_eval_batch_size=max(32, options.batch_size),
         gradient_accumulation_steps=options.gradient_accumulation,
         num_train_epochs=options.epochs,

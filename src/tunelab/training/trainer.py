@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.data import BatchSampler, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
@@ -12,6 +13,8 @@ from tunelab.prompts.encoding import EncodedExample
 from tunelab.training.callbacks import load_trainable, perplexity, save_trainable
 from tunelab.training.loss import answer_logits, answer_loss, correct_rows
 from tunelab.training.ordering import LengthGroupedOrder, TokenBatches
+from tunelab.training.processes import summed
+from tunelab.training.sharing import shared_loader
 
 # What a checkpoint keeps of the model: every parameter that is trained, by its name. PEFT's own
 # files hold what a soft prompt came to, without the network that made it.
@@ -23,7 +26,8 @@ class AnswerTrainer(Trainer):
 
     The loss of an optimizer step is the mean over all trained tokens of its batches, however
     they are divided. ``collator`` makes a batch of rows; ``batches`` divides an epoch's rows by
-    tokens, or is None to take ``per_device_train_batch_size`` rows at a time.
+    tokens, or is None to take ``batch_size`` rows at a time. Several processes divide each batch
+    among them.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class AnswerTrainer(Trainer):
         validation_rows: Sequence[EncodedExample],
         collator: Any,
         batches: TokenBatches | None,
+        batch_size: int,
         callbacks: Sequence[Any],
     ) -> None:
         super().__init__(
@@ -46,6 +51,7 @@ class AnswerTrainer(Trainer):
             data_collator=collator,
         )
         self.batches = batches
+        self.batch_size = batch_size
         # Trainer then counts the trained tokens of a step and hands the number to compute_loss.
         self.model_accepts_loss_kwargs = True
         self.remove_callback(PrinterCallback)
@@ -55,11 +61,17 @@ class AnswerTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedOrder:
         rows = train_dataset if train_dataset is not None else self.train_dataset
         return LengthGroupedOrder(
-            [len(row.ids) for row in rows], self.args.train_batch_size, self.args.data_seed
+            [len(row.ids) for row in rows], self.batch_size, self.args.data_seed
         )
 
     def get_train_dataloader(self) -> Any:
         """The loader of an epoch, by rows or by tokens."""
+        if self.args.world_size > 1:
+            if self.batches is not None:
+                return self._shared(self.train_dataset, self.batches, self.batches.sampler)
+            order = self._get_train_sampler()
+            batches = BatchSampler(order, self.batch_size, drop_last=False)
+            return self._shared(self.train_dataset, batches, order)
         if self.batches is None:
             return super().get_train_dataloader()
         loader = torch.utils.data.DataLoader(
@@ -69,6 +81,25 @@ class AnswerTrainer(Trainer):
             pin_memory=self.args.dataloader_pin_memory,
         )
         return self.accelerator.prepare(loader)
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        """The loader of the validation rows."""
+        if self.args.world_size == 1:
+            return super().get_eval_dataloader(eval_dataset)
+        size = self.args.eval_batch_size * self.args.world_size
+        order = SequentialSampler(self.eval_dataset)
+        return self._shared(self.eval_dataset, BatchSampler(order, size, drop_last=False), None)
+
+    def _shared(self, rows: Any, batches: Any, order: Any) -> Any:
+        return shared_loader(
+            rows,
+            batches,
+            order,
+            self.data_collator,
+            process=self.args.process_index,
+            processes=self.args.world_size,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
 
     def _save(
         self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None
@@ -118,11 +149,15 @@ class AnswerTrainer(Trainer):
             for inputs in dataloader:
                 batch = self._prepare_inputs(inputs)
                 answers = answer_logits(model, batch)
-                size = int(batch["rows"].max()) + 1
+                size = int(batch["rows"].max()) + 1 if len(batch["rows"]) else 0
                 loss += answer_loss(answers).double().cpu()
                 tokens += len(answers.targets)
                 right += correct_rows(answers, size).cpu()
                 rows += size
+        sums = torch.stack([loss, tokens, right, rows])
+        if self.args.world_size > 1:
+            sums = summed(sums.to(self.args.device)).cpu()
+        loss, tokens, right, rows = sums
         mean = float(loss / tokens)
         metrics = {
             f"{metric_key_prefix}_loss": mean,

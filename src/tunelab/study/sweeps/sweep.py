@@ -14,7 +14,7 @@ from tunelab.models.loading import model_hash
 from tunelab.results import write_json, write_text
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
-from tunelab.study.folder import FORMAT, locked, open_folder
+from tunelab.study.folder import FORMAT, open_folder
 from tunelab.study.prepare import PreparedData, prepare
 from tunelab.study.sweeps.description import Sweep
 from tunelab.study.sweeps.final import compare_with_default
@@ -66,7 +66,7 @@ def run_sweep(
     prune = sweep.prune and len(goals) == 1
     if sweep.prune and not prune:
         _log.info("no trial is pruned, as the sweep has several goals.")
-    with locked(open_folder(out, study)):
+    with open_folder(out, study):
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
         rows = hold_out_rows(data, sweep.hold_out, study.seed)

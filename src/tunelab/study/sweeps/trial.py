@@ -96,7 +96,7 @@ def _run(study: Study, trial: Any, plan: TrialPlan, folder: Path) -> Outcome:
 
 def _tidy(folder: Path) -> None:
     """Remove what a finished trial no longer needs: its weights. The records stay."""
-    from tunelab.training.train import remove_checkpoints
+    from tunelab.training.checkpoints import remove_checkpoints
 
     shutil.rmtree(folder / "adapters", ignore_errors=True)
     for stage in (folder / "train").glob("*"):

@@ -1,0 +1,35 @@
+"""The local engine: one cell after the other, in this process."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tunelab.config import Study
+from tunelab.errors import TunelabError
+from tunelab.results import Result
+from tunelab.study.cells import Cell, run_cell
+from tunelab.study.prepare import PreparedData
+
+
+@dataclass(frozen=True)
+class CellOutcome:
+    """What came of a cell: its results, or why there are none."""
+
+    cell: Cell
+    results: Sequence[Result] = ()
+    error: TunelabError | None = None
+
+
+# Yields an outcome for each cell, in whatever order they come to an end.
+Engine = Callable[[Study, Sequence[Cell], PreparedData, Path], Iterator[CellOutcome]]
+
+
+def run_here(
+    study: Study, cells: Sequence[Cell], data: PreparedData, out: Path
+) -> Iterator[CellOutcome]:
+    """Run cells in their order."""
+    for cell in cells:
+        try:
+            yield CellOutcome(cell, run_cell(study, cell, data, out))
+        except TunelabError as error:
+            yield CellOutcome(cell, error=error)

@@ -1,0 +1,153 @@
+"""Prediction over files of any size: parts, going on after a kill, and one answer a row."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from conftest import Workspace
+from tunelab.errors import RunError, UsageError
+from tunelab.study.prediction_parts import label_parts, part_name, write_part
+from tunelab.study.text_chunks import Chunk, read_chunks
+
+
+def _texts(folder: Path, rows: int = 25) -> list[str]:
+    one, two = folder / "one.txt", folder / "two.csv"
+    one.write_text("".join(f"we won the game {n % 7}\n" for n in range(rows)), encoding="utf-8")
+    two.write_text("text,other\nwho is there,1\n ,2\nthey lied,3\n", encoding="utf-8")
+    return [str(one), str(two)]
+
+
+def _answer(texts: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [{"label": text[:3].strip() or None, "answer": text, "reason": None} for text in texts]
+
+
+def _labelled(out: Path) -> list[tuple[str, int, str, str | None]]:
+    found = []
+    for file in sorted(out.glob("part-*.parquet")):
+        found += [
+            (row["file"], row["row"], row["text"], row["label"])
+            for row in pq.read_table(file).to_pylist()
+        ]
+    return found
+
+
+def test_chunks_do_not_cross_files(tmp_path: Path) -> None:
+    files = _texts(tmp_path)
+    chunks = list(read_chunks(files, text="text", rows=10))
+    assert [(chunk.number, chunk.first, len(chunk.texts)) for chunk in chunks] == [
+        (0, 1, 10),
+        (1, 11, 10),
+        (2, 21, 5),
+        (3, 1, 3),
+    ]
+    assert [chunk.file for chunk in chunks] == [files[0]] * 3 + [files[1]]
+
+
+def test_stopped_anywhere_it_goes_on_with_each_row_once(tmp_path: Path) -> None:
+    files = _texts(tmp_path)
+    order = {"of": "this test"}
+
+    def chunks() -> Any:
+        return read_chunks(files, text="text", rows=4)
+
+    for stop in range(9):
+        out = tmp_path / f"stopped-{stop}"
+        asked: list[int] = []
+
+        def work(missing: Any, place: Path = out, seen: list[int] = asked, last: int = stop) -> Any:
+            for chunk in missing:
+                if len(seen) == last:
+                    raise KeyboardInterrupt
+                seen.append(chunk.number)
+                yield chunk, write_part(str(place), chunk, _answer(chunk.texts))
+
+        if stop < 8:
+            with pytest.raises(KeyboardInterrupt):
+                label_parts(chunks(), str(out), order, work)
+            assert not (out / "result.json").exists()
+        before = len(asked)
+        asked.clear()
+
+        def rest(missing: Any, place: Path = out, seen: list[int] = asked) -> Any:
+            for chunk in missing:
+                seen.append(chunk.number)
+                yield chunk, write_part(str(place), chunk, _answer(chunk.texts))
+
+        labelled = label_parts(chunks(), str(out), order, rest)
+        assert (labelled.rows, labelled.parts) == (28, 8)
+        assert before + len(asked) == 8
+        rows = _labelled(out)
+        assert [(file, row) for file, row, _, _ in rows] == [
+            *((files[0], number) for number in range(1, 26)),
+            *((files[1], number) for number in range(1, 4)),
+        ]
+        assert labelled.labels == {"we": 25, "who": 1, "the": 1, "(none)": 1}
+        again = label_parts(chunks(), str(out), order, rest)
+        assert (again.kept, again.labels) == (28, labelled.labels)
+        with pytest.raises(UsageError, match="was begun with other files"):
+            label_parts(chunks(), str(out), {"of": "another"}, rest)
+
+
+def test_a_damaged_part_is_not_passed_over(tmp_path: Path) -> None:
+    chunk = Chunk(0, "a.txt", 1, ("we won", "we lost"))
+    out = str(tmp_path / "out")
+
+    def work(missing: Any) -> Any:
+        for one in missing:
+            yield one, write_part(out, one, _answer(one.texts))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        label_parts([chunk], out, {}, work)
+    part = tmp_path / "out" / part_name(0)
+    part.write_bytes(part.read_bytes()[:50])
+    with pytest.raises(RunError, match=r"part-00000000\.parquet is damaged"):
+        label_parts([chunk], out, {}, work)
+
+
+@pytest.fixture(scope="module")
+def adapter(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> str:
+    out = tmp_path_factory.mktemp("trained")
+    words = ["train", str(workspace.study), "--out", str(out), "training.epochs=1"]
+    subprocess.run(workspace.command(*words), check=True, capture_output=True, timeout=300)
+    return str(out / "adapters" / "lora")
+
+
+def test_a_killed_prediction_goes_on(adapter: str, workspace: Workspace, tmp_path: Path) -> None:
+    """SIGKILL twice on the way: every row has one answer, the same as undisturbed."""
+    text = tmp_path / "texts.txt"
+    rows = [f"we won the game and {n * n} more" for n in range(3000)]
+    text.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+    def words(out: Path) -> list[str]:
+        options = ["--adapter", adapter, "--out", str(out), "--part-rows", "100"]
+        return workspace.command("predict", str(text), *options)
+
+    killed = tmp_path / "killed"
+    for parts in (3, 9):
+        process = subprocess.Popen(words(killed), stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 200
+        while not killed.is_dir() or len(list(killed.glob("part-*"))) < parts:
+            assert process.poll() is None, "it ended before it was killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not (killed / "result.json").exists()
+    done = subprocess.run(words(killed), check=True, capture_output=True, text=True, timeout=300)
+    assert "were labelled before" in done.stderr
+    found = _labelled(killed)
+    assert [(number, content) for _, number, content, _ in found] == list(enumerate(rows, start=1))
+    whole = tmp_path / "whole.jsonl"
+    subprocess.run(words(whole), check=True, capture_output=True, timeout=300)
+    lines = [json.loads(line) for line in whole.read_text(encoding="utf-8").splitlines()]
+    assert [(row["row"], row["text"], row["label"]) for row in lines] == [
+        (number, content, label) for _, number, content, label in found
+    ]
+    assert list(tmp_path.glob(".whole*")) == []

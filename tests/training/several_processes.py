@@ -1,0 +1,88 @@
+"""What each process of tests/training/test_processes.py runs: trainings, and their weights."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+from conftest import LABELS, build_model, build_tokenizer
+from tunelab import registry
+from tunelab.config import Training
+from tunelab.prompts.conversation import make_format
+from tunelab.prompts.encoding import EncodedExample, Encoder
+from tunelab.training.processes import is_first, together
+from tunelab.training.train import train
+
+# The last batch of an epoch has one row, which two processes cannot divide.
+ROWS = 25
+TRAININGS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "full": ("full", {}, {}),
+    "lora": ("lora", {"r": 4}, {}),
+    "accumulated": ("lora", {"r": 4}, {"batch_size": 4, "gradient_accumulation": 2}),
+    "by-tokens": ("lora", {"r": 4}, {"batch_tokens": 400}),
+    "padded": ("lora", {"r": 4}, {"packing": False, "fused": False}),
+    "p_tuning": ("p_tuning", {"virtual_tokens": 4, "hidden": 16}, {}),
+    "prefix_tuning": ("prefix_tuning", {"virtual_tokens": 4}, {}),
+    "ia3": ("ia3", {}, {}),
+}
+
+
+def encoded_rows() -> list[EncodedExample]:
+    """Rows with a shared prefix, of different lengths."""
+    tokenizer = build_tokenizer()
+    format = make_format(
+        tokenizer, system="One of {labels}.", labels=LABELS, style="chat", max_length=150
+    )
+    encoder = Encoder(tokenizer, format)
+    texts = [f"the rain came down {'all day ' * (n % 5)}{n}" for n in range(ROWS + 7)]
+    return [encoder.example(text, LABELS[n % 6]) for n, text in enumerate(texts)]
+
+
+def train_one(name: str, folder: Path) -> Any:
+    """One of the trainings; the model and its history."""
+    method, settings, options = TRAININGS[name]
+    module = registry.resolve("method", method, registry.METHODS)
+    rows = encoded_rows()
+    return train(
+        module.adapt(build_model(), module.Settings(**settings), rows[0].ids[:8]),
+        train_rows=rows[:ROWS],
+        validation_rows=rows[ROWS:],
+        pad_token=0,
+        options=Training(**({"tracking": [], "epochs": 2, "batch_size": 8} | options)),
+        learning_rate=1e-2,
+        precision="float32",
+        device="cpu",
+        seed=1,
+        folder=folder,
+    )
+
+
+def main(out: Path) -> None:
+    """Do all of them; the first process keeps the weights and the losses."""
+    with together("cpu"):
+        for name in TRAININGS:
+            outcome = train_one(name, out / "work" / name)
+            if is_first():
+                keep(outcome, out / f"{name}.safetensors")
+
+
+def keep(outcome: Any, path: Path) -> None:
+    """The trained weights, and what else must not depend on the processes."""
+    trained = {
+        name: parameter.detach().contiguous()
+        for name, parameter in outcome.model.named_parameters()
+        if parameter.requires_grad
+    }
+    about = {
+        "steps": str(outcome.steps),
+        "best_step": str(outcome.best_step),
+        "best_loss": str(outcome.best_loss),
+        "prefix": str(outcome.prefix),
+        "processes": str(outcome.processes),
+    }
+    save_file(trained, path, metadata=about)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
