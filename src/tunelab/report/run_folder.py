@@ -6,7 +6,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tunelab.bounded_files import check_links, within
+from tunelab.bounded_files import check_links, is_folder, within
 from tunelab.errors import RunError, UsageError
 from tunelab.results import Result, load_result, read_json, read_table
 
@@ -123,6 +123,6 @@ def _inside(folder: Path, name: str) -> Path:
         UsageError: it does not.
     """
     path = within(folder, folder / str(name))
-    if path.is_dir():
+    if is_folder(path):
         check_links(path)
     return path
