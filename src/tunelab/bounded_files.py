@@ -86,3 +86,11 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError:
         return False
+
+
+def is_file(path: Path) -> bool:
+    """As :func:`is_folder`, for a file."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
