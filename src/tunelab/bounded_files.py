@@ -78,3 +78,19 @@ def home_path(name: str) -> Path:
         return Path(name).expanduser()
     except RuntimeError:
         raise UsageError(f"{name!r} names nobody's home; write the path out.") from None
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of that name; False too for a name that none can have."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """As :func:`is_folder`, for a file."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -60,9 +60,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     ``kind`` is the word that the user knows it by, such as ``"method"``.
     """
     names = sorted(known)
-    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    near = get_close_matches(name[:200], names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known are: {', '.join(names)}."
-    return UsageError(f"unknown {kind} {name!r}: {hint}")
+    shown = name if len(name) <= 200 else f"{name[:199]}…"
+    return UsageError(f"unknown {kind} {shown!r}: {hint}")
 
 
 def check_name(kind: str, name: str, known: Iterable[str]) -> str:

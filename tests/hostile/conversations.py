@@ -162,6 +162,16 @@ CASES: list[Case] = [
         "takes too long",
         lambda _: OpenPrompt("a", "b", avoids="(a|aa)+$").right("a" * 60 + "b"),
     ),
+    refused(
+        "a name of 5,000 letters",
+        "no conversation file",
+        lambda _: read_conversation("a" * 5_000 + ".yaml"),
+    ),
+    refused(
+        "prompts of 5,000 letters",
+        "no file of prompts",
+        lambda _: read_prompts("a" * 5_000 + ".yaml"),
+    ),
     refused("prompts of a device", "no regular file", lambda _: read_prompts("/dev/zero")),
     refused("prompts of a folder", "no regular file", lambda folder: read_prompts(str(folder))),
     refused("a chat that is no JSON", "damaged", _chat("{")),

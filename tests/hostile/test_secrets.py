@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,9 +27,25 @@ ENVIRONMENT = {
 }
 
 
-def _run(workspace: Workspace, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+# Each call as the command line makes it with --debug: an error shows its trace.
+SCRIPT = """
+import json, sys, traceback
+from tunelab.cli.main import main
+codes = []
+for words in json.loads(sys.argv[1]):
+    try:
+        codes.append(main([*words, "--debug"]))
+    except Exception as error:
+        traceback.print_exc()
+        codes.append(getattr(error, "exit_code", 1))
+print("codes", json.dumps(codes))
+"""
+
+
+def _run(folder: Path, calls: Sequence[Sequence[str]]) -> list[int]:
+    """The exit codes of calls in one process; what it says is kept in said.txt."""
     done = subprocess.run(
-        workspace.command(*words, "--debug"),
+        [sys.executable, "-c", SCRIPT, json.dumps(calls)],
         cwd=folder,
         env={
             **os.environ,
@@ -42,11 +58,14 @@ def _run(workspace: Workspace, folder: Path, *words: str) -> subprocess.Complete
         },
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=300,
         check=False,
     )
-    (folder / "said.txt").open("a").write(done.stdout + done.stderr)
-    return done
+    with (folder / "said.txt").open("a", encoding="utf-8") as file:
+        file.write(done.stdout + done.stderr)
+    assert done.returncode == 0, done.stderr[-2000:]
+    codes: list[int] = json.loads(done.stdout.rpartition("codes ")[2])
+    return codes
 
 
 class Repeating(Answering):
@@ -68,37 +87,28 @@ def finished(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> 
     """A study that asks an endpoint too, and calls that fail, each with the trace of its error."""
     folder = tmp_path_factory.mktemp("secrets")
     with serving(Repeating) as address:
-        Repeating.left = 2
+        Repeating.left = 1
         words = [
             *("run", str(workspace.study), "training.epochs=1", "evaluation.resamples=100"),
             *("training.tracking=[tensorboard]", "--out", str(folder / "run")),
             f"generation={{prompts: [one], temperatures: [0.0], models: ['{address}/v1#m'], "
             "max_new_tokens: 4}",
         ]
-        done = _run(workspace, folder, *words)
-        assert done.returncode == 0, done.stderr[-2000:]
-        # The endpoint refuses from here on, with a body that repeats what it was sent.
-        failing: Mapping[str, list[str]] = {
-            "an endpoint that refuses": [*words[:-1], words[-1].replace("one", "two")],
-            "a secret in the address": [
-                *("run", str(workspace.study), "--out", str(folder / "other")),
-                f"generation={{models: ['http://me:{IN_ADDRESS}@127.0.0.1:1/v1#m']}}",
-            ],
-            "the same to generate with": [
-                *("generate", "hello", "--model", f"http://me:{IN_ADDRESS}@127.0.0.1:1/v1#m"),
-            ],
-            "a model that is not here": ["chat", "--model", "owner/none"],
-            "data that are not here": ["prepare", "starter", "data.source=owner/none"],
-            "an upload without a network": [
-                *("export", "--adapter", str(folder / "run/adapters/lora")),
-                *("--out", str(folder / "exported"), "--push", "owner/name"),
-            ],
-            "an app without a port": ["app", "--port", "99999", "--runs", str(folder)],
-        }
-        for name, call in failing.items():
-            assert _run(workspace, folder, *call).returncode != 0, name
-    _run(workspace, folder, "doctor")
-    assert _run(workspace, folder, "report", str(folder / "run")).returncode == 0
+        secret = f"http://me:{IN_ADDRESS}@127.0.0.1:1/v1#m"
+        good = [words, ["doctor"], ["report", str(folder / "run")]]
+        failing = [
+            # The endpoint refuses by then, with a body that repeats what it was sent.
+            [*words[:-1], words[-1].replace("one", "two")],
+            ["run", str(workspace.study), f"generation={{models: ['{secret}']}}", "--out", "other"],
+            ["generate", "hello", "--model", secret],
+            ["chat", "--model", "owner/none"],
+            ["prepare", "starter", "data.source=owner/none", "--out", "another"],
+            ["export", "--adapter", "run/adapters/lora", "--out", "exported", "--push", "owner/a"],
+            ["app", "--port", "99999", "--runs", str(folder)],
+        ]
+        codes = _run(folder, [*good, *failing])
+        assert codes[: len(good)] == [0] * len(good), codes
+        assert all(codes[len(good) :]), codes
     return folder
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from tunelab.bounded_files import home_path
+from tunelab.bounded_files import home_path, is_file
 from tunelab.config import Integer, Section, Text, explain
 from tunelab.errors import UsageError
 from tunelab.registry import unknown
@@ -114,8 +114,8 @@ def read_conversation(name: str) -> ConversationFile:
         path = Path(str(_folder() / f"{name}.yaml"))
     elif path.suffix not in (".yaml", ".yml"):
         raise unknown("conversation", name, conversation_names())
-    elif not path.is_file():
-        raise UsageError(f"there is no conversation file {name!r}.")
+    elif not is_file(path):
+        raise UsageError(f"there is no conversation file {name[:200]!r}.")
     values: Any = read_keys(path)
     try:
         return ConversationFile.model_validate(values)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tunelab.bounded_files import home_path, read_bounded
+from tunelab.bounded_files import home_path, is_file, read_bounded
 from tunelab.errors import UsageError
 from tunelab.generation.persona import contains_any
 
@@ -76,8 +76,8 @@ def read_prompts(name: str) -> list[OpenPrompt]:
     if path.suffix in (".yaml", ".yml"):
         from tunelab.strict_yaml import read_keys
 
-        if not path.is_file():
-            raise UsageError(f"there is no file of prompts {name!r}.")
+        if not is_file(path):
+            raise UsageError(f"there is no file of prompts {name[:200]!r}.")
         entries = read_keys(path).get("prompts")
         if not isinstance(entries, list) or not entries:
             raise UsageError(f"{path.name} must hold a list of prompts.")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tunelab.bounded_files import check_links, check_regular
+from tunelab.bounded_files import check_links, check_regular, is_folder
 from tunelab.errors import UsageError
 from tunelab.models.folder_checks import read_config
 
@@ -43,7 +43,7 @@ def check_adapter(folder: Path) -> None:
             such as adapter_model.bin are never read); a setting is none of the method's; or the
             sizes that it names are not those of its weights.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise UsageError(f"there is no adapter folder {str(folder)!r}.")
     check_links(folder)
     values = read_config(folder / CONFIG)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tunelab.bounded_files import home_path
+from tunelab.bounded_files import home_path, is_folder
 from tunelab.errors import UsageError
 from tunelab.registry import unknown
 
@@ -130,22 +130,14 @@ def find(name: str) -> ModelCard:
         return CATALOG[name]
     if name in {card.location for card in _CARDS}:
         return next(card for card in _CARDS if card.location == name)
-    looks_like_path = name.startswith((".", "/", "~")) or _is_folder(name)
+    looks_like_path = name.startswith((".", "/", "~")) or is_folder(Path(name))
     if looks_like_path:
         folder = home_path(name)
-        if not _is_folder(str(folder)):
-            raise UsageError(f"there is no model folder {name!r}; give a folder that exists.")
+        if not is_folder(folder):
+            raise UsageError(f"there is no model folder {name[:200]!r}; give a folder that exists.")
         return ModelCard(
             name=name, kind="folder", source="folder", licence="unknown", location=str(folder)
         )
     if name.count("/") == 1 and all(name.split("/")):
         return ModelCard(name=name, kind="hub", source="hub", licence="unknown", location=name)
     raise unknown("model", name, CATALOG)
-
-
-def _is_folder(name: str) -> bool:
-    try:
-        return Path(name).is_dir()
-    except OSError:
-        # A name that is too long for one.
-        return False

@@ -53,6 +53,9 @@ def lint_template(tokenizer: Any) -> list[TemplateFinding]:
         _markers,
         _turns,
     )
+    if _runs_away(tokenizer):
+        # Every further rendering would take as long.
+        return [_fault("rendering", "it runs too long or makes too much, and is stopped")]
     found = [finding for rule in rules for finding in rule(tokenizer)]
     return sorted(found, key=lambda finding: finding.severity != "fault")
 
@@ -64,6 +67,19 @@ def _renders(tokenizer: Any) -> list[TemplateFinding]:
     if _FIRST not in text:
         return [_fault("rendering", "a question's text is dropped or rewritten")]
     return []
+
+
+def _runs_away(tokenizer: Any) -> bool:
+    from jinja2 import TemplateError
+
+    template = _with_clock(tokenizer.get_chat_template(), _DAYS[0])
+    try:
+        apply_template(tokenizer, [_user(_FIRST)], template, generation_prompt=True)
+    except TemplateError:
+        return False
+    except RunError:
+        return True
+    return False
 
 
 def _system(tokenizer: Any) -> list[TemplateFinding]:

@@ -6,7 +6,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tunelab.bounded_files import check_links, within
+from tunelab.bounded_files import check_links, is_file, is_folder, within
 from tunelab.errors import RunError, UsageError
 from tunelab.results import Result, load_result, read_json, read_table, stage_file
 from tunelab.seals import SEAL, is_intact
@@ -58,12 +58,7 @@ def read_run(folder: Path) -> RunFolder:
     """
     from tunelab.strict_yaml import read_keys
 
-    try:
-        is_run = (folder / "run.json").is_file()
-    except OSError:
-        # A name that no folder can have.
-        is_run = False
-    if not is_run:
+    if not is_file(folder / "run.json"):
         raise UsageError(
             f"{str(folder)[:200]} is no run folder: it holds no run.json. Run a study first."
         )
@@ -126,6 +121,6 @@ def _inside(folder: Path, name: str) -> Path:
         UsageError: it does not.
     """
     path = within(folder, folder / str(name))
-    if path.is_dir():
+    if is_folder(path):
         check_links(path)
     return path

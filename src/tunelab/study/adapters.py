@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab import registry
-from tunelab.bounded_files import read_bounded, within
+from tunelab.bounded_files import is_folder, read_bounded, within
 from tunelab.errors import RunError, UsageError
 from tunelab.models.loading import LoadedModel, load
 from tunelab.prompts.conversation import read_format
@@ -57,8 +57,8 @@ def read_record(folder: Path) -> dict[str, Any]:
     Raises:
         UsageError: there is no such folder or record, it is damaged or leads out of the folder.
     """
-    if not folder.is_dir():
-        raise UsageError(f"there is no adapter folder {str(folder)!r}.")
+    if not is_folder(folder):
+        raise UsageError(f"there is no adapter folder {str(folder)[:200]!r}.")
     path = within(folder, folder / ADAPTER_RECORD)
     try:
         record = json.loads(read_bounded(path, _LARGEST).decode("utf-8"))

@@ -5,6 +5,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from tunelab.bounded_files import is_file
 from tunelab.config import Evaluation, Prompt
 from tunelab.data.columns import to_examples
 from tunelab.data.examples import Example
@@ -86,7 +87,7 @@ def is_stored(path: Path) -> bool:
     import pyarrow.parquet as pq
     from pyarrow.lib import ArrowException
 
-    if path.suffix != ".parquet" or not path.is_file():
+    if path.suffix != ".parquet" or not is_file(path):
         return False
     try:
         names = set(pq.read_schema(path).names)
