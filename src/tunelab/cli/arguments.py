@@ -8,13 +8,11 @@ from tunelab.errors import UsageError
 FORMATS = ("table", "json", "csv", "markdown")
 
 
-def add_study(parser: argparse.ArgumentParser) -> None:
-    """STUDY, its overrides, and the run folder."""
+def add_study(parser: argparse.ArgumentParser, out: str = "runs/<study>") -> None:
+    """STUDY, its overrides, and the run folder, which is ``out`` by default."""
     parser.add_argument("study", metavar="STUDY", help="a preset's name or a YAML file")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="as in training.epochs=1")
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="the run folder (default: runs/<study>)"
-    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"the run folder (default: {out})")
 
 
 def add_format(parser: argparse.ArgumentParser) -> None:
