@@ -8,15 +8,17 @@ from tunelab.errors import UsageError
 FORMATS = ("table", "json", "csv", "markdown")
 
 
-def add_study(parser: argparse.ArgumentParser, *, remote: bool = False) -> None:
-    """STUDY, its overrides, and the run folder, which with ``remote`` may be a URL."""
+def add_study(
+    parser: argparse.ArgumentParser, out: str = "runs/<study>", *, remote: bool = False
+) -> None:
+    """STUDY, its overrides, and the run folder, ``out`` by default; ``remote``: or a URL."""
     parser.add_argument("study", metavar="STUDY", help="a preset's name or a YAML file")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="as in training.epochs=1")
     parser.add_argument(
         "--out",
         type=_place if remote else Path,
         metavar="DIR",
-        help="the run folder" + (", or s3://..." if remote else "") + " (default: runs/<study>)",
+        help="the run folder" + (", or s3://..." if remote else "") + f" (default: {out})",
     )
 
 

@@ -20,8 +20,13 @@ from tunelab.errors import UsageError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `tunelab sweep`."""
-    add_study(parser)
-    parser.add_argument("--sweep", type=Path, metavar="FILE", help="a YAML file with these keys")
+    add_study(parser, out="runs/<study>-sweep")
+    parser.add_argument(
+        "--sweep",
+        type=Path,
+        metavar="FILE",
+        help="a YAML file with space, goals, method, trials, seeds, hold_out and prune",
+    )
     parser.add_argument(
         "--space",
         action="append",

@@ -11,7 +11,7 @@ from tunelab.study.opening import open_study
 from tunelab.study.sweeps.description import read_sweep
 from tunelab.study.sweeps.sweep import run_sweep
 
-OVERRIDES = ["training.epochs=25", "training.early_stopping=null"]
+OVERRIDES = ["training.epochs=8", "training.early_stopping=null"]
 SPACE = ["methods.0.r=[2, 4, 8]", "training.learning_rate=1e-3..1e-2:log"]
 GIVEN = {"goals": ["best_loss"], "trials": 3}
 

@@ -53,6 +53,7 @@ def test_two_workers_run_every_trial_once(place: str, workspace: Workspace, tmp_
             assert all(worker.poll() is None for worker in workers)
             assert time.monotonic() < deadline
             time.sleep(0.05)
+    store.close()
     told = [worker.communicate(timeout=240)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], told
     run = [{path.name for path in out.glob("trials/*")} for out in outs]

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunelab.errors import UsageError
@@ -100,6 +100,7 @@ def _ranges() -> st.SearchStrategy[str]:
     return st.one_of(whole, steps, broken)
 
 
+@settings(deadline=None)
 @given(_ranges(), st.integers(0, 2**32 - 1))
 def test_a_draw_is_within_its_range(text: str, seed: int) -> None:
     (axis,) = parse_space({"key": text})
@@ -115,6 +116,7 @@ def test_a_draw_is_within_its_range(text: str, seed: int) -> None:
     assert to_stored(axis, axis.high + 1) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 11), unique=True), st.integers(0, 99))
 def test_what_is_left_of_a_small_space_is_found(places: list[int], seed: int) -> None:
     axes = parse_space({"a": "1..4", "b": ["x", None, 1.5]})

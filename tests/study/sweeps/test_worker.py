@@ -2,8 +2,11 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tunelab.study.sweeps.goals import GOALS
 from tunelab.study.sweeps.ranking import Trial, front, rank, read_trials, winner
@@ -18,8 +21,19 @@ class KilledError(BaseException):
     """Stands for kill -9: nothing of the worker runs behind it."""
 
 
+OPENED: list[Any] = []
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
 def _worker(folder: Path, name: str = "one", *, total: int = 4, place: str | None = None) -> Worker:
     store = open_store(place, folder)
+    OPENED.append(store)
     study = open_optuna_study(store, "sweep", ["high"], prune=False)
     first = {"a": 2, "b": '"y"'}
     return Worker(study, store, AXES, total, seed=3, name=name, grace=0.3, first=first)
@@ -80,8 +94,7 @@ def test_killed_before_any_write(tmp_path: Path) -> None:
         except KilledError:
             died += 1
             # With a process, its connection and the transaction that was open go.
-            worker.store.storage.scoped_session.remove()
-            worker.store.storage.engine.dispose()
+            worker.store.close()
         else:
             break
         begun = len(ran)

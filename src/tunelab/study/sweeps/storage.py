@@ -21,12 +21,14 @@ _LOCK_KEY = 0x74756E656C6162
 class Store:
     """Optuna's ``storage``; ``turn`` lets one worker at a time look for a trial and take it.
 
-    ``shared``: whether workers with other folders may be at work in it.
+    ``shared``: whether workers with other folders may be at work in it. ``close`` lets go of
+    connections.
     """
 
     storage: Any
     turn: Callable[[], AbstractContextManager[Any]]
     shared: bool
+    close: Callable[[], None]
 
 
 def check_storage(place: str | None) -> None:
@@ -61,7 +63,7 @@ def open_store(place: str | None, out: Path) -> Store:
 
         with _told(str(out)):
             storage = RDBStorage(f"sqlite:///{(out / FILE).resolve()}")
-        return Store(storage, nullcontext, False)
+        return Store(storage, nullcontext, False, lambda: _let_go(storage))
     if place.startswith(_JOURNAL):
         return _journal(Path(place.removeprefix(_JOURNAL)).expanduser())
     return _postgresql("postgresql+psycopg://" + place.partition("://")[2])
@@ -76,7 +78,7 @@ def _postgresql(address: str) -> Store:
         # Workers that come to an empty database together would make its tables twice.
         with _advisory_lock(engine):
             storage = RDBStorage(address, engine_kwargs={"pool_pre_ping": True})
-    return Store(storage, lambda: _advisory_lock(engine), True)
+    return Store(storage, lambda: _advisory_lock(engine), True, lambda: _let_go(storage, engine))
 
 
 @contextmanager
@@ -106,7 +108,7 @@ def _journal(path: Path) -> Store:
     except OSError as error:
         raise RunError(f"cannot open the journal {path}: {error.strerror}.") from None
     lock = FileLock(path.with_name(f"{path.name}.turn"))
-    return Store(storage, lambda: lock, True)
+    return Store(storage, lambda: lock, True, lambda: None)
 
 
 @contextmanager
@@ -117,6 +119,12 @@ def _advisory_lock(engine: Any) -> Iterator[None]:
     with engine.begin() as connection:
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
         yield
+
+
+def _let_go(storage: Any, *engines: Any) -> None:
+    storage.remove_session()
+    for engine in (storage.engine, *engines):
+        engine.dispose()
 
 
 def _quiet() -> None:

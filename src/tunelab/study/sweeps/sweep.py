@@ -4,7 +4,8 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from tunelab.study.sweeps.settings import (
     value_of,
 )
 from tunelab.study.sweeps.space import Axis, Stored, parse_space, to_stored
-from tunelab.study.sweeps.storage import check_storage, open_store
+from tunelab.study.sweeps.storage import Store, check_storage, open_store
 from tunelab.study.sweeps.trial import TrialPlan, run_trial
 from tunelab.study.sweeps.worker import Worker, open_optuna_study
 
@@ -66,7 +67,7 @@ def run_sweep(
     prune = sweep.prune and len(goals) == 1
     if sweep.prune and not prune:
         _log.info("no trial is pruned, as the sweep has several goals.")
-    with open_folder(out, study):
+    with open_folder(out, study), ExitStack() as stack:
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
         rows = hold_out_rows(data, sweep.hold_out, study.seed)
@@ -74,7 +75,7 @@ def run_sweep(
         check_edges(study, place, axes)
         identity = _identity(study, place, sweep, rows)
         default = {axis.key: value_of(study, axis.key) for axis in axes}
-        store = open_store(storage, out)
+        store = stack.enter_context(_opened(storage, out))
         worker = Worker(
             study=open_optuna_study(
                 store,
@@ -113,6 +114,15 @@ def run_sweep(
         if search_only:
             return keep({"reason": "this worker searches only"})
         return keep(_compare(worker, plan, goals, default, sweep, out))
+
+
+@contextmanager
+def _opened(storage: str | None, out: Path) -> Iterator[Store]:
+    store = open_store(storage, out)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def _search(worker: Worker, plan: TrialPlan, *, wait: bool) -> None:
