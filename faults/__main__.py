@@ -1,6 +1,6 @@
 """Kill, starve and damage the commands of tunelab, and see that each ends as if undisturbed.
 
-    python -m faults [--short] [--seed N] [--json FILE]
+    python -m faults [--short] [--only KIND ...] [--commands VERB ...] [--seed N] [--json FILE]
 
 `make faults` runs all of it; a short form is part of the tests. The draws depend on the seed, the
 moments of a SIGKILL also on the machine. Only POSIX systems have what it takes.
@@ -22,10 +22,11 @@ import shutil  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from faults.child import call, preload  # noqa: E402
-from faults.harness import FULL, SHORT, all_trials  # noqa: E402
+from faults.harness import FULL, KINDS, SHORT, VERBS, all_trials  # noqa: E402
 from faults.prints import differing  # noqa: E402
 from faults.scene import finished, make_scene  # noqa: E402
 from faults.table import as_markdown, count, total  # noqa: E402
@@ -38,13 +39,20 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--short", action="store_true", help="a few faults of each kind")
+    parser.add_argument("--only", nargs="+", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--commands", nargs="+", choices=VERBS, default=list(VERBS))
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--json", type=Path, help="where the results go")
     options = parser.parse_args()
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="tunelab-faults-")).resolve()
+    trials: list[Trial] = []
     try:
-        trials = _run(folder, short=options.short, seed=options.seed)
+        for trial in _trials(folder, options):
+            trials.append(trial)
+            _tell(trial)
+    except KeyboardInterrupt:
+        print("interrupted; this is the table until now", file=sys.stderr)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     rows = count(trials)
@@ -64,34 +72,34 @@ def main() -> int:
     return 1 if result["total"]["lost"] else 0
 
 
-def _run(folder: Path, *, short: bool, seed: int) -> list[Trial]:
+def _trials(folder: Path, options: argparse.Namespace) -> Iterator[Trial]:
     print("imports, and commands that nothing disturbs", file=sys.stderr)
     scene = make_scene(folder / "scene")
-    for verb, command in scene.commands.items():
+    wholes = {}
+    for verb in options.commands:
+        command = scene.commands[verb]
         out = folder / "preload" / verb
         out.mkdir(parents=True)
         finished(preload(call(command.words(out))))
-    wholes = {}
-    trials = []
-    for verb, command in scene.commands.items():
         wholes[verb] = undisturbed(command, folder / "whole" / verb)
         again = undisturbed(command, folder / "again" / verb)
         unlike = differing(wholes[verb].prints, again.prints)
-        trials.append(
-            Trial("none, twice", verb, 1, 1, equal=0 if unlike else 1, note=", ".join(unlike))
-        )
-        print(f"{verb}: {wholes[verb].seconds:.1f} s", file=sys.stderr)
+        yield Trial("none, twice", verb, 1, 1, equal=0 if unlike else 1, note=", ".join(unlike))
+        print(f"{verb} takes {wholes[verb].seconds:.1f} s", file=sys.stderr)
     faults = folder / "faults"
     faults.mkdir()
-    for trial in all_trials(scene, wholes, faults, SHORT if short else FULL, seed=seed):
-        trials.append(trial)
-        lost = f", LOST {trial.lost}: {trial.note}" if trial.lost else ""
-        print(
-            f"{trial.kind}, {trial.verb}: {trial.injected} injected, {trial.equal} equal, "
-            f"{trial.told} refused{lost}",
-            file=sys.stderr,
-        )
-    return trials
+    counts = SHORT if options.short else FULL
+    yield from all_trials(scene, wholes, faults, counts, kinds=options.only, seed=options.seed)
+
+
+def _tell(trial: Trial) -> None:
+    lost = f", LOST {trial.lost}: {trial.note}" if trial.lost else ""
+    print(
+        f"{trial.kind}, {trial.verb}: {trial.injected} injected, {trial.equal} equal, "
+        f"{trial.told} refused{lost}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def test_no_fault_loses_anything(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-4000:]
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert found["total"]["lost"] == 0
-    assert found["total"]["injected"] >= 40
+    assert found["total"]["injected"] >= 30
     # What is not told of in a sentence is equal, bit for bit.
     for row in found["rows"]:
         assert row["injected"] == row["bit-equal"] + row["refused"], row
