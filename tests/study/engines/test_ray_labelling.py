@@ -34,9 +34,7 @@ def test_actors_die_and_every_row_has_one_answer(workspace: Workspace, tmp_path:
             wait_until(lambda least=parts: len(list(out.glob("part-*"))) >= least, driver)
             wait_until(lambda: workers_of(driver, "Labeller"), driver)[0].kill()
         assert driver.wait(300) == 0, (tmp_path / "log").read_text()
-    found = [
-        row for part in sorted(out.glob("part-*")) for row in pq.read_table(part).to_pylist()
-    ]
+    found = [row for part in sorted(out.glob("part-*")) for row in pq.read_table(part).to_pylist()]
     assert [(row["file"], row["row"], row["text"]) for row in found] == [
         (str(file), number, json.loads(line)["body"])
         for file in files
