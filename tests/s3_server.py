@@ -1,7 +1,7 @@
 """A real S3 server on loopback: moto's, in a process and an environment of its own.
 
 boto3, which moto needs, takes an older python-dateutil than constraints.txt pins, so the server
-lives in another environment: python -m venv DIR; DIR/bin/pip install "moto[server]";
+lives in another environment: python -m venv DIR; DIR/bin/pip install "moto[s3]" flask flask-cors;
 TUNELAB_MOTO=DIR/bin/python.
 """
 
