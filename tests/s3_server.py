@@ -1,12 +1,18 @@
-"""A real S3 server on loopback: moto's, in a process of its own."""
+"""A real S3 server on loopback: moto's, in a process and an environment of its own.
+
+boto3, which moto needs, takes an older python-dateutil than constraints.txt pins, so the server
+lives in another environment: python -m venv DIR; DIR/bin/pip install "moto[s3]" flask flask-cors;
+TUNELAB_MOTO=DIR/bin/python.
+"""
 
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+PYTHON = os.environ.get("TUNELAB_MOTO", "")
 
 
 @contextmanager
@@ -15,7 +21,7 @@ def s3_server(bucket: str = "bucket") -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [PYTHON, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     values = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
@@ -35,9 +41,11 @@ def s3_server(bucket: str = "bucket") -> Iterator[str]:
                 assert process.poll() is None, "the server ended"
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
-        import s3fs
+        from pyarrow.fs import S3FileSystem
 
-        s3fs.S3FileSystem(skip_instance_cache=True).mkdir(bucket)
+        S3FileSystem(
+            endpoint_override=f"127.0.0.1:{port}", scheme="http", allow_bucket_creation=True
+        ).create_dir(bucket)
         yield f"s3://{bucket}"
     finally:
         process.terminate()

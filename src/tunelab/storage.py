@@ -1,5 +1,7 @@
 """Files by location: a path, or a URL that fsspec opens, as s3://bucket/runs/starter."""
 
+import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -97,21 +99,33 @@ def download(location: str, target: Path) -> None:
 
 
 def _opened(location: str) -> tuple[Any, str]:
-    """A file system and the path in it.
+    """A file system of fsspec and the path in it.
 
     Raises:
         UsageError: fsspec does not know the kind, or the package for it is not installed.
     """
     import fsspec
 
+    if location.startswith("s3://"):
+        return _s3(), location.removeprefix("s3://")
     try:
         # What other processes wrote since has to be seen.
         files, path = fsspec.url_to_fs(location, use_listings_cache=False)
     except (ImportError, ValueError) as error:
-        raise UsageError(
-            f"cannot open {location}: {_reason(error)}; s3:// needs pip install s3fs."
-        ) from None
+        raise UsageError(f"cannot open {location}: {_reason(error)}.") from None
     return files, str(path)
+
+
+@cache
+def _s3() -> Any:
+    """S3 by the client that comes with pyarrow; keys and region are those of the environment."""
+    from fsspec.implementations.arrow import ArrowFSWrapper
+    from pyarrow.fs import S3FileSystem
+
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    scheme, _, host = (endpoint or "").rpartition("://")
+    options = {"endpoint_override": host, "scheme": scheme or "https"} if host else {}
+    return ArrowFSWrapper(S3FileSystem(allow_bucket_creation=False, **options))
 
 
 def _reason(error: Exception) -> str:

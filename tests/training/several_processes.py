@@ -50,7 +50,7 @@ def train_one(name: str, folder: Path) -> Any:
         validation_rows=rows[ROWS:],
         pad_token=0,
         options=Training(**({"tracking": [], "epochs": 2, "batch_size": 8} | options)),
-        learning_rate=1e-2,
+        learning_rate=1e-3,
         precision="float32",
         device="cpu",
         seed=1,
@@ -80,6 +80,10 @@ def keep(outcome: Any, path: Path) -> None:
         "best_loss": str(outcome.best_loss),
         "prefix": str(outcome.prefix),
         "processes": str(outcome.processes),
+        # AdamW forgives a wrong scale of the gradients; their norms do not.
+        "norms": " ".join(
+            str(entry["gradient_norm"]) for entry in outcome.history if entry["split"] == "train"
+        ),
     }
     save_file(trained, path, metadata=about)
 

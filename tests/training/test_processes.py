@@ -72,6 +72,9 @@ def test_two_come_to_the_weights_of_one(name: str, two: Path, tmp_path: Path) ->
         assert (found[key] - weights).abs().max() <= 1e-5, key
     alone, shared = _about(tmp_path / "one.safetensors"), _about(two / f"{name}.safetensors")
     assert float(shared.pop("best_loss")) == pytest.approx(float(alone.pop("best_loss")), abs=1e-5)
+    norms = [[float(norm) for norm in about.pop("norms").split()] for about in (alone, shared)]
+    assert len(norms[0]) == int(alone["steps"])
+    assert norms[1] == pytest.approx(norms[0], rel=1e-3)
     assert (alone.pop("processes"), shared.pop("processes")) == ("1", "2")
     assert shared == alone
     assert (int(shared["prefix"]) > 0) == (name != "padded")
