@@ -81,8 +81,13 @@ def test_the_winner_is_compared_on_test_rows(swept: Any) -> None:
         sides = [
             comparison["sides"][name][one["metric"]]["value"] for name in ("winner", "default")
         ]
-        assert "2 seeds" in one["test"]
-        assert one["value"] == pytest.approx(sides[0] - sides[1])
+        if one["value"] is None:
+            # Models this small may give all rows the same labels.
+            assert one["reason"]
+            assert one["verdict"] == "undecided"
+        else:
+            assert "2 seeds" in one["test"]
+            assert one["value"] == pytest.approx(sides[0] - sides[1])
     for name in ("winner", "default"):
         assert len(list((out / name / "adapters").glob("lora-seed*"))) == 2
 
