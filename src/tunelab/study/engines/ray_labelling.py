@@ -2,8 +2,8 @@
 
 The driver reads the files and hands out chunks; an actor writes the part of a chunk and answers
 with its counts. When an actor dies another takes its place and its chunks are labelled again,
-into the same parts. Ray Data is not used: its writers name files by the attempt, so an attempt
-that died between writing and telling leaves rows twice.
+into the same parts. Ray Data is not used: a job of it begins anew when the whole of it is
+killed, while parts that are named by their chunks are found again.
 """
 
 from collections import deque
