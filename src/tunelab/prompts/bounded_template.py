@@ -28,7 +28,7 @@ from tunelab.errors import RunError
 _LONGEST_TEMPLATE = 1_000_000
 _LARGEST = 10_000_000
 # Steps, each of which may copy a thousand characters; elements of a list; bits of a number.
-_STEPS = 250_000
+_STEPS = 150_000
 _ELEMENTS = 1_000_000
 _BITS = 10_000
 _SECONDS = 10.0
