@@ -99,6 +99,7 @@ def train(
         min_delta=early.min_delta if early else 0.0,
         keeps_best=validates,
     )
+    bar = ProgressBar(title)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = last_complete(folder)
     go_back(folder, checkpoint)
@@ -119,10 +120,11 @@ def train(
         validation_rows=validation_rows,
         collator=PackedCollator(plan.prefix) if plan.packed else PaddedCollator(pad_token),
         batches=plan.by_tokens,
-        callbacks=[tracker, ProgressBar(title)],
+        callbacks=[tracker, bar],
     )
     try:
         with ExitStack() as stack:
+            stack.callback(bar.close)
             if plan.packed:
                 stack.enter_context(packed_attention(model))
             fused = stack.enter_context(_fused(trainer, options, plan, precision, device))
