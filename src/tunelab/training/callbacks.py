@@ -199,6 +199,10 @@ class ProgressBar(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Leave the finished bar where it is."""
+        self.close()
+
+    def close(self) -> None:
+        """End the line, also of a training that fails, so that its error has one of its own."""
         if self.bar is not None:
             self.bar.close()
 

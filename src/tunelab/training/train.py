@@ -109,6 +109,7 @@ def train(
         min_delta=early.min_delta if early else 0.0,
         keeps_best=validates,
     )
+    bar = ProgressBar(title)
     folder.mkdir(parents=True, exist_ok=True)
     with first_alone():
         checkpoint = last_complete(folder)
@@ -132,11 +133,12 @@ def train(
         collator=PackedCollator(plan.prefix) if plan.packed else PaddedCollator(pad_token),
         batches=plan.by_tokens,
         batch_size=options.batch_size,
-        callbacks=[tracker, ProgressBar(title), *callbacks],
+        callbacks=[tracker, bar, *callbacks],
     )
     counts = restart_peak(device)
     try:
         with ExitStack() as stack:
+            stack.callback(bar.close)
             if plan.packed:
                 stack.enter_context(packed_attention(model))
             fused = stack.enter_context(_fused(trainer, options, plan, precision, device))
