@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/tunelab
 
-.PHONY: setup demo test lint bench docs notebook faults sbom audit lock lock-check clean
+.PHONY: setup demo test scale lint bench docs notebook faults sbom audit lock lock-check clean
 
 setup: .venv/ready
 
@@ -20,6 +20,10 @@ demo: setup
 
 test: lint
 	$(BIN)/python -m pytest -n 2
+
+# What takes several processes and minutes: Ray with workers that are killed, torchrun.
+scale: setup
+	$(BIN)/python -m pytest -n 0 -m scale
 
 lint: setup
 	$(BIN)/ruff check .

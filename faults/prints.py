@@ -20,6 +20,8 @@ _FILES = (
     "verdicts.json",
     "figures/*.svg",
 )
+# A figure with times in it.
+_TIMED = {"trade_offs"}
 # Equal but for what varies.
 _RECORDS = ("*/*/result.json", "generate/*/open.json", "run.json")
 # How long things took, and when; the seal, which covers these too; and the answers of open prompts
@@ -31,6 +33,8 @@ _VARIES = {
     "seconds",
     "seconds_by_mode",
     "seconds_to_best",
+    "seconds_per_step",
+    "peak_bytes",
     "rows_per_second",
     "seal",
     "answers.jsonl",
@@ -46,6 +50,7 @@ def of_run(out: Path) -> Prints:
         path.relative_to(out).as_posix(): _hash(path.read_bytes())
         for pattern in _FILES
         for path in out.glob(pattern)
+        if path.stem not in _TIMED
     }
     records = [path for pattern in _RECORDS for path in out.glob(pattern)]
     for path in records:

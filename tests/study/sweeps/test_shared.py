@@ -21,9 +21,9 @@ SPACE = ["methods.0.r=2..16", "training.learning_rate=1e-3..1e-2:log"]
 TRIALS = 5
 
 
-@pytest.fixture(params=["journal", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "journal":
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[str]:
+    if postgresql.programs() is None:
         yield f"journal:{tmp_path / 'shared' / 'sweep.log'}"
     else:
         with postgresql.serving() as address:
