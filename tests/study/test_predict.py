@@ -119,6 +119,7 @@ def adapter(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> s
     return str(out / "adapters" / "lora")
 
 
+@pytest.mark.scale
 def test_a_killed_prediction_goes_on(adapter: str, workspace: Workspace, tmp_path: Path) -> None:
     """SIGKILL twice on the way: every row has one answer, the same as undisturbed."""
     text = tmp_path / "texts.txt"

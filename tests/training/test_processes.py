@@ -62,6 +62,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.scale
 @pytest.mark.parametrize("name", TRAININGS)
 def test_two_come_to_the_weights_of_one(name: str, two: Path, tmp_path: Path) -> None:
     keep(train_one(name, tmp_path / "work"), tmp_path / "one.safetensors")
