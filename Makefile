@@ -19,7 +19,7 @@ demo: setup
 	$(RUN) run starter
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2
 
 # What takes several processes and minutes: Ray with workers that are killed, torchrun.
 scale: setup
