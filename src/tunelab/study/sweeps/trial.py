@@ -88,9 +88,9 @@ def _run(study: Study, trial: Any, plan: TrialPlan, folder: Path) -> Outcome:
         (goal,) = plan.goals.values()
         sign = -1.0 if goal.best == "high" else 1.0
         callbacks.append(Pruning(trial, plan.study.training.evaluate_every, sign))
-    open_folder(folder, study)
-    trained = train_cell(study, cell, plan.rows, folder, callbacks=callbacks)
-    asked = ask_tuned(study, cell, plan.rows, trained, folder)
+    with open_folder(folder, study):
+        trained = train_cell(study, cell, plan.rows, folder, callbacks=callbacks)
+        asked = ask_tuned(study, cell, plan.rows, trained, folder)
     return Outcome(study, trained.values, asked.values)
 
 
