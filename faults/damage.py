@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from faults.child import Ended, call, finish, start
-from faults.scene import RUN, Command, Scene, copy_scene, told
-from faults.trial import Trial, Whole, judge
+from faults.scene import RUN, Command, Scene, copy_scene
+from faults.trial import Trial, Whole, is_refusal, judge
 
 FLIPPED = "a byte flipped"
 CUT = "a file truncated"
@@ -78,8 +78,7 @@ def of_adapter(
 def _judged(
     kind: str, command: Command, out: Path, whole: Whole, ended: Ended, name: Path
 ) -> Trial:
-    sentence = told(ended)
-    if sentence is not None and name.name in sentence:
+    if is_refusal(ended, name.name):
         return Trial(kind, command.verb, 1, survived=1, told=1)
     trial = judge(kind, command, out, whole, 1, ended)
     return trial if trial.equal else Trial(**{**vars(trial), "note": f"{name}: {trial.note}"})

@@ -1,12 +1,13 @@
 """One trial: a command is disturbed, and then has to finish as if it never had been."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from faults.child import Ended, call, finish, start
 from faults.prints import Prints, differing, leftovers
-from faults.scene import Command, finished, told
+from faults.scene import RUN, Command, finished, told
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,15 @@ class Trial:
     def lost(self) -> int:
         """Faults after which something was missing, wrong, or not told."""
         return self.injected - self.equal - self.told
+
+
+def fresh_folders(folder: Path, count: int) -> Iterator[Path]:
+    """Empty folders for a command, one after the other; each goes when the next is asked for."""
+    for number in range(count):
+        out = folder / f"{number}-{RUN}"
+        out.mkdir(parents=True)
+        yield out
+        shutil.rmtree(out)
 
 
 def undisturbed(command: Command, out: Path) -> Whole:

@@ -1,14 +1,13 @@
 """Two processes with the same command and the same folder, at once."""
 
 import random
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from faults.child import call, finish, start
-from faults.scene import RUN, Command, told
-from faults.trial import Trial, Whole, settle
+from faults.scene import Command, told
+from faults.trial import Trial, Whole, fresh_folders, settle
 
 KIND = "two processes at once"
 
@@ -17,9 +16,7 @@ def trials(
     command: Command, whole: Whole, folder: Path, *, count: int, draw: random.Random
 ) -> Iterator[Trial]:
     """Begin the second a random while after the first; each ends well, or says that it may not."""
-    for number in range(count):
-        out = folder / f"{number}-{RUN}"
-        out.mkdir(parents=True)
+    for out in fresh_folders(folder, count):
         first = start(call(command.words(out)))
         time.sleep(draw.choice([0.0, draw.uniform(0, whole.seconds)]))
         second = start(call(command.words(out)))
@@ -29,4 +26,3 @@ def trials(
             yield Trial(KIND, command.verb, 1, note=" | ".join(end.err[-300:] for end in ends))
         else:
             yield settle(KIND, command, out, whole, 1)
-        shutil.rmtree(out)

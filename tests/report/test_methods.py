@@ -9,12 +9,12 @@ import pytest
 from conftest import Workspace
 from tunelab import registry
 from tunelab.errors import UsageError
+from tunelab.evaluation.pareto import pareto_front
 from tunelab.report.build import build_report
 from tunelab.report.contrasts import contrasts_of
 from tunelab.report.drawings import draw_method
 from tunelab.report.figures import trade_offs
 from tunelab.report.methods_table import methods_of
-from tunelab.report.pareto import pareto_front
 from tunelab.report.run_folder import RunFolder, read_run
 from tunelab.report.verdicts import judge
 from tunelab.study.opening import open_study
@@ -76,7 +76,7 @@ def test_the_front_is_what_nothing_beats(seed: int) -> None:
 
     draw = random.Random(seed)
     points = [(draw.randint(0, 5), draw.randint(0, 5)) for _ in range(12)]
-    front = [points[place] for place in pareto_front(points)]
+    front = [points[place] for place in pareto_front([(cost, -score) for cost, score in points])]
     for point in points:
         beaten = any(
             other[0] <= point[0] and other[1] >= point[1] and other != point for other in points

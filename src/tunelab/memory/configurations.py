@@ -38,13 +38,14 @@ _OTHER_NAMES = {
 }
 
 
-def configuration(name: str) -> Any:
+def configuration(name: str, *, fetch: bool = True) -> Any:
     """The transformers configuration of a known model, a folder's or a Hub repository's.
 
-    Nothing is asked of the Hub for a model that is known.
+    Nothing is asked of the Hub for a model that is known, nor where ``fetch`` is False.
 
     Raises:
-        UsageError: the name is none of these, or the folder has no config.json.
+        UsageError: the name is none of these, or the folder has no config.json; or only the Hub
+            knows it, and it is not to be asked.
         RunError: transformers cannot read it, or the Hub does not give it.
     """
     name = _OTHER_NAMES.get(name, name)
@@ -58,6 +59,8 @@ def configuration(name: str) -> Any:
         raise unknown("model", name, [*SHAPES, *_OTHER_NAMES]) from None
     if card.name in SHAPES:
         return _known(card.name, SHAPES[card.name])
+    if card.source != "folder" and not fetch:
+        raise UsageError(f"the configuration of {name} is known to the Hub alone.")
     folder = Path(card.location) if card.source == "folder" else _from_hub(card.location)
     if not (folder / "config.json").is_file():
         raise UsageError(f"{folder} is no model folder: it holds no config.json.")

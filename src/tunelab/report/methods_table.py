@@ -97,12 +97,7 @@ def _score(side: Side, metric: str) -> Interval:
             return Interval(None, None, None)
         found = summarize(scores, bounds=(0.0, 1.0))
     else:
-        found = across_seeds(
-            [
-                [true == guess for true, guess in zip(entry.truth, entry.predicted, strict=True)]
-                for entry in side.answered
-            ]
-        ).accuracy_anywhere
+        found = across_seeds(side.correct).accuracy_anywhere
     return Interval(found.value, found.low, found.high)
 
 

@@ -13,15 +13,11 @@ def over_seeds(run: RunFolder) -> list[dict[str, Any]]:
     for side in sides_of(run).values():
         if side.kind != "tuned" or len(side.asked) < 2:
             continue
-        right = [
-            [true == guess for true, guess in zip(entry.truth, entry.predicted, strict=True)]
-            for entry in side.answered
-        ]
         f1 = [result.values["scores"]["f1_macro"] for result in side.asked]
         found.append(
             {
                 "name": side.name,
-                "summary": across_seeds(right),
+                "summary": across_seeds(side.correct),
                 "f1": summarize(f1, bounds=(0.0, 1.0)),
                 "f1_sd": standard_deviation(f1),
             }

@@ -24,6 +24,14 @@ class Side:
         """The answers of each seed."""
         return [read_answered(result) for result in self.asked]
 
+    @cached_property
+    def correct(self) -> list[list[bool]]:
+        """Whether each row is right, for each seed."""
+        return [
+            [true == guess for true, guess in zip(entry.truth, entry.predicted, strict=True)]
+            for entry in self.answered
+        ]
+
 
 @once
 def sides_of(run: RunFolder) -> dict[str, Side]:

@@ -16,7 +16,6 @@ from tunelab.memory.formulas import estimate
 from tunelab.memory.settings import StepSettings
 from tunelab.models.device import device_facts, pick_device, pick_dtype
 from tunelab.study.resolution import method_module, method_settings, model_card
-from tunelab.tokenizers.shapes import SHAPES
 
 # Characters of a token, taken high: the rows are not yet tokenized, and a device must not be
 # called too small for rows that are shorter than they seem.
@@ -40,11 +39,7 @@ def check_room(study: Study, rows: Sequence[Example]) -> None:
     step = _smallest_step(study, rows, device)
     for place, entry in enumerate(study.methods):
         try:
-            card = model_card(study, entry.model)
-            if card.source == "hub" and card.name not in SHAPES:
-                # Only fetching it would tell.
-                continue
-            at = dimensions_of(configuration(card.name))
+            at = dimensions_of(configuration(model_card(study, entry.model).name, fetch=False))
             own = (entry.name, method_module(entry), method_settings(entry, place))
             needed = estimate(at, *own, step).peak
         except TunelabError:

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from tunelab.evaluation.pareto import pareto_front
 from tunelab.report.methods_table import MethodRow, methods_of
-from tunelab.report.pareto import pareto_front
 from tunelab.report.run_folder import RunFolder
 from tunelab.report.style import PALETTE, faded, focus_on
 
@@ -131,7 +131,9 @@ def _cycled(values: tuple[str, ...], count: int) -> list[str]:
 
 def _points(cost: str, methods: list[MethodRow], values: list[float]) -> list[dict[str, Any]]:
     accuracies = [float(row.accuracy.value or 0.0) for row in methods]
-    front = set(pareto_front(list(zip(values, accuracies, strict=True))))
+    front = set(
+        pareto_front([(value, -score) for value, score in zip(values, accuracies, strict=True)])
+    )
     return [
         {
             "method": row.name,

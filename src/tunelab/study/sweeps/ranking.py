@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tunelab.evaluation.pareto import pareto_front
 from tunelab.study.sweeps.goals import Goal
 from tunelab.study.sweeps.space import Axis, to_values
 
@@ -57,10 +58,8 @@ def read_trials(study: Any, axes: Sequence[Axis], goals: Sequence[str]) -> list[
 
 def front(trials: Sequence[Trial], goals: Mapping[str, Goal]) -> list[Trial]:
     """The complete trials than which none is better in one goal and at least as good in all."""
-    points = [(trial, _costs(trial, goals)) for trial in trials if trial.goals is not None]
-    return [
-        trial for trial, costs in points if not any(_dominates(other, costs) for _, other in points)
-    ]
+    complete = [trial for trial in trials if trial.goals is not None]
+    return [complete[place] for place in pareto_front([_costs(one, goals) for one in complete])]
 
 
 def rank(trials: Sequence[Trial], goals: Mapping[str, Goal]) -> list[Trial]:
@@ -90,8 +89,3 @@ def _costs(trial: Trial, goals: Mapping[str, Goal]) -> tuple[float, ...]:
     return tuple(
         -found[name] if goal.best == "high" else found[name] for name, goal in goals.items()
     )
-
-
-def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
-    pairs = list(zip(one, other, strict=True))
-    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)

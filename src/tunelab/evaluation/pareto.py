@@ -1,0 +1,18 @@
+"""Which of several things nothing else beats: the Pareto front."""
+
+from collections.abc import Sequence
+
+
+def pareto_front(points: Sequence[Sequence[float]]) -> list[int]:
+    """The places of the points on the front, of which every number is better the lower it is.
+
+    A point is on it where no other is as low in all and lower in one.
+    """
+
+    def beaten(point: Sequence[float]) -> bool:
+        return any(
+            all(a <= b for a, b in zip(other, point, strict=True)) and tuple(other) != tuple(point)
+            for other in points
+        )
+
+    return [place for place, point in enumerate(points) if not beaten(point)]
