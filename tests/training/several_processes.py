@@ -4,7 +4,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from safetensors.torch import save_file
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from conftest import LABELS, build_model, build_tokenizer
 from tunelab import registry
@@ -39,8 +41,31 @@ def encoded_rows() -> list[EncodedExample]:
     return [encoder.example(text, LABELS[n % 6]) for n, text in enumerate(texts)]
 
 
-def train_one(name: str, folder: Path) -> Any:
-    """One of the trainings; the model and its history."""
+class StoppedError(Exception):
+    """What ends a training before its time."""
+
+
+class Stops(TrainerCallback):
+    """Ends a training as an error would, behind its first checkpoint."""
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Raise at the step behind the checkpoint."""
+        if state.global_step == args.save_steps + 1:
+            raise StoppedError
+
+
+def train_one(name: str, folder: Path, *, stops: bool = False) -> Any:
+    """One of the trainings; the model and its history. ``stops``: it is done in two parts."""
+    if stops:
+        with pytest.raises(StoppedError):
+            _train(name, folder, [Stops()])
+        assert list(folder.glob("checkpoint-*"))
+    return _train(name, folder, [])
+
+
+def _train(name: str, folder: Path, callbacks: list[Any]) -> Any:
     method, settings, options = TRAININGS[name]
     module = registry.resolve("method", method, registry.METHODS)
     rows = encoded_rows()
@@ -55,14 +80,15 @@ def train_one(name: str, folder: Path) -> Any:
         device="cpu",
         seed=1,
         folder=folder,
+        callbacks=callbacks,
     )
 
 
-def main(out: Path) -> None:
+def main(out: Path, *words: str) -> None:
     """Do all of them; the first process keeps the weights and the losses."""
     with together("cpu"):
         for name in TRAININGS:
-            outcome = train_one(name, out / "work" / name)
+            outcome = train_one(name, out / "work" / name, stops="stops" in words)
             if is_first():
                 keep(outcome, out / f"{name}.safetensors")
 
@@ -89,4 +115,4 @@ def keep(outcome: Any, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

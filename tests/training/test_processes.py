@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -18,17 +20,24 @@ from tunelab.training.sharing import SharedBatches
 TESTS = Path(__file__).parents[1]
 
 
-def _torchrun(*words: str, processes: int = 2, expect: int = 0) -> subprocess.CompletedProcess[str]:
+# What accelerate launch --use_fsdp sets.
+FSDP = {"ACCELERATE_USE_FSDP": "true", "FSDP_CPU_RAM_EFFICIENT_LOADING": "true"}
+
+
+def _torchrun(
+    *words: str, expect: int = 0, environment: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
+    paths = os.pathsep.join([*sys.path, str(TESTS)])
     done = subprocess.run(
         [
             *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
-            *("--nproc-per-node", str(processes), *words),
+            *("--nproc-per-node", "2", *words),
         ],
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(TESTS)])},
+        env={**os.environ, "PYTHONPATH": paths, **environment},
     )
     assert (done.returncode == 0) == (expect == 0), done.stderr
     return done
@@ -46,19 +55,36 @@ def test_every_row_has_one_process() -> None:
     assert shares[2] == [[8], [7], [-1]]
 
 
-def test_divided_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deepspeed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from tunelab.errors import UsageError
     from tunelab.training.processes import together
 
-    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    with pytest.raises(UsageError, match="FSDP is not supported"), together("cpu"):
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
+    with pytest.raises(UsageError, match="with --use_fsdp"), together("cpu"):
         pass
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def test_one_process_divides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tunelab.training.processes import divides_weights, together
+
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with together("cpu"):
+        assert not divides_weights()
+
+
+WAYS: dict[str, tuple[dict[str, str], list[str]]] = {
+    "whole weights": ({}, []),
+    "divided weights": (FSDP, []),
+    "divided weights, in two parts": (FSDP, ["stops"]),
+}
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("two")
-    _torchrun(str(TESTS / "training" / "several_processes.py"), str(out))
+    environment, words = WAYS[request.param]
+    script = str(TESTS / "training" / "several_processes.py")
+    _torchrun(script, str(out), *words, environment=environment)
     return out
 
 
@@ -87,12 +113,13 @@ def _about(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.scale
+@pytest.mark.parametrize("environment", [{}, FSDP], ids=["whole weights", "divided weights"])
 def test_torchrun_trains_a_study_and_one_process_goes_on(
-    workspace: Workspace, tmp_path: Path
+    environment: dict[str, str], workspace: Workspace, tmp_path: Path
 ) -> None:
     study, out = str(workspace.study), tmp_path / "run"
     words = ["-m", "tunelab", "train", study, "--out", str(out), "--format", "json"]
-    done = _torchrun(*words)
+    done = _torchrun(*words, environment=environment)
     assert [row["name"] for row in json.loads(done.stdout)] == ["lora"]
     (record,) = (out / "train").glob("lora-*/result.json")
     before = record.stat().st_mtime_ns

@@ -4,6 +4,9 @@ Several processes train together, each batch divided among them:
 
     torchrun --nproc-per-node 2 -m tunelab train starter
     accelerate launch --multi_gpu --num_processes 2 -m tunelab train starter
+    accelerate launch --use_fsdp --num_processes 2 -m tunelab train starter
+
+The last one divides the weights as well (FSDP).
 """
 
 import argparse

@@ -263,7 +263,7 @@ def _train(
     from tunelab.prompts.tokens import encode_text, leading_tokens
     from tunelab.prompts.viewer import measure_lengths
     from tunelab.training.checkpoints import remove_checkpoints
-    from tunelab.training.processes import is_first
+    from tunelab.training.processes import divides_weights, is_first
     from tunelab.training.train import train
 
     assert cell.entry is not None
@@ -273,7 +273,9 @@ def _train(
     device, dtype = device_and_dtype(study)
     if dtype == "float16" and device == "cpu":
         raise UsageError("training.precision=float16 needs a GPU; use float32 or bfloat16.")
-    loaded = load(name, device=device, dtype=module.WEIGHTS or dtype)
+    loaded = load(
+        name, device="cpu" if divides_weights() else device, dtype=module.WEIGHTS or dtype
+    )
     encoder = encoder_for(loaded.tokenizer, loaded.model, study.prompt, data.labels)
     encoded = {
         split: encode_examples(encoder, _texts(rows), [row.label for row in rows])

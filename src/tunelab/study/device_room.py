@@ -16,6 +16,7 @@ from tunelab.memory.formulas import estimate
 from tunelab.memory.settings import StepSettings
 from tunelab.models.device import device_facts, pick_device, pick_dtype
 from tunelab.study.resolution import method_module, method_settings, model_card
+from tunelab.training.processes import divides_weights, process_count
 
 # Characters of a token, taken high: the rows are not yet tokenized, and a device must not be
 # called too small for rows that are shorter than they seem.
@@ -60,6 +61,8 @@ def _smallest_step(study: Study, rows: Sequence[Example], device: str) -> StepSe
     prefix = len(study.prompt.system) // _CHARACTERS
     length = min(int(text / _CHARACTERS) + prefix + _ANSWER + 2, study.prompt.max_length)
     shared = training.packing and training.shared_prefix
+    # On CUDA each process has a device of its own; those on a CPU share its memory.
+    divided = device == "cuda" and divides_weights()
     batch = training.batch_size
     if training.batch_tokens is not None:
         batch = max(1, training.batch_tokens // length)
@@ -71,6 +74,8 @@ def _smallest_step(study: Study, rows: Sequence[Example], device: str) -> StepSe
         packed=training.packing,
         precision=pick_dtype(training.precision, device),
         device="cuda" if device == "cuda" else "cpu",
+        devices=process_count() if divided else 1,
+        sharding="fsdp" if divided else "ddp",
     )
 
 

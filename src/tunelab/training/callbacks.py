@@ -11,7 +11,7 @@ from transformers.trainer_callback import ExportableState
 
 from tunelab.results import write_atomically
 from tunelab.training.checkpoints import BEST, complete_checkpoint
-from tunelab.training.processes import wait
+from tunelab.training.processes import divides_weights, is_first, wait
 
 
 class LossTracker(TrainerCallback, ExportableState):
@@ -96,7 +96,7 @@ class LossTracker(TrainerCallback, ExportableState):
         if self.best is None or value < self.best - self.min_delta:
             self.best, self.best_step, self.waited = value, state.global_step, 0
             self.seconds_to_best = self.seconds
-            if self.keeps_best and state.is_world_process_zero:
+            if self.keeps_best:
                 save_trainable(model, Path(str(args.output_dir)) / BEST)
             return
         self.waited += 1
@@ -217,15 +217,23 @@ def perplexity(loss: float) -> float | None:
 
 
 def save_trainable(model: Any, path: Path) -> None:
-    """Write the trainable parameters by name as safetensors, atomically."""
+    """Write the trainable parameters by name as safetensors, atomically.
+
+    Several processes call it together, and the first of them writes.
+    """
     from safetensors.torch import save_file
 
+    from tunelab.training.fsdp import whole
+
+    if not (is_first() or divides_weights()):
+        return
     state = {
-        name: parameter.detach().cpu().contiguous()
+        name: whole(parameter.detach()).cpu().contiguous()
         for name, parameter in model.named_parameters()
         if parameter.requires_grad
     }
-    write_atomically(path, lambda temporary: save_file(state, temporary))
+    if is_first():
+        write_atomically(path, lambda temporary: save_file(state, temporary))
 
 
 def load_trainable(model: Any, path: Path) -> None:
@@ -233,8 +241,10 @@ def load_trainable(model: Any, path: Path) -> None:
     import torch
     from safetensors.torch import load_file
 
+    from tunelab.training.fsdp import like
+
     state = load_file(path)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name in state:
-                parameter.copy_(state[name])
+                parameter.copy_(like(state[name], parameter))

@@ -1,11 +1,16 @@
 """The processes of one training: this one alone, or those that torchrun started together."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from tunelab.errors import UsageError
+
+_FSDP = "ACCELERATE_USE_FSDP"
+# The same under a name that accelerate and transformers do not know: they would act upon theirs,
+# on some devices and not on others, and load empty weights.
+_DIVIDED = "TUNELAB_DIVIDES_WEIGHTS"
 
 
 def process_count() -> int:
@@ -23,31 +28,37 @@ def is_first() -> bool:
     return process_number() == 0
 
 
+def divides_weights() -> bool:
+    """Whether the processes divide the weights among them (FSDP), as their launcher asked."""
+    return process_count() > 1 and "true" in (_asked(_FSDP), _asked(_DIVIDED))
+
+
 @contextmanager
 def together(device: str) -> Iterator[None]:
     """Within this context the processes know of each other: by gloo on a CPU, by NCCL on CUDA.
 
     Raises:
-        UsageError: the launcher asks for weights that are divided among the processes.
+        UsageError: the launcher asks for DeepSpeed.
     """
-    for name, kind in (("ACCELERATE_USE_FSDP", "FSDP"), ("ACCELERATE_USE_DEEPSPEED", "DeepSpeed")):
-        if os.environ.get(name, "").lower() == "true":
-            raise UsageError(
-                f"{kind} is not supported: each process holds the whole model (DDP); launch "
-                "without it, or name a smaller model."
-            )
+    if _asked("ACCELERATE_USE_DEEPSPEED") == "true":
+        raise UsageError(
+            "DeepSpeed is not supported; launch without it, or with --use_fsdp, which divides the "
+            "weights among the processes too."
+        )
     if process_count() == 1:
         yield
         return
     import torch.distributed
     from accelerate import PartialState
 
-    state = PartialState(cpu=device == "cpu")
-    try:
-        yield
-    finally:
-        if torch.distributed.is_initialized():
-            state.destroy_process_group()
+    divided = divides_weights()
+    with _environment({_FSDP: None, _DIVIDED: "true" if divided else None}):
+        state = PartialState(cpu=device == "cpu")
+        try:
+            yield
+        finally:
+            if torch.distributed.is_initialized():
+                state.destroy_process_group()
 
 
 def wait() -> None:
@@ -86,3 +97,25 @@ def summed(tensor: Any) -> Any:
 
         torch.distributed.all_reduce(tensor)
     return tensor
+
+
+def _asked(name: str) -> str:
+    return os.environ.get(name, "").lower()
+
+
+@contextmanager
+def _environment(changes: Mapping[str, str | None]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changes}
+    _set(changes)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -14,7 +14,7 @@ from tunelab.errors import RunError
 from tunelab.prompts.encoding import EncodedExample
 from tunelab.results import disk_failure
 from tunelab.training.plan import BatchPlan, plan_batches
-from tunelab.training.processes import first_alone, is_first, process_count
+from tunelab.training.processes import divides_weights, first_alone, is_first, process_count
 
 # Tokens of an optimizer step from which merging LoRA's product once costs less than adding it
 # anew to each layer's output: measured at r = 16, see benchmarks/LOG.md.
@@ -84,7 +84,9 @@ def train(
     model ends with the weights of the best validation loss, or with the last ones where no row
     validates. ``callbacks`` are transformers', called behind those of the loop itself. Several
     processes (:mod:`tunelab.training.processes`) divide each batch among them and come to the
-    weights of one; the first of them writes, and ends with the best weights.
+    weights of one; the first of them writes, and ends with the best weights. Where they divide
+    the weights too, ``model`` comes on the CPU, and ends with its trained parameters whole and
+    the others divided: it can be saved, and not be run.
 
     Raises:
         RunError: the loss is no number any more, the device has no memory left, or the disk is
@@ -96,11 +98,14 @@ def train(
     from tunelab.training.batching import PackedCollator, PaddedCollator
     from tunelab.training.callbacks import LossTracker, ProgressBar, load_trainable
     from tunelab.training.checkpoints import BEST, go_back, last_complete
+    from tunelab.training.fsdp import divide, gather_trained
     from tunelab.training.peak_memory import read_peak, restart_peak
     from tunelab.training.trainer import AnswerTrainer
 
     plan = plan_batches(model, train_rows, validation_rows, options, seed=seed)
     trainable, total = count_parameters(model)
+    if divides_weights():
+        divide(model, device)
     early = options.early_stopping
     validates = bool(validation_rows)
     tracker = LossTracker(
@@ -167,6 +172,8 @@ def train(
             f"{title}: the loss is no number any more; lower training.learning_rate "
             f"(it was {learning_rate:g}) or use training.precision=float32."
         )
+    if divides_weights():
+        gather_trained(model)
     if validates and is_first() and (folder / BEST).is_file():
         load_trainable(model, folder / BEST)
     model.eval()
@@ -218,7 +225,7 @@ def _fused(trainer: Any, options: Training, plan: BatchPlan, precision: str, dev
     wanted = device == "cpu" if options.fused == "auto" else options.fused
     if not wanted or precision != "float32":
         return nullcontext({})
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+    if divides_weights():
         _log.warning("layers are not fused, since their weights are divided among processes.")
         return nullcontext({})
     tokens = plan.tokens_a_batch / process_count() * options.gradient_accumulation

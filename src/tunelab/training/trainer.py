@@ -1,6 +1,7 @@
 """The training loop: transformers' Trainer, with the loss of short answers."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from tunelab.prompts.encoding import EncodedExample
 from tunelab.training.callbacks import load_trainable, perplexity, save_trainable
+from tunelab.training.fsdp import keep_state_whole
 from tunelab.training.loss import answer_logits, answer_loss, correct_rows
 from tunelab.training.ordering import LengthGroupedOrder, TokenBatches
-from tunelab.training.processes import summed
+from tunelab.training.processes import divides_weights, summed
 from tunelab.training.sharing import shared_loader
 
 # What a checkpoint keeps of the model: every parameter that is trained, by its name. PEFT's own
@@ -50,6 +52,9 @@ class AnswerTrainer(Trainer):
             eval_dataset=sorted(validation_rows, key=lambda row: len(row.ids)) or None,
             data_collator=collator,
         )
+        # Not by a mark on the model: Trainer would refuse to write checkpoints, which the methods
+        # below can do.
+        self.is_distributed_loading_by_transformers = divides_weights()
         self.batches = batches
         self.batch_size = batch_size
         # Trainer then counts the trained tokens of a step and hands the number to compute_loss.
@@ -104,19 +109,35 @@ class AnswerTrainer(Trainer):
     def _save(
         self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None
     ) -> None:
-        """Write the trained parameters; what is sharded among processes goes Trainer's own way."""
-        if state_dict is not None:
-            super()._save(output_dir, state_dict)
-        elif self.args.should_save:
-            folder = Path(output_dir or str(self.args.output_dir))
-            save_trainable(self.accelerator.unwrap_model(self.model), folder / TRAINED)
+        """Write the trained parameters."""
+        folder = Path(output_dir or str(self.args.output_dir))
+        save_trainable(self.accelerator.unwrap_model(self.model), folder / TRAINED)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         file = Path(resume_from_checkpoint) / TRAINED
-        if file.is_file():
-            load_trainable(self.accelerator.unwrap_model(model or self.model), file)
-        else:
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        load_trainable(self.accelerator.unwrap_model(model or self.model), file)
+
+    def _move_model_to_device(self, model: Any, device: Any) -> None:
+        if not divides_weights():
+            super()._move_model_to_device(model, device)
+
+    def _defer_fsdp_gradient_reduction(self) -> AbstractContextManager[None]:
+        # The gradients of each batch are divided at once: kept whole until the last batch of a
+        # step, they would take the memory that is to be saved.
+        return nullcontext()
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        """AdamW; checkpoints keep its state whole, also where the weights are divided."""
+        optimizer = super().create_optimizer(model)
+        if divides_weights():
+            keep_state_whole(optimizer)
+        return optimizer
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        if divides_weights() and not self.args.should_save:
+            # Take part in gathering what the first process writes.
+            self.optimizer.state_dict()
+        super()._save_optimizer_and_scheduler(output_dir)
 
     def compute_loss(
         self,
