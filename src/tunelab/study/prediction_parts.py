@@ -17,6 +17,7 @@ from typing import Any
 
 from tunelab.errors import RunError, UsageError
 from tunelab.results import RECORD, write_atomically
+from tunelab.seals import SEAL, is_intact, sealed
 from tunelab.storage import join, list_files, read_bytes, write_bytes
 from tunelab.study.text_chunks import Chunk
 
@@ -47,6 +48,8 @@ def label_parts(
 ) -> Labelled:
     """Let ``work`` write the part of every chunk that has none, then write the record.
 
+    A part that was damaged is none.
+
     ``order`` says what is asked; parts of another order are not gone on with. ``on_rows`` hears
     of rows that are done.
 
@@ -71,12 +74,13 @@ def label_parts(
         for chunk in chunks:
             rows += len(chunk.texts)
             parts += 1
-            if chunk.number in there:
-                count(_counts_of(out, chunk))
+            before = _counts_of(out, chunk) if chunk.number in there else None
+            if before is None:
+                yield chunk
+            else:
+                count(before)
                 kept += len(chunk.texts)
                 on_rows(len(chunk.texts))
-            else:
-                yield chunk
 
     for chunk, counts in work(missing()):
         count(counts)
@@ -86,7 +90,7 @@ def label_parts(
             f"{out} has answers for {sum(labels.values())} of {rows} rows; run the same again."
         )
     record = {"version": 1, "rows": rows, "parts": parts, "labels": labels}
-    write_bytes(join(out, RECORD), _json(record))
+    write_bytes(join(out, RECORD), _json(sealed(record, {})))
     return Labelled(rows, parts, labels, kept)
 
 
@@ -109,7 +113,8 @@ def write_part(out: str, chunk: Chunk, answers: Sequence[Mapping[str, Any]]) -> 
         for name in COLUMNS
     ]
     stream = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(arrays, names=list(COLUMNS)), stream)
+    table = pa.Table.from_arrays(arrays, names=list(COLUMNS))
+    pq.write_table(table, stream, write_page_checksum=True)
     write_bytes(join(out, part_name(chunk.number)), stream.getvalue())
     return _count(columns["label"])
 
@@ -123,7 +128,7 @@ def join_parts(out: Path, parts: int, target: Path) -> None:
     """One file of all parts, in the order of the rows: .parquet, or JSON lines without the file.
 
     Raises:
-        RunError: ``target`` cannot be written.
+        RunError: ``target`` cannot be written, or a part is damaged.
     """
     import pyarrow.parquet as pq
 
@@ -132,38 +137,64 @@ def join_parts(out: Path, parts: int, target: Path) -> None:
     def write_parquet(temporary: Path) -> None:
         with pq.ParquetWriter(temporary, pq.read_schema(files[0])) as writer:
             for file in files:
-                writer.write_table(pq.read_table(file))
+                writer.write_table(_table(file))
 
     def write_lines(temporary: Path) -> None:
         with temporary.open("w", encoding="utf-8") as stream:
             for file in files:
-                for row in pq.read_table(file).drop_columns("file").to_pylist():
+                for row in _table(file).drop_columns("file").to_pylist():
                     stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     write_atomically(target, write_parquet if target.suffix == ".parquet" else write_lines)
 
 
+def _table(part: Path) -> Any:
+    table = _read(part.read_bytes())
+    if table is None:
+        raise RunError(f"{part} is damaged; run the same again.")
+    return table
+
+
+def _read(content: bytes) -> Any:
+    """The rows of a part, or None if it is damaged."""
+    import pyarrow
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
+    except (pyarrow.ArrowException, OSError):
+        return None
+    return table if table.column_names == list(COLUMNS) else None
+
+
 def _begin(out: str, order: Mapping[str, Any]) -> Labelled | None:
     """Record the order, or see that it is the same; what is there if it was carried out."""
-    wanted = _json({"version": 1, **order})
+    wanted = _json(sealed({"version": 1, **order}, {}))
     before = read_bytes(join(out, ORDER))
     if before is None:
         if _parts(out):
             raise UsageError(f"{out} holds parts of something else; name another --out.")
         write_bytes(join(out, ORDER), wanted)
+    elif _record(before) is None:
+        raise RunError(f"{join(out, ORDER)} is damaged; remove {out} and run again.")
     elif before != wanted:
         raise UsageError(
             f"{out} was begun with other files, another adapter or other settings; name another "
             "--out, or remove it."
         )
-    record = read_bytes(join(out, RECORD))
-    if record is None:
+    found = _record(read_bytes(join(out, RECORD)) or b"")
+    if found is None:
         return None
+    return Labelled(found["rows"], found["parts"], found["labels"], kept=found["rows"])
+
+
+def _record(content: bytes) -> dict[str, Any] | None:
+    """A sealed record, or None if it is damaged."""
     try:
-        found = json.loads(record)
-        return Labelled(found["rows"], found["parts"], found["labels"], kept=found["rows"])
-    except (ValueError, KeyError, TypeError):
-        raise RunError(f"{join(out, RECORD)} is damaged; remove it and run again.") from None
+        record = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) and SEAL in record and is_intact(record) else None
 
 
 def _parts(out: str) -> set[int]:
@@ -176,19 +207,12 @@ def _parts(out: str) -> set[int]:
     return found
 
 
-def _counts_of(out: str, chunk: Chunk) -> dict[str, int]:
-    import pyarrow
-    import pyarrow.parquet as pq
-
-    location = join(out, part_name(chunk.number))
-    try:
-        content = read_bytes(location) or b""
-        labels = pq.read_table(io.BytesIO(content), columns=["label"])["label"].to_pylist()
-    except (pyarrow.ArrowException, OSError, KeyError):
-        labels = []
-    if len(labels) != len(chunk.texts):
-        raise RunError(f"{location} is damaged; remove it and run again.")
-    return _count(labels)
+def _counts_of(out: str, chunk: Chunk) -> dict[str, int] | None:
+    """How many rows of a part got each label, or None if the part is damaged."""
+    table = _read(read_bytes(join(out, part_name(chunk.number))) or b"")
+    if table is None or table["text"].to_pylist() != list(chunk.texts):
+        return None
+    return _count(table["label"].to_pylist())
 
 
 def _count(labels: Iterable[str | None]) -> dict[str, int]:
