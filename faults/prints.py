@@ -59,6 +59,25 @@ def of_run(out: Path) -> Prints:
     return prints
 
 
+def of_sweep(out: Path) -> Prints:
+    """What the trials came to, and the runs that compare the winner with the study's own setting.
+
+    Which number a trial has, and at which attempt it ended, depends on how often it was begun.
+    """
+    record = json.loads((out / "sweep.json").read_bytes())
+    told = ("rank", "state", "front", "goals", "values", "default", "reason")
+    trials = [{name: trial[name] for name in told} for trial in record["trials"]]
+    winner = {**record["winner"], "number": None}
+    whole = {**record, "trials": trials, "winner": winner, "importance": None}
+    compared = {
+        f"{folder.name}/{name}": of
+        for folder in (out / "winner", out / "default")
+        if folder.is_dir()
+        for name, of in of_run(folder).items()
+    }
+    return {"sweep.json": _hash(_plain(whole)), **compared}
+
+
 def of_file(path: Path, printed: Any = None) -> Prints:
     """A file that a command wrote, and what it printed, without times."""
     return {path.name: _hash(path.read_bytes()), "printed": _hash(_plain(printed))}

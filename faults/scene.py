@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faults.child import Ended, call, preload
-from faults.prints import Prints, of_export, of_file, of_run
+from faults.prints import Prints, of_export, of_file, of_run, of_sweep
 
 # Not only ASCII: libraries write such names by other ways.
 RUN = "läufe"
@@ -90,9 +90,16 @@ def _commands(folder: Path, study: Path, adapter: Path) -> dict[str, Command]:
     def export(out: Path) -> list[str]:
         return ["export", "--adapter", str(adapter), "--out", str(out / "model")]
 
+    def sweep(out: Path) -> list[str]:
+        words = ["sweep", str(study), "--out", str(out), "--format", "json", "--method", "lora"]
+        words += ["--space", "methods.0.r=[2, 4, 8]", "--goal", "best_loss"]
+        words += ["--trials", "3", "--seeds", "1", "2"]
+        return [*words, "training.epochs=2", "evaluation.modes=[score]"]
+
     commands = [
         studied("run"),
         studied("train"),
+        Command("sweep", sweep, lambda out, _: of_sweep(out)),
         Command(
             "evaluate",
             evaluate,

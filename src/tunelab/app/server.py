@@ -131,5 +131,7 @@ def _keep_gradio_to_itself(scratch: Path) -> None:
     os.environ["GRADIO_TEMP_DIR"] = str(scratch)
     os.environ["GRADIO_MCP_SERVER"] = "False"
     os.environ["GRADIO_SHARE"] = "False"
+    # It keeps a record of every request, for a monitor that is shut here.
+    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
     os.environ.pop("GRADIO_ALLOWED_PATHS", None)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
