@@ -8,7 +8,6 @@ the registry: see :mod:`tunelab.study.resolution`.
 import hashlib
 import json
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -17,11 +16,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
 )
 
-from tunelab.errors import UsageError
+from tunelab.validation import validated
 
 
 def _no_boolean(value: Any) -> Any:
@@ -331,44 +329,7 @@ def make_study(values: Mapping[str, Any]) -> Study:
     Raises:
         UsageError: an unknown key, with the near matches, or a value of the wrong type.
     """
-    try:
-        return Study.model_validate(dict(values))
-    except ValidationError as error:
-        raise UsageError(explain(error, Study)) from None
-
-
-def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
-    """The first problem of a validation as one sentence that names the key."""
-    problem = next(
-        (item for item in error.errors() if item["type"] == "extra_forbidden"), error.errors()[0]
-    )
-    path = [part for part in problem["loc"] if not _is_union_tag(part)]
-    key = prefix + ".".join(str(part) for part in path)
-    if problem["type"] == "extra_forbidden":
-        known = _keys_at(model, path[:-1])
-        near = get_close_matches(str(path[-1]), known, n=2, cutoff=0.5)
-        stem = "".join(f"{part}." for part in path[:-1])
-        hint = (
-            f"did you mean {' or '.join(prefix + stem + word for word in near)}?"
-            if near
-            else f"known are: {', '.join(known)}."
-        )
-        return f"unknown key {key!r}: {hint}"
-    if problem["type"] == "missing":
-        return f"the key {key!r} is missing."
-    alternatives = [
-        item["msg"]
-        .replace("Value error, ", "")
-        .replace("Input should be ", "")
-        .replace("a valid dictionary or instance of", "keys and values:")
-        for item in error.errors()
-        if [part for part in item["loc"] if not _is_union_tag(part)] == path
-    ]
-    given = json.dumps(problem["input"], default=str, ensure_ascii=False)
-    shown = given if len(given) <= 60 else given[:57] + "..."
-    if problem["type"] == "value_error":
-        return f"{key} = {shown} is wrong: it {alternatives[0]}."
-    return f"{key} = {shown} is wrong: it should be {' or '.join(dict.fromkeys(alternatives))}."
+    return validated(Study, values)
 
 
 def to_dict(study: Study) -> dict[str, Any]:
@@ -381,31 +342,3 @@ def to_yaml(study: Study) -> str:
     values = to_dict(study)
     body = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
     return f"# hash: {fingerprint(values)}\n{body}"
-
-
-def _is_union_tag(part: Any) -> bool:
-    """Pydantic adds the name of a union's branch to the path of an error."""
-    return isinstance(part, str) and (
-        "[" in part
-        or part in {"int", "float", "str", "bool", "none"}
-        or part.startswith("function")
-    )
-
-
-def _keys_at(model: type[BaseModel], path: list[Any]) -> list[str]:
-    here: Any = model
-    for part in path:
-        if isinstance(part, int) or here is None:
-            continue
-        here = _section_of(here.model_fields[part].annotation)
-    return sorted(here.model_fields) if here is not None else []
-
-
-def _section_of(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _section_of(inner)
-        if found is not None:
-            return found
-    return None

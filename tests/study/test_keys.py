@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from conftest import Workspace
-from tunelab.config import Study, _section_of
+from tunelab.config import Study
 from tunelab.errors import UsageError
 from tunelab.report.build import build_report
 from tunelab.report.run_folder import read_run
@@ -17,6 +17,7 @@ from tunelab.report.verdicts import judge
 from tunelab.results import Result
 from tunelab.study.opening import open_study
 from tunelab.study.run import run_study
+from tunelab.validation import section_of
 
 Outcome = dict[tuple[str, str], Result]
 Look = Callable[[Outcome, Path], Any]
@@ -258,7 +259,7 @@ def test_every_key_is_flipped() -> None:
 def _leaves(model: type[BaseModel], head: str = "") -> list[str]:
     found = []
     for name, field in model.model_fields.items():
-        section = _section_of(field.annotation)
+        section = section_of(field.annotation)
         if section is not None:
             found += _leaves(section, f"{head}{name}.")
             if field.annotation != section and name != "methods":

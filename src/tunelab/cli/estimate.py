@@ -244,13 +244,7 @@ def _free(device: str) -> int:
 
 
 def _chosen(arguments: argparse.Namespace, module: Any) -> Any:
-    from pydantic import ValidationError
-
-    from tunelab.config import explain
     from tunelab.strict_yaml import apply_overrides
+    from tunelab.validation import validated
 
-    values = apply_overrides({}, split_overrides(arguments.overrides))
-    try:
-        return module.Settings.model_validate(values)
-    except ValidationError as error:
-        raise UsageError(explain(error, module.Settings)) from None
+    return validated(module.Settings, apply_overrides({}, split_overrides(arguments.overrides)))

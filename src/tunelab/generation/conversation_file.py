@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from tunelab.bounded_files import home_path, is_file
-from tunelab.config import Integer, Section, Text, explain
+from tunelab.config import Integer, Section, Text
 from tunelab.errors import UsageError
 from tunelab.registry import unknown
+from tunelab.validation import validated
 
 ALTERNATE = "alternate"
 Named = Annotated[Text, Field(min_length=1, max_length=100)]
@@ -116,11 +117,7 @@ def read_conversation(name: str) -> ConversationFile:
         raise unknown("conversation", name, conversation_names())
     elif not is_file(path):
         raise UsageError(f"there is no conversation file {name[:200]!r}.")
-    values: Any = read_keys(path)
-    try:
-        return ConversationFile.model_validate(values)
-    except ValidationError as error:
-        raise UsageError(f"{path.name}: {explain(error, ConversationFile)}") from None
+    return validated(ConversationFile, read_keys(path), where=f"{path.name}: ")
 
 
 def _folder() -> Any:

@@ -4,12 +4,11 @@ import re
 from collections import Counter
 from typing import Any
 
-from pydantic import ValidationError
-
 from tunelab import registry
-from tunelab.config import Claim, MethodEntry, Study, explain
+from tunelab.config import Claim, MethodEntry, Study
 from tunelab.errors import UsageError
 from tunelab.models.catalog import ModelCard, find
+from tunelab.validation import validated
 
 ROLES = ("base", "instruct")
 # What a study's numbers add to a name: a training seed, or how many examples are shown.
@@ -86,11 +85,7 @@ def method_settings(entry: MethodEntry, place: int = 0) -> Any:
     Raises:
         UsageError: an unknown setting, or a value of the wrong type.
     """
-    model = method_module(entry).Settings
-    try:
-        return model.model_validate(entry.settings)
-    except ValidationError as error:
-        raise UsageError(explain(error, model, prefix=f"methods.{place}.")) from None
+    return validated(method_module(entry).Settings, entry.settings, prefix=f"methods.{place}.")
 
 
 def method_ids(study: Study) -> list[str]:

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
-from tunelab.config import Count, Integer, Number, Section, Text, explain
+from tunelab.config import Count, Integer, Number, Section, Text
 from tunelab.errors import UsageError
 from tunelab.strict_yaml import apply_overrides, read_keys
+from tunelab.validation import validated
 
 
 class Sweep(Section):
@@ -77,10 +78,7 @@ def make_sweep(values: Mapping[str, Any]) -> Sweep:
     Raises:
         UsageError: an unknown key, with the near matches, or a value of the wrong type.
     """
-    try:
-        return Sweep.model_validate(dict(values))
-    except ValidationError as error:
-        raise UsageError(f"sweep: {explain(error, Sweep)}") from None
+    return validated(Sweep, values, where="sweep: ")
 
 
 def _axis(word: str) -> tuple[str, Any]:
