@@ -91,10 +91,10 @@ def _commands(folder: Path, study: Path, adapter: Path) -> dict[str, Command]:
         return ["export", "--adapter", str(adapter), "--out", str(out / "model")]
 
     def sweep(out: Path) -> list[str]:
-        words = ["sweep", str(study), "--out", str(out), "--format", "json", "--method", "lora"]
+        words = ["sweep", str(study), "training.epochs=2", "evaluation.modes=[score]"]
+        words += ["--out", str(out), "--format", "json", "--method", "lora"]
         words += ["--space", "methods.0.r=[2, 4, 8]", "--goal", "best_loss"]
-        words += ["--trials", "3", "--seeds", "1", "2"]
-        return [*words, "training.epochs=2", "evaluation.modes=[score]"]
+        return [*words, "--trials", "3", "--seeds", "1", "2"]
 
     commands = [
         studied("run"),
