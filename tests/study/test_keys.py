@@ -1,5 +1,6 @@
 """Every key of a study acts: each is flipped, and something else comes out."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,8 @@ def _history(column: str) -> Look:
 
 def _rows(split: str) -> Look:
     def look(_: Outcome, out: Path) -> Any:
-        path = next(out.glob(f"prepare/*/{split}.parquet"))
-        return pd.read_parquet(path).to_dict("list")
+        index = json.loads((out / "run.json").read_text(encoding="utf-8"))
+        return pd.read_parquet(out / index["prepare"] / f"{split}.parquet").to_dict("list")
 
     return look
 
@@ -66,8 +67,8 @@ def _dropped(outcome: Outcome, out: Path) -> Any:
     return len(_rows("train")(outcome, out)["text"])
 
 
-def _events(_: Outcome, out: Path) -> Any:
-    return len(list(out.glob("train/*/runs/**/events*"))) > 0
+def _events(outcome: Outcome, _: Path) -> Any:
+    return len(list(_train(outcome).folder.glob("runs/**/events*"))) > 0
 
 
 def _mode(outcome: Outcome, _: Path) -> Any:
@@ -91,8 +92,6 @@ def _verdicts(_: Outcome, out: Path) -> Any:
 
 
 def _open(outcome: Outcome, _: Path) -> Any:
-    import json
-
     record = json.loads(
         (outcome["generate", "open"].folder / "open.json").read_text(encoding="utf-8")
     )
@@ -185,34 +184,36 @@ ELSEWHERE = {"device", "evaluation.batch_size", "claims.language"}
 
 
 @pytest.fixture(scope="module")
-def runs(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def seen(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What a study with overrides comes to, looked at in one way.
+
+    All run in one folder, in which a stage stands until a key that it depends on is another: a
+    key that a stage forgot to depend on would change nothing.
+    """
     from conftest import write_model
 
     write_model(workspace.folder / "other", seed=1)
     rows = (workspace.folder / "rows.csv").read_text(encoding="utf-8")
     repeated = "".join(f"{line}\n" for line in rows.splitlines()[1:25])
     (workspace.folder / "faulty.csv").write_text(rows + repeated, encoding="utf-8")
-    kept: dict[tuple[str, ...], tuple[Outcome, Path]] = {}
+    out = tmp_path_factory.mktemp("runs")
 
-    def run(*overrides: str) -> tuple[Outcome, Path]:
-        filled = tuple(word.replace("{folder}", str(workspace.folder)) for word in overrides)
-        if filled not in kept:
-            out = tmp_path_factory.mktemp("run")
-            results = run_study(open_study(str(workspace.study), filled), out)
-            kept[filled] = ({(result.stage, result.name): result for result in results}, out)
-        return kept[filled]
+    def look_at(look: Look, *overrides: str) -> Any:
+        filled = [word.replace("{folder}", str(workspace.folder)) for word in overrides]
+        results = run_study(open_study(str(workspace.study), filled), out)
+        return look({(result.stage, result.name): result for result in results}, out)
 
-    return run
+    return look_at
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_key_acts(key: str, runs: Any) -> None:
+def test_key_acts(key: str, seen: Any) -> None:
     value, look, both = KEYS[key]
     path = key.replace("methods.", "methods.0.").replace("claims.", "claims.0.")
     override = f"{path}={value}"
     if key == "methods.name":
         override = "methods=[{name: full}]"
-    assert look(*runs(*both)) != look(*runs(*both, override))
+    assert seen(look, *both) != seen(look, *both, override)
 
 
 def test_device_acts(workspace: Workspace, tmp_path: Path) -> None:
