@@ -10,9 +10,6 @@ Source: Zhao et al., PyTorch FSDP, 2023, https://arxiv.org/abs/2304.11277.
 from typing import Any
 
 import torch
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from tunelab.training.processes import process_count
 
@@ -22,6 +19,9 @@ def divide(model: Any, device: str) -> None:
 
     No device ever holds the whole model: the groups are moved and divided one after the other.
     """
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     layers = set(inner._no_split_modules or ())
     mesh = init_device_mesh(device, (process_count(),))
@@ -33,13 +33,15 @@ def divide(model: Any, device: str) -> None:
 
 def whole(tensor: Any) -> Any:
     """A tensor of which the processes hold parts, gathered in all of them; others as they are."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    return tensor.full_tensor() if _is_divided(tensor) else tensor
 
 
 def like(tensor: Any, parameter: Any) -> Any:
     """A whole tensor, divided as a parameter is."""
-    if not isinstance(parameter, DTensor):
+    if not _is_divided(parameter):
         return tensor
+    from torch.distributed.tensor import distribute_tensor
+
     tensor = tensor.to(parameter.device)
     return distribute_tensor(tensor, parameter.device_mesh, parameter.placements)
 
@@ -66,6 +68,11 @@ def keep_state_whole(optimizer: Any) -> None:
     """
     optimizer.register_state_dict_post_hook(_whole_state)
     optimizer.register_load_state_dict_pre_hook(_divided_state)
+
+
+def _is_divided(tensor: Any) -> bool:
+    # Not by its class, which a torch that was built without torch.distributed does not have.
+    return hasattr(tensor, "full_tensor")
 
 
 def _whole_state(_: Any, state: dict[str, Any]) -> dict[str, Any]:
