@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 from hostile.cases import Case, harmless, refused
 from loopback import serving
-from tunelab.generation.endpoint import Patience, is_endpoint, open_endpoint
+from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
+from tunelab.generation.endpoint.request import Patience
 from tunelab.generation.settings import GenerationSettings
 from tunelab.models.catalog import find
 

@@ -134,7 +134,7 @@ def test_the_search_finds_what_is_there(finished: Path) -> None:
 
 def test_a_secret_is_not_shown_by_what_holds_it() -> None:
     from tunelab.app.settings import AppSettings
-    from tunelab.generation.endpoint import EndpointModel
+    from tunelab.generation.endpoint.model import EndpointModel
 
     shown = repr(EndpointModel("http://h", "m", KEY))
     shown += repr(AppSettings(runs=Path("a"), scratch=Path("b"), models=(), password=PASSWORD))

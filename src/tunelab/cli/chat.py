@@ -242,7 +242,7 @@ class _Terminal:
     def _answer(self, chat: "Chat", *, begun: Any = None) -> None:
         """Answer, show what comes as it comes, and keep it."""
         from tunelab.generation.chat import reply
-        from tunelab.generation.endpoint import EndpointError
+        from tunelab.generation.endpoint.errors import EndpointError
 
         with interruptible() as interrupt:
             done = None

@@ -93,7 +93,7 @@ def _compare(
 ) -> int:
     """Ask each model in turn, and print what was answered, however that ended."""
     from tunelab.generation.comparison import compare_open, perplexities
-    from tunelab.generation.endpoint import is_endpoint, open_endpoint
+    from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
     from tunelab.generation.local_model import LocalModel
     from tunelab.generation.side_by_side import ask_open, read_answers
     from tunelab.models.catalog import find

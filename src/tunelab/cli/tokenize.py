@@ -22,21 +22,15 @@ from typing import Any
 
 from tunelab.cli.arguments import add_format
 from tunelab.cli.tables import print_table
+from tunelab.cli.tokenizer_tables import (
+    across,
+    draw_text,
+    parallel_rows,
+    print_measures,
+    print_parallel,
+)
 from tunelab.errors import UsageError
 
-_MEASURES = (
-    "tokens",
-    "words",
-    "characters",
-    "bytes",
-    "fertility",
-    "characters_per_token",
-    "bytes_per_token",
-    "words_kept_whole",
-    "unknown_rate",
-    "byte_fallback_rate",
-    "renyi_efficiency",
-)
 _TRAINED = (
     "algorithm",
     "vocabulary",
@@ -46,7 +40,6 @@ _TRAINED = (
     "renyi_efficiency",
     "path",
 )
-_SHORT = 50
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,8 +117,8 @@ def _text(arguments: argparse.Namespace) -> int:
         raise UsageError("the text of --text is not valid UTF-8.") from None
     results = compare_text(_load(arguments.tokenizer), text, seed=arguments.seed)
     if arguments.format == "table":
-        _draw_text(results, text)
-    _print_measures(results, arguments)
+        draw_text(results, text)
+    print_measures(results, arguments.format)
     if arguments.html:
         from tunelab.tokenizers.record import text_examples
 
@@ -161,12 +154,12 @@ def _file(arguments: argparse.Namespace) -> int:
     if not results[0]["sentences"]:
         raise UsageError(f"{arguments.file} holds no text.")
     _add_costs(arguments, tokenizers, results)
-    _print_measures(results, arguments, title=arguments.file.name)
+    print_measures(results, arguments.format, title=arguments.file.name)
     if arguments.format == "table":
         for key in ("at_max_length", "cost"):
             if key in results[0]:
                 rows = [{"tokenizer": row["tokenizer"], **row[key]} for row in results]
-                print_table(_across(rows), "table", title=key.replace("_", " "))
+                print_table(across(rows), "table", title=key.replace("_", " "))
     return 0
 
 
@@ -213,61 +206,15 @@ def _parallel(arguments: argparse.Namespace) -> int:
     results = compare_parallel(_load(arguments.tokenizer), parallel, seed=arguments.seed)
     title = f"{parallel.rows} parallel sentences, premium against {results[0]['base']}"
     if arguments.format == "table":
-        _print_parallel(results, title)
+        print_parallel(results, title)
     else:
-        print_table(_parallel_rows(results), arguments.format, value=results)
+        print_table(parallel_rows(results), arguments.format, value=results)
     if arguments.html:
         from tunelab.tokenizers.record import make_record
 
         record = make_record(arguments.tokenizer, seed=arguments.seed, parallel=parallel)
         _write_page(arguments.html, record)
     return 0
-
-
-def _parallel_rows(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    rows = []
-    for row in results:
-        for code, measured in row["languages"].items():
-            low, high = measured["intervals"]["premium"] or (None, None)
-            rows.append(
-                {
-                    "tokenizer": row["tokenizer"],
-                    "language": code,
-                    **{name: measured[name] for name in (*_MEASURES, "premium")},
-                    "premium_low": low,
-                    "premium_high": high,
-                }
-            )
-    return rows
-
-
-def _print_parallel(results: Sequence[Mapping[str, Any]], title: str) -> None:
-    """Tables that fit a narrow window: a row for each language, a column for each tokenizer."""
-    languages = list(results[0]["languages"])
-
-    def table(cell: Callable[[Mapping[str, Any]], Any], title: str) -> None:
-        rows = [
-            {
-                "language": code,
-                **{row["tokenizer"]: cell(row["languages"][code]) for row in results},
-            }
-            for code in languages
-        ]
-        print_table(rows, "table", title=title)
-
-    table(lambda measured: measured["fertility"], "tokens a word")
-    table(_premium, title)
-    if len(results) > 1:
-        pairs = [_pair_row(pair) for row in results for pair in row["pairs"]]
-        print_table(pairs, "table", title="the same sentences, left against right")
-
-
-def _premium(measured: Mapping[str, Any]) -> str:
-    interval = measured["intervals"]["premium"]
-    if measured["premium"] is None:
-        return "–"
-    limits = f" ({interval[0]:.2f}–{interval[1]:.2f})" if interval else ""
-    return f"{measured['premium']:.2f}{limits}"
 
 
 def _persian(arguments: argparse.Namespace) -> int:
@@ -352,59 +299,6 @@ def _named_files(words: Sequence[str]) -> dict[str, Path]:
     if len(paths) < 2:
         raise UsageError("--parallel needs two files or more, as in en=english.txt fa=persian.txt.")
     return paths
-
-
-def _print_measures(
-    results: Sequence[Mapping[str, Any]], arguments: argparse.Namespace, title: str = ""
-) -> None:
-    """A row for each tokenizer; for people, who have narrow windows, a column for each."""
-    rows = []
-    for result in results:
-        row = {"tokenizer": result["tokenizer"]}
-        row |= {name: result[name] for name in _MEASURES}
-        rows.append({**row, "comes_back": _comes_back(result["round_trip"])})
-    shown = _across(rows) if arguments.format == "table" else rows
-    print_table(shown, arguments.format, title=title, value=results)
-
-
-def _across(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows that are tokenizers, as columns."""
-    return [
-        {"measure": name.replace("_", " "), **{row["tokenizer"]: row[name] for row in rows}}
-        for name in rows[0]
-        if name != "tokenizer"
-    ]
-
-
-def _comes_back(trip: Mapping[str, Any]) -> str:
-    """The round trip in words."""
-    if trip["lost"]:
-        return "without " + ", ".join(f"{count} {name}" for name, count in trip["lost"].items())
-    return "exactly" if trip["exact"] in (True, trip.get("of")) else "changed"
-
-
-def _pair_row(pair: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("language", "left", "right", "difference", "ratio", "p_adjusted")
-    return {name: pair[name] for name in names}
-
-
-def _draw_text(results: Sequence[Mapping[str, Any]], text: str) -> None:
-    from rich.console import Console
-
-    from tunelab.tokenizers.display import draw_pieces
-
-    console = Console()
-    for result in results:
-        console.rule(
-            f"{result['tokenizer']}: {result['tokens']} tokens, "
-            f"{len(result['ids'])} ids with control tokens",
-            align="left",
-        )
-        for line in draw_pieces(result, text, width=console.width):
-            console.print(line, no_wrap=True, overflow="ignore", crop=False)
-        ids = " ".join(map(str, result["ids"][:_SHORT]))
-        more = " …" if len(result["ids"]) > _SHORT else ""
-        console.print(f"ids {ids}{more}", style="dim", highlight=False)
 
 
 def _write_page(path: Path, record: Mapping[str, Any]) -> None:

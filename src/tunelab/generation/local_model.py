@@ -115,7 +115,7 @@ def open_answerer(
         RunError: the model cannot be loaded.
     """
     from tunelab.errors import UsageError
-    from tunelab.generation.endpoint import is_endpoint, open_endpoint
+    from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
 
     if is_endpoint(name):
         if template != "own":

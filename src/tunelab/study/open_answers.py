@@ -9,7 +9,7 @@ from typing import Any
 from tunelab.config import Study
 from tunelab.errors import UsageError
 from tunelab.generation.comparison import OpenAnswer, Read, compare_open, perplexities
-from tunelab.generation.endpoint import is_endpoint
+from tunelab.generation.endpoint.model import is_endpoint
 from tunelab.generation.local_model import LocalModel, open_answerer
 from tunelab.generation.open_prompts import OpenPrompt, plain_prompts, read_prompts
 from tunelab.generation.settings import GenerationSettings

@@ -132,7 +132,7 @@ def open_models(study: Study) -> dict[str, str]:
 
 def _check_generation(study: Study) -> None:
     from tunelab.generation.conversation_file import read_conversation
-    from tunelab.generation.endpoint import is_endpoint, open_endpoint
+    from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
     from tunelab.generation.open_prompts import plain_prompts, read_prompts
 
     for name in study.conversations:

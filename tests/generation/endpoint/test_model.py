@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +18,9 @@ import pytest
 from conftest import build_model, build_tokenizer, write_model
 from loopback import serving
 from tunelab.errors import UsageError
-from tunelab.generation.endpoint import EndpointError, Patience, open_endpoint
+from tunelab.generation.endpoint.errors import EndpointError
+from tunelab.generation.endpoint.model import open_endpoint
+from tunelab.generation.endpoint.request import Patience
 from tunelab.generation.generate import generate
 from tunelab.generation.settings import GenerationSettings
 from tunelab.prompts.markers import take_apart
@@ -112,9 +115,9 @@ class Faulty(BaseHTTPRequestHandler):
 def faulty() -> Iterator[Any]:
     with serving(Faulty) as address:
 
-        def ask(*script: str, **more: Any) -> Any:
+        def ask(*script: str, patience: Patience = QUICK, **more: Any) -> Any:
             Faulty.script[:], Faulty.asked[:], Faulty.times[:] = list(script), [], []
-            model = open_endpoint(f"{address}/v1#m", QUICK)
+            model = open_endpoint(f"{address}/v1#m", patience)
             return model.answer(ASK, GenerationSettings(**more))
 
         yield ask
@@ -207,9 +210,8 @@ def test_a_server_that_is_busy_says_how_long_to_wait(
     assert Faulty.times[1] - Faulty.times[0] >= 0.5
     # More than is waited for at all is told.
     monkeypatch.setattr(Faulty, "wait", "4000")
-    monkeypatch.setattr("tunelab.generation.endpoint._LONGEST_WAIT", 0.01)
     with pytest.raises(EndpointError, match=r"no, not now; it asks to wait 4,000 seconds\.$"):
-        faulty("429")
+        faulty("429", patience=replace(QUICK, longest_pause=0.01))
 
 
 def test_letters_that_come_in_parts(faulty: Any) -> None:

@@ -1,0 +1,123 @@
+"""One request to an endpoint, and the reading of its reply."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from tunelab.errors import UsageError
+from tunelab.generation.endpoint.errors import EndpointError, PassingError
+from tunelab.generation.endpoint.events import events
+from tunelab.generation.endpoint.refusal import check_status
+from tunelab.generation.endpoint.reply import Reply, take
+from tunelab.generation.endpoint.request import Request
+
+# How often a wait looks up, for an interrupt and for the longest time. Seconds.
+_LOOK = 0.1
+
+_Inbox = SimpleQueue[dict[str, Any] | Exception | None]
+
+
+def pause(seconds: float, interrupt: Callable[[], bool]) -> None:
+    """Wait, but not beyond an interrupt."""
+    end = time.perf_counter() + seconds
+    while (left := end - time.perf_counter()) > 0 and not interrupt():
+        time.sleep(min(left, _LOOK))
+
+
+def exchange(request: Request, reply: Reply, interrupt: Callable[[], bool]) -> Iterator[str]:
+    """Make one request and read its stream into ``reply``; yields each piece of text.
+
+    A thread does the reading, since neither silence nor a trickle of bytes may keep an interrupt
+    or the longest time from being seen.
+
+    Raises:
+        PassingError: another try may better it.
+        EndpointError: it may not.
+    """
+    if interrupt():
+        reply.interrupted = True
+        return
+    whole = request.patience.whole
+    inbox: _Inbox = SimpleQueue()
+    left = threading.Event()
+    started = last = time.perf_counter()
+    threading.Thread(target=_read, args=(request, inbox, left), daemon=True).start()
+    try:
+        while reply.reason is None:
+            try:
+                event = inbox.get(timeout=_LOOK)
+            except Empty:
+                event = {}
+            now = time.perf_counter()
+            if event is None:
+                raise PassingError("it closed the connection early")
+            if isinstance(event, Exception):
+                raise event
+            if now - started > whole:
+                raise PassingError(f"it took more than {whole:g} seconds")
+            text = take(event, reply, now - last)
+            if text:
+                last = now
+                yield text
+            if reply.reason is None and interrupt():
+                reply.interrupted = True
+                return
+    finally:
+        left.set()
+
+
+def _read(request: Request, inbox: _Inbox, left: threading.Event) -> None:
+    """Put every event of a reply into ``inbox``, then None, or the error, until it is ``left``."""
+    import httpx
+
+    patience = request.patience
+    timeout = httpx.Timeout(patience.silence, connect=patience.connect)
+    # Compressed, a short reply could become a long one before its length is known.
+    headers = {"Accept-Encoding": "identity"}
+    if request.key:
+        headers["Authorization"] = f"Bearer {request.key}"
+    address = f"{request.url}/{request.path}"
+    try:
+        with (
+            httpx.Client(timeout=timeout, follow_redirects=False) as client,
+            client.stream("POST", address, json=dict(request.body), headers=headers) as response,
+        ):
+            check_status(request, response)
+            for event in events(response.iter_text(), left.is_set):
+                inbox.put(event)
+        inbox.put(None)
+    except Exception as error:
+        # Whoever waits for the inbox raises it.
+        inbox.put(_without_key(request.key, _explained(request, error)))
+
+
+def _without_key(key: str, error: Exception) -> Exception:
+    """The error without the key, which a server may repeat in what it says."""
+    if not key or key not in str(error):
+        return error
+    told = str(error).replace(key, "(the key)")
+    if isinstance(error, PassingError):
+        return PassingError(told, error.wait)
+    return EndpointError(told)
+
+
+def _explained(request: Request, error: Exception) -> Exception:
+    """What an error of the connection means for the request."""
+    import httpx
+
+    patience = request.patience
+    if isinstance(error, httpx.ConnectTimeout):
+        return PassingError(f"no connection within {patience.connect:g} seconds")
+    if isinstance(error, httpx.ConnectError):
+        return PassingError("nothing answers at this address")
+    if isinstance(error, httpx.TimeoutException):
+        return PassingError(f"it was silent for {patience.silence:g} seconds")
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
+        return PassingError("it closed the connection early")
+    if isinstance(error, httpx.HTTPError):
+        return PassingError(f"the request failed ({type(error).__name__})")
+    if isinstance(error, httpx.InvalidURL | UnicodeError):
+        return UsageError(f"{request.url!r} is no address; give http://HOST:PORT/v1.")
+    return error

@@ -1,0 +1,62 @@
+"""An endpoint's answer as it comes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tunelab.generation.endpoint.errors import PassingError
+from tunelab.generation.outcome import Ending, Generation, Token
+from tunelab.generation.settings import GenerationSettings
+
+
+@dataclass
+class Reply:
+    """What has come of an answer. ``reason`` is why it ended, None until then."""
+
+    tokens: list[Token] = field(default_factory=list)
+    reason: str | None = None
+    prompt_tokens: int | None = None
+    interrupted: bool = False
+
+    @property
+    def text(self) -> str:
+        """All of it, in one."""
+        return "".join(token.text for token in self.tokens)
+
+    def generation(self, settings: GenerationSettings) -> Generation:
+        """The answer, cut at the stop strings that the server let through."""
+        text = self.text
+        places = [place for place in map(text.find, settings.stop) if place >= 0]
+        ending: Ending = "length" if self.reason == "length" else "stop token"
+        if places:
+            text, ending = text[: min(places)], "stop string"
+        if self.interrupted:
+            ending = "interrupted"
+        return Generation(text, tuple(self.tokens), ending, self.prompt_tokens)
+
+
+def take(event: Mapping[str, Any], reply: Reply, seconds: float) -> str:
+    """Add an event to a reply; the text that it brought, after so many seconds.
+
+    Raises:
+        PassingError: the event is none of an answer.
+    """
+    try:
+        usage = event.get("usage") or {}
+        if usage.get("prompt_tokens") is not None:
+            reply.prompt_tokens = int(usage["prompt_tokens"])
+        choices = event.get("choices") or []
+        if not choices:
+            return ""
+        choice = choices[0]
+        part = choice.get("delta") or choice.get("message") or choice
+        text = part.get("content") or part.get("text") or ""
+        if not isinstance(text, str):
+            raise TypeError
+        if choice.get("finish_reason") is not None:
+            reply.reason = str(choice["finish_reason"])
+    except (AttributeError, TypeError, ValueError, KeyError, IndexError, OverflowError):
+        raise PassingError("it sends something else than answers") from None
+    if text:
+        reply.tokens.append(Token(None, text, None, seconds))
+    return text
