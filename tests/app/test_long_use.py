@@ -25,8 +25,8 @@ pytestmark = pytest.mark.scale
 # Requests of each user: two thousand in all, the first two hundred of them to warm up.
 USERS, REQUESTS, WARM = 16, 125, 13
 TEXTS = [f"{words} {n}" for n in range(5) for words in ("i am glad", "so sad", "how odd", "ugh!")]
-# What the allocator and the interpreter may keep; a kept answer's tensors would be far more.
-KEPT = 16_000_000
+# What the allocator and the interpreter may keep: a hundredth of what the process holds.
+KEPT = 8_000_000
 
 
 @dataclass(frozen=True)

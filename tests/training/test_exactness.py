@@ -144,6 +144,15 @@ def test_merged_adapters(family: str, method: Any) -> None:
     _assert_same(_adapted(family, method), rows, _prefix(rows), fused=True, merge=True)
 
 
+@pytest.fixture(params=["short", "long"])
+def attention(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either form of attention, whatever the size of the heads."""
+    monkeypatch.setattr(
+        "tunelab.models.packed_attention.is_short", lambda *_: request.param == "short"
+    )
+
+
+@pytest.mark.usefixtures("attention")
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("method", METHODS)
 def test_gradient_checkpointing(family: str, method: str) -> None:

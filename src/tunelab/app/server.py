@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.app.guard import App, guarded
+from tunelab.app.heap import set_aside_what_stays, share_one_heap
 from tunelab.app.names import report_path
 from tunelab.app.settings import LOOPBACK, AppSettings
 from tunelab.errors import UsageError
@@ -113,7 +114,9 @@ def serve(settings: AppSettings) -> None:
     import uvicorn
 
     heed_interrupts()
+    share_one_heap()
     app = build_app(settings)
+    set_aside_what_stays()
     uvicorn.run(
         app,
         host=settings.host,

@@ -66,12 +66,14 @@ class ShortAttention(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         layout, heads, prefix = ctx.layout, ctx.heads, ctx.layout.prefix
+        # Gradient checkpointing gives them once only.
+        saved = ctx.saved_tensors
         gradient = gradients[0][0].unflatten(1, (heads, -1)).transpose(0, 1)
         _, tokens, groups, size = gradient.shape
         of_query = gradient.new_empty(tokens, heads, groups, size)
         of_key, of_value = (gradient.new_empty(tokens, heads, size) for _ in range(2))
         own = _batches(gradient, layout.places, layout.count)
-        dq, dk, dv = _backward(own, ctx.saved_tensors[:4], ctx.scale)
+        dq, dk, dv = _backward(own, saved[:4], ctx.scale)
         dq = dq.view(heads, -1, groups, size).transpose(0, 1)
         torch.index_select(dq, 0, layout.cells, out=of_query[prefix:])
         for target, source in ((of_key, dk), (of_value, dv)):
@@ -85,7 +87,7 @@ class ShortAttention(torch.autograd.Function):
                 target[:prefix] = shared.transpose(0, 1)
         if prefix:
             first = gradient[:, :prefix].reshape(heads, -1, size)
-            dq, dk, dv = _backward(first, ctx.saved_tensors[4:], ctx.scale)
+            dq, dk, dv = _backward(first, saved[4:], ctx.scale)
             of_query[:prefix] = dq.view(heads, prefix, groups, size).transpose(0, 1)
             of_key[:prefix] += dk.transpose(0, 1)
             of_value[:prefix] += dv.transpose(0, 1)
