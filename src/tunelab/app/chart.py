@@ -16,8 +16,8 @@ def line_chart(title: str, series: Mapping[str, Sequence[Point]], *, x: str) -> 
     if not lines:
         return Markup("")
     every = [point for points in lines.values() for point in points]
-    across = _scale([point[0] for point in every], _LEFT, _WIDTH - _RIGHT)
-    up = _scale([point[1] for point in every], _HEIGHT - _BOTTOM, _TOP)
+    across = _Scale([point[0] for point in every], _LEFT, _WIDTH - _RIGHT)
+    up = _Scale([point[1] for point in every], _HEIGHT - _BOTTOM, _TOP)
     drawn = [_grid(across, up, x)]
     for place, points in enumerate(lines.values()):
         path = " ".join(f"{across.at(a):.1f},{up.at(b):.1f}" for a, b in points)
@@ -49,7 +49,7 @@ def describe(title: str, lines: Mapping[str, Sequence[Point]], x: str) -> str:
     return f"{title}: {'; '.join(told)}."
 
 
-class _scale:  # noqa: N801
+class _Scale:
     """Values onto a length of the picture, from a round number to a round number."""
 
     def __init__(self, values: Sequence[float], start: float, end: float) -> None:
@@ -79,7 +79,7 @@ def _round_step(span: float) -> float:
     return next(power * times for times in (1, 2, 5, 10) if span / (power * times) <= 6)
 
 
-def _grid(across: _scale, up: _scale, x: str) -> Markup:
+def _grid(across: _Scale, up: _Scale, x: str) -> Markup:
     bottom = _HEIGHT - _BOTTOM
     parts = []
     for value in up.ticks:

@@ -55,7 +55,7 @@ def _best_loss(outcome: Outcome) -> float | None:
     return None if value is None else float(value)
 
 
-def _peak_bytes(outcome: Outcome) -> float:
+def _estimated_peak(outcome: Outcome) -> float:
     from tunelab.memory.formulas import estimate
     from tunelab.memory.settings import StepSettings
     from tunelab.study.resolution import method_module, method_settings
@@ -89,6 +89,10 @@ def _dimensions(model: str) -> Any:
     return dimensions_of(configuration(model))
 
 
+# Shares follow from numbers that are goals; what a process held at most is not that of one trial
+# where it ran others before.
+_NO_GOALS = {"trainable_share", "training_bytes_share", "peak_bytes"}
+
 GOALS: Mapping[str, Goal] = {
     "f1_macro": Goal("macro-F1", "high", _score("f1_macro")),
     "accuracy": Goal("accuracy", "high", _score("accuracy")),
@@ -98,11 +102,11 @@ GOALS: Mapping[str, Goal] = {
     **{
         name: Goal(metric.description, "low", _number(name))
         for name, metric in NUMBER_METRICS.items()
-        if name not in {"trainable_share", "training_bytes_share"}
+        if name not in _NO_GOALS
     },
-    "peak_bytes": Goal(
+    "estimated_peak_bytes": Goal(
         "bytes that a training step holds at its highest, by the formulas of the estimate",
         "low",
-        _peak_bytes,
+        _estimated_peak,
     ),
 }
