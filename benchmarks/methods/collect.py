@@ -2,7 +2,8 @@
 
     python benchmarks/methods/collect.py RUN_FOLDER ... --json benchmarks/results/methods.json
 
-Rows that the file holds already stay, unless a folder has the same method, seed and settings.
+Rows that the file holds already stay, unless a folder has the same method, seed, settings, epochs
+and learning rate.
 """
 
 import argparse
@@ -73,7 +74,8 @@ def _steps_an_epoch(trained: Result) -> float:
 
 
 def _key(row: dict[str, Any]) -> str:
-    return json.dumps([row[name] for name in ("method", "settings", "epochs", "seed")])
+    names = ("method", "settings", "epochs", "learning_rate", "seed")
+    return json.dumps([row[name] for name in names])
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from tunelab.methods.soft_prompt import SoftPromptSettings, check_room, put_on, 
 from tunelab.methods.soft_prompt import load as load
 from tunelab.models.shape import ModelShape
 
-LEARNING_RATE: float | None = 1e-3
+LEARNING_RATE: float | None = 2e-3
 WEIGHTS: str | None = None
 merge: Callable[[Any], Any] | None = None
 
