@@ -1,5 +1,6 @@
 """Workers take every setting once, whenever one of them is killed."""
 
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tunelab.errors import RunError
 from tunelab.study.sweeps.goals import GOALS
 from tunelab.study.sweeps.ranking import Trial, front, rank, read_trials, winner
 from tunelab.study.sweeps.space import parse_space
@@ -52,6 +54,28 @@ def test_every_setting_is_run_once(tmp_path: Path) -> None:
     assert len(ran) == len(set(ran)) == 6
     assert ran[0] == (2, '"y"')
     assert _worker(tmp_path, total=99).take() is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE trial_values SET value = value + 1e-12",
+        "UPDATE trial_params SET param_value = 1 - param_value WHERE param_name = 'b'",
+        "UPDATE trial_user_attributes SET value_json = '{\"loss\": 1.5}' WHERE key = 'measured'",
+    ],
+)
+def test_a_number_that_changed_is_noticed(change: str, tmp_path: Path) -> None:
+    worker = _worker(tmp_path, total=2)
+    trial = worker.take()
+    assert worker.finish(trial, [0.1], about={"measured": {"loss": 0.5}})
+    assert [one.goals for one in read_trials(worker.study, AXES, ["f1"])] == [{"f1": 0.1}]
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        assert connection.execute(change).rowcount == 1
+    connection.close()
+    damaged = _worker(tmp_path, total=2)
+    for use in (damaged.take, lambda: read_trials(damaged.study, AXES, ["f1"])):
+        with pytest.raises(RunError, match="trial 0 of the sweep is not as it was recorded"):
+            use()
 
 
 def _kill(worker: Worker, moment: int) -> None:

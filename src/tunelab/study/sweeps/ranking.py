@@ -6,6 +6,7 @@ from typing import Any
 
 from tunelab.evaluation.pareto import pareto_front
 from tunelab.study.sweeps.goals import Goal
+from tunelab.study.sweeps.intact import MEASURED, check_intact
 from tunelab.study.sweeps.space import Axis, to_values
 
 
@@ -32,9 +33,15 @@ _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNIN
 
 
 def read_trials(study: Any, axes: Sequence[Axis], goals: Sequence[str]) -> list[Trial]:
-    """The trials that count, of Optuna's ``study``, by number."""
+    """The trials that count, of Optuna's ``study``, by number.
+
+    Raises:
+        RunError: one is not as it was handed in.
+    """
     found = []
-    for trial in study.get_trials(deepcopy=False):
+    trials = study.get_trials(deepcopy=False)
+    check_intact(trials)
+    for trial in trials:
         about, state = trial.user_attrs, _STATES.get(trial.state.name)
         unsettled = len(trial.params) < len(axes)
         if state is None or "withdrawn" in about or "interrupted" in about or unsettled:
@@ -47,7 +54,7 @@ def read_trials(study: Any, axes: Sequence[Axis], goals: Sequence[str]) -> list[
                 state=state,
                 values=to_values(axes, trial.params),
                 goals=dict(zip(goals, trial.values, strict=True)) if complete else None,
-                measured=dict(about.get("measured", {})),
+                measured=dict(about.get(MEASURED, {})),
                 seconds=None if duration is None else duration.total_seconds(),
                 attempt=int(about.get("attempt", 1)),
                 reason=about.get("reason"),

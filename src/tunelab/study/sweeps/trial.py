@@ -14,6 +14,7 @@ from tunelab.study.feasibility import check_feasible
 from tunelab.study.folder import open_folder
 from tunelab.study.prepare import PreparedData
 from tunelab.study.sweeps.goals import GOALS, Goal, Outcome
+from tunelab.study.sweeps.intact import MEASURED
 from tunelab.study.sweeps.settings import alone, with_values
 from tunelab.study.sweeps.space import Axis, to_values
 from tunelab.study.sweeps.worker import PrunedError, Worker
@@ -62,7 +63,7 @@ def run_trial(worker: Worker, trial: Any, plan: TrialPlan) -> None:
     else:
         found = [measured[name] for name in plan.goals]
         missing = [name for name in plan.goals if measured[name] is None]
-        about: dict[str, Any] = {"measured": measured}
+        about: dict[str, Any] = {MEASURED: measured}
         if missing:
             about["reason"] = f"{missing[0]} is not defined for its answers"
         worker.finish(trial, None if missing else [v for v in found if v is not None], about=about)

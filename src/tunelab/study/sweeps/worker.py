@@ -15,6 +15,8 @@ from typing import Any
 
 from tunelab.config import fingerprint
 from tunelab.errors import RunError
+from tunelab.seals import SEAL
+from tunelab.study.sweeps.intact import MEASURED, check_intact, trial_seal
 from tunelab.study.sweeps.space import Axis, Choices, Stored, canonical, unseen
 from tunelab.study.sweeps.storage import Store
 
@@ -90,10 +92,13 @@ class Worker:
             if self.store.storage.get_trial(trial._trial_id).state.is_finished():
                 _log.warning("trial %d was taken for dead and is run elsewhere", trial.number)
                 return False
-            for key, value in (about or {}).items():
+            about, kept = dict(about or {}), None if pruned else values
+            if kept is not None:
+                about[SEAL] = trial_seal(trial.params, kept, about.get(MEASURED, {}))
+            for key, value in about.items():
                 trial.set_user_attr(key, value)
-            if values is not None and not pruned:
-                self.study.tell(trial, list(values))
+            if kept is not None:
+                self.study.tell(trial, list(kept))
             else:
                 self.study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
             return True
@@ -123,7 +128,9 @@ class Worker:
             thread.join()
 
     def _trials(self) -> list[Any]:
-        return list(self.study.get_trials(deepcopy=False))
+        trials = list(self.study.get_trials(deepcopy=False))
+        check_intact(trials)
+        return trials
 
     def _bury_dead(self) -> None:
         """Close trials whose worker is gone, so that their settings are run again."""

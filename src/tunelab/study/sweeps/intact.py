@@ -1,0 +1,34 @@
+"""A seal on every complete trial, so that a number that changed since is noticed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tunelab.errors import RunError
+from tunelab.seals import SEAL, sealed
+
+MEASURED = "measured"
+
+
+def trial_seal(
+    params: Mapping[str, Any], values: Sequence[float], measured: Mapping[str, Any]
+) -> str:
+    """The SHA-256 of a setting, the values of the sweep's goals, and all that was measured."""
+    return str(sealed({"params": params, "values": values, "measured": measured}, {})[SEAL])
+
+
+def check_intact(trials: Iterable[Any]) -> None:
+    """Compare Optuna's complete trials with their seals; one of a time before there were passes.
+
+    Raises:
+        RunError: a trial is not what was handed in.
+    """
+    for trial in trials:
+        # The seal is written first: a worker that died in between left one on no whole trial.
+        known = trial.user_attrs
+        if trial.state.name != "COMPLETE" or SEAL not in known:
+            continue
+        if known[SEAL] != trial_seal(trial.params, trial.values, known.get(MEASURED, {})):
+            raise RunError(
+                f"trial {trial.number} of the sweep is not as it was recorded: the storage is "
+                "damaged. Remove it (trials.db of the sweep's folder) and run the sweep again."
+            )
