@@ -104,11 +104,9 @@ def _struck(kind: str) -> Callable[[_Setting], Iterable[Trial]]:
 def _small_disks(at: _Setting) -> Iterable[Trial]:
     if not at.counts.disks or not small_disk.is_permitted(at.folder / "trial"):
         return ()
-    needed = _size(_finished(at, "needed"))
+    left = _size(_finished(at, "left"))
     count = at.counts.disks if at.command.verb in STUDIES else at.counts.disks // 3
-    return small_disk.trials(
-        at.command, at.whole, at.folder, needed=needed, count=count, draw=at.draw
-    )
+    return small_disk.trials(at.command, at.whole, at.folder, left=left, count=count, draw=at.draw)
 
 
 def _damaged(at: _Setting) -> Iterator[Trial]:
