@@ -3,13 +3,14 @@
 import ctypes
 import gc
 import sys
+from contextlib import suppress
 
 # M_ARENA_MAX of glibc's malloc.h.
 _MOST_ARENAS = -8
 
 
-def share_one_heap() -> bool:
-    """Let all threads allocate from one heap; whether the allocator knows that setting.
+def share_one_heap() -> None:
+    """Let all threads allocate from one heap, where the allocator knows that setting.
 
     The system's allocator on Linux, glibc's, gives each thread a heap of its own. What a request
     frees in one of them is not found by the next, which another thread serves. Threads that have a
@@ -17,12 +18,10 @@ def share_one_heap() -> bool:
 
     Source: mallopt(3), https://man7.org/linux/man-pages/man3/mallopt.3.html.
     """
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        return bool(ctypes.CDLL(None).mallopt(_MOST_ARENAS, 1))
-    except (OSError, AttributeError):
-        return False
+    if sys.platform.startswith("linux"):
+        # Other allocators than glibc's have no such function.
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).mallopt(_MOST_ARENAS, 1)
 
 
 def set_aside_what_stays() -> None:

@@ -1,6 +1,6 @@
 """A seal on every complete trial, so that a number that changed since is noticed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunelab.errors import RunError
@@ -16,12 +16,15 @@ def trial_seal(
     return str(sealed({"params": params, "values": values, "measured": measured}, {})[SEAL])
 
 
-def check_intact(trials: Iterable[Any]) -> None:
-    """Compare Optuna's complete trials with their seals; one of a time before there were passes.
+def intact_trials(study: Any) -> list[Any]:
+    """The trials of Optuna's ``study``, of which the complete ones are compared with their seals.
+
+    One of a time before there were seals passes.
 
     Raises:
         RunError: a trial is not what was handed in.
     """
+    trials = list(study.get_trials(deepcopy=False))
     for trial in trials:
         # The seal is written first: a worker that died in between left one on no whole trial.
         known = trial.user_attrs
@@ -32,3 +35,4 @@ def check_intact(trials: Iterable[Any]) -> None:
                 f"trial {trial.number} of the sweep is not as it was recorded: the storage is "
                 "damaged. Remove it (trials.db of the sweep's folder) and run the sweep again."
             )
+    return trials

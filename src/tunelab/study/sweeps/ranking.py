@@ -6,7 +6,7 @@ from typing import Any
 
 from tunelab.evaluation.pareto import pareto_front
 from tunelab.study.sweeps.goals import Goal
-from tunelab.study.sweeps.intact import MEASURED, check_intact
+from tunelab.study.sweeps.intact import MEASURED, intact_trials
 from tunelab.study.sweeps.space import Axis, to_values
 
 
@@ -39,9 +39,7 @@ def read_trials(study: Any, axes: Sequence[Axis], goals: Sequence[str]) -> list[
         RunError: one is not as it was handed in.
     """
     found = []
-    trials = study.get_trials(deepcopy=False)
-    check_intact(trials)
-    for trial in trials:
+    for trial in intact_trials(study):
         about, state = trial.user_attrs, _STATES.get(trial.state.name)
         unsettled = len(trial.params) < len(axes)
         if state is None or "withdrawn" in about or "interrupted" in about or unsettled:

@@ -16,7 +16,7 @@ from typing import Any
 from tunelab.config import fingerprint
 from tunelab.errors import RunError
 from tunelab.seals import SEAL
-from tunelab.study.sweeps.intact import MEASURED, check_intact, trial_seal
+from tunelab.study.sweeps.intact import MEASURED, intact_trials, trial_seal
 from tunelab.study.sweeps.space import Axis, Choices, Stored, canonical, unseen
 from tunelab.study.sweeps.storage import Store
 
@@ -128,9 +128,7 @@ class Worker:
             thread.join()
 
     def _trials(self) -> list[Any]:
-        trials = list(self.study.get_trials(deepcopy=False))
-        check_intact(trials)
-        return trials
+        return intact_trials(self.study)
 
     def _bury_dead(self) -> None:
         """Close trials whose worker is gone, so that their settings are run again."""
