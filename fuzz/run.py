@@ -1,7 +1,8 @@
 """Fuzz one parser, guided by coverage: python fuzz/run.py NAME CORPUS [options of libFuzzer].
 
-It needs atheris, which tunelab itself does not: pip install atheris, into an environment that has
-tunelab. What it finds is kept in tests/hostile/found/NAME and read by the tests from then on.
+CORPUS is a folder that keeps what has led to new branches; what the tests start from is put into
+it. It needs atheris, which tunelab itself does not: pip install atheris, into an environment that
+has tunelab. What it finds is kept in tests/hostile/found/NAME and read by the tests from then on.
 """
 
 import sys
@@ -27,17 +28,22 @@ MODULES = {
 }
 
 
-def main(name: str, options: list[str]) -> None:
+def main(name: str, corpus: Path, options: list[str]) -> None:
     """Fuzz until the options say that it is enough."""
     with atheris.instrument_imports(include=["tunelab", "yaml", "jinja2"]):
         for module in MODULES[name]:
             import_module(module)
         parsers = import_module("parsers")
     parse = parsers.PARSERS[name]
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, content in enumerate(import_module("hostile.seeds").seeds(name)):
+        (corpus / f"seed-{number}").write_bytes(content)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        atheris.Setup([sys.argv[0], *options], lambda content: parse(content, Path(folder)))
+        atheris.Setup(
+            [sys.argv[0], str(corpus), *options], lambda content: parse(content, Path(folder))
+        )
         atheris.Fuzz()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])

@@ -33,7 +33,7 @@ def _explain(error: ValidationError, model: type[BaseModel], prefix: str) -> str
     problem = next(
         (item for item in error.errors() if item["type"] == "extra_forbidden"), error.errors()[0]
     )
-    path = [part for part in problem["loc"] if not _is_union_tag(part)]
+    path = _path(problem["loc"], problem["type"])
     key = prefix + ".".join(str(part) for part in path)
     if problem["type"] == "extra_forbidden":
         known = _keys_at(model, path[:-1])
@@ -53,13 +53,22 @@ def _explain(error: ValidationError, model: type[BaseModel], prefix: str) -> str
         .replace("Input should be ", "")
         .replace("a valid dictionary or instance of", "keys and values:")
         for item in error.errors()
-        if [part for part in item["loc"] if not _is_union_tag(part)] == path
+        if _path(item["loc"], item["type"]) == path
     ]
     given = json.dumps(problem["input"], default=str, ensure_ascii=False)
     shown = given if len(given) <= 60 else given[:57] + "..."
     if problem["type"] == "value_error":
         return f"{key} = {shown} is wrong: it {alternatives[0]}."
     return f"{key} = {shown} is wrong: it should be {' or '.join(dict.fromkeys(alternatives))}."
+
+
+def _path(loc: tuple[Any, ...], kind: str) -> list[Any]:
+    """The keys that lead to a problem, without the branches of unions between them."""
+    ends = len(loc)
+    # The last part is the user's word then, however much it looks like a branch.
+    if kind in ("extra_forbidden", "missing"):
+        ends -= 1
+    return [*(part for part in loc[:ends] if not _is_union_tag(part)), *loc[ends:]]
 
 
 def _is_union_tag(part: Any) -> bool:

@@ -2,66 +2,18 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostile.cases import PATIENCE, at_most
+from hostile.seeds import LINES, VALUES, written
 from parsers import PARSERS
-from tunelab.config import Study, to_dict
-from tunelab.data.readers import EXTENSIONS
 
 FOUND = Path(__file__).parent / "found"
-_LORA = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]}
-_PROMPT = {"system": "s", "labels": ["a", "b"], "style": "plain", "template": "", "max_length": 9}
-_STARTS: Mapping[str, list[Any]] = {
-    "study": [to_dict(Study())],
-    "adapter": [_LORA],
-    "record": [
-        {
-            "method": "lora",
-            "model": "m",
-            "model_hash": "h",
-            "prompt": {**_PROMPT, "hash": "x"},
-            "probe": {"text": "a", "ids": [1]},
-        }
-    ],
-    "conversation": [
-        {
-            "speakers": [{"name": "A"}, {"name": "B", "persona": "x"}],
-            "turns": [{"speaker": "A", "text": "hi"}],
-            "next": ["B"],
-            "further": 2,
-            "good": [{"speaker": "A", "about": "x", "contains": ["y"]}],
-        }
-    ],
-    "prompts": [{"prompts": [{"id": "a", "text": "b", "matches": "a+", "contains": ["x"]}]}],
-    "run": [{"stages": ["stage"], "prepare": "stage", "failures": [], "study_hash": "h"}],
-}
-_LINES: Mapping[str, list[bytes]] = {
-    "data": [
-        bytes([place]) + content
-        for place, extension in enumerate(EXTENSIONS)
-        for content in {
-            ".jsonl": [b'{"text": "a", "label": "x"}\n{"text": "b", "label": 1.5}\n'],
-            ".json": [b'{"text": null, "label": true}\n'],
-            ".csv": [b'text,label\n"a\nb",x\nc,y\n'],
-            ".tsv": [b"text\tlabel\na\tx\n"],
-            ".parquet": [b"PAR1\x15\x04\x15\x10PAR1"],
-            ".txt": [b"a;x\nb;y\n"],
-        }[extension]
-    ],
-    "answers": [b"joy,fear\nit is not joy, but fear isn't it's", b"a b,(c)\n**a  b**, never (c)"],
-    "template": [
-        b"{% for m in messages %}{{ m.role ~ m['content']|trim }}{% endfor %}",
-        b"{% macro f(x) %}{{ x * 3 }}{% endmacro %}{{ f('a') + '%s'|format(1) }}",
-    ],
-}
 _JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -122,16 +74,14 @@ def _spliced(draw: st.DrawFn, start: bytes) -> bytes:
 
 def _inputs(name: str) -> st.SearchStrategy[bytes]:
     kinds: list[st.SearchStrategy[bytes]] = [st.binary(max_size=200)]
-    for start in _STARTS.get(name, ()):
-        changed = _changed(start)
-        kinds += [
-            changed.map(lambda value: json.dumps(value).encode()),
-            _spliced(json.dumps(start).encode()),
-        ]
-        if name in ("study", "conversation", "prompts"):
-            written = yaml.safe_dump(start).encode()
-            kinds += [changed.map(lambda value: yaml.safe_dump(value).encode()), _spliced(written)]
-    kinds += [_spliced(start) for start in _LINES.get(name, ())]
+    for value in VALUES.get(name, ()):
+        # Two writings of a value that was changed, and each with bytes put in or left out.
+        for place, start in enumerate(written(name, value)):
+            kinds += [
+                _changed(value).map(lambda changed, place=place: written(name, changed)[place]),
+                _spliced(start),
+            ]
+    kinds += [_spliced(start) for start in LINES.get(name, ())]
     return st.one_of(*reversed(kinds))
 
 
