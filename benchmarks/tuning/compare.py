@@ -142,7 +142,8 @@ def _task(options: argparse.Namespace) -> tuple[dict[str, Any], list[float]]:
         for place in range(start, start + options.turn_rows, options.batch_size):
             batch = [rows.encoded[row] for row in order[place : place + options.batch_size]]
             trained = sum(len(row.ids) - row.prompt_length for row in batch)
-            positions = pack_rows([row.ids for row in batch], prefix)[1][0].tolist()
+            # The last token of a row predicts nothing.
+            positions = pack_rows([row.ids[:-1] for row in batch], prefix)[1][0].tolist()
             total += useful_arithmetic(model, positions, trained, list(layers.values()))
         work.append(total)
     task = {

@@ -50,7 +50,7 @@ def rows_tokens(chosen: Any, settings: StepSettings) -> tuple[int, int, int]:
     """
     virtual = int(getattr(chosen, "virtual_tokens", 0))
     shared = settings.prefix + virtual if settings.packed else 0
-    own = settings.own + (0 if settings.packed else virtual)
+    own = settings.run + (0 if settings.packed else virtual)
     return shared + settings.batch * own, shared, shared + own
 
 

@@ -48,9 +48,14 @@ class StepSettings:
         return self.length - self.prefix
 
     @property
+    def run(self) -> int:
+        """Those of them that are run: packed rows leave out the last, which predicts nothing."""
+        return self.own - self.packed
+
+    @property
     def tokens(self) -> int:
         """Tokens that a step runs."""
-        return self.prefix + self.batch * self.own
+        return self.prefix + self.batch * self.run
 
     @property
     def fused(self) -> bool:

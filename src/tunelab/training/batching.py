@@ -11,16 +11,17 @@ from tunelab.prompts.encoding import IGNORED, EncodedExample
 class PackedCollator:
     """Puts rows behind one copy of their first ``prefix`` tokens, without padding or repetition.
 
-    With T packed tokens and N trained ones: ``input_ids`` and ``position_ids`` (1, T), ``layout``,
-    ``labels`` (1, 1 + N) the trained token ids after one −100, ``places`` (N,) where in the
-    sequence each is predicted, and ``rows`` (N,) whose it is.
+    The last token of a row is left out, as nothing is predicted from it. With T packed tokens and
+    N trained ones: ``input_ids`` and ``position_ids`` (1, T), ``layout``, ``labels`` (1, 1 + N)
+    the trained token ids after one −100, ``places`` (N,) where in the sequence each is predicted,
+    and ``rows`` (N,) whose it is.
     """
 
     def __init__(self, prefix: int) -> None:
         self.prefix = prefix
 
     def __call__(self, examples: Sequence[EncodedExample]) -> dict[str, Any]:
-        ids, positions, layout = pack_rows([row.ids for row in examples], self.prefix)
+        ids, positions, layout = pack_rows([_run(row) for row in examples], self.prefix)
         places = [(*range(self.prefix), *own) for own in layout.rows]
         batch = {"input_ids": ids, "position_ids": positions, "layout": layout}
         return batch | _trained(examples, places)
@@ -46,6 +47,11 @@ class PaddedCollator:
             for number, row in enumerate(examples)
         ]
         return vars(batch) | _trained(examples, places)
+
+
+def _run(row: EncodedExample) -> Sequence[int]:
+    """The ids of a row that a prediction is made from; all of them where nothing is trained."""
+    return row.ids[:-1] if row.prompt_length < len(row.ids) else row.ids
 
 
 def _trained(examples: Sequence[EncodedExample], places: Sequence[Sequence[int]]) -> dict[str, Any]:

@@ -60,7 +60,8 @@ def plan_batches(
     if options.batch_tokens is not None:
         by_tokens = TokenBatches(lengths, options.batch_tokens, prefix, seed)
         batches = len(by_tokens)
-    own = sum(lengths) - prefix * len(lengths)
+    # A packed batch leaves out the last token of each row.
+    own = sum(lengths) - (prefix + packed) * len(lengths)
     return BatchPlan(
         packed=packed,
         prefix=prefix,
