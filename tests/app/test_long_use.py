@@ -26,7 +26,7 @@ pytestmark = pytest.mark.scale
 USERS, REQUESTS, WARM = 16, 125, 13
 TEXTS = [f"{words} {n}" for n in range(5) for words in ("i am glad", "so sad", "how odd", "ugh!")]
 # What the allocator and the interpreter may keep: a hundredth of what the process holds.
-KEPT = 8_000_000
+KEPT = 6_000_000
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import csv
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ EXAMPLE = "I cannot believe that you remembered my birthday!"
 MOST_CHARACTERS = 20_000
 MOST_ROWS = 2_000
 _SHOWN = 20
+# Requests come on many threads, and each that runs a model is given helpers and memory of its own
+# by the numeric libraries.
+_MODELS = ThreadPoolExecutor(1, thread_name_prefix="models")
 
 
 @dataclass(frozen=True)
@@ -122,10 +126,16 @@ def ask(
         UsageError: no adapter was chosen, or one that is not there.
         RunError: a model cannot be loaded.
     """
-    from tunelab.prompts.encoding import Encoder
-
     if not names:
         raise UsageError("choose an adapter; Fine-tune makes one.")
+    return _MODELS.submit(_ask, settings, texts, names, untuned).result()
+
+
+def _ask(
+    settings: AppSettings, texts: Sequence[str], names: Sequence[str], untuned: bool
+) -> list[Labelled]:
+    from tunelab.prompts.encoding import Encoder
+
     found = []
     for name in dict.fromkeys(names):
         opened = open_tuned(adapter_folder(settings.runs, name), settings.device)
