@@ -73,7 +73,10 @@ def _weights(left: Path, right: Path) -> dict[str, Any]:
 
 
 def _predictions(left: Path, right: Path) -> dict[str, Any]:
-    """How many rows got the same label, and the largest difference of a label's log probability."""
+    """How many rows got the same label, and the largest difference of a label's log probability.
+
+    The latter is None where the study does not score labels.
+    """
     import numpy as np
     import pandas as pd
 
@@ -84,7 +87,9 @@ def _predictions(left: Path, right: Path) -> dict[str, Any]:
         "rows": len(ours),
         "same_label": int((ours["predicted"].fillna("") == theirs["predicted"].fillna("")).sum()),
         "same_answer": int((ours["answer"].fillna("") == theirs["answer"].fillna("")).sum()),
-        "largest_difference_in_nats": max(float(np.abs(a - b).max()) for a, b in pairs),
+        "largest_difference_in_nats": max(
+            (float(np.abs(a - b).max()) for a, b in pairs), default=None
+        ),
     }
 
 
