@@ -1,5 +1,6 @@
 """What every method promises, over every registered name."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -250,3 +251,14 @@ def test_counts_grow_with_the_settings_alone(name: str) -> None:
         more = METHODS[name].count(shape, _settings(name, virtual_tokens=8))
         assert more.trainable > small.trainable
     assert 0 < small.share <= 1
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "full"])
+def test_a_configuration_is_written_in_one_order(name: str, tmp_path: Path) -> None:
+    method = METHODS[name]
+    model = method.adapt(build_model(), method.Settings(), INSTRUCTION)
+    method.save(model, tmp_path)
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    lists = {key: value for key, value in config.items() if isinstance(value, list)}
+    assert lists == {key: sorted(value) for key, value in lists.items()}
+    assert ("target_modules" in lists) == (name in ("lora", "rslora", "dora", "ia3"))

@@ -3,9 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+# What PEFT's configurations hold as sets, whose order differs from process to process.
+_SETS = ("target_modules", "feedforward_modules", "exclude_modules")
+
 
 def save(model: Any, folder: Path) -> None:
-    """Write the adapter in PEFT's own format."""
+    """Write the adapter in PEFT's own format; the same adapter gives the same bytes."""
+    for config in model.peft_config.values():
+        for name in _SETS:
+            names = getattr(config, name, None)
+            if isinstance(names, set):
+                setattr(config, name, sorted(names))
     model.save_pretrained(folder, save_embedding_layers=False)
 
 

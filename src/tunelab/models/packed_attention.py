@@ -146,7 +146,8 @@ def _with_kernels(
     prefix, parts = layout.prefix, []
     queries, keys, values = (_Spread.apply(tensor, layout) for tensor in (query, key, value))
     if prefix:
-        before = [tensor[:, :, :prefix] for tensor in (query, key, value)]
+        # As views they would keep all that they are part of until the backward pass.
+        before = [tensor[:, :, :prefix].contiguous() for tensor in (query, key, value)]
         out = attend(before[0], before[1], before[2], layout.prefix_mask(window))
         parts.append(out[0].transpose(0, 1))
         keys, values = (

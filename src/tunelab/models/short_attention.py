@@ -52,7 +52,8 @@ class ShortAttention(torch.autograd.Function):
         torch.index_select(own, 0, layout.cells, out=out[prefix:])
         saved = [queries, keys, values, chances]
         if prefix:
-            first = grouped[:, :prefix].reshape(heads, -1, size)
+            # Copies: as views they would keep all that they are part of.
+            first = grouped[:, :prefix].reshape(heads, -1, size).contiguous()
             first_keys, first_values = (x[0, :, :prefix].contiguous() for x in (key, value))
             mask = layout.prefix_mask(window).repeat_interleave(groups, 0)
             chances = _probabilities(first, first_keys, mask, scale)
