@@ -24,8 +24,8 @@ from rows import MAX_LENGTH, draw_rows
 
 from tunelab.methods import lora
 from tunelab.models.loading import load
-from tunelab.models.packing import pack_rows
 from tunelab.prompts.shared_prefix import common_prefix
+from tunelab.training.batching import PackedCollator
 from tunelab.training.ordering import LengthGroupedOrder
 
 MODEL = "smollm2-135m-instruct"
@@ -136,14 +136,14 @@ def _task(options: argparse.Namespace) -> tuple[dict[str, Any], list[float]]:
     order = list(LengthGroupedOrder(lengths, options.batch_size, SEED))
     model = lora.adapt(loaded.model, lora.Settings(r=RANK))
     layers = {name: m for name, m in model.named_modules() if hasattr(m, "lora_A")}
+    collate = PackedCollator(prefix)
     work = []
     for start in range(0, count, options.turn_rows):
         total = 0.0
         for place in range(start, start + options.turn_rows, options.batch_size):
-            batch = [rows.encoded[row] for row in order[place : place + options.batch_size]]
-            trained = sum(len(row.ids) - row.prompt_length for row in batch)
-            # The last token of a row predicts nothing.
-            positions = pack_rows([row.ids[:-1] for row in batch], prefix)[1][0].tolist()
+            chosen = order[place : place + options.batch_size]
+            batch = collate([rows.encoded[row] for row in chosen])
+            positions, trained = batch["position_ids"][0].tolist(), len(batch["places"])
             total += useful_arithmetic(model, positions, trained, list(layers.values()))
         work.append(total)
     task = {
