@@ -147,7 +147,7 @@ table(
 # Access to gated models: is there a token? It is never printed.
 
 # %%
-from tunelab.hub_errors import has_token
+from tunelab.hub import has_token
 from tunelab.models.catalog import CATALOG
 
 gated = [name for name, card in CATALOG.items() if card.gated]

@@ -8,7 +8,7 @@ from tunelab.data.columns import to_examples
 from tunelab.data.examples import Dataset, Example
 from tunelab.data.splitting import make_dataset
 from tunelab.errors import RunError, UsageError
-from tunelab.hub_errors import explain_hub_error
+from tunelab.hub import explain_hub_error
 from tunelab.registry import check_name
 
 _ALIASES = {

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.errors import RunError, UsageError
-from tunelab.hub_errors import explain_hub_error
+from tunelab.hub import download
 from tunelab.models.catalog import find
 from tunelab.registry import unknown
 from tunelab.tokenizers.shapes import SHAPES, Shape
@@ -87,12 +87,12 @@ def _known(name: str, shape: Shape) -> Any:
 
 def _from_hub(location: str) -> Path:
     """The folder with the config.json of a repository; nothing else is fetched."""
-    from huggingface_hub import hf_hub_download
-
-    try:
-        return Path(hf_hub_download(location, "config.json", etag_timeout=10)).parent
-    except Exception as error:
-        raise explain_hub_error(error, f"the model {location}", location) from None
+    return download(
+        location,
+        ["config.json"],
+        what="model",
+        is_complete=lambda folder: (folder / "config.json").is_file(),
+    )
 
 
 def _read(folder: Path) -> Any:

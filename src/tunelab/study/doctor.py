@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from tunelab.errors import TunelabError
-from tunelab.hub_errors import has_token, is_offline
+from tunelab.hub import has_token, is_offline
 from tunelab.models.cache import cache_folder, find_damage
 from tunelab.models.catalog import CATALOG, ModelCard
 from tunelab.study.environment import package_version

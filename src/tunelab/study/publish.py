@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tunelab.errors import RunError, UsageError
-from tunelab.hub_errors import has_token, is_offline
+from tunelab.hub import has_token, is_offline
 
 _PATTERNS = ["*.json", "*.safetensors", "*.jinja", "*.md", "tokenizer.model"]
 

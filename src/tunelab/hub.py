@@ -1,9 +1,76 @@
-"""What the Hugging Face Hub's clients raise, as one sentence that says what to do."""
+"""The Hugging Face Hub: download files of a repository, and explain what its client raises.
+
+Honours HF_TOKEN, HF_HOME and HF_HUB_OFFLINE.
+"""
 
 import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from tunelab.errors import RunError
+from tunelab.errors import RunError, UsageError
+
+# Seconds to wait for the Hub's first answer.
+_PATIENCE = 10
+
+
+def download(
+    repository: str,
+    files: Sequence[str],
+    *,
+    what: str,
+    is_complete: Callable[[Path], bool],
+    ignore: Sequence[str] = (),
+    announce: Callable[[], None] = lambda: None,
+) -> Path:
+    """The folder with those ``files`` of a model repository, downloaded if they are not here.
+
+    A complete snapshot that is here is used as it is, without a request: a study that goes on
+    later must not find other files under the same name.
+
+    Args:
+        files: patterns of the files to download; ``ignore``: patterns to leave out.
+        what: the thing in words, such as "model", for messages.
+        is_complete: whether a local snapshot has all that is needed.
+        announce: called before a download begins, once the repository is known to be there.
+
+    Raises:
+        UsageError: the name cannot be one of the Hub's.
+        RunError: the repository is missing or gated, or the Hub cannot be reached.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    def snapshot(*, local: bool) -> Path:
+        from huggingface_hub import snapshot_download
+
+        return Path(
+            snapshot_download(
+                repository,
+                allow_patterns=list(files),
+                ignore_patterns=list(ignore),
+                etag_timeout=_PATIENCE,
+                local_files_only=local,
+            )
+        )
+
+    try:
+        try:
+            here = snapshot(local=True)
+            if is_complete(here):
+                return here
+        except LocalEntryNotFoundError:
+            pass
+        # A missing repository or network ends here, before anything is announced.
+        HfApi().model_info(repository, timeout=_PATIENCE)
+        announce()
+        return snapshot(local=False)
+    except HFValidationError:
+        raise UsageError(
+            f"{repository!r} cannot be a {what} on the Hub; give owner/name, or ./ and a folder."
+        ) from None
+    except Exception as error:
+        raise explain_hub_error(error, f"the {what} {repository}", repository) from None
 
 
 def explain_hub_error(error: Exception, what: str, repository: str, kind: str = "") -> RunError:
