@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from tunelab.models.prefix_tree import PrefixTree
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -163,18 +165,8 @@ def pack_rows(rows: Sequence[Sequence[int]], prefix: int) -> tuple[Any, Any, Lay
     """Token ids and positions, each (1, T), of rows that share their first ``prefix`` ids."""
     import torch
 
-    ids, positions = list(rows[0][:prefix]), list(range(prefix))
-    known: dict[tuple[int, int], int] = {}
-    places = []
-    for row in rows:
-        place, own = -1, []
-        for position in range(prefix, len(row)):
-            branch = (place, row[position])
-            if branch not in known:
-                known[branch] = len(ids)
-                ids.append(row[position])
-                positions.append(position)
-            place = known[branch]
-            own.append(place)
-        places.append(tuple(own))
-    return torch.tensor([ids]), torch.tensor([positions]), Layout(prefix, tuple(places))
+    tree = PrefixTree()
+    # Any row can show the prefix, which is the beginning of all.
+    tree.add(rows[0][:prefix])
+    nodes = tuple(tuple(tree.add(row)[prefix:]) for row in rows)
+    return torch.tensor([tree.ids]), torch.tensor([tree.depths]), Layout(prefix, nodes)

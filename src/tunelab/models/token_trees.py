@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from tunelab.models.prefix_tree import PrefixTree
+
 
 @dataclass(frozen=True)
 class Continuations:
@@ -54,25 +56,14 @@ def grow(sequences: Sequence[Sequence[int]]) -> Continuations:
     """
     if any(not sequence for sequence in sequences):
         raise ValueError("a continuation has no token")
-    nodes: dict[tuple[int, int], int] = {}
-    ids: list[int] = []
-    parents: list[int] = []
-    depths: list[int] = []
-    places = []
-    for sequence in sequences:
-        node, before = -1, [-1]
-        for depth, token in enumerate(sequence[:-1]):
-            branch = (node, token)
-            if branch not in nodes:
-                nodes[branch] = len(ids)
-                ids.append(token)
-                parents.append(node)
-                depths.append(depth)
-            node = nodes[branch]
-            before.append(node)
-        places.append(tuple(before))
+    tree = PrefixTree()
+    before = tuple((-1, *tree.add(sequence[:-1])) for sequence in sequences)
     return Continuations(
-        tuple(map(tuple, sequences)), tuple(ids), tuple(parents), tuple(depths), tuple(places)
+        tuple(map(tuple, sequences)),
+        tuple(tree.ids),
+        tuple(tree.parents),
+        tuple(tree.depths),
+        before,
     )
 
 
@@ -137,43 +128,35 @@ def plant(
 
     nodes = len(tree.ids)
     longest = max(map(len, rows)) + nodes
-    ids: list[int] = []
-    positions: list[int] = []
-    known: dict[tuple[int, int], int] = {}
-    gather: list[int] = []
+    sequence = PrefixTree()
+    cells: dict[int, int] = {}
     spread = torch.zeros(len(rows), longest, dtype=torch.long)
     cell_positions = torch.zeros(len(rows), longest, dtype=torch.long)
     seen = torch.zeros(len(rows), longest, longest, dtype=torch.bool)
     chain = torch.ones(longest, longest, dtype=torch.bool).tril()
     asked = []
     for number, row in enumerate(rows):
-        place, own = -1, []
-        for column, token in enumerate(row):
-            branch = (place, token)
-            if branch not in known:
-                known[branch] = len(ids)
-                ids.append(token)
-                positions.append(prefix_length + column)
-                gather.append(number * longest + column)
-            place = known[branch]
-            own.append(place)
-        size = len(row)
-        asked.append([place, *range(len(ids), len(ids) + nodes)])
-        for node in range(nodes):
-            own.append(len(ids))
-            ids.append(tree.ids[node])
-            positions.append(prefix_length + size + tree.depths[node])
-            gather.append(number * longest + size + node)
-        end = size + nodes
+        own = sequence.add(row, depth=prefix_length)
+        size, end = len(row), len(row) + nodes
+        # Each row has a tree of its own, as what stands behind a row sees that row.
+        hanging = [
+            sequence.append(token, parent=own[-1], depth=prefix_length + size + depth)
+            for token, depth in zip(tree.ids, tree.depths, strict=True)
+        ]
+        asked.append([own[-1], *hanging])
+        own += hanging
+        for column, node in enumerate(own):
+            cells.setdefault(node, number * longest + column)
         spread[number, :end] = torch.tensor(own)
         cell_positions[number, :size] = torch.arange(size)
         cell_positions[number, size:end] = size + torch.tensor(tree.depths, dtype=torch.long)
         seen[number, :size, :size] = chain[:size, :size]
         seen[number, size:end, :size] = True
         seen[number, size:end, size:end] = tree.seen
+    gather = [cells[node] for node in range(len(sequence))]
     return TreeBatch(
-        ids=torch.tensor([ids], device=device),
-        positions=torch.tensor([positions], device=device),
+        ids=torch.tensor([sequence.ids], device=device),
+        positions=torch.tensor([sequence.depths], device=device),
         spread=spread.flatten().to(device),
         gather=torch.tensor(gather, device=device),
         asked=torch.tensor(asked, device=device),
