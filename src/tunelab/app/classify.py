@@ -24,6 +24,7 @@ EXAMPLE = "I cannot believe that you remembered my birthday!"
 MOST_CHARACTERS = 20_000
 MOST_ROWS = 2_000
 _SHOWN = 20
+_LONGEST_STEM = 100
 # Requests come on many threads, and each that runs a model is given helpers and memory of its own
 # by the numeric libraries.
 _MODELS = ThreadPoolExecutor(1, thread_name_prefix="models")
@@ -80,7 +81,8 @@ def label_file(
     """
     texts = read_texts(file, column)
     found = ask(settings, texts, names, untuned)
-    target = settings.scratch / "labelled" / uuid4().hex / "labelled.csv"
+    stem = file.stem[:_LONGEST_STEM]
+    target = settings.scratch / "labelled" / uuid4().hex / f"{stem}-labelled.csv"
     target.parent.mkdir(parents=True)
     rows = [_row(place, text, found) for place, text in enumerate(texts)]
     with target.open("w", encoding="utf-8", newline="") as stream:
@@ -111,8 +113,8 @@ def read_texts(file: Path, column: str) -> list[str]:
         texts = [text_of(row, column, where=file.name, number=number) for number, row in rows]
     if len(texts) > MOST_ROWS:
         raise UsageError(
-            f"the file has more than {MOST_ROWS:,} rows; label it with tunelab predict, which "
-            "takes any number."
+            f"the file has more than {MOST_ROWS:,} rows. Label it with the command tunelab "
+            "predict, which takes any number of rows."
         )
     return texts
 
@@ -127,7 +129,7 @@ def ask(
         RunError: a model cannot be loaded.
     """
     if not names:
-        raise UsageError("choose an adapter; Fine-tune makes one.")
+        raise UsageError("choose an adapter. The page Fine-tune trains one.")
     return _MODELS.submit(_ask, settings, texts, names, untuned).result()
 
 

@@ -20,7 +20,7 @@ class Download:
     source: str
 
 
-class DownloadNeeded(UsageError):
+class DownloadNeededError(UsageError):
     """Something has to be downloaded first, and the user was not asked yet."""
 
     def __init__(self, downloads: Sequence[Download]) -> None:
@@ -35,7 +35,7 @@ def require_models(names: Iterable[str]) -> None:
     """Refuse to go on where a model is not on this machine.
 
     Raises:
-        DownloadNeeded: as said, with all that is missing.
+        DownloadNeededError: as said, with all that is missing.
         UsageError: a name is unknown.
     """
     from tunelab.models.catalog import find
@@ -47,7 +47,7 @@ def require_models(names: Iterable[str]) -> None:
         for card in cards
     ]
     if missing:
-        raise DownloadNeeded(missing)
+        raise DownloadNeededError(missing)
 
 
 def missing_tokenizers(names: Iterable[str]) -> list[Download]:

@@ -1,10 +1,11 @@
 """Errors of a page's functions, told on the page itself, and questions before a download."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tunelab.app.downloads import DownloadNeeded, button_words, download
+from tunelab.app.downloads import DownloadNeededError, button_words, download
 from tunelab.app.markup import Markup, notice
 from tunelab.errors import TunelabError
 
@@ -57,16 +58,22 @@ def told_or_asked_stepwise(
     return run
 
 
-def build_question(then: Callable[[], Any], refreshed: list[Any]) -> list[Any]:
-    """A message, the button that downloads, and the state that holds what it downloads.
-
-    ``then`` gives new values for the components ``refreshed`` after a download.
-    """
+def build_question() -> list[Any]:
+    """A message, the button that downloads, and the state that holds what it downloads."""
     import gradio as gr
 
-    message = gr.HTML(padding=False)
-    button = gr.Button("Download", visible=False, elem_id="download")
-    wanted = gr.State(())
+    return [
+        gr.HTML(elem_id="message", padding=False),
+        gr.Button("Download", visible=False, elem_id="download"),
+        gr.State(()),
+    ]
+
+
+def wire_question(question: list[Any], then: Callable[[], Any], refreshed: list[Any]) -> None:
+    """Let the button download; ``then`` gives the components ``refreshed`` new values after it."""
+    import gradio as gr
+
+    _, button, wanted = question
 
     def fetch(asked: Any) -> Iterator[list[Any]]:
         yield [notice("Downloading …", "note"), gr.skip(), gr.skip(), *_unchanged(len(refreshed))]
@@ -80,12 +87,11 @@ def build_question(then: Callable[[], Any], refreshed: list[Any]) -> list[Any]:
     button.click(
         fetch,
         [wanted],
-        [message, button, wanted, *refreshed],
+        [*question, *refreshed],
         show_progress="hidden",
         concurrency_limit=1,
         api_visibility="private",
     )
-    return [message, button, wanted]
 
 
 def _message(error: Exception) -> Markup:
@@ -94,14 +100,17 @@ def _message(error: Exception) -> Markup:
     else:
         _log.error("a page failed", exc_info=error)
         message = f"This failed ({type(error).__name__}); the app's terminal shows where."
-    kind = "note" if isinstance(error, DownloadNeeded) else "problem"
-    return notice(message[:1].upper() + message[1:], kind)
+    kind = "note" if isinstance(error, DownloadNeededError) else "problem"
+    # A sentence begins with a capital letter, unless it begins with the name of a file.
+    if re.match(r"[a-z]+[ ,]", message):
+        message = message[0].upper() + message[1:]
+    return notice(message, kind)
 
 
 def _question(error: Exception) -> list[Any]:
     import gradio as gr
 
-    if not isinstance(error, DownloadNeeded):
+    if not isinstance(error, DownloadNeededError):
         return _no_question()
     return [gr.Button(button_words(error.downloads), visible=True), error.downloads]
 

@@ -8,11 +8,12 @@ from tunelab.app import job
 from tunelab.app.chart import line_chart
 from tunelab.app.markup import Markup, join, link, table, tag
 from tunelab.app.progress import Loss, Progress, read_progress
+from tunelab.prompts.viewer import reading_lines
 
 _WORDS = {
     "running": "Running",
     "stopping": "Stopping",
-    "stopped": "Stopped; it can be gone on with",
+    "stopped": "Stopped; press Continue to resume it",
     "failed": "Failed",
     "finished": "Finished",
 }
@@ -27,17 +28,17 @@ def draw_checks(values: Mapping[str, Any], view: Any) -> Markup:
     checks, lengths = values["checks"], view.lengths
     left_out = {fault: sum(rows.values()) for fault, rows in values["dropped"].items()}
     faults = [
-        {"check": "rows that repeat an earlier one", "found": sum(checks["repeated"].values())},
-        {"check": "texts with several labels", "found": checks["conflicting"]},
-        {"check": "texts shared between splits", "found": sum(checks["shared"].values())},
-        {"check": "blank rows", "found": sum(checks["blank"].values())},
-        {"check": "pairs that are nearly the same", "found": checks["near_duplicates"]},
-        {"check": "rows left out for these", "found": sum(left_out.values())},
+        {"check": "rows that repeat an earlier row", "found": sum(checks["repeated"].values())},
+        {"check": "texts with more than one label", "found": checks["conflicting"]},
+        {"check": "texts that stand in two splits", "found": sum(checks["shared"].values())},
+        {"check": "rows without a visible character", "found": sum(checks["blank"].values())},
+        {"check": "pairs of nearly equal texts", "found": checks["near_duplicates"]},
+        {"check": "rows left out because of the above", "found": sum(left_out.values())},
     ]
     told = (
-        f"{lengths.median} tokens in the middle, {lengths.longest} at most; "
+        f"Length of a row: median {lengths.median} tokens, longest {lengths.longest}; "
         f"{lengths.share_cut:.1%} of the rows are cut. {lengths.trained_share:.1%} of the tokens "
-        f"are trained, and all rows begin with the same {lengths.shared_prefix} tokens."
+        f"are trained. All rows begin with the same {lengths.shared_prefix} tokens."
     )
     return join(
         [
@@ -51,29 +52,38 @@ def draw_checks(values: Mapping[str, Any], view: Any) -> Markup:
 def draw_masks(view: Any) -> Markup:
     """Rows token by token: what is trained stands out."""
     rows = [
-        tag("p", *(_token(token) for token in row.tokens), class_="tl-pieces tl-mask", dir="auto")
-        for row in view.rows
+        tag("div", *map(_line, reading_lines(row)), class_="tl-pieces tl-mask") for row in view.rows
     ]
     legend = tag(
         "p",
         tag("span", "trained", class_="tl-piece trained"),
-        " ",
+        ": the model learns to write these tokens. ",
         tag("span", "control token", class_="tl-piece special"),
-        " read, not trained",
+        ": added by the chat template. All other tokens are read, not trained.",
         class_="tl-help",
     )
-    return join([tag("h3", "What the model would be trained on"), legend, *rows])
+    return join([tag("h3", f"The first {len(rows)} training rows, token by token"), legend, *rows])
 
 
-def _token(token: Any) -> Markup:
-    kind = "trained" if token.trained else "special" if token.control else "read"
+def _line(line: Any) -> Markup:
+    """A line in the direction of its letters."""
+    direction = "rtl" if line.right_to_left else "ltr"
+    return tag("div", *map(_piece, line.pieces), class_="tl-reading", dir=direction)
+
+
+def _piece(piece: Any) -> Markup:
+    kind = "trained" if piece.trained else "special" if piece.control else "read"
     words = ", ".join(
         word
-        for word, is_so in (("trained", token.trained), ("control token", token.control))
+        for word, is_so in (("trained", piece.trained), ("control token", piece.control))
         if is_so
     )
-    title = f"id {token.id}" + (f", {words}" if words else "")
-    return tag("span", token.text.replace("\n", "⏎"), class_=f"tl-piece {kind}", title=title)
+    ids = " ".join(map(str, piece.ids))
+    title = f"{'id' if len(piece.ids) == 1 else 'ids'} {ids}" + (f", {words}" if words else "")
+    shown = piece.text.replace("\n", "⏎")
+    # A control token joins no letters and keeps its own direction.
+    name = "bdi" if piece.control else "span"
+    return tag(name, shown, class_=f"tl-piece {kind}", title=title)
 
 
 def draw_run(folder: Path) -> Markup:
@@ -144,4 +154,4 @@ def _log(folder: Path) -> Markup:
     tail = job.log_tail(folder)
     if not tail:
         return Markup("")
-    return tag("details", tag("summary", "What it prints"), tag("pre", tail, tabindex="0"))
+    return tag("details", tag("summary", "Log"), tag("pre", tail, tabindex="0"))
