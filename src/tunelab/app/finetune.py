@@ -196,7 +196,7 @@ def _sample(form: Form) -> dict[str, Any]:
 def _claims(method: str) -> list[dict[str, Any]]:
     return [
         {
-            "claim": f"The fine-tuned model beats {words}",
+            "claim": f"The fine-tuned model is more accurate than {words}",
             "metric": "accuracy",
             "left": method,
             "right": side,

@@ -14,9 +14,13 @@ _FIELDS = {
     "training.batch_size": "Batch size",
     "training.learning_rate": "Learning rate",
 }
-_KEY = re.compile(rf"({'|'.join(map(re.escape, _FIELDS))})(?![\w.])")
+_KEY = re.compile(rf"({'|'.join(map(re.escape, _FIELDS))})(?![\w.])(=?)")
 
 
 def in_form_words(message: str) -> str:
     """``message`` with the label of the field in place of each key that the form sets."""
-    return _KEY.sub(lambda match: f"“{_FIELDS[match.group()]}”", message)
+    return _KEY.sub(_label, message)
+
+
+def _label(match: re.Match[str]) -> str:
+    return f"“{_FIELDS[match[1]]}”" + (" = " if match[2] else "")

@@ -36,7 +36,7 @@ def details(runs: Path, name: str) -> Markup:
     if report_path(runs, name) is not None:
         parts.append(tag("p", link(f"/report/{name}", "Open the report"), class_="tl-open"))
     scores = [_score(result.name, result.values) for result in run.evaluated]
-    parts.append(table(scores, caption="Scores on the test rows, with 95 % intervals"))
+    parts.append(table(scores, caption="Scores on the test rows"))
     parts.append(table(_verdicts(folder), caption="Claims"))
     parts += [notice(f"{one['name']}: {one['error']}") for one in run.failures]
     return join(parts)
@@ -81,9 +81,9 @@ def _score(name: str, values: Any) -> dict[str, Any]:
         "name": name,
         "model": Path(str(values["model"])).name,
         "accuracy": scores["accuracy"],
-        "interval": None if low is None or high is None else f"{low:.3f} to {high:.3f}",
+        "95 % interval": None if low is None or high is None else f"{low:.3f} to {high:.3f}",
         "macro F1": scores["f1_macro"],
-        "unparsed": scores["unparsed"],
+        "answers without a label": scores["unparsed"],
         "rows": scores["rows"],
     }
 

@@ -6,10 +6,12 @@ from typing import Any
 
 from tunelab.app import job
 from tunelab.app.chart import line_chart
-from tunelab.app.markup import Markup, join, link, table, tag
+from tunelab.app.markup import Markup, join, link, notice, table, tag
 from tunelab.app.progress import Loss, Progress, read_progress
 from tunelab.prompts.viewer import reading_lines
 
+# A share of rows that are cut, above which the page warns.
+_MANY_CUT = 0.05
 _WORDS = {
     "running": "Running",
     "stopping": "Stopping",
@@ -40,13 +42,19 @@ def draw_checks(values: Mapping[str, Any], view: Any) -> Markup:
         f"{lengths.share_cut:.1%} of the rows are cut. {lengths.trained_share:.1%} of the tokens "
         f"are trained. All rows begin with the same {lengths.shared_prefix} tokens."
     )
-    return join(
-        [
-            table(counts, caption="Rows that are used"),
-            table(faults, caption="Checks of the data"),
-            tag("p", told, class_="tl-help"),
-        ]
-    )
+    parts = [
+        table(counts, caption="Rows that are used"),
+        table(faults, caption="Checks of the data"),
+        tag("p", told, class_="tl-help"),
+    ]
+    if lengths.share_cut > _MANY_CUT:
+        parts.append(
+            notice(
+                f"{lengths.share_cut:.0%} of the texts are cut to {lengths.max_length} tokens. "
+                "Raise “Longest row” under More settings, so that the model reads whole texts."
+            )
+        )
+    return join(parts)
 
 
 def draw_masks(view: Any) -> Markup:

@@ -85,8 +85,11 @@ def build(settings: AppSettings) -> None:
             drawn += [draw_labels(label, counts), draw_instruction(system, sorted(counts))]
         return join(drawn)
 
-    def look(*given: Any) -> tuple[str]:
-        return (facts(*given),)
+    def look(*given: Any) -> str:
+        try:
+            return facts(*given)
+        except TunelabError as error:
+            return notice(str(error))
 
     def check(*given: Any) -> tuple[str, str]:
         values, view = preview(settings, Form(*given))
@@ -150,7 +153,6 @@ def build(settings: AppSettings) -> None:
     shown = gr.HTML(elem_id="run", padding=False)
     timer = gr.Timer(_EVERY, active=False)
     view = [shown, halt, further, timer]
-    always_last: dict[str, Any] = {"trigger_mode": "always_last"}
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     suited = [*rows, system, known]
     about = [data, file, text, label, system]
@@ -161,8 +163,8 @@ def build(settings: AppSettings) -> None:
         **quiet,
     )
     data.input(told_or_asked(chosen, 4), about, [*question, *suited], **quiet)
-    for part in (text.input, label.input, system.input):
-        part(told_or_asked(look, 1), about, [*question, known], **always_last, **quiet)
+    for part in (text.input, label.input, system.change):
+        part(look, about, [known], trigger_mode="always_last", **quiet)
     private: dict[str, Any] = {"api_visibility": "private"}
     inspect.click(told_or_asked(check, 2), form, [*question, checks, masks], **private)
     go.click(told_or_asked(start, 5), form, [*question, name, *view], **private)
