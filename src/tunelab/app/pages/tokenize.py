@@ -31,8 +31,8 @@ def build(settings: AppSettings) -> None:
     def run(text: str, names: list[str]) -> Any:
         return tokenize(text, names, settings.models)
 
-    def choices() -> list[Any]:
-        return [gr.CheckboxGroup(choices=tokenizer_choices(settings.models))]
+    def choices() -> gr.CheckboxGroup:
+        return gr.CheckboxGroup(choices=tokenizer_choices(settings.models))
 
     heading("Tokenize", SUMMARY)
     with gr.Row(elem_classes="tl-form"):
@@ -71,6 +71,6 @@ def build(settings: AppSettings) -> None:
             [*question, pieces, measures],
             api_visibility="private",
         )
-    wire_question(question, choices, [names])
+    wire_question(question, lambda: [choices()], [names])
     # A page that is opened later lists what was downloaded meanwhile.
     gr.context.Context.root_block.load(choices, outputs=[names], api_visibility="private")
