@@ -168,7 +168,7 @@ def test_the_form_follows_a_persian_file(visit: Any, workplace: Path) -> None:
     _fill(page, "system", "برچسب متن را بنویس: {labels}.")
     facts.get_by_text("برچسب متن را بنویس: راضی, ناراضی.").wait_for()
     _fill(page, "train-rows", 2)
-    _press(page, "Check the data and show the training tokens")
+    _press(page, "Check the data")
     page.wait_for_selector("#masks .tl-reading[dir=rtl]")
     # The instruction, the text and the answer.
     assert page.locator("#masks .tl-mask").first.locator("[dir=rtl]").count() == 3

@@ -89,7 +89,7 @@ def label_file(
         writer = csv.writer(stream)
         writer.writerow(map(csv_cell, rows[0]))
         writer.writerows(map(csv_cell, row.values()) for row in rows)
-    counts = [_counts(one) for one in found]
+    counts = _counts(found)
     shown = [{**row, "text": row["text"][:120]} for row in rows[:_SHOWN]]
     return (
         join(
@@ -171,6 +171,13 @@ def _row(place: int, text: str, found: Sequence[Labelled]) -> dict[str, Any]:
     return row
 
 
-def _counts(labelled: Labelled) -> Mapping[str, Any]:
-    counts = Counter(labelled.best(row)[0] for row in range(len(labelled.probabilities)))
-    return {"model": labelled.name, **{label: counts[label] for label in labelled.labels}}
+def _counts(found: Sequence[Labelled]) -> list[Mapping[str, Any]]:
+    """How often each model gave each label that was given at all, the most frequent first."""
+    counts = {
+        one.name: Counter(one.best(row)[0] for row in range(len(one.probabilities)))
+        for one in found
+    }
+    given = dict.fromkeys(label for one in counts.values() for label, _ in one.most_common())
+    return [
+        {"label": label, **{name: each[label] for name, each in counts.items()}} for label in given
+    ]

@@ -98,10 +98,10 @@ def verdict(peak: int, memory: int, largest: int) -> Markup:
         if largest
         else "even a batch of one row does not fit."
     )
-    words = f"needs about {gigabytes(peak)} of {gigabytes(memory)}; {more}"
+    words = f"It needs about {gigabytes(peak)} of {gigabytes(memory)}; {more}"
     return tag(
         "p",
-        tag("strong", "This fits: it " if fits else "This does not fit: it "),
+        tag("strong", "This fits. " if fits else "This does not fit. "),
         words,
         class_=f"tl-notice tl-{'done' if fits else 'problem'}",
     )

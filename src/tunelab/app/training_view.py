@@ -12,6 +12,7 @@ from tunelab.prompts.viewer import reading_lines
 
 # A share of rows that are cut, above which the page warns.
 _MANY_CUT = 0.05
+_MANY_LABELS = 12
 _WORDS = {
     "running": "Running",
     "stopping": "Stopping",
@@ -23,10 +24,7 @@ _WORDS = {
 
 def draw_checks(values: Mapping[str, Any], view: Any) -> Markup:
     """The rows of each split by label, and the faults that were counted."""
-    counts = [
-        {"split": split, "rows": sum(labels.values()), **labels}
-        for split, labels in values["counts"]["sample"].items()
-    ]
+    counts = values["counts"]["sample"]
     checks, lengths = values["checks"], view.lengths
     left_out = {fault: sum(rows.values()) for fault, rows in values["dropped"].items()}
     faults = [
@@ -43,7 +41,7 @@ def draw_checks(values: Mapping[str, Any], view: Any) -> Markup:
         f"are trained. All rows begin with the same {lengths.shared_prefix} tokens."
     )
     parts = [
-        table(counts, caption="Rows that are used"),
+        _draw_counts(counts),
         table(faults, caption="Checks of the data"),
         tag("p", told, class_="tl-help"),
     ]
@@ -55,6 +53,25 @@ def draw_checks(values: Mapping[str, Any], view: Any) -> Markup:
             )
         )
     return join(parts)
+
+
+def _draw_counts(counts: Mapping[str, Mapping[str, int]]) -> Markup:
+    """Rows by label and split. Many labels are folded away below their sum."""
+    splits = list(counts)
+    total = {"label": "all labels", **{split: sum(counts[split].values()) for split in splits}}
+    rows = [
+        {"label": label, **{split: counts[split][label] for split in splits}}
+        for label in counts[splits[0]]
+    ]
+    caption = "Rows that are used"
+    if len(rows) <= _MANY_LABELS:
+        return table([total, *rows], caption=caption)
+    folded = tag(
+        "details",
+        tag("summary", f"Rows of each of the {len(rows):,} labels"),
+        table(rows, caption=f"{caption}, by label"),
+    )
+    return join([table([total], caption=caption), folded])
 
 
 def draw_masks(view: Any) -> Markup:

@@ -134,7 +134,7 @@ def build(settings: AppSettings) -> None:
     file, data, text, label = fields["file"], fields["data"], fields["text"], fields["label"]
     system, rows = fields["system"], [fields["train_rows"], fields["test_rows"]]
     with gr.Row():
-        inspect = gr.Button("Check the data and show the training tokens")
+        inspect = gr.Button("Check the data")
         go = gr.Button("Start", variant="primary", elem_id="start")
     question = build_question()
     checks, masks = (
