@@ -255,7 +255,7 @@ def test_what_is_known_of_the_data_is_shown() -> None:
     assert "3 labels" in chips
     assert "<bdi>راضی</bdi> <small>1,200</small>" in chips
     assert "<b>" not in chips
-    assert "and 37 more" in draw_labels("label", {f"label {n}": 9 for n in range(77)})
+    assert "and 57 more" in draw_labels("label", {f"label {n}": 9 for n in range(77)})
     assert "300 different values" in draw_labels("author", {f"user-{n}": 1 for n in range(300)})
     told = draw_instruction("Answer with one of {labels}.", ["a", "b"])
     assert "Answer with one of a, b." in told

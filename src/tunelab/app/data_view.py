@@ -7,8 +7,8 @@ from tunelab.app.uploads import Upload
 from tunelab.data.column_guess import is_like_ids
 from tunelab.prompts.conversation import LABELS_FIELD
 
-_MOST_LABELS = 40
-_LONGEST_INSTRUCTION = 1_500
+_MOST_LABELS = 20
+_LONGEST_INSTRUCTION = 700
 
 
 def draw_upload(name: str, upload: Upload) -> Markup:
