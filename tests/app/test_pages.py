@@ -9,7 +9,7 @@ from conftest import build_tokenizer, write_model, write_rows
 from served_app import HOSTILE
 from tunelab.app.compare import compare
 from tunelab.app.data_view import draw_instruction, draw_labels, draw_upload
-from tunelab.app.downloads import DownloadNeededError, button_words
+from tunelab.app.downloads import DownloadNeededError, button_words, first_models
 from tunelab.app.finetune import (
     OWN,
     STARTER,
@@ -24,7 +24,6 @@ from tunelab.app.memory import known_models, look
 from tunelab.app.names import (
     adapter_folder,
     check_run_name,
-    first_models,
     model_names,
     pick,
     run_names,

@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from tunelab.app.names import model_names
 from tunelab.errors import UsageError
 
 
@@ -48,6 +49,14 @@ def require_models(names: Iterable[str]) -> None:
     ]
     if missing:
         raise DownloadNeededError(missing)
+
+
+def first_models(more: Sequence[str]) -> tuple[str, str]:
+    """The two models that a comparison begins with: those that need no download come first."""
+    from tunelab.models.loading import is_here
+
+    names = sorted(model_names(more), key=lambda name: not is_here(name))
+    return names[0], names[min(1, len(names) - 1)]
 
 
 def missing_tokenizers(names: Iterable[str]) -> list[Download]:

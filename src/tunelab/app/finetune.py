@@ -13,7 +13,7 @@ from tunelab.app.downloads import DownloadNeededError, require_models
 from tunelab.app.form_words import in_form_words
 from tunelab.app.names import check_run_name, model_names, pick
 from tunelab.app.settings import AppSettings
-from tunelab.app.uploads import accept, keep, named
+from tunelab.app.uploads import accept, keep, look_at, named
 from tunelab.errors import TunelabError, UsageError
 
 STARTER, OWN = "the starter corpus", "my own file"
@@ -174,6 +174,8 @@ def _file(settings: AppSettings, form: Form) -> Path | None:
     file = accept(form.file, settings.scratch, settings.max_upload)
     for kind, column in (("texts", form.text), ("labels", form.label)):
         if not column:
+            # A file that cannot be read has no columns to choose from, and its error says why.
+            look_at(file, labelled=True)
             raise UsageError(f"choose the column of the {kind}.")
     return file
 

@@ -120,14 +120,6 @@ def model_choices(more: Sequence[str]) -> list[tuple[str, str]]:
     return choices
 
 
-def first_models(more: Sequence[str]) -> tuple[str, str]:
-    """The two models that a comparison begins with: those that need no download come first."""
-    from tunelab.models.loading import is_here
-
-    names = sorted(model_names(more), key=lambda name: not is_here(name))
-    return names[0], names[min(1, len(names) - 1)]
-
-
 def report_path(runs: Path, name: object) -> Path | None:
     """The report of a run, or None where there is none.
 

@@ -5,9 +5,9 @@ from typing import Any
 import gradio as gr
 
 from tunelab.app.classify import EXAMPLE, MOST_CHARACTERS, MOST_ROWS, label_file, label_text
-from tunelab.app.failures import build_question, told_or_asked, wire_question
 from tunelab.app.look import heading
 from tunelab.app.names import adapter_names
+from tunelab.app.questions import build_question, told_or_asked, wire_question
 from tunelab.app.settings import AppSettings
 from tunelab.app.uploads import KINDS, accept, look_at
 from tunelab.errors import UsageError

@@ -6,10 +6,11 @@ from typing import Any
 import gradio as gr
 
 from tunelab.app.compare import EXAMPLE, MOST_CHARACTERS, MOST_TOKENS, compare
-from tunelab.app.failures import build_question, told_or_asked_stepwise, wire_question
+from tunelab.app.downloads import first_models
 from tunelab.app.look import heading
 from tunelab.app.markup import text
-from tunelab.app.names import first_models, model_choices
+from tunelab.app.names import model_choices
+from tunelab.app.questions import build_question, told_or_asked_stepwise, wire_question
 from tunelab.app.settings import AppSettings
 
 NAME, PATH = "Compare", "compare"

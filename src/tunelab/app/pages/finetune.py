@@ -6,7 +6,6 @@ import gradio as gr
 
 from tunelab.app import job
 from tunelab.app.data_view import draw_instruction, draw_labels, draw_upload
-from tunelab.app.failures import build_question, told_or_asked, wire_question
 from tunelab.app.finetune import (
     OWN,
     ROWS,
@@ -21,6 +20,7 @@ from tunelab.app.look import heading
 from tunelab.app.markup import join, notice
 from tunelab.app.names import model_choices, run_folder, run_names
 from tunelab.app.pages.finetune_form import build_form
+from tunelab.app.questions import build_question, told_or_asked, wire_question
 from tunelab.app.settings import AppSettings
 from tunelab.app.training_view import draw_checks, draw_masks, draw_run
 from tunelab.app.uploads import accept, count_labels, look_at

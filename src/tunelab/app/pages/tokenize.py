@@ -4,8 +4,8 @@ from typing import Any
 
 import gradio as gr
 
-from tunelab.app.failures import build_question, told_or_asked, wire_question
 from tunelab.app.look import heading
+from tunelab.app.questions import build_question, told_or_asked, wire_question
 from tunelab.app.settings import AppSettings
 from tunelab.app.tokenize import (
     EXAMPLE,
