@@ -39,38 +39,52 @@ def download(
         RunError: the repository is missing or gated, or the Hub cannot be reached.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    def snapshot(*, local: bool) -> Path:
-        from huggingface_hub import snapshot_download
-
-        return Path(
-            snapshot_download(
-                repository,
-                allow_patterns=list(files),
-                ignore_patterns=list(ignore),
-                etag_timeout=_PATIENCE,
-                local_files_only=local,
-            )
-        )
+    from huggingface_hub.errors import HFValidationError
 
     try:
-        try:
-            here = snapshot(local=True)
-            if is_complete(here):
-                return here
-        except LocalEntryNotFoundError:
-            pass
+        here = local_copy(repository, files, is_complete=is_complete, ignore=ignore)
+        if here is not None:
+            return here
         # A missing repository or network ends here, before anything is announced.
         HfApi().model_info(repository, timeout=_PATIENCE)
         announce()
-        return snapshot(local=False)
+        return _snapshot(repository, files, ignore, local=False)
     except HFValidationError:
         raise UsageError(
             f"{repository!r} cannot be a {what} on the Hub; give owner/name, or ./ and a folder."
         ) from None
     except Exception as error:
         raise explain_hub_error(error, f"the {what} {repository}", repository) from None
+
+
+def local_copy(
+    repository: str,
+    files: Sequence[str],
+    *,
+    is_complete: Callable[[Path], bool],
+    ignore: Sequence[str] = (),
+) -> Path | None:
+    """The folder of a complete snapshot that is here already, without a request; else None."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = _snapshot(repository, files, ignore, local=True)
+    except LocalEntryNotFoundError:
+        return None
+    return folder if is_complete(folder) else None
+
+
+def _snapshot(repository: str, files: Sequence[str], ignore: Sequence[str], *, local: bool) -> Path:
+    from huggingface_hub import snapshot_download
+
+    folder = snapshot_download(
+        repository,
+        allow_patterns=list(files),
+        ignore_patterns=list(ignore),
+        etag_timeout=_PATIENCE,
+        local_files_only=local,
+    )
+    return Path(folder)
 
 
 def explain_hub_error(error: Exception, what: str, repository: str, kind: str = "") -> RunError:

@@ -1,6 +1,7 @@
 """Every page in a headless browser, against the real app and a real small model."""
 
 import http.client
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +15,7 @@ from served_app import HOSTILE, Visitor, browsing, served, why_no_browser
 
 REASON = why_no_browser()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+PERSIAN_ROWS = (("خیلی خوب بود", "راضی"), ("دیر رسید (GPT)!", "ناراضی"))
 PAGES = ("", "tokenize", "compare", "classify", "memory", "fine-tune", "studies")
 
 
@@ -137,17 +139,56 @@ def test_tokenize_persian_and_hostile_text(visit: Any) -> None:
     page.get_by_role("alert").get_by_text("Write a text first").wait_for()
 
 
+def test_a_download_is_asked_for(visit: Any) -> None:
+    page = visit().open("tokenize")
+    missing = page.get_by_label(re.compile("to download"))
+    if missing.count() == 0:
+        pytest.skip("every tokenizer is on this machine")
+    missing.first.check()
+    _press(page, "Tokenize")
+    page.get_by_text("Nothing is downloaded until you press").wait_for()
+    assert re.fullmatch(r"Download \d+ MB", page.locator("#download").inner_text())
+    missing.first.uncheck()
+    _press(page, "Tokenize")
+    page.wait_for_selector("#measures table")
+    assert page.locator("#download").count() == 0 or page.locator("#download").is_hidden()
+
+
+def test_the_form_follows_a_persian_file(visit: Any, workplace: Path) -> None:
+    rows = [f"{n},{text} {n},{label}" for n in range(20) for text, label in PERSIAN_ROWS]
+    file = workplace / "نظرها.csv"
+    file.write_text("\n".join(["شناسه,متن,برچسب", *rows]), encoding="utf-8")
+    page = visit(width=390).open("fine-tune")
+    page.locator("#file input[type=file]").set_input_files(file)
+    facts = page.locator("#data-facts")
+    facts.get_by_text("40 rows, 3 columns").wait_for()
+    fields = ("text-column", "label-column", "train-rows", "test-rows")
+    values = [page.locator(f"#{name} input").first.input_value() for name in fields]
+    assert values == ["متن", "برچسب", "0", "0"]
+    _fill(page, "system", "برچسب متن را بنویس: {labels}.")
+    facts.get_by_text("برچسب متن را بنویس: راضی, ناراضی.").wait_for()
+    _fill(page, "train-rows", 2)
+    _press(page, "Check the data")
+    page.wait_for_selector("#masks .tl-reading[dir=rtl]")
+    # The instruction, the text and the answer.
+    assert page.locator("#masks .tl-mask").first.locator("[dir=rtl]").count() == 3
+    box = page.locator("#masks [dir=rtl]").first
+    first, last = box.locator("span").nth(0), box.locator("span").nth(3)
+    assert first.bounding_box()["x"] > last.bounding_box()["x"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_compare_side_by_side(visit: Any) -> None:
     page = visit().open("compare")
     _fill(page, "prompt", HOSTILE)
-    page.get_by_text("System's text and settings").click()
+    page.get_by_text("System prompt and settings").click()
     _fill(page, "system", HOSTILE)
     right = page.get_by_label("Right: model")
     right.click()
     page.get_by_role("option", name="tiny").first.click()
     page.get_by_label("Right: chat template").uncheck()
     _press(page, "Compare")
-    page.get_by_text("tokens", exact=False).get_by_text("no template, the text alone").wait_for()
+    page.get_by_text("tokens", exact=False).get_by_text("without chat template").wait_for()
     for side in ("left", "right"):
         assert page.locator(f"#{side} textarea").input_value()
 
@@ -156,7 +197,7 @@ def test_classify_a_text_and_a_file(visit: Any, finished: str, workplace: Path) 
     page = visit().open("classify")
     page.get_by_text("first / lora").first.wait_for()
     _fill(page, "text", HOSTILE)
-    page.get_by_label("The model before fine-tuning too").check()
+    page.get_by_label("Compare with the model before fine-tuning").check()
     _press(page, "Classify")
     page.wait_for_selector("#labels section:nth-of-type(2)")
     shares = page.locator("#labels section").nth(1).locator(".tl-value").all_inner_texts()
@@ -180,7 +221,7 @@ def test_memory_follows_the_form(visit: Any) -> None:
     page = visit().open("memory")
     page.wait_for_selector("#bars .tl-bar")
     before = page.locator("#bars .tl-strong .tl-value").first.inner_text()
-    field = page.get_by_label("Batch")
+    field = page.get_by_label("Batch size")
     field.fill("64")
     field.blur()
     page.wait_for_function(
@@ -223,7 +264,7 @@ def test_reload_second_user_stop_and_go_on(visit: Any, workplace: Path) -> None:
         theirs = other.open("fine-tune")
         _wait(theirs, "running")
         _begin(theirs, workplace, "second", epochs=1)
-        theirs.get_by_role("alert").get_by_text("Long is at work").wait_for()
+        theirs.get_by_role("alert").get_by_text("The run long is still running").wait_for()
         elsewhere = other.open("tokenize")
         _press(elsewhere, "Tokenize")
         elsewhere.wait_for_selector("#measures table")
@@ -244,6 +285,10 @@ def test_a_hostile_name_and_a_broken_file(visit: Any, workplace: Path) -> None:
     broken.write_text('text,label\n"<b>x</b>,joy\n', encoding="utf-8")
     page.locator("#file input[type=file]").set_input_files(broken)
     page.get_by_role("alert").get_by_text("broken.csv").wait_for()
+    # It stays the data that were asked for: nothing is trained on other ones.
+    _fill(page, "name", "broken")
+    _press(page, "Start")
+    page.locator("#message").get_by_role("alert").get_by_text("broken.csv").wait_for()
     assert {path.name for path in (workplace / "runs").iterdir()} <= {"first", "long"}
 
 
@@ -284,8 +329,8 @@ def test_password_size_and_a_full_queue(browser: Any, workplace: Path) -> None:
         visitors = [Visitor(browser, address, http_credentials=login) for _ in range(3)]
         for visitor in visitors:
             page = visitor.open("compare")
-            page.get_by_text("System's text and settings").click()
-            page.get_by_role("spinbutton", name="Tokens of an answer").fill("512")
+            page.get_by_text("System prompt and settings").click()
+            page.get_by_role("spinbutton", name="Longest answer (tokens)").fill("512")
         # One is answered, one waits, and the third is told so at once.
         for visitor in visitors:
             _press(visitor.page, "Compare")

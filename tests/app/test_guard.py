@@ -122,7 +122,7 @@ def test_other_machines_take_a_password(tmp_path: Path) -> None:
 
     check_settings(settings())
     check_settings(settings(host="0.0.0.0", password="a long password"))
-    with pytest.raises(UsageError, match="takes a password"):
+    with pytest.raises(UsageError, match="needs a password"):
         check_settings(settings(host="0.0.0.0"))
     assert "a long" not in repr(settings(password="a long password"))
 
@@ -145,7 +145,7 @@ def test_where_the_password_comes_from(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--host", "0.0.0.0"], "takes a password"),
+        (["--host", "0.0.0.0"], "needs a password"),
         (["--port", "70000"], "--port must be"),
         (["--max-upload", "0"], "--max-upload must be"),
         (["--model", "smollm2-135m-instrct"], "did you mean smollm2-135m-instruct"),

@@ -61,7 +61,7 @@ class User:
         status, found = self._call(self.page.classify, [text, [self.page.adapter], False])
         if status != 200:
             return status, found
-        error, answer = found
+        error, *_, answer = found
         assert error == "", error
         return status, answer
 

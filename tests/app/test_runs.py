@@ -64,7 +64,7 @@ def test_start_stop_go_on(settings: AppSettings) -> None:
     try:
         assert job.state(folder) == "running"
         assert job.own_runs(runs) == ["long"]
-        with pytest.raises(UsageError, match="long is at work"):
+        with pytest.raises(UsageError, match="the run long is still running"):
             begin(settings, _form(settings, "other", 1))
         # What could not be begun leaves its name free.
         assert not (runs / "other").exists()
@@ -160,10 +160,10 @@ def test_what_a_log_tells(tmp_path: Path) -> None:
     folder = job.create(tmp_path, "mine")
     log = folder / job.FOLDER / job.LOG
     log.write_bytes(
-        b"rows: 1\rrows: 2\r\n" + f"tunelab: {folder}/app/data.csv: <b>no</b>.\n".encode()
+        b"rows: 1\rrows: 2\r\n" + f"tunelab: {folder}/app/data/my rows.csv: <b>no</b>.\n".encode()
     )
     assert job.log_tail(folder).splitlines()[0] == "rows: 2"
-    assert job.problem(folder) == "app/data.csv: <b>no</b>."
+    assert job.problem(folder) == "my rows.csv: <b>no</b>."
     assert job.state(folder) == "failed"
     made = draw_run(folder)
     assert "<b>" not in made

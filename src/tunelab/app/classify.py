@@ -24,6 +24,7 @@ EXAMPLE = "I cannot believe that you remembered my birthday!"
 MOST_CHARACTERS = 20_000
 MOST_ROWS = 2_000
 _SHOWN = 20
+_LONGEST_STEM = 100
 # Requests come on many threads, and each that runs a model is given helpers and memory of its own
 # by the numeric libraries.
 _MODELS = ThreadPoolExecutor(1, thread_name_prefix="models")
@@ -80,14 +81,15 @@ def label_file(
     """
     texts = read_texts(file, column)
     found = ask(settings, texts, names, untuned)
-    target = settings.scratch / "labelled" / uuid4().hex / "labelled.csv"
+    stem = file.stem[:_LONGEST_STEM]
+    target = settings.scratch / "labelled" / uuid4().hex / f"{stem}-labelled.csv"
     target.parent.mkdir(parents=True)
     rows = [_row(place, text, found) for place, text in enumerate(texts)]
     with target.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(map(csv_cell, rows[0]))
         writer.writerows(map(csv_cell, row.values()) for row in rows)
-    counts = [_counts(one) for one in found]
+    counts = _counts(found)
     shown = [{**row, "text": row["text"][:120]} for row in rows[:_SHOWN]]
     return (
         join(
@@ -111,8 +113,8 @@ def read_texts(file: Path, column: str) -> list[str]:
         texts = [text_of(row, column, where=file.name, number=number) for number, row in rows]
     if len(texts) > MOST_ROWS:
         raise UsageError(
-            f"the file has more than {MOST_ROWS:,} rows; label it with tunelab predict, which "
-            "takes any number."
+            f"the file has more than {MOST_ROWS:,} rows. Label it with the command tunelab "
+            "predict, which takes any number of rows."
         )
     return texts
 
@@ -127,7 +129,7 @@ def ask(
         RunError: a model cannot be loaded.
     """
     if not names:
-        raise UsageError("choose an adapter; Fine-tune makes one.")
+        raise UsageError("choose an adapter. The page Fine-tune trains one.")
     return _MODELS.submit(_ask, settings, texts, names, untuned).result()
 
 
@@ -169,6 +171,13 @@ def _row(place: int, text: str, found: Sequence[Labelled]) -> dict[str, Any]:
     return row
 
 
-def _counts(labelled: Labelled) -> Mapping[str, Any]:
-    counts = Counter(labelled.best(row)[0] for row in range(len(labelled.probabilities)))
-    return {"model": labelled.name, **{label: counts[label] for label in labelled.labels}}
+def _counts(found: Sequence[Labelled]) -> list[Mapping[str, Any]]:
+    """How often each model gave each label that was given at all, the most frequent first."""
+    counts = {
+        one.name: Counter(one.best(row)[0] for row in range(len(one.probabilities)))
+        for one in found
+    }
+    given = dict.fromkeys(label for one in counts.values() for label, _ in one.most_common())
+    return [
+        {"label": label, **{name: each[label] for name, each in counts.items()}} for label in given
+    ]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tunelab.app.downloads import require_models
 from tunelab.app.loaded import open_model
 from tunelab.app.names import model_names, pick
 from tunelab.app.settings import AppSettings
@@ -40,6 +41,7 @@ def compare(
 
     Raises:
         UsageError: the prompt is empty, too long for a model, or a number cannot be.
+        DownloadNeededError: a model is not on this machine.
         RunError: a model cannot be loaded.
     """
     from tunelab.generation.settings import GenerationSettings
@@ -56,12 +58,13 @@ def compare(
         max_new_tokens=min(MOST_TOKENS, int(_number("number of tokens", tokens))),
         seed=int(_number("seed", seed)),
     )
-    columns = (Column(note="is loaded …"), Column(note="waits …"))
+    require_models(name for name, _ in sides)
+    columns = (Column(note="Loading the model …"), Column(note="Waiting …"))
     yield columns
     streams = []
     for place, (name, templated) in enumerate(sides):
         answerer = _answerer(name, settings.device, templated)
-        columns[place].note = "reads the prompt …"
+        columns[place].note = "Reading the prompt …"
         yield _copied(columns)
         streams.append(_steps(answerer, prompt, system.strip(), asked, columns[place]))
     shown = time.monotonic()
@@ -87,7 +90,7 @@ def _steps(answerer: Any, prompt: str, system: str, asked: Any, column: Column) 
 
     for step in answerer.stream([as_prompt(answerer, prompt, system)], asked):
         column.text += step.text
-        column.note = "writes …"
+        column.note = "Writing …"
         if step.done is not None:
             column.text = step.done.text
             column.note = _note(step.done, templated=bool(answerer.tokenizer.chat_template))
@@ -96,14 +99,14 @@ def _steps(answerer: Any, prompt: str, system: str, asked: Any, column: Column) 
 
 def _note(done: Any, *, templated: bool) -> str:
     seconds = done.seconds_per_token
-    rate = f", {1 / seconds:.1f} a second" if seconds else ""
+    rate = f", {1 / seconds:.1f} per second" if seconds else ""
     ending = {
-        "stop token": "it ended by itself",
-        "stop string": "it ended by itself",
-        "length": "cut at the number of tokens",
-        "context": "its context is full",
+        "stop token": "the model ended its answer",
+        "stop string": "the model ended its answer",
+        "length": "stopped at the limit of tokens",
+        "context": "the context of the model is full",
     }.get(done.ending, done.ending)
-    how = "chat template" if templated else "no template, the text alone"
+    how = "with chat template" if templated else "without chat template"
     return f"{len(done.tokens)} tokens{rate}; {ending}; {how}."
 
 

@@ -1,7 +1,8 @@
 """Errors of a page's functions, told on the page itself."""
 
 import logging
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from typing import Any
 
 from tunelab.app.markup import Markup, notice
@@ -20,30 +21,26 @@ def told(work: Callable[..., Any], others: int) -> Callable[..., list[Any]]:
         try:
             return [Markup(""), *work(*given)]
         except Exception as error:
-            return _failed(error, others)
+            return [describe(error), *unchanged(others)]
 
     return run
 
 
-def told_stepwise(work: Callable[..., Iterator[Any]], others: int) -> Callable[..., Iterator[Any]]:
-    """As :func:`told`, for a generator."""
-
-    def run(*given: Any) -> Iterator[list[Any]]:
-        try:
-            for values in work(*given):
-                yield [Markup(""), *values]
-        except Exception as error:
-            yield _failed(error, others)
-
-    return run
-
-
-def _failed(error: Exception, others: int) -> list[Any]:
-    import gradio
-
+def describe(error: Exception, kind: str = "problem") -> Markup:
+    """An error as a sentence that stands out. What nobody foresaw goes to the log in full."""
     if isinstance(error, TunelabError):
         message = str(error)
     else:
         _log.error("a page failed", exc_info=error)
         message = f"This failed ({type(error).__name__}); the app's terminal shows where."
-    return [notice(message[:1].upper() + message[1:]), *[gradio.skip() for _ in range(others)]]
+    # A sentence begins with a capital letter, unless it begins with the name of a file.
+    if re.match(r"[a-z]+[ ,]", message):
+        message = message[0].upper() + message[1:]
+    return notice(message, kind)
+
+
+def unchanged(number: int) -> list[Any]:
+    """So many components that stay as they are."""
+    import gradio
+
+    return [gradio.skip() for _ in range(number)]

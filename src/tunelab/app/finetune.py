@@ -1,19 +1,24 @@
 """Fine-tune: from a form to a study, the look at its data, and the view of its run."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tunelab import registry
 from tunelab.app import job
+from tunelab.app.downloads import DownloadNeededError, require_models
+from tunelab.app.form_words import in_form_words
 from tunelab.app.names import check_run_name, model_names, pick
 from tunelab.app.settings import AppSettings
-from tunelab.app.uploads import accept, keep, named
-from tunelab.errors import UsageError
+from tunelab.app.uploads import accept, keep, look_at, named
+from tunelab.errors import TunelabError, UsageError
 
-STARTER, OWN = "the starter corpus", "a file of my own"
+STARTER, OWN = "the starter corpus", "my own file"
+# Training and test rows that the form begins with; 0 is all.
+ROWS: Mapping[str, tuple[int, int]] = {STARTER: (300, 90), OWN: (0, 0)}
 # Methods with a rank.
 RANKED = ("lora", "rslora", "dora")
 
@@ -81,34 +86,33 @@ def preview(settings: AppSettings, form: Form, *, show: int = 3) -> tuple[Mappin
 
     Raises:
         UsageError: the form, the file or a row of it cannot be used.
+        DownloadNeededError: the model is not on this machine.
         RunError: the tokenizer cannot be loaded.
     """
     from tunelab.study.encoded_view import view_encoding
-    from tunelab.study.prepare import prepare
 
-    file = _file(settings, form)
-    study = _checked(form, STARTER if file is None else str(file), settings)
-    with tempfile.TemporaryDirectory(dir=settings.scratch) as folder, named(file or Path(folder)):
-        data = prepare(study.data, seed=study.seed, out=Path(folder))
+    with _prepared(settings, form) as (_, study, data):
         view = view_encoding(study, data, model=None, show=show)
         return dict(data.result.values), view
 
 
 def begin(settings: AppSettings, form: Form) -> str:
-    """Check the form, keep the upload in a new run folder, and start; the run's name.
+    """Check the form and the data, keep the upload in a new run folder, and start; its name.
 
     Raises:
-        UsageError: the form cannot be used, the name is taken, or another run is at work.
+        UsageError: the form or the data cannot be used, the name is taken, or another run is at
+            work.
+        DownloadNeededError: the model is not on this machine.
     """
     import shutil
 
     import yaml
 
-    file = _file(settings, form)
-    _checked(form, STARTER if file is None else str(file), settings)
+    with _prepared(settings, form) as (file, _, _):
+        pass
     folder = job.create(settings.runs, form.name)
     try:
-        source = STARTER if file is None else str(keep(file, folder / job.FOLDER))
+        source = STARTER if file is None else str(keep(file, folder / job.DATA))
         values = study_values(form, source, model_names(settings.models))
         job.start(
             settings.runs, folder, yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
@@ -120,10 +124,60 @@ def begin(settings: AppSettings, form: Form) -> str:
     return form.name
 
 
+@contextmanager
+def _prepared(settings: AppSettings, form: Form) -> Iterator[tuple[Path | None, Any, Any]]:
+    """The upload, the study and its data, prepared in a folder that is removed at the end.
+
+    Messages name the user's file and the fields of the form.
+    """
+    from tunelab.study.prepare import prepare
+
+    try:
+        file = _file(settings, form)
+        study = _checked(form, STARTER if file is None else str(file), settings)
+        require_models([form.model])
+        folders = tempfile.TemporaryDirectory(dir=settings.scratch)
+        with folders as folder, named(file or Path(folder)):
+            yield file, study, prepare(study.data, seed=study.seed, out=Path(folder))
+    except DownloadNeededError:
+        raise
+    except TunelabError as error:
+        raise type(error)(in_form_words(str(error))) from None
+
+
+def instruction(data: str) -> str:
+    """What a model is asked at first: the starter corpus has an instruction of its own.
+
+    Raises:
+        UsageError: ``data`` is neither of the two choices.
+    """
+    from tunelab.config import Prompt
+    from tunelab.study.opening import open_study
+
+    if pick("data", data, (STARTER, OWN)) == STARTER:
+        return open_study("starter").prompt.system
+    return Prompt().system
+
+
+def starter_counts() -> Mapping[str, int]:
+    """Training rows of each label in the starter corpus."""
+    from tunelab.data.examples import label_counts as counted
+    from tunelab.data.starter_source import load
+
+    dataset = load("starter", text="text", label="label")
+    return counted(dataset.splits["train"], dataset.labels)
+
+
 def _file(settings: AppSettings, form: Form) -> Path | None:
     if pick("data", form.data, (STARTER, OWN)) == STARTER:
         return None
-    return accept(form.file, settings.scratch, settings.max_upload)
+    file = accept(form.file, settings.scratch, settings.max_upload)
+    for kind, column in (("texts", form.text), ("labels", form.label)):
+        if not column:
+            # A file that cannot be read has no columns to choose from, and its error says why.
+            look_at(file, labelled=True)
+            raise UsageError(f"choose the column of the {kind}.")
+    return file
 
 
 def _checked(form: Form, source: str, settings: AppSettings) -> Any:
@@ -144,7 +198,7 @@ def _sample(form: Form) -> dict[str, Any]:
 def _claims(method: str) -> list[dict[str, Any]]:
     return [
         {
-            "claim": f"The fine-tuned model beats {words}",
+            "claim": f"The fine-tuned model is more accurate than {words}",
             "metric": "accuracy",
             "left": method,
             "right": side,

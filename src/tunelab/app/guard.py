@@ -62,7 +62,7 @@ def guarded(app: App, *, hosts: frozenset[str] | None, password: str | None, max
         elif password is not None and not knows(password, headers.get("authorization", "")):
             if "authorization" in headers:
                 await asyncio.sleep(_WRONG)
-            await _refuse(send, 401, "This app needs its password.")
+            await _refuse(send, 401, "This app needs a password.")
         else:
             await app(scope, _bounded(receive, max_body), _with_headers(send))
 
@@ -75,7 +75,7 @@ def check_request(
     """The status and the sentence that a request is refused with, or None."""
     host = headers.get("host", "")
     if hosts is not None and _bare(host) not in hosts:
-        return 421, "This app does not answer to that name."
+        return 421, "This app is not served under that host name."
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != host:
         return 403, "Requests from other sites are refused."

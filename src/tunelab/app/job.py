@@ -13,11 +13,14 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
+from tunelab.app.form_words import in_form_words
 from tunelab.app.names import check_run_name, run_names
 from tunelab.errors import TunelabError, UsageError
 from tunelab.results import read_json, write_json, write_text
 
 FOLDER = "app"
+# The copy of the uploaded file.
+DATA = "app/data"
 STUDY, RECORD, LOG = "study.yaml", "job.json", "log.txt"
 State = Literal["running", "stopping", "stopped", "failed", "finished"]
 _TAIL = 4_000
@@ -34,7 +37,7 @@ def create(runs: Path, name: str) -> Path:
     try:
         (folder / FOLDER).mkdir(parents=True)
     except FileExistsError:
-        raise UsageError(f"there is a run called {name}; choose another name.") from None
+        raise UsageError(f"a run called {name} exists already; choose another name.") from None
     return folder
 
 
@@ -47,7 +50,9 @@ def start(runs: Path, folder: Path, study: str | None = None) -> None:
     with _starting:
         busy = running(runs)
         if busy:
-            raise UsageError(f"{busy[0]} is at work; stop it, or wait until it has finished.")
+            raise UsageError(
+                f"the run {busy[0]} is still running. Stop it, or wait until it has finished."
+            )
         if study is not None:
             write_text(folder / FOLDER / STUDY, study)
             write_text(folder / STUDY, study)
@@ -135,8 +140,11 @@ def problem(folder: Path) -> str | None:
     told = [line for line in log_tail(folder).splitlines() if line.startswith("tunelab: ")]
     if not told or "interrupted" in told[-1]:
         return None
-    # What a person sees names no folders of the machine.
-    return told[-1].removeprefix("tunelab: ").replace(f"{folder}/", "").replace(str(folder), "")
+    # What a person sees names no folders of the machine, and fields by their labels.
+    message = told[-1].removeprefix("tunelab: ")
+    for prefix in (f"{folder / DATA}/", f"{folder}/", str(folder)):
+        message = message.replace(prefix, "")
+    return in_form_words(message)
 
 
 def _job(folder: Path) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from tunelab.app.downloads import require_models
 from tunelab.results import ADAPTER_RECORD
 
 # Some hundred megabytes each for small models.
@@ -29,6 +30,7 @@ def open_tuned(folder: Path, device: str) -> Any:
 
     Raises:
         UsageError: it is damaged.
+        DownloadNeededError: its model is not on this machine.
         RunError: its model cannot be loaded, or is another one.
     """
     return _open_tuned(folder, (folder / ADAPTER_RECORD).stat().st_mtime_ns, device)
@@ -37,7 +39,8 @@ def open_tuned(folder: Path, device: str) -> Any:
 @lru_cache(maxsize=_KEPT)
 def _open_tuned(folder: Path, changed: int, device: str) -> Any:
     from tunelab.models.device import pick_device, pick_dtype
-    from tunelab.study.adapters import open_adapter
+    from tunelab.study.adapters import open_adapter, read_record
 
+    require_models([str(read_record(folder)["model"])])
     where = pick_device(device)
     return open_adapter(folder, device=where, dtype=pick_dtype("auto", where))

@@ -39,7 +39,7 @@ def table(rows: Sequence[Mapping[str, Any]], *, caption: str) -> Markup:
         return Markup("")
     numeric = {key for key in rows[0] if any(_is_number(row[key]) for row in rows)}
     heads = [
-        tag("th", key.replace("_", " "), scope="col", class_=_class(key in numeric))
+        tag("th", tag("bdi", key.replace("_", " ")), scope="col", class_=_class(key in numeric))
         for key in rows[0]
     ]
     body = [
@@ -75,7 +75,7 @@ def share_bar(label: Any, share: float, shown: str, *, strong: bool = False) -> 
     fill = tag("span", class_="tl-fill", style=f"width:{width}")
     return tag(
         "div",
-        tag("span", label, class_="tl-name"),
+        tag("span", tag("bdi", label), class_="tl-name"),
         tag("span", fill, class_="tl-track", aria_hidden="true"),
         tag("span", shown, class_="tl-value"),
         class_="tl-bar tl-strong" if strong else "tl-bar",
@@ -96,10 +96,12 @@ def number(value: Any) -> str:
 
 
 def _cell(value: Any, numeric: bool, *, first: bool) -> Markup:
-    if first:
-        return tag("th", value, scope="row", class_=_class(numeric))
     shown = value if isinstance(value, Markup) else number(value)
-    return tag("td", shown, class_=_class(numeric))
+    # A text takes its own direction; a table is not turned by it.
+    direction = "auto" if isinstance(value, str) and not isinstance(value, Markup) else None
+    if first:
+        return tag("th", shown, scope="row", class_=_class(numeric), dir=direction)
+    return tag("td", shown, class_=_class(numeric), dir=direction)
 
 
 def _class(numeric: bool) -> str | None:

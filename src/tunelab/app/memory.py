@@ -10,12 +10,12 @@ from tunelab.app.names import pick
 from tunelab.errors import UsageError
 
 PRECISIONS = ("float32", "bfloat16", "float16")
-WEIGHTS = ("as they are", "8-bit", "4-bit")
+WEIGHTS = ("not quantized", "8-bit", "4-bit")
 OPTIMIZERS = ("adamw", "adamw-8bit", "sgd")
 DEVICES = ("cpu", "cuda")
 _SEEN = {
     "weights": "weights",
-    "optimizer": "optimizer's state",
+    "optimizer": "optimizer state",
     "gradients": "gradients",
     "activations": "activations",
     "cache": "keys and values of the prefix",
@@ -63,9 +63,9 @@ def look(
     module = registry.resolve(
         "method", pick("method", method, list(registry.METHODS)), registry.METHODS
     )
-    memory = int(_within("device's memory", gigabytes, 0.1, 10_000) * 1e9)
+    memory = int(_within("memory of the device", gigabytes, 0.1, 10_000) * 1e9)
     step = StepSettings(
-        batch=int(_within("batch", batch, 1, 4096)),
+        batch=int(_within("batch size", batch, 1, 4096)),
         length=int(_within("length", length, 2, 131_072)),
         answer=1 if length < 4 else 3,
         precision=pick("precision", precision, PRECISIONS),
@@ -94,14 +94,14 @@ def verdict(peak: int, memory: int, largest: int) -> Markup:
 
     fits = peak <= memory * USABLE
     more = (
-        f"the largest batch that fits is {largest:,}."
+        f"the largest batch size that fits is {largest:,}."
         if largest
-        else "not even a batch of one row fits."
+        else "even a batch of one row does not fit."
     )
-    words = f"needs about {gigabytes(peak)} of {gigabytes(memory)}; {more}"
+    words = f"It needs about {gigabytes(peak)} of {gigabytes(memory)}; {more}"
     return tag(
         "p",
-        tag("strong", "This fits: it " if fits else "This does not fit: it "),
+        tag("strong", "This fits. " if fits else "This does not fit. "),
         words,
         class_=f"tl-notice tl-{'done' if fits else 'problem'}",
     )
@@ -118,11 +118,9 @@ def bars(numbers: Mapping[str, Any], memory: int) -> Markup:
         if numbers[part]
     ]
     rows.append(
-        share_bar(
-            "at its highest", numbers["peak"] / widest, gigabytes(numbers["peak"]), strong=True
-        )
+        share_bar("peak", numbers["peak"] / widest, gigabytes(numbers["peak"]), strong=True)
     )
-    rows.append(share_bar("the device", memory / widest, gigabytes(memory), strong=True))
+    rows.append(share_bar("memory of the device", memory / widest, gigabytes(memory), strong=True))
     trained = f"{numbers['trainable']:,} of {numbers['total']:,} parameters are trained "
     return tag(
         "div",
@@ -137,14 +135,14 @@ def _fits_table(rows: list[dict[str, Any]], memory: int) -> Markup:
 
     shown = [
         {
-            "way": row["way"],
-            "at its highest": gigabytes(row["peak"]),
+            "way to train": row["way"],
+            "peak": gigabytes(row["peak"]),
             "fits": "yes" if row["fits"] else "no",
             "largest batch": row["largest_batch"],
         }
         for row in rows
     ]
-    return table(shown, caption=f"What fits into {gigabytes(memory)}")
+    return table(shown, caption=f"What fits into {gigabytes(memory)} of memory")
 
 
 def _within(name: str, value: Any, low: float, high: float) -> float:

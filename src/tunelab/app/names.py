@@ -8,6 +8,8 @@ from tunelab.errors import UsageError
 from tunelab.results import ADAPTER_RECORD
 
 _RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+# What the app writes when it starts a run.
+JOB = "app/job.json"
 _FOUND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -20,7 +22,7 @@ def check_run_name(name: str) -> str:
     if not isinstance(name, str) or not _RUN.fullmatch(name):
         raise UsageError(
             "the name of a run must be 1 to 40 small letters, digits and hyphens, and begin with a "
-            "letter or digit, as in my-first-run."
+            "letter or digit, for example my-first-run."
         )
     return name
 
@@ -37,7 +39,7 @@ def pick(kind: str, name: object, known: Sequence[str]) -> str:
 
 
 def run_names(runs: Path) -> list[str]:
-    """Folders under ``runs`` that hold a run, or the beginning of one; the newest first."""
+    """Folders under ``runs`` in which a run was started, the newest first."""
     if not runs.is_dir():
         return []
     found = [
@@ -46,9 +48,21 @@ def run_names(runs: Path) -> list[str]:
         if _FOUND.fullmatch(folder.name)
         and (folder / "study.yaml").is_file()
         and (folder / "study.yaml").resolve().is_relative_to(runs.resolve())
+        and _was_started(folder)
     ]
     found.sort(key=lambda folder: (folder / "study.yaml").stat().st_mtime, reverse=True)
     return [folder.name for folder in found]
+
+
+def _was_started(folder: Path) -> bool:
+    """Whether the app or `tunelab run` started a run in it, or something was trained.
+
+    A study that was refused, or whose data were only prepared, leaves its file and no run.
+    """
+    if any((folder / name).is_file() for name in ("run.json", JOB)):
+        return True
+    kinds = ("train/*-*", f"adapters/*/{ADAPTER_RECORD}")
+    return any(next(folder.glob(kind), None) is not None for kind in kinds)
 
 
 def run_folder(runs: Path, name: object) -> Path:
@@ -101,7 +115,7 @@ def model_choices(more: Sequence[str]) -> list[tuple[str, str]]:
         elif is_cached(name):
             shown = f"{name} ({card.kind})"
         else:
-            shown = f"{name} ({card.kind}, {card.size / 1e6:.0f} MB to fetch)"
+            shown = f"{name} ({card.kind}, {card.size / 1e6:.0f} MB to download)"
         choices.append((shown, name))
     return choices
 

@@ -143,9 +143,13 @@ def _words(open_stages: list[Path], *, prepared: bool) -> str:
         return "reading and checking the data"
     newest = max(open_stages, key=lambda path: path.stat().st_mtime, default=None)
     if newest is None:
-        return "between two stages"
+        return "starting the next stage"
     name = newest.name.rpartition("-")[0]
-    return f"training {name}" if newest.parent.name == "train" else f"asking {name} the test rows"
+    return (
+        f"training {name}"
+        if newest.parent.name == "train"
+        else f"evaluating {name} on the test rows"
+    )
 
 
 def _number(value: Any) -> float | None:

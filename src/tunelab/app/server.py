@@ -32,8 +32,8 @@ def check_settings(settings: AppSettings) -> None:
     """
     if settings.host not in LOOPBACK and not settings.password:
         raise UsageError(
-            f"--host {settings.host} lets other machines in, which takes a password: put one into "
-            "a file and name it with --password-file, or set TUNELAB_APP_PASSWORD."
+            f"--host {settings.host} lets other machines connect, which needs a password: write "
+            "one into a file and name it with --password-file, or set TUNELAB_APP_PASSWORD."
         )
 
 

@@ -16,7 +16,9 @@ def overview(runs: Path) -> Markup:
     rows = [_line(runs / name) for name in run_names(runs)]
     if not rows:
         return notice(
-            "There are no runs yet. Fine-tune makes one, and so does tunelab run.", "note"
+            "There are no runs yet. Start one on the page Fine-tune, or with the command tunelab "
+            "run.",
+            "note",
         )
     return table(rows, caption=f"{len(rows)} {'run' if len(rows) == 1 else 'runs'}")
 
@@ -30,11 +32,11 @@ def details(runs: Path, name: str) -> Markup:
     """
     folder = run_folder(runs, name)
     run = read_run(folder)
-    parts = [tag("h2", name), tag("p", f"Data: {run.prepared.values['origin']}")]
+    parts = [tag("h2", name), tag("p", f"Data: {run.prepared.values['origin']}", dir="auto")]
     if report_path(runs, name) is not None:
         parts.append(tag("p", link(f"/report/{name}", "Open the report"), class_="tl-open"))
     scores = [_score(result.name, result.values) for result in run.evaluated]
-    parts.append(table(scores, caption="Test rows, with 95 % intervals"))
+    parts.append(table(scores, caption="Scores on the test rows"))
     parts.append(table(_verdicts(folder), caption="Claims"))
     parts += [notice(f"{one['name']}: {one['error']}") for one in run.failures]
     return join(parts)
@@ -43,7 +45,7 @@ def details(runs: Path, name: str) -> Markup:
 def _line(folder: Path) -> dict[str, Any]:
     line: dict[str, Any] = {
         "run": folder.name,
-        "state": job.state(folder),
+        "state": _state(folder),
         "best": None,
         "accuracy": None,
         "claims supported": None,
@@ -65,6 +67,13 @@ def _line(folder: Path) -> dict[str, Any]:
     return line
 
 
+def _state(folder: Path) -> str:
+    """The state of a run; of one that the app did not start, only whether it has a report."""
+    if not (folder / job.FOLDER / job.RECORD).is_file():
+        return "finished" if job.state(folder) == "finished" else "no report yet"
+    return job.state(folder)
+
+
 def _score(name: str, values: Any) -> dict[str, Any]:
     scores = values["scores"]
     low, high = scores["accuracy_low"], scores["accuracy_high"]
@@ -72,9 +81,9 @@ def _score(name: str, values: Any) -> dict[str, Any]:
         "name": name,
         "model": Path(str(values["model"])).name,
         "accuracy": scores["accuracy"],
-        "interval": None if low is None or high is None else f"{low:.3f} to {high:.3f}",
+        "95 % interval": None if low is None or high is None else f"{low:.3f} to {high:.3f}",
         "macro F1": scores["f1_macro"],
-        "unparsed": scores["unparsed"],
+        "answers without a label": scores["unparsed"],
         "rows": scores["rows"],
     }
 

@@ -2,8 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from tunelab.app.downloads import (
+    Download,
+    DownloadNeededError,
+    megabytes,
+    missing_tokenizers,
+    open_tokenizer,
+)
 from tunelab.app.markup import Markup, join, table, tag
 from tunelab.app.names import pick
 from tunelab.errors import UsageError
@@ -18,29 +26,53 @@ _CODE = re.compile(r"(⟨[0-9A-F]+⟩)")
 _KINDS = {SPECIAL: "special", UNKNOWN: "unknown", BYTES: "bytes"}
 _MEASURES = {
     "tokens": "tokens",
-    "fertility": "tokens a word",
-    "characters_per_token": "characters a token",
-    "bytes_per_token": "bytes a token",
-    "words_kept_whole": "words kept whole",
-    "byte_fallback_rate": "tokens that are bytes",
-    "unknown_rate": "unknown tokens",
+    "fertility": "tokens per word",
+    "characters_per_token": "characters per token",
+    "bytes_per_token": "bytes per token",
+    "words_kept_whole": "share of words that are one token",
+    "byte_fallback_rate": "share of tokens that are single bytes",
+    "unknown_rate": "share of unknown tokens",
 }
 
 
-def tokenizer_choices() -> list[str]:
-    """The tokenizers that the page offers."""
-    return list(CATALOG)
+def tokenizer_names(more: Sequence[str]) -> list[str]:
+    """The tokenizers that the page offers: those of the catalog and of the models given."""
+    from tunelab.models.catalog import CATALOG as MODELS
+
+    return [*CATALOG, *dict.fromkeys(name for name in more if name not in MODELS)]
 
 
-def tokenize(text: str, names: Sequence[str]) -> tuple[Markup, Markup]:
+def tokenizer_choices(more: Sequence[str]) -> list[tuple[str, str]]:
+    """What the list shows of each tokenizer, and its name."""
+    names = tokenizer_names(more)
+    missing = {one.name: one for one in missing_tokenizers(names)}
+    return [(_shown(name, missing.get(name)), name) for name in names]
+
+
+def chosen_tokenizers(more: Sequence[str]) -> list[str]:
+    """What is ticked at first: up to two that are on this machine, else the smallest download."""
+    names = tokenizer_names(more)
+    missing = {one.name: one for one in missing_tokenizers(names)}
+    here = [name for name in names if name not in missing]
+    return here[:2] or [min(missing.values(), key=lambda one: one.size or 0).name]
+
+
+def _shown(name: str, missing: Download | None) -> str:
+    if missing is not None:
+        size = f"{megabytes(missing.size)} to download" if missing.size else "to download"
+        return f"{name} ({size})"
+    return name if name in CATALOG else Path(name).name
+
+
+def tokenize(text: str, names: Sequence[str], more: Sequence[str] = ()) -> tuple[Markup, Markup]:
     """The coloured pieces, and the measures beside each other.
 
     Raises:
         UsageError: no text, too much of it, no tokenizer, or half a character in it.
-        RunError: a tokenizer cannot be fetched.
+        DownloadNeededError: a tokenizer is not on this machine.
+        RunError: a tokenizer cannot be read.
     """
     from tunelab.tokenizers.compare import compare_text
-    from tunelab.tokenizers.loading import load
 
     if not text:
         raise UsageError("write a text first.")
@@ -48,8 +80,12 @@ def tokenize(text: str, names: Sequence[str]) -> tuple[Markup, Markup]:
         raise UsageError(f"the text has {len(text):,} characters; {MOST_CHARACTERS:,} are shown.")
     if not names:
         raise UsageError("choose at least one tokenizer.")
-    known = tokenizer_choices()
-    tokenizers = [load(pick("tokenizer", name, known)) for name in dict.fromkeys(names)]
+    known = tokenizer_names(more)
+    chosen = [pick("tokenizer", name, known) for name in dict.fromkeys(names)]
+    missing = missing_tokenizers(chosen)
+    if missing:
+        raise DownloadNeededError(missing)
+    tokenizers = [open_tokenizer(name) for name in chosen]
     try:
         results = compare_text(tokenizers, text, seed=42)
     except ValueError as error:
@@ -83,7 +119,7 @@ def draw(result: Mapping[str, Any], text: str) -> Markup:
         tag("p", f"{left_out:,} more pieces are not shown.") if left_out else "",
         tag(
             "details",
-            tag("summary", "Ids"),
+            tag("summary", "Token ids"),
             tag("p", " ".join(map(str, result["ids"][:_MOST_PIECES])), class_="tl-ids"),
         ),
     )
@@ -96,16 +132,19 @@ def measures(results: Sequence[Mapping[str, Any]]) -> Markup:
         for name, title in _MEASURES.items()
     ]
     rows.append(
-        {"measure": "comes back", **{one["tokenizer"]: _comes_back(one) for one in results}}
+        {
+            "measure": "text after decoding",
+            **{one["tokenizer"]: _comes_back(one) for one in results},
+        }
     )
-    return table(rows, caption="Measures of the text")
+    return table(rows, caption="Measures of this text")
 
 
 def _comes_back(result: Mapping[str, Any]) -> str:
     trip = result["round_trip"]
     if trip["lost"]:
-        return "without " + ", ".join(f"{count} {name}" for name, count in trip["lost"].items())
-    return "exactly" if trip["exact"] else "changed"
+        return "lost: " + ", ".join(f"{count} {name}" for name, count in trip["lost"].items())
+    return "the same" if trip["exact"] else "changed"
 
 
 def _with_codes(shown: str) -> Markup:

@@ -6,13 +6,17 @@ from typing import Any
 
 from tunelab.app import job
 from tunelab.app.chart import line_chart
-from tunelab.app.markup import Markup, join, link, table, tag
+from tunelab.app.markup import Markup, join, link, notice, table, tag
 from tunelab.app.progress import Loss, Progress, read_progress
+from tunelab.prompts.viewer import reading_lines
 
+# A share of rows that are cut, above which the page warns.
+_MANY_CUT = 0.05
+_MANY_LABELS = 12
 _WORDS = {
     "running": "Running",
     "stopping": "Stopping",
-    "stopped": "Stopped; it can be gone on with",
+    "stopped": "Stopped; press Continue to resume it",
     "failed": "Failed",
     "finished": "Finished",
 }
@@ -20,60 +24,91 @@ _WORDS = {
 
 def draw_checks(values: Mapping[str, Any], view: Any) -> Markup:
     """The rows of each split by label, and the faults that were counted."""
-    counts = [
-        {"split": split, "rows": sum(labels.values()), **labels}
-        for split, labels in values["counts"]["sample"].items()
-    ]
+    counts = values["counts"]["sample"]
     checks, lengths = values["checks"], view.lengths
     left_out = {fault: sum(rows.values()) for fault, rows in values["dropped"].items()}
     faults = [
-        {"check": "rows that repeat an earlier one", "found": sum(checks["repeated"].values())},
-        {"check": "texts with several labels", "found": checks["conflicting"]},
-        {"check": "texts shared between splits", "found": sum(checks["shared"].values())},
-        {"check": "blank rows", "found": sum(checks["blank"].values())},
-        {"check": "pairs that are nearly the same", "found": checks["near_duplicates"]},
-        {"check": "rows left out for these", "found": sum(left_out.values())},
+        {"check": "rows that repeat an earlier row", "found": sum(checks["repeated"].values())},
+        {"check": "texts with more than one label", "found": checks["conflicting"]},
+        {"check": "texts that stand in two splits", "found": sum(checks["shared"].values())},
+        {"check": "rows without a visible character", "found": sum(checks["blank"].values())},
+        {"check": "pairs of nearly equal texts", "found": checks["near_duplicates"]},
+        {"check": "rows left out because of the above", "found": sum(left_out.values())},
     ]
     told = (
-        f"{lengths.median} tokens in the middle, {lengths.longest} at most; "
+        f"Length of a row: median {lengths.median} tokens, longest {lengths.longest}; "
         f"{lengths.share_cut:.1%} of the rows are cut. {lengths.trained_share:.1%} of the tokens "
-        f"are trained, and all rows begin with the same {lengths.shared_prefix} tokens."
+        f"are trained. All rows begin with the same {lengths.shared_prefix} tokens."
     )
-    return join(
-        [
-            table(counts, caption="Rows that are used"),
-            table(faults, caption="Checks of the data"),
-            tag("p", told, class_="tl-help"),
-        ]
+    parts = [
+        _draw_counts(counts),
+        table(faults, caption="Checks of the data"),
+        tag("p", told, class_="tl-help"),
+    ]
+    if lengths.share_cut > _MANY_CUT:
+        parts.append(
+            notice(
+                f"{lengths.share_cut:.0%} of the texts are cut to {lengths.max_length} tokens. "
+                "Raise “Longest row” under More settings, so that the model reads whole texts."
+            )
+        )
+    return join(parts)
+
+
+def _draw_counts(counts: Mapping[str, Mapping[str, int]]) -> Markup:
+    """Rows by label and split. Many labels are folded away below their sum."""
+    splits = list(counts)
+    total = {"label": "all labels", **{split: sum(counts[split].values()) for split in splits}}
+    rows = [
+        {"label": label, **{split: counts[split][label] for split in splits}}
+        for label in counts[splits[0]]
+    ]
+    caption = "Rows that are used"
+    if len(rows) <= _MANY_LABELS:
+        return table([total, *rows], caption=caption)
+    folded = tag(
+        "details",
+        tag("summary", f"Rows of each of the {len(rows):,} labels"),
+        table(rows, caption=f"{caption}, by label"),
     )
+    return join([table([total], caption=caption), folded])
 
 
 def draw_masks(view: Any) -> Markup:
     """Rows token by token: what is trained stands out."""
     rows = [
-        tag("p", *(_token(token) for token in row.tokens), class_="tl-pieces tl-mask", dir="auto")
-        for row in view.rows
+        tag("div", *map(_line, reading_lines(row)), class_="tl-pieces tl-mask") for row in view.rows
     ]
     legend = tag(
         "p",
         tag("span", "trained", class_="tl-piece trained"),
-        " ",
+        ": the model learns to write these tokens. ",
         tag("span", "control token", class_="tl-piece special"),
-        " read, not trained",
+        ": added by the chat template. All other tokens are read, not trained.",
         class_="tl-help",
     )
-    return join([tag("h3", "What the model would be trained on"), legend, *rows])
+    return join([tag("h3", f"The first {len(rows)} training rows, token by token"), legend, *rows])
 
 
-def _token(token: Any) -> Markup:
-    kind = "trained" if token.trained else "special" if token.control else "read"
+def _line(line: Any) -> Markup:
+    """A line in the direction of its letters."""
+    direction = "rtl" if line.right_to_left else "ltr"
+    return tag("div", *map(_piece, line.pieces), class_="tl-reading", dir=direction)
+
+
+def _piece(piece: Any) -> Markup:
+    kind = "trained" if piece.trained else "special" if piece.control else "read"
     words = ", ".join(
         word
-        for word, is_so in (("trained", token.trained), ("control token", token.control))
+        for word, is_so in (("trained", piece.trained), ("control token", piece.control))
         if is_so
     )
-    title = f"id {token.id}" + (f", {words}" if words else "")
-    return tag("span", token.text.replace("\n", "⏎"), class_=f"tl-piece {kind}", title=title)
+    ids = " ".join(map(str, piece.ids))
+    title = f"{'id' if len(piece.ids) == 1 else 'ids'} {ids}" + (f", {words}" if words else "")
+    shown = piece.text.replace("\n", "⏎")
+    # A control token joins no letters and keeps its own direction.
+    name = "bdi" if piece.control else "span"
+    return tag(name, shown, class_=f"tl-piece {kind}", title=title)
 
 
 def draw_run(folder: Path) -> Markup:
@@ -144,4 +179,4 @@ def _log(folder: Path) -> Markup:
     tail = job.log_tail(folder)
     if not tail:
         return Markup("")
-    return tag("details", tag("summary", "What it prints"), tag("pre", tail, tabindex="0"))
+    return tag("details", tag("summary", "Log"), tag("pre", tail, tabindex="0"))

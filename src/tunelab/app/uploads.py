@@ -1,14 +1,30 @@
-"""Files that a person uploads: looked at where they lie, and kept under names of our own."""
+"""Files that a person uploads: looked at in the app's own folder, and kept under their own name."""
 
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
+from tunelab.data.column_guess import Proposal, propose_columns
+from tunelab.data.columns import to_examples
 from tunelab.data.readers import EXTENSIONS, check_file, read_rows
 from tunelab.errors import TunelabError, UsageError
+from tunelab.visible_text import visible
 
-KINDS = tuple(extension for extension in EXTENSIONS if extension != ".json")
+KINDS = EXTENSIONS
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What is known of a file once it was read: its rows, its columns, and which to use."""
+
+    rows: int
+    columns: tuple[str, ...]
+    proposal: Proposal
 
 
 def accept(path: object, scratch: Path, max_bytes: int) -> Path:
@@ -22,8 +38,6 @@ def accept(path: object, scratch: Path, max_bytes: int) -> Path:
     file = Path(path)
     if not file.resolve().is_relative_to(scratch.resolve()) or not file.is_file():
         raise UsageError("upload the file again.")
-    if file.suffix.lower() not in KINDS:
-        raise UsageError(f"the file must be one of {', '.join(KINDS)}.")
     if file.stat().st_size > max_bytes:
         raise UsageError(f"the file is larger than {max_bytes / 1e6:.0f} MB.")
     with named(file):
@@ -31,21 +45,44 @@ def accept(path: object, scratch: Path, max_bytes: int) -> Path:
     return file
 
 
-def columns(file: Path, *, labelled: bool) -> list[str]:
-    """The names of a file's columns, from its first row.
+def look_at(file: Path, *, labelled: bool) -> Upload:
+    """Read a file and propose its columns.
 
     Raises:
-        UsageError: the first row cannot be read.
+        UsageError: a row cannot be read.
     """
+    return _look_at(file, file.stat().st_mtime_ns, labelled)
+
+
+@lru_cache(maxsize=8)
+def _look_at(file: Path, changed: int, labelled: bool) -> Upload:
     with named(file):
-        _, row = next(iter(read_rows(file, labelled=labelled)))
-    return [str(name) for name in row]
+        rows = [row for _, row in read_rows(file, labelled=labelled)]
+    columns = dict.fromkeys(str(name) for row in rows for name in row)
+    return Upload(len(rows), tuple(columns), propose_columns(rows))
+
+
+def count_labels(file: Path, text: str, label: str) -> Mapping[str, int]:
+    """How many rows each label has, the most frequent one first.
+
+    Raises:
+        UsageError: a row cannot be used.
+    """
+    return _count_labels(file, file.stat().st_mtime_ns, text, label)
+
+
+@lru_cache(maxsize=8)
+def _count_labels(file: Path, changed: int, text: str, label: str) -> Mapping[str, int]:
+    with named(file):
+        examples = to_examples(read_rows(file), text=text, label=label, where=file.name)
+    return dict(Counter(example.label for example in examples).most_common())
 
 
 def keep(file: Path, folder: Path) -> Path:
-    """A copy in ``folder``, under a name that only tells the kind."""
+    """A copy in ``folder`` under the user's name of the file, without characters that hide."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"data{file.suffix.lower()}"
+    stem = visible(file.stem).lstrip(".")[:_LONGEST_NAME].strip() or "data"
+    target = folder / f"{stem}{file.suffix.lower()}"
     shutil.copyfile(file, target)
     return target
 

@@ -4,12 +4,13 @@ import sys
 from pathlib import Path
 
 from tunelab.errors import RunError
-from tunelab.hub import download
+from tunelab.hub import download, local_copy
 from tunelab.models.catalog import ModelCard
 from tunelab.models.folder_source import missing_parts
 
 # Configuration, safetensors and tokenizers: nothing that runs code, and no pickle.
 _FILES = ["*.json", "*.safetensors", "tokenizer.model", "*.jinja", "vocab.txt", "merges.txt"]
+_IGNORED = ["original/*", "*/*"]
 _NEEDED = ("config.json", "*.safetensors", "tokenizer*")
 
 
@@ -24,13 +25,19 @@ def fetch(card: ModelCard) -> Path:
         card.location,
         _FILES,
         what="model",
-        ignore=["original/*", "*/*"],
+        ignore=_IGNORED,
         is_complete=_is_complete,
         announce=lambda: _show_licence(card),
     )
     if not any(folder.glob("*.safetensors")):
         raise RunError(f"{card.location} has no safetensors, and no other weights are read.")
     return folder
+
+
+def is_here(card: ModelCard) -> bool:
+    """Whether the model can be read without the network."""
+    here = local_copy(card.location, _FILES, is_complete=_is_complete, ignore=_IGNORED)
+    return here is not None
 
 
 def _is_complete(folder: Path) -> bool:

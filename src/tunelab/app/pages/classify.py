@@ -5,15 +5,15 @@ from typing import Any
 import gradio as gr
 
 from tunelab.app.classify import EXAMPLE, MOST_CHARACTERS, MOST_ROWS, label_file, label_text
-from tunelab.app.failures import told
 from tunelab.app.look import heading
 from tunelab.app.names import adapter_names
+from tunelab.app.questions import build_question, told_or_asked, wire_question
 from tunelab.app.settings import AppSettings
-from tunelab.app.uploads import KINDS, accept, columns
+from tunelab.app.uploads import KINDS, accept, look_at
 from tunelab.errors import UsageError
 
 NAME, PATH = "Classify", "classify"
-SUMMARY = "Label a text or a file with models that were fine-tuned here, side by side."
+SUMMARY = "Label a text or a file with the models that you fine-tuned."
 
 
 def build(settings: AppSettings) -> None:
@@ -27,8 +27,9 @@ def build(settings: AppSettings) -> None:
         if path is None:
             return (gr.Dropdown(choices=[], value=None),)
         file = accept(path, settings.scratch, settings.max_upload)
-        names = columns(file, labelled=False)
-        return (gr.Dropdown(choices=names, value="text" if "text" in names else names[0]),)
+        found = look_at(file, labelled=False)
+        names = list(found.columns)
+        return (gr.Dropdown(choices=names, value=found.proposal.text or names[0]),)
 
     def one(text: str, names: list[str], untuned: bool) -> tuple[str]:
         return (label_text(settings, text, names, untuned),)
@@ -46,15 +47,15 @@ def build(settings: AppSettings) -> None:
             [],
             multiselect=True,
             label="Adapters",
-            info="Of runs that trained one. Each is asked with the prompt it was trained with.",
+            info="Trained by your runs. Each model gets the prompt that it was trained with.",
             scale=3,
         )
         untuned = gr.Checkbox(
-            label="The model before fine-tuning too",
-            info="That of the first adapter, with the same prompt.",
+            label="Compare with the model before fine-tuning",
+            info="The base model of the first adapter, with the same prompt.",
             scale=2,
         )
-    message = gr.HTML(padding=False)
+    question = build_question()
     with gr.Tabs():
         with gr.Tab("A text"):
             text = gr.Textbox(
@@ -64,13 +65,11 @@ def build(settings: AppSettings) -> None:
             bars = gr.HTML(elem_id="labels", padding=False)
         with gr.Tab("A file"):
             with gr.Row(elem_classes="tl-form"):
-                file = gr.File(
-                    elem_id="file", label=f"File: {', '.join(KINDS)}", file_types=list(KINDS)
-                )
+                file = gr.File(elem_id="file", label=f"File ({', '.join(KINDS)})", height=170)
                 column = gr.Dropdown(
                     [],
                     label="Column of the texts",
-                    info=f"Up to {MOST_ROWS:,} rows; tunelab predict takes any number.",
+                    info=f"Up to {MOST_ROWS:,} rows. The command tunelab predict takes any number.",
                 )
             go_file = gr.Button("Label the file", variant="primary")
             table = gr.HTML(elem_id="labelled", padding=False)
@@ -81,10 +80,18 @@ def build(settings: AppSettings) -> None:
         "api_visibility": "private",
     }
     gr.context.Context.root_block.load(refresh, outputs=[adapters], api_visibility="private")
-    file.change(told(look, 1), [file], [message, column], api_visibility="private")
+    file.change(told_or_asked(look, 1), [file], [*question, column], api_visibility="private")
     gr.on(
-        [go.click, text.submit], told(one, 1), [text, adapters, untuned], [message, bars], **model
+        [go.click, text.submit],
+        told_or_asked(one, 1),
+        [text, adapters, untuned],
+        [*question, bars],
+        **model,
     )
     go_file.click(
-        told(many, 2), [file, column, adapters, untuned], [message, table, download], **model
+        told_or_asked(many, 2),
+        [file, column, adapters, untuned],
+        [*question, table, download],
+        **model,
     )
+    wire_question(question, list, [])

@@ -6,28 +6,27 @@ from typing import Any
 import gradio as gr
 
 from tunelab.app.compare import EXAMPLE, MOST_CHARACTERS, MOST_TOKENS, compare
-from tunelab.app.failures import told_stepwise
+from tunelab.app.downloads import first_models
 from tunelab.app.look import heading
 from tunelab.app.markup import text
 from tunelab.app.names import model_choices
+from tunelab.app.questions import build_question, told_or_asked_stepwise, wire_question
 from tunelab.app.settings import AppSettings
 
 NAME, PATH = "Compare", "compare"
-SUMMARY = "Ask two models the same thing and watch them write, with and without the template."
+SUMMARY = "Send one prompt to two models, with or without their chat template."
 _EXAMPLES = [
     EXAMPLE,
     "Write a haiku about rain.",
     "The capital of France is",
-    "List three fruits, one a line.",
+    "List three fruits, one per line.",
 ]
 
 
 def build(settings: AppSettings) -> None:
     """Lay the page out and wire it."""
     choices = model_choices(settings.models)
-    names = [name for _, name in choices]
-    left = "gemma-3-270m" if not settings.models else names[0]
-    right = "smollm2-135m-instruct" if len(settings.models) < 2 else names[1]
+    left, right = first_models(settings.models)
 
     def run(
         left: str,
@@ -40,42 +39,47 @@ def build(settings: AppSettings) -> None:
         for one, other in compare(settings, sides, *asked):
             yield one.text, text(one.note), other.text, text(other.note)
 
+    def listed() -> list[Any]:
+        fresh = model_choices(settings.models)
+        return [gr.Dropdown(choices=fresh), gr.Dropdown(choices=fresh)]
+
     heading("Compare", SUMMARY)
     prompt = gr.Textbox(
         EXAMPLE,
         label="Prompt",
         lines=3,
         max_length=MOST_CHARACTERS,
-        info="A base model goes on with it; an instruction-tuned one answers it.",
+        info="A base model continues the text; an instruction-tuned model answers it.",
         elem_id="prompt",
     )
     gr.Examples([[one] for one in _EXAMPLES], [prompt], label="Examples", api_visibility="private")
-    with gr.Accordion("System's text and settings", open=False):
-        system = gr.Textbox("", label="System's text", max_length=MOST_CHARACTERS, elem_id="system")
+    with gr.Accordion("System prompt and settings", open=False):
+        system = gr.Textbox("", label="System prompt", max_length=MOST_CHARACTERS, elem_id="system")
         with gr.Row():
             temperature = gr.Slider(
-                0, 2, 0, step=0.1, label="Temperature", info="0: the likeliest token each time."
+                0, 2, 0, step=0.1, label="Temperature", info="0: always the most likely token."
             )
-            tokens = gr.Slider(8, MOST_TOKENS, 64, step=8, label="Tokens of an answer")
+            tokens = gr.Slider(8, MOST_TOKENS, 64, step=8, label="Longest answer (tokens)")
             seed = gr.Number(42, label="Seed", precision=0, minimum=0)
     with gr.Row():
         go = gr.Button("Compare", variant="primary")
         stop = gr.Button("Stop")
-    message = gr.HTML(padding=False)
+    question = build_question()
     with gr.Row():
         sides = [
             _side("Left", choices, left, settings),
             _side("Right", choices, right, settings),
         ]
     (left_model, left_template, *left_out), (right_model, right_template, *right_out) = sides
+    wire_question(question, listed, [left_model, right_model])
     event = gr.on(
         [go.click, prompt.submit],
-        told_stepwise(run, 4),
+        told_or_asked_stepwise(run, 4),
         [
             *(left_model, left_template, right_model, right_template),
             *(prompt, system, temperature, tokens, seed),
         ],
-        [message, *left_out, *right_out],
+        [*question, *left_out, *right_out],
         show_progress="hidden",
         concurrency_limit=1,
         concurrency_id="model",
@@ -91,7 +95,7 @@ def _side(title: str, choices: list[tuple[str, str]], chosen: str, settings: App
         template = gr.Checkbox(
             True,
             label=f"{title}: chat template",
-            info="A base model has none, and gets the text alone.",
+            info="A base model has none and reads the prompt as plain text.",
         )
         answer = gr.Textbox(
             label=f"{title}: answer", lines=8, interactive=False, elem_id=title.lower()

@@ -1,21 +1,33 @@
-"""Fine-tune: choose data and a method, look at the masks, start, watch, stop, go on."""
+"""Fine-tune: choose data and a method, see the training tokens, start, watch, stop, continue."""
 
 from typing import Any
 
 import gradio as gr
 
 from tunelab.app import job
-from tunelab.app.failures import told
-from tunelab.app.finetune import OWN, STARTER, Form, begin, preview
+from tunelab.app.data_view import draw_instruction, draw_labels, draw_upload
+from tunelab.app.finetune import (
+    OWN,
+    ROWS,
+    STARTER,
+    Form,
+    begin,
+    instruction,
+    preview,
+    starter_counts,
+)
 from tunelab.app.look import heading
-from tunelab.app.names import run_folder, run_names
+from tunelab.app.markup import join, notice
+from tunelab.app.names import model_choices, run_folder, run_names
 from tunelab.app.pages.finetune_form import build_form
+from tunelab.app.questions import build_question, told_or_asked, wire_question
 from tunelab.app.settings import AppSettings
 from tunelab.app.training_view import draw_checks, draw_masks, draw_run
-from tunelab.app.uploads import accept, columns
+from tunelab.app.uploads import accept, count_labels, look_at
+from tunelab.errors import TunelabError
 
 NAME, PATH = "Fine-tune", "fine-tune"
-SUMMARY = "Train a model on your own labelled text, watch it learn, and open the report."
+SUMMARY = "Train a model on your own labelled texts, follow its progress and open the report."
 # Seconds between two looks at a run.
 _EVERY = 2.0
 
@@ -24,15 +36,60 @@ def build(settings: AppSettings) -> None:
     """Lay the page out and wire it."""
     runs = settings.runs
 
-    def uploaded(path: str | None) -> tuple[Any, Any, Any]:
+    def uploaded(path: str | None, system: str) -> list[Any]:
+        """The choice of data, its columns, how many rows, the instruction, and what is known."""
         if path is None:
             empty = gr.Dropdown(choices=[], value=None)
-            return STARTER, empty, empty
+            return [STARTER, empty, empty, *chosen(STARTER, None, None, None, system)]
+        try:
+            file = accept(path, settings.scratch, settings.max_upload)
+            found = look_at(file, labelled=True)
+        except TunelabError as error:
+            # The user wants this file and no other data, so nothing can be started yet.
+            empty = gr.Dropdown(choices=[], value=None)
+            return [OWN, empty, empty, *ROWS[OWN], system, notice(str(error))]
+        names, proposal = list(found.columns), found.proposal
+        return [
+            OWN,
+            gr.Dropdown(choices=names, value=proposal.text),
+            gr.Dropdown(choices=names, value=proposal.label),
+            *chosen(OWN, path, proposal.text, proposal.label, system),
+        ]
+
+    def chosen(
+        data: str, path: str | None, text: str | None, label: str | None, system: str
+    ) -> list[Any]:
+        """The rows and the instruction that suit the data, and what is known of it."""
+        # An instruction that the user wrote stays.
+        if system in (instruction(STARTER), instruction(OWN)):
+            system = instruction(data)
+        train, test = ROWS[data]
+        return [train, test, system, facts(data, path, text, label, system)]
+
+    def facts(data: str, path: str | None, text: str | None, label: str | None, system: str) -> str:
+        """Rows, columns, labels and the instruction as the model reads it."""
+        if data == STARTER:
+            counts = starter_counts()
+            return join([draw_labels("label", counts), draw_instruction(system, list(counts))])
+        if path is None:
+            return notice("Upload a file with a text and a label in each row.", "note")
         file = accept(path, settings.scratch, settings.max_upload)
-        names = columns(file, labelled=True)
-        text = "text" if "text" in names else names[0]
-        label = "label" if "label" in names else names[-1]
-        return OWN, gr.Dropdown(choices=names, value=text), gr.Dropdown(choices=names, value=label)
+        found = look_at(file, labelled=True)
+        drawn = [draw_upload(file.name, found)]
+        if text in found.columns and label in found.columns:
+            try:
+                counts = count_labels(file, text, label)
+            except TunelabError as error:
+                # Told beside the columns, where another one can be chosen.
+                return join([*drawn, notice(str(error))])
+            drawn += [draw_labels(label, counts), draw_instruction(system, sorted(counts))]
+        return join(drawn)
+
+    def look(*given: Any) -> str:
+        try:
+            return facts(*given)
+        except TunelabError as error:
+            return notice(str(error))
 
     def check(*given: Any) -> tuple[str, str]:
         values, view = preview(settings, Form(*given))
@@ -56,6 +113,9 @@ def build(settings: AppSettings) -> None:
             gr.Timer(active=at_work),
         ]
 
+    def listed() -> list[Any]:
+        return [gr.Dropdown(choices=model_choices(settings.models))]
+
     def find() -> list[Any]:
         names = job.own_runs(runs)
         chosen = names[0] if names else None
@@ -70,11 +130,13 @@ def build(settings: AppSettings) -> None:
         return watch(name)
 
     heading("Fine-tune", SUMMARY)
-    form, file, data, text, label = build_form(settings)
+    form, known, fields = build_form(settings)
+    file, data, text, label = fields["file"], fields["data"], fields["text"], fields["label"]
+    system, rows = fields["system"], [fields["train_rows"], fields["test_rows"]]
     with gr.Row():
-        look = gr.Button("Check the data and see the masks")
+        inspect = gr.Button("Check the data")
         go = gr.Button("Start", variant="primary", elem_id="start")
-    message = gr.HTML(elem_id="message", padding=False)
+    question = build_question()
     checks, masks = (
         gr.HTML(elem_id="checks", padding=False),
         gr.HTML(elem_id="masks", padding=False),
@@ -83,21 +145,34 @@ def build(settings: AppSettings) -> None:
     name = gr.Dropdown(
         [],
         label="Run",
-        info="It goes on when this page is closed, and is found again when it is opened.",
+        info="A run continues when you close this page. Open the page again to see it.",
     )
     with gr.Row():
         halt = gr.Button("Stop", variant="stop", visible=False, elem_id="stop")
-        further = gr.Button("Go on", visible=False, elem_id="go-on")
+        further = gr.Button("Continue", visible=False, elem_id="go-on")
     shown = gr.HTML(elem_id="run", padding=False)
     timer = gr.Timer(_EVERY, active=False)
     view = [shown, halt, further, timer]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    file.change(told(uploaded, 3), [file], [message, data, text, label], **quiet)
-    look.click(told(check, 2), form, [message, checks, masks], api_visibility="private")
-    go.click(told(start, 5), form, [message, name, *view], api_visibility="private")
-    halt.click(told(end, 4), [name], [message, *view], **quiet)
-    further.click(told(go_on, 4), [name], [message, *view], **quiet)
-    name.input(told(watch, 4), [name], [message, *view], **quiet)
+    suited = [*rows, system, known]
+    about = [data, file, text, label, system]
+    file.change(
+        told_or_asked(uploaded, 7),
+        [file, system],
+        [*question, data, text, label, *suited],
+        **quiet,
+    )
+    data.input(told_or_asked(chosen, 4), about, [*question, *suited], **quiet)
+    for part in (text.input, label.input, system.change):
+        part(look, about, [known], trigger_mode="always_last", **quiet)
+    private: dict[str, Any] = {"api_visibility": "private"}
+    inspect.click(told_or_asked(check, 2), form, [*question, checks, masks], **private)
+    go.click(told_or_asked(start, 5), form, [*question, name, *view], **private)
+    halt.click(told_or_asked(end, 4), [name], [*question, *view], **quiet)
+    further.click(told_or_asked(go_on, 4), [name], [*question, *view], **quiet)
+    name.input(told_or_asked(watch, 4), [name], [*question, *view], **quiet)
+    wire_question(question, listed, [fields["model"]])
     # Its message would take away the one of a button.
     timer.tick(watch, [name], view, **quiet)
     gr.context.Context.root_block.load(find, outputs=[name, *view], **quiet)
+    gr.context.Context.root_block.load(look, about, [known], **quiet)

@@ -17,7 +17,7 @@ from tunelab.app.memory import (
 from tunelab.app.settings import AppSettings
 
 NAME, PATH = "Memory", "memory"
-SUMMARY = "Find out what a training step needs, part by part, and what fits on a device."
+SUMMARY = "Estimate the memory of a training step, and see what fits on a device."
 
 
 def build(settings: AppSettings) -> None:
@@ -29,25 +29,25 @@ def build(settings: AppSettings) -> None:
         device = gr.Dropdown(list(DEVICES), value="cpu", label="Device")
         memory = gr.Number(this_memory(), label="Memory of the device (GB)", minimum=0.1)
     with gr.Row(elem_classes="tl-form"):
-        batch = gr.Number(16, label="Batch", info="Rows of a step.", precision=0, minimum=1)
-        length = gr.Number(128, label="Length", info="Tokens of a row.", precision=0, minimum=2)
+        batch = gr.Number(16, label="Batch size", info="Rows per step.", precision=0, minimum=1)
+        length = gr.Number(128, label="Length", info="Tokens per row.", precision=0, minimum=2)
         precision = gr.Dropdown(list(PRECISIONS), value="float32", label="Precision")
         weights = gr.Dropdown(list(WEIGHTS), value=WEIGHTS[0], label="Weights of the model")
     with gr.Row(elem_classes="tl-form"):
         optimizer = gr.Dropdown(list(OPTIMIZERS), value="adamw", label="Optimizer")
         checkpointing = gr.Checkbox(
             label="Gradient checkpointing",
-            info="Keep less and compute it again: slower, and smaller.",
+            info="Recompute activations instead of keeping them: slower, with less memory.",
         )
     button = gr.Button("Estimate", variant="primary")
     message = gr.HTML(padding=False)
     bars = gr.HTML(elem_id="bars", padding=False)
     fits = gr.HTML(elem_id="fits", padding=False)
     gr.HTML(
-        '<p class="tl-help">Closed formulas of tunelab\'s own training step; nothing is loaded or '
-        "run. 1 GB is 10⁹ bytes, and nine tenths of a device count as usable. "
-        "<code>tunelab estimate --terms</code> shows every formula, and <code>--measure</code> "
-        "runs the step.</p>"
+        '<p class="tl-help">The numbers come from formulas for the training step of tunelab; no '
+        "model is loaded. 1 GB is 10⁹ bytes, and 90 % of the memory of a device count as usable. "
+        "The command <code>tunelab estimate --terms</code> shows every formula; with "
+        "<code>--measure</code> it runs one step and measures it.</p>"
     )
     inputs = [
         *(model, method, batch, length, precision),

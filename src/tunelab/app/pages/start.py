@@ -13,7 +13,7 @@ def build(pages: Sequence[ModuleType]) -> None:
     """A card for each page."""
     heading(
         "tunelab",
-        "From labelled text to a fine-tuned language model that is compared with evidence.",
+        "Fine-tune language models on labelled texts, and compare them with baselines.",
     )
     cards = [
         tag("li", tag("a", tag("strong", page.NAME), tag("span", page.SUMMARY), href=page.PATH))

@@ -9,7 +9,7 @@ from tunelab.app.settings import AppSettings
 from tunelab.app.studies import details, overview
 
 NAME, PATH = "Studies", "studies"
-SUMMARY = "Look at finished runs: scores with intervals, claims, and the whole report."
+SUMMARY = "See your runs: scores with intervals, claims and the full report."
 
 
 def build(settings: AppSettings) -> None:
@@ -25,8 +25,8 @@ def build(settings: AppSettings) -> None:
     heading("Studies", SUMMARY)
     runs = gr.HTML(elem_id="runs", padding=False)
     with gr.Row(elem_classes="tl-form"):
-        name = gr.Dropdown([], label="Run", info="Choose one to see its scores.", scale=3)
-        again = gr.Button("Look again", scale=1)
+        name = gr.Dropdown([], label="Run", info="Choose a run to see its scores.", scale=3)
+        again = gr.Button("Refresh", scale=1)
     message = gr.HTML(padding=False)
     shown = gr.HTML(elem_id="scores", padding=False)
     gr.on(
