@@ -10,14 +10,11 @@ import torch
 from huggingface_hub import ModelCard
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from conftest import LABELS, Workspace
+from conftest import Workspace, write_adapter
 from loopback import run_against, serving
 from tunelab import registry
 from tunelab.errors import UsageError
-from tunelab.models.loading import load
-from tunelab.prompts.conversation import make_format
-from tunelab.prompts.encoding import Encoder
-from tunelab.study.adapters import open_adapter, save_adapter
+from tunelab.study.adapters import open_adapter
 from tunelab.study.export import export_adapter
 
 METHODS = {name: registry.resolve("method", name, registry.METHODS) for name in registry.METHODS}
@@ -26,28 +23,8 @@ SOFT = [name for name in METHODS if name not in MERGED]
 TOKEN = "hf_" + "x" * 34
 
 
-def _adapter(workspace: Workspace, folder: Path, name: str, style: str = "chat") -> Path:
-    loaded = load(str(workspace.folder / "model"))
-    format = make_format(
-        loaded.tokenizer, system="One of {labels}.", labels=LABELS, style=style, max_length=96
-    )
-    settings = METHODS[name].Settings.model_validate({"r": 4} if "ora" in name else {})
-    torch.manual_seed(1)
-    model = METHODS[name].adapt(loaded.model, settings, [5, 6, 7])
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter.add_(0.05 * torch.randn_like(parameter))
-    save_adapter(
-        folder,
-        model,
-        method=name,
-        loaded=loaded,
-        encoder=Encoder(loaded.tokenizer, format),
-        run="none",
-    )
-    (folder / "README.md").unlink(missing_ok=True)
-    return folder
+def _adapter(workspace: Workspace, folder: Path, name: str) -> Path:
+    return write_adapter(workspace.folder / "model", folder, name)
 
 
 @pytest.mark.parametrize("name", MERGED)

@@ -48,10 +48,16 @@ def test_what_can_be_gone_on_with_is_kept(name: str, tmp_path: Path) -> None:
 
 def test_a_finished_stage_is_kept(tmp_path: Path) -> None:
     out = tmp_path / "mine"
-    with pytest.raises(RunError), locked(out):
-        (out / "prepare" / "data-h").mkdir(parents=True)
-        save_result(Result("prepare", "data", "h", "complete", {}, out / "prepare" / "data-h"))
-        raise RunError("too little memory")
+
+    def fail() -> None:
+        with locked(out):
+            (out / "prepare" / "data-h").mkdir(parents=True)
+            done = Result("prepare", "data", "h", "complete", {}, out / "prepare" / "data-h")
+            save_result(done)
+            raise RunError("too little memory")
+
+    with pytest.raises(RunError):
+        fail()
     assert (out / "prepare" / "data-h" / "result.json").is_file()
 
 
