@@ -147,6 +147,8 @@ def _about_labels(result: Mapping[str, Any]) -> Iterator[str]:
         )
     if absent:
         yield f"no row of the file has the label {listed(absent)}; it can still be answered."
+    if len(absent) == len(labels) - 1 and not unknown:
+        yield "all rows have one label, so the scores do not say how well it is told from others."
     if len(over) < len(labels) + len(unknown):
         yield (
             f"macro-F1 is the mean over {len(over)} of {len(labels) + len(unknown)} labels, those "
