@@ -32,6 +32,7 @@ from tunelab.study.label_choice import (
     counted,
     labels_for_models,
     listed,
+    near,
 )
 
 METRICS = ("accuracy", "f1_macro")
@@ -143,10 +144,12 @@ def _about_labels(result: Mapping[str, Any]) -> Iterator[str]:
         number = sum(unknown.values())
         yield (
             f"{counted(unknown)} cannot be answered; "
-            f"{'this row counts' if number == 1 else f'these {number} rows count'} as wrong."
-        )
+            f"{'this row counts' if number == 1 else f'these {number} rows count'} as wrong. "
+            f"{near(unknown, labels) or ''}"
+        ).strip()
     if absent:
-        yield f"no row of the file has the label {listed(absent)}; it can still be answered."
+        which = "this label" if len(absent) == 1 else "one of these labels"
+        yield f"no row of the file has {which}, which can still be answered: {listed(absent)}."
     if len(absent) == len(labels) - 1 and not unknown:
         yield "all rows have one label, so the scores do not say how well it is told from others."
     if len(over) < len(labels) + len(unknown):

@@ -45,7 +45,8 @@ def choice_of(
     if len(unknown) == len(counts):
         raise UsageError(
             f"no label of the file is one that {who} can answer: the file has "
-            f"{counted(unknown)}, and {who} has {listed(labels)}.{_near(unknown, labels)}"
+            f"{counted(unknown)}, and {who} has {listed(labels)}. "
+            + (near(unknown, labels) or "Is it the right file, and the right column (--label)?")
         )
     absent = tuple(label for label in labels if label not in counts)
     return LabelChoice(tuple(labels), source, unknown, absent)
@@ -129,10 +130,11 @@ def rows(number: int) -> str:
     return "1 row" if number == 1 else f"{number} rows"
 
 
-def _near(strange: Iterable[str], labels: Sequence[str]) -> str:
+def near(strange: Iterable[str], labels: Sequence[str]) -> str | None:
+    """A question on a strange label that looks like one of ``labels``, or None."""
     folded = {label.strip().casefold(): label for label in labels}
     for label in strange:
-        near = get_close_matches(label.strip().casefold(), folded, n=1, cutoff=0.75)
-        if near:
-            return f" Is {label!r} meant to be {folded[near[0]]!r}? Rename it in the file."
-    return " Is it the right file, and the right column (--label)?"
+        found = get_close_matches(label.strip().casefold(), folded, n=1, cutoff=0.75)
+        if found:
+            return f"Is {label!r} meant to be {folded[found[0]]!r}? Rename it in the file."
+    return None
