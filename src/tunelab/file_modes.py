@@ -9,6 +9,9 @@ import stat
 import uuid
 from pathlib import Path
 
+# Characters of a name that are drawn anew each time, as many as tempfile draws.
+_DRAWN = 8
+
 
 def new_file(folder: Path, prefix: str, suffix: str) -> tuple[int, Path]:
     """A new file in ``folder``, open for reading and writing, with the mode of any new file there.
@@ -16,7 +19,7 @@ def new_file(folder: Path, prefix: str, suffix: str) -> tuple[int, Path]:
     Raises:
         OSError: the folder cannot be written.
     """
-    path = folder / f"{prefix}{uuid.uuid4().hex[:12]}{suffix}"
+    path = folder / f"{prefix}{uuid.uuid4().hex[:_DRAWN]}{suffix}"
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), path
 
 
@@ -39,7 +42,7 @@ def follow_umask(folder: Path) -> None:
 
 def _mode_of_new_folder(folder: Path) -> int:
     # A process can learn its umask only by setting it, which its other threads would notice.
-    probe = folder / f".{uuid.uuid4().hex[:12]}.probe"
+    probe = folder / f".umask.{uuid.uuid4().hex[:_DRAWN]}.part"
     probe.mkdir()
     try:
         return probe.stat().st_mode & 0o777
