@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 STUDY = "study.yaml"
 # Part of every hash: raised when stages write something else than before.
-FORMAT = 2
+FORMAT = 3
 
 
 @contextmanager
