@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from tunelab.data.examples import Example
-from tunelab.data.loading_notes import LoadingNotes, count_of, listed
+from tunelab.data.loading_notes import LoadingNotes, count_of, lines_of, listed
 from tunelab.data.normalizing import normal_label, normal_text
 from tunelab.errors import UsageError
 from tunelab.visible_text import has_hidden
@@ -80,10 +80,10 @@ def to_examples(
             "labels), so nothing can be measured on it; it is not used."
         )
     elif unlabelled:
-        places = listed([str(number) for number in unlabelled])
+        places = lines_of(unlabelled)
         notes.tell(
             f"{where}: {count_of(len(unlabelled), 'row has', 'rows have')} no label in the column "
-            f"{label!r} (line {places}); left out."
+            f"{label!r} ({places}); left out."
         )
     return examples
 
@@ -130,8 +130,8 @@ def unknown_column(name: str, known: Sequence[str], where: str) -> UsageError:
     ]
     shown = name if len(name) <= 200 else f"{name[:199]}…"
     names = listed([_short(column) for column in known], most=_MOST_NAMES)
-    hint = f" did you mean {' or '.join(near)}?" if near else ""
-    sentence = f"{where}: unknown column {shown!r}:{hint} The columns are: {names}."
+    hint = f": did you mean {' or '.join(near)}?" if near else "."
+    sentence = f"{where}: unknown column {shown!r}{hint} The columns are: {names}."
     if _is_row(known):
         sentence += (
             " The first line looks like a row and not like the names of columns; write the names "

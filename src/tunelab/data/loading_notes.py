@@ -20,6 +20,12 @@ def listed(names: Sequence[str], *, most: int = _SHOWN) -> str:
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
+def lines_of(numbers: Sequence[int]) -> str:
+    """The first numbers of lines, as "line 3" and "lines 3, 9 and 40 more"."""
+    names = listed([str(number) for number in numbers])
+    return f"line {names}" if len(numbers) == 1 else f"lines {names}"
+
+
 @dataclass
 class LoadingNotes:
     """Sentences for the person who brought the data, and what the sources learn while reading.

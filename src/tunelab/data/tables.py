@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tunelab.data.loading_notes import LoadingNotes, count_of, listed
+from tunelab.data.loading_notes import LoadingNotes, count_of, lines_of
 from tunelab.errors import UsageError
 
 Row = dict[str, Any]
@@ -50,10 +50,9 @@ def named_rows(
             strays.append(number)
         yield number, {header[place]: cells[place] for place in used}
     if strays:
-        places = listed([str(number) for number in strays])
         notes.tell(
             f"{path.name}: {count_of(len(strays), 'row has', 'rows have')} something in a column "
-            f"without a name, which is not used (line {places})."
+            f"without a name, which is not used ({lines_of(strays)})."
         )
 
 

@@ -1,5 +1,6 @@
 """Evaluate models and adapters on one labelled file, outside any study."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -9,8 +10,10 @@ from tunelab.bounded_files import is_file
 from tunelab.config import Evaluation, Prompt
 from tunelab.data.columns import to_examples
 from tunelab.data.examples import Example
+from tunelab.data.loading_notes import LoadingNotes
 from tunelab.data.readers import read_rows
 from tunelab.data.sampling import draw_shots
+from tunelab.data.text_identity import identity
 from tunelab.errors import UsageError
 from tunelab.evaluation.claims import compare_rows
 from tunelab.evaluation.corrections import holm
@@ -22,6 +25,8 @@ from tunelab.study.adapters import open_adapter
 from tunelab.study.answered import ask_rows, measured
 from tunelab.study.asking import encoder_for
 
+_log = logging.getLogger(__name__)
+
 METRICS = ("accuracy", "f1_macro")
 
 
@@ -31,8 +36,13 @@ def read_labelled(path: Path, *, text: str, label: str) -> list[Example]:
     Raises:
         UsageError: a row cannot be used, or none is left.
     """
-    rows = to_examples(read_rows(path), text=text, label=label, where=path.name)
-    kept = [row for row in rows if row.text.strip()]
+    notes = LoadingNotes()
+    rows = to_examples(
+        read_rows(path, notes=notes), text=text, label=label, where=path.name, notes=notes
+    )
+    for sentence in (*notes.told, *notes.merged()):
+        _log.warning(sentence)
+    kept = [row for row in rows if identity(row.text)]
     if not kept:
         raise UsageError(f"{path} holds no text.")
     return kept

@@ -140,12 +140,12 @@ def _no_rows(split: str, dataset: Dataset, dropped: Mapping[str, Mapping[str, in
     }
     if not came or not lost:
         return (
-            f"the {split} split has no rows; a study needs some: bring more rows, or a file of "
-            f"{split} rows."
+            f"the {split} split has no rows, and a study needs some. Each label keeps a row for "
+            f"training, so bring more rows than there are labels, or a file of {split} rows."
         )
     return (
-        f"none of the {came:,} {split} rows is left: {', '.join(sorted(lost))}. Mend the rows, or "
-        "keep them with data.drop=[]."
+        f"of {count_of(came, f'{split} row')} none is left: {', '.join(sorted(lost))}. Correct the "
+        "rows, or keep them with data.drop=[]."
     )
 
 
