@@ -64,14 +64,15 @@ def _sentence(group: Sequence[str]) -> str:
         (words for words, fold in _FOLDS if len({fold(label) for label in group}) == 1),
         "in what is hard to see",
     )
-    names = listed([f"{label!r} ({_codes(label)})" for label in group])
+    shared = set.intersection(*map(set, group))
+    names = listed([f"{label!r}{_codes(label, shared)}" for label in group])
     return (
         f"The labels {names} differ {reason} and are kept apart; if they are one class, write "
         "them alike in the file."
     )
 
 
-def _codes(label: str) -> str:
-    """The code points beyond ASCII, by which such labels can be told."""
-    strange = [f"U+{ord(sign):04X}" for sign in label if not sign.isascii()]
-    return listed(strange) or "ASCII"
+def _codes(label: str, shared: set[str]) -> str:
+    """The code points beyond ASCII of what the other labels have not, by which it can be told."""
+    own = [f"U+{ord(sign):04X}" for sign in label if sign not in shared and not sign.isascii()]
+    return f" ({listed(own)})" if own else ""

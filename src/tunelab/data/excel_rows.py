@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 
 def read_excel_rows(path: Path, notes: LoadingNotes) -> Iterator[tuple[int, Row]]:
-    """Numbers of lines and rows of the first sheet that has cells; formulas give their values.
+    """Numbers of lines and rows of the first sheet that has a table; formulas give their values.
 
     Raises:
         UsageError: openpyxl is not installed, or the file is no whole workbook or becomes far
@@ -39,7 +39,7 @@ def read_excel_rows(path: Path, notes: LoadingNotes) -> Iterator[tuple[int, Row]
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise UsageError(f"{path} is no whole Excel workbook ({reason}).") from None
     try:
-        sheet, others = _first_with_cells(book)
+        sheet, others = _first_table(book)
         if sheet is None:
             return
         if others:
@@ -65,16 +65,23 @@ def _check_size(path: Path) -> None:
         )
 
 
-def _first_with_cells(book: Any) -> tuple[Any, bool]:
-    """The first sheet that has cells, and whether there are others that have."""
-    filled = [
-        sheet
-        for sheet in book.worksheets
-        if any(
-            cell is not None for row in sheet.iter_rows(max_row=5, values_only=True) for cell in row
-        )
-    ]
-    return (filled[0] if filled else None), len(filled) > 1
+def _first_table(book: Any) -> tuple[Any, bool]:
+    """The first sheet that has a header and a row, and whether others have cells too.
+
+    Of sheets with one column only, the first: a page of remarks often stands before the table.
+    """
+    heads = {
+        sheet.title: list(sheet.iter_rows(max_row=5, values_only=True)) for sheet in book.worksheets
+    }
+    filled = [sheet for sheet in book.worksheets if _rows_of(heads[sheet.title], cells=1) >= 1]
+    tables = [sheet for sheet in filled if _rows_of(heads[sheet.title], cells=2) >= 2]
+    found = next(iter([*tables, *filled]), None)
+    return found, len(filled) > 1
+
+
+def _rows_of(rows: list[tuple[Any, ...]], *, cells: int) -> int:
+    """How many of the rows have as many cells, or more."""
+    return sum(sum(cell is not None for cell in row) >= cells for row in rows)
 
 
 def _records(sheet: Any) -> Iterator[tuple[int, list[Any]]]:

@@ -39,6 +39,8 @@ def load(location: str, *, text: str, label: str, notes: LoadingNotes) -> Datase
             if column not in table.column_names:
                 raise unknown_column(column, table.column_names, f"{repository}, {found}")
         names = _label_names(table.features[label])
+        if names is not None:
+            notes.class_names[label] = names
         splits[split] = to_examples(
             ((number, _named(row, label, names)) for number, row in enumerate(table, start=1)),
             text=text,

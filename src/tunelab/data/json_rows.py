@@ -196,11 +196,12 @@ def _table(value: Any, path: Path, number: int) -> list[Row]:
             raise UsageError(f"{path}: a row has not as many cells as there are columns.")
         return [dict(zip(map(str, names), row, strict=True)) for row in cells]
     lists = [key for key, part in whole.items() if isinstance(part, list) and _all(part, dict)]
-    if len(lists) == 1:
-        rows = whole[lists[0]]
+    for key in lists:
         # As the Hub's server of rows answers.
-        nested = all(isinstance(row.get("row"), dict) for row in rows)
-        return [row["row"] for row in rows] if nested else rows
+        if all(isinstance(row.get("row"), dict) for row in whole[key]):
+            return [row["row"] for row in whole[key]]
+    if len(lists) == 1:
+        return list(whole[lists[0]])
     if len(lists) > 1:
         raise UsageError(
             f"{path} holds several lists of rows ({', '.join(lists)}); write each to a file of "

@@ -10,7 +10,7 @@ from tunelab.errors import UsageError
 
 # Fewer different values than this are taken for labels, whatever they are.
 _FEW = 10
-# More labels than this, of less than two rows on average, are numbers of rows or names of people.
+# More labels than this, of which most rows have one for themselves, number the rows or name people.
 _MANY = 100
 _VERY_MANY = 1_000
 # Rows that are looked at for another column.
@@ -20,10 +20,15 @@ _NAMES = ("label", "class", "category", "intent", "sentiment", "emotion", "topic
 
 @dataclass(frozen=True)
 class _Values:
-    """A column: its rows, its different values, and what they are like."""
+    """A column: its rows, its different values, and what they are like.
+
+    ``alone`` is the share of rows whose value no other row has, ``decimals`` the share of values
+    that are numbers with decimals, and ``words`` how many words a value has on average.
+    """
 
     rows: int
     different: int
+    alone: float
     decimals: float
     words: float
 
@@ -59,8 +64,8 @@ def check_label_column(dataset: Dataset, *, text: str, label: str) -> list[str]:
         )
     if found.share > 0.5 or (found.different > _MANY and found.share > 0.2):
         return [
-            f"The column {label!r} has {several}: little can be learnt from so few rows of each. "
-            f"If it does not hold the labels: {_proposal(rows, text, label)}"
+            f"The column {label!r} has {several}: little can be learnt from so few rows of each, "
+            f"if these are the labels. {_proposal(rows, text, label)}"
         ]
     if found.decimals > 0.5 and found.different >= 20:
         return [
@@ -78,7 +83,7 @@ def _refusal(found: _Values) -> str | None:
         )
     if found.rows >= 30 and found.share > 0.8 and found.words >= 5:
         return ", of many words each: it holds texts, not labels."
-    if found.different > _MANY and found.share > 0.5:
+    if found.different > _MANY and found.alone > 0.5:
         return ": it seems to number the rows or to name people, and does not hold labels."
     if found.different > _VERY_MANY and found.share > 0.05:
         return ", too few rows of each to be labels: it seems to name people or things."
@@ -91,6 +96,7 @@ def _values(cells: Sequence[str]) -> _Values:
     return _Values(
         rows=max(1, len(cells)),
         different=len(counts),
+        alone=sum(count == 1 for count in counts.values()) / max(1, len(cells)),
         decimals=sum(map(_is_decimal, sample)) / max(1, len(sample)),
         words=sum(len(value.split()) for value in sample) / max(1, len(sample)),
     )

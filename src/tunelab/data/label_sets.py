@@ -8,6 +8,7 @@ from dataclasses import replace
 from tunelab.data.confusable_labels import confusable
 from tunelab.data.examples import SPLITS, Dataset, Example
 from tunelab.data.loading_notes import LoadingNotes, count_of, listed
+from tunelab.data.normalizing import normal_label
 from tunelab.data.splitting import hash_rows
 from tunelab.errors import UsageError
 
@@ -28,6 +29,7 @@ def settle_labels(dataset: Dataset, notes: LoadingNotes) -> Dataset:
     """
     splits = _one_spelling(dataset.splits, notes)
     trained = {row.label for row in splits["train"]}
+    declared = {normal_label(name) for names in notes.class_names.values() for name in names}
     for split in ("validation", "test"):
         labels = {row.label for row in splits[split]}
         if not labels or labels & trained:
@@ -39,6 +41,8 @@ def settle_labels(dataset: Dataset, notes: LoadingNotes) -> Dataset:
                 "nothing can be measured; these rows are not used."
             )
             splits[split] = []
+            continue
+        if labels <= declared:
             continue
         raise UsageError(
             f"no label of the {split} rows ({listed(sorted(labels))}) stands in the training "

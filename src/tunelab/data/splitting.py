@@ -66,7 +66,7 @@ def complete_splits(dataset: Dataset, seed: int) -> Dataset:
 def _draw(train: list[Example], missing: list[str], seed: int) -> dict[str, list[Example]]:
     """Take the missing splits out of ``train``, by groups of rows with the same text.
 
-    A label keeps a group for training as long as it has one.
+    A label keeps a group for training, unless every label has one only: then none could be tested.
     """
     groups: dict[str, list[Example]] = {}
     for example in train:
@@ -77,7 +77,8 @@ def _draw(train: list[Example], missing: list[str], seed: int) -> dict[str, list
     drawn = disjoint_samples(keys, sizes, seed, label=lambda key: labels[key])
     # Blank texts and those with several labels are left out of training later.
     usable = {key for key in keys if key and len({row.label for row in groups[key]}) == 1}
-    _keep_for_training(drawn, labels, usable)
+    if len(set(labels.values())) < len(keys):
+        _keep_for_training(drawn, labels, usable)
     return {name: [row for key in keys for row in groups[key]] for name, keys in drawn.items()}
 
 
