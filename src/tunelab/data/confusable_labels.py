@@ -1,5 +1,6 @@
 """Labels that a person takes for one and that are kept apart, with what tells them."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
@@ -17,6 +18,8 @@ _LOOKALIKES = str.maketrans(
     )
 )
 _ARABIC = str.maketrans({"ي": "ی", "ى": "ی", "ك": "ک", "ة": "ه", "ـ": None})
+# Between letters; the sign of a number is none.
+_HYPHENS = re.compile(r"(?<=[^\W_])[-_](?=[^\W_])")
 _JOINERS = str.maketrans({"\u200c": None, "\u200d": None, "\ufe0e": None, "\ufe0f": None})
 
 
@@ -25,7 +28,7 @@ def _case(label: str) -> str:
 
 
 def _blanks(label: str) -> str:
-    return "".join(label.translate(_JOINERS).replace("-", " ").replace("_", " ").split())
+    return "".join(_HYPHENS.sub(" ", label.translate(_JOINERS)).split())
 
 
 def _digits(label: str) -> str:

@@ -174,6 +174,7 @@ def _array(file: IO[str], start: str, path: Path, line: int) -> Iterator[tuple[i
 def _objects(file: IO[str], start: str, path: Path, line: int) -> Iterator[tuple[int, Row]]:
     """Objects that take several lines each, or one that is a table."""
     values = _Values(file, start, path, line, _LARGEST_TABLE)
+    values.skip("")
     number, row = values.next()
     if not values.skip(","):
         yield from ((number, one) for one in _table(row, path, number))

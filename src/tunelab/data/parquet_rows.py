@@ -58,6 +58,7 @@ def class_names(metadata: Any) -> dict[str, list[str]]:
             if isinstance(feature, dict)
             and feature.get("_type") == "ClassLabel"
             and isinstance(feature.get("names"), list)
+            and feature["names"]
         }
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return {}

@@ -131,7 +131,7 @@ def predict_files(
     if single is not None and is_remote(out):
         raise UsageError(f"{out}: name a folder for remote parts, not a file.")
     parts = str(single.with_name(f".{single.name}.parts")) if single else out
-    order = {"adapter": adapter, "text": text, "part_rows": rows, "files": identity_of(files)}
+    order = {"adapter": adapter, "text": text, "part_rows": rows, "inputs": identity_of(files)}
     do: Work = partial(work, out=parts)
     with ExitStack() as stack:
         if not is_remote(parts):

@@ -195,7 +195,11 @@ def _read(content: bytes) -> Any:
 
 
 def _begin(out: str, order: Mapping[str, Any]) -> Labelled | None:
-    """Record the order, or see that it is the same; what is there if it was carried out."""
+    """Record the order, or see that it is the same; what is there if it was carried out.
+
+    ``inputs`` of the order are the files, as :func:`~.text_chunks.identity_of` tells them. A seal
+    keeps hashes of its own under ``files``.
+    """
     wanted = _json(sealed({"version": 1, **order}, {}))
     before = read_bytes(join(out, ORDER))
     if before is None:
@@ -243,12 +247,10 @@ def _same_but_edited(before: Mapping[str, Any], order: Mapping[str, Any]) -> boo
     """Whether all that differs is what stands in the files, which have the same names."""
 
     def apart(asked: Mapping[str, Any]) -> dict[str, Any]:
-        files = [about.get("file") for about in asked.get("files", ())]
-        kept = {key: asked[key] for key in asked if key not in ("version", "files", SEAL, FILES)}
-        return {**kept, "files": files}
+        kept = {key: asked[key] for key in asked if key not in ("version", SEAL, FILES)}
+        return {**kept, "inputs": [about["file"] for about in asked.get("inputs", ())]}
 
-    whole = all("sha256" in about for about in before.get("files", ()))
-    return bool(order.get("files")) and whole and apart(before) == apart(order)
+    return bool(order.get("inputs")) and apart(before) == apart(order)
 
 
 def _part_of(out: str, chunk: Chunk) -> Any:
