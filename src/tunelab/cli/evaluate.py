@@ -1,6 +1,6 @@
 """Evaluate models and adapters on a labelled file, all on the same rows.
 
-FILE is CSV, TSV, JSON, Parquet or Excel, or a .txt file of text;label lines. Models are asked with the
+FILE is CSV, TSV, JSON, Parquet, Excel, or .txt with text;label lines. Models are asked with the
 prompt of a study (prompt.system=..., evaluation.max_new_tokens=...), adapters with their own.
 FILE may also be the predictions.parquet of a run, or one that --save wrote: it is then measured
 again, with other settings if you like (evaluation.normalize=mean), and no model is loaded.

@@ -1,6 +1,6 @@
 """Label files with a trained adapter: row, text, label, answer and reason of every row.
 
-Each FILE is CSV, TSV, JSON, Parquet or Excel with a text column, or a .txt file with a text a line; a
+Each FILE is CSV, TSV, JSON, Parquet or Excel with a text column, or .txt with a text a line; a
 URL such as s3://bucket/new.csv is fetched. With --out a call that was killed goes on where it
 was. OUT is a .jsonl or .parquet file, or a folder (or a URL) of Parquet parts.
 """
