@@ -115,6 +115,19 @@ def test_no_line_is_swallowed(tmp_path: Path) -> None:
             _read(tmp_path / "a.csv", "\n".join(["text,label", *lines]))
 
 
+def test_no_line_is_swallowed_beside_commas(tmp_path: Path) -> None:
+    lines = ['1,"well, so it was,a', "2,wind 2,b", '3,and left",a', "4,wind 4,b", "5,wind 5,a"]
+    with pytest.raises(UsageError, match="line 2: a quotation mark opens here"):
+        _read(tmp_path / "a.csv", "\n".join(["id,text,label", *lines]))
+
+
+def test_a_table_within_a_text_is_a_text(tmp_path: Path) -> None:
+    texts = ['"x,1\ny,1\nz,2"', '"one, a\ntwo, b\nthree"', '"to:\n\nme,\nyou"', "plain"]
+    content = "text,label\n" + "".join(f"{text},{'ab'[n % 2]}\n" for n, text in enumerate(texts))
+    rows, _ = _read(tmp_path / "a.csv", content)
+    assert [text for text, _ in rows] == [text.strip('"') for text in texts]
+
+
 def test_texts_of_several_lines_are_counted(tmp_path: Path) -> None:
     letters = ['"Dear all,\nthanks, really\nbye"', '"Hello,\nworld"', '"so, so\nand, so"', "plain"]
     content = "text,label\n" + "".join(f"{text},{'ab'[n % 2]}\n" for n, text in enumerate(letters))

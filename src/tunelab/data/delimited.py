@@ -212,9 +212,10 @@ def _broken(path: Path, line: int, reason: str) -> UsageError:
 
 @dataclass(frozen=True)
 class _Suspect:
-    """A record of several lines, as it stands in the file."""
+    """A record of several lines: where it begins, how many more it has, and all but the last."""
 
     line: int
+    more: int
     lines: tuple[str, ...]
 
 
@@ -228,10 +229,11 @@ def _check_records(path: Path, layout: Layout, notes: LoadingNotes) -> None:
         if len(lines) > 1:
             several += 1
             taken_in += len(lines) - 1
-            if len(suspects) < _MOST_SUSPECTS and all(
-                len(_cells_of(line, layout)) == width for line in lines[:_MOST_LINES]
-            ):
-                suspects.append(_Suspect(number, tuple(lines[:_MOST_LINES])))
+            # The last line tells nothing: what stands behind the closing mark is the row's own.
+            before = lines[: min(len(lines) - 1, _MOST_LINES)]
+            wide = sum(len(_cells_of(line, layout)) >= width for line in before)
+            if len(suspects) < _MOST_SUSPECTS and 2 * wide > len(before):
+                suspects.append(_Suspect(number, len(lines) - 1, tuple(before)))
     if suspects:
         _judge(path, layout, suspects, width)
     if several:
@@ -250,7 +252,7 @@ def _cells_of(line: str, layout: Layout) -> list[str]:
 
 
 def _judge(path: Path, layout: Layout, suspects: Sequence[_Suspect], width: int) -> None:
-    """Refuse a record whose lines hold, in one column, values that other rows hold there."""
+    """Refuse a record most of whose lines hold, in one column, what other rows hold there."""
     values: list[Counter[str] | None] = [Counter() for _ in range(width)]
     for _, cells in _records(path, layout):
         for place, cell in enumerate(cells[:width]):
@@ -264,20 +266,22 @@ def _judge(path: Path, layout: Layout, suspects: Sequence[_Suspect], width: int)
         for place, counts in enumerate(values):
             if counts is None:
                 continue
-            own = Counter(row[place] for row in rows)
+            # Of a line with more cells, a text with separators in it, counted from its end.
+            cells = [row[place - width] for row in rows if len(row) >= width]
+            own = Counter(cells)
             known = [
-                row[place]
-                for row in rows
-                if row[place]
-                and (layout.spaced or not row[place].startswith(" "))
-                and (counts[row[place]] > 0 or own[row[place]] > 1)
+                cell
+                for cell in cells
+                if cell
+                and (layout.spaced or not cell.startswith(" "))
+                and (counts[cell] > 0 or own[cell] > 1)
             ]
-            if len(known) > len(rows) / 2:
+            if 2 * len(known) > len(rows) and any(counts[cell] > 0 for cell in known):
                 raise UsageError(
                     f"{path}, line {suspect.line}: a quotation mark opens here and is closed "
-                    f"{count_of(len(rows) - 1, 'line')} below, and each of these lines looks like "
-                    'a row of its own; double the mark ("") and enclose the whole text in '
-                    "quotation marks, if it belongs to it."
+                    f"{count_of(suspect.more, 'line')} below, and these lines look like rows of "
+                    'their own; double the mark ("") and enclose the whole text in quotation '
+                    "marks, if it belongs to it."
                 )
 
 
