@@ -40,34 +40,25 @@ def to_examples(
     notes = LoadingNotes() if notes is None else notes
     examples = []
     unlabelled: list[int] = []
+    # The label of each way to write one: they repeat, and need be looked at once.
+    known: dict[str, str] = {}
+    counts: Counter[str] = Counter()
     for number, row in rows:
         content = normal_text(text_of(row, text, where=where, number=number))
         if label not in row:
             raise _missing_column(label, row, where, number)
-        name = row[label]
-        if _is_nothing(name) or not str(name).strip():
+        raw = _raw_label(row[label], label, where, number)
+        if raw not in known:
+            known[raw] = normal_label(raw)
+            _check_label(known[raw], where, number)
+        if not known[raw]:
             unlabelled.append(number)
             continue
-        if isinstance(name, float) and name.is_integer():
-            name = int(name)
-        if isinstance(name, list | dict | bytes):
-            raise UsageError(
-                f"{where}, line {number}: the label must be one word or number, and the column "
-                f"{label!r} holds {_kind(name)}."
-            )
-        raw = _writable(name)
-        written = normal_label(raw)
-        if has_hidden(written) or len(written) > _LONGEST_LABEL:
-            raise UsageError(
-                f"{where}, line {number}: the label must be words of at most {_LONGEST_LABEL} "
-                "characters, all of which can be seen."
-            )
-        if not written:
-            unlabelled.append(number)
-            continue
-        notes.spellings.setdefault(written, Counter())[raw] += 1
+        counts[raw] += 1
         extra = {key: value for key, value in row.items() if key not in (text, label)}
-        examples.append(Example(content, written, extra))
+        examples.append(Example(content, known[raw], extra))
+    for raw, count in counts.items():
+        notes.spellings.setdefault(known[raw], Counter())[raw] += count
     if unlabelled and not examples:
         rows_of = count_of(len(unlabelled), "row")
         if not hidden:
@@ -86,6 +77,28 @@ def to_examples(
             f"{label!r} ({places}); left out."
         )
     return examples
+
+
+def _raw_label(value: Any, column: str, where: str, number: int) -> str:
+    """A label as it is written; empty where there is none."""
+    if _is_nothing(value):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, list | dict | bytes) and value:
+        raise UsageError(
+            f"{where}, line {number}: the label must be one word or number, and the column "
+            f"{column!r} holds {_kind(value)}."
+        )
+    return _writable(value) if not isinstance(value, list | dict | bytes) else ""
+
+
+def _check_label(label: str, where: str, number: int) -> None:
+    if has_hidden(label) or len(label) > _LONGEST_LABEL:
+        raise UsageError(
+            f"{where}, line {number}: the label must be words of at most {_LONGEST_LABEL} "
+            "characters, all of which can be seen."
+        )
 
 
 def text_of(row: Mapping[str, Any], column: str, *, where: str, number: int) -> str:
@@ -107,8 +120,9 @@ def text_of(row: Mapping[str, Any], column: str, *, where: str, number: int) -> 
 
 
 def _writable(value: Any) -> str:
+    text = str(value)
     # A lone surrogate, which JSON can smuggle in, cannot be written to any file again.
-    return str(value).encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _is_nothing(value: Any) -> bool:

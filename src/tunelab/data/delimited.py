@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ def find_layout(path: Path, separator: str, notes: LoadingNotes) -> Layout:
         return _tab_layout(path, layout, notes)
     with open_text(path, newline="") as file:
         has_quotes, has_escapes = False, False
-        for line in iter(lambda: file.readline(LONGEST), ""):
+        for line in file:
             if '"' in line:
                 has_quotes = True
                 if '\\"' in line:
@@ -158,7 +158,7 @@ def _is_spaced(header: str, separator: str) -> bool:
     return separator != "\t" and f"{separator} " in header
 
 
-def _reader(lines: Iterator[str], layout: Layout, *, strict: bool = True) -> Any:
+def _reader(lines: Iterable[str], layout: Layout, *, strict: bool = True) -> Any:
     csv.field_size_limit(LONGEST)
     return csv.reader(
         lines,
@@ -171,33 +171,27 @@ def _reader(lines: Iterator[str], layout: Layout, *, strict: bool = True) -> Any
     )
 
 
-def _records(
-    path: Path, layout: Layout, lines: list[str] | None = None
-) -> Iterator[tuple[int, list[str]]]:
-    """Where each record begins, and its cells; ``lines`` holds those of the last one."""
+def _records(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    """Where each record begins, and its cells."""
+    for begins, _, cells in _spans(path, layout):
+        yield begins, cells
+
+
+def _spans(path: Path, layout: Layout) -> Iterator[tuple[int, int, list[str]]]:
+    """Where each record begins and ends, and its cells."""
     with open_text(path, newline="") as file:
-
-        def read() -> Iterator[str]:
-            for number, line in enumerate(iter(lambda: file.readline(LONGEST), ""), start=1):
-                if len(line) == LONGEST:
-                    raise UsageError(
-                        f"{path}, line {number}: a line of {LONGEST:,} characters or more."
-                    )
-                if number > layout.before:
-                    if lines is not None:
-                        lines.append(line)
-                    yield line
-
-        reader = _reader(read(), layout)
+        before = layout.before
+        for _ in range(before):
+            file.readline(LONGEST)
+        reader = _reader(file, layout)
         begins = 1
         try:
             for cells in reader:
-                yield layout.before + begins, cells
-                begins = reader.line_num + 1
-                if lines is not None:
-                    lines.clear()
+                ends = reader.line_num
+                yield before + begins, before + ends, cells
+                begins = ends + 1
         except csv.Error as error:
-            raise _broken(path, layout.before + begins, str(error)) from None
+            raise _broken(path, before + begins, str(error)) from None
 
 
 def _broken(path: Path, line: int, reason: str) -> UsageError:
@@ -221,19 +215,21 @@ class _Suspect:
 
 def _check_records(path: Path, layout: Layout, notes: LoadingNotes) -> None:
     """See that quotation marks take in no lines that look like rows of their own."""
-    lines: list[str] = []
-    suspects: list[_Suspect] = []
+    spans: list[tuple[int, int]] = []
     width = several = taken_in = 0
-    for number, cells in _records(path, layout, lines):
+    for begins, ends, cells in _spans(path, layout):
         width = width or len(cells)
-        if len(lines) > 1:
+        if ends > begins:
             several += 1
-            taken_in += len(lines) - 1
-            # The last line tells nothing: what stands behind the closing mark is the row's own.
-            before = lines[: min(len(lines) - 1, _MOST_LINES)]
-            wide = sum(len(_cells_of(line, layout)) >= width for line in before)
-            if len(suspects) < _MOST_SUSPECTS and 2 * wide > len(before):
-                suspects.append(_Suspect(number, len(lines) - 1, tuple(before)))
+            taken_in += ends - begins
+            if len(spans) < _MOST_SUSPECTS:
+                spans.append((begins, ends))
+    suspects = []
+    for (begins, ends), lines in _lines_of(path, spans):
+        # The last line tells nothing: what stands behind the closing mark is the row's own.
+        wide = sum(len(_cells_of(line, layout)) >= width for line in lines)
+        if 2 * wide > len(lines):
+            suspects.append(_Suspect(begins, ends - begins, tuple(lines)))
     if suspects:
         _judge(path, layout, suspects, width)
     if several:
@@ -242,6 +238,24 @@ def _check_records(path: Path, layout: Layout, notes: LoadingNotes) -> None:
             f"quotation marks, so that its rows take {count_of(taken_in, 'line')} more than there "
             "are rows."
         )
+
+
+def _lines_of(
+    path: Path, spans: Sequence[tuple[int, int]]
+) -> Iterator[tuple[tuple[int, int], list[str]]]:
+    """The lines of records of several lines, each without its last one and up to a bound."""
+    if not spans:
+        return
+    with open_text(path, newline="") as file:
+        numbered = enumerate(file, start=1)
+        for begins, ends in spans:
+            lines: list[str] = []
+            for number, line in numbered:
+                if begins <= number < ends and len(lines) < _MOST_LINES:
+                    lines.append(line)
+                if number >= ends:
+                    break
+            yield (begins, ends), lines
 
 
 def _cells_of(line: str, layout: Layout) -> list[str]:

@@ -39,7 +39,12 @@ def named_rows(
     strays: list[int] = []
     for number, cells in numbered:
         # A table of one column may have an empty text in it, which is a row.
-        if _is_blank(cells) and (width > 1 or not cells):
+        head = cells[0] if cells else None
+        if (
+            (head is None or not str(head).strip())
+            and _is_blank(cells)
+            and (width > 1 or not cells)
+        ):
             continue
         if len(cells) == width and every:
             yield number, dict(zip(names, cells, strict=True))
