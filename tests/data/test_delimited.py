@@ -154,6 +154,7 @@ def test_quotation_marks_behind_a_backslash(tmp_path: Path) -> None:
         ('text,label\nc,y\n"a,x\n', "line 3: a quotation mark opens here and is never closed"),
         ("text,label\na,x\nb,c,y\n", "line 3: 3 cells, but the header has 2; put a text with com"),
         ("text;label\na;x\nb;c;y\nd;x\ne;y\nf;x\ng;y\n", "line 3: 3 cells.*with semicolons"),
+        ("Notes of May\n\ntext,label\na,x\n", "line 3: 2 cells.*has 1; .*above the header"),
         ("text,label,text\na,x,b\n", "'text' stands twice in the header; rename"),
     ],
 )

@@ -45,3 +45,10 @@ def test_a_packed_file_that_is_cut(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(TABLE.encode() * 100)[:-20])
     with pytest.raises(UsageError, match="no whole gzip file"):
         list(read_rows(tmp_path / "a.csv.gz"))
+
+
+def test_one_line_of_another_encoding(tmp_path: Path) -> None:
+    content = "text,label\n" + "a café,x\nthe façade,y\n" * 3
+    (tmp_path / "a.csv").write_bytes(content.encode() + "another café,x\n".encode("cp1252"))
+    with pytest.raises(UsageError, match="line 8: not UTF-8, as other lines are; correct this"):
+        list(read_rows(tmp_path / "a.csv"))

@@ -143,7 +143,7 @@ def unknown_column(name: str, known: Sequence[str], where: str) -> UsageError:
         for match in get_close_matches(name[:200].casefold(), list(folded), n=3, cutoff=0.5)
     ]
     shown = name if len(name) <= 200 else f"{name[:199]}…"
-    names = listed([_short(column) for column in known], most=_MOST_NAMES)
+    names = listed([_short(column) for column in known], most=_MOST_NAMES) or "none"
     hint = f": did you mean {' or '.join(near)}?" if near else "."
     sentence = f"{where}: unknown column {shown!r}{hint} The columns are: {names}."
     if _is_row(known):

@@ -66,5 +66,10 @@ def _is_blank(cells: Sequence[Any]) -> bool:
 
 
 def _misfit(path: Path, number: int, found: int, width: int, between: str) -> str:
-    hint = "a cell is missing" if found < width else f"put a text with {between} in double quotes"
+    if found < width:
+        hint = "a cell is missing"
+    elif width > 1:
+        hint = f"put a text with {between} in double quotes"
+    else:
+        hint = f"put a text with {between} in double quotes, or remove what stands above the header"
     return f"{path}, line {number}: {count_of(found, 'cell')}, but the header has {width}; {hint}."

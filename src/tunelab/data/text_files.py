@@ -110,6 +110,11 @@ def _not_decodable(path: Path, encoding: str) -> UsageError:
     number, line = _undecodable_line(path)
     place = f"{path}, line {number}: not UTF-8"
     guess = _guess(path, line)
+    if guess == "utf-8":
+        return UsageError(
+            f"{place}, as other lines are; correct this line, which was cut or copied from a file "
+            "of another encoding."
+        )
     if guess is None:
         return UsageError(f"{place}; save the file as UTF-8.")
     return UsageError(
@@ -129,7 +134,10 @@ def _undecodable_line(path: Path) -> tuple[int, bytes]:
 
 
 def _guess(path: Path, line: bytes) -> str | None:
-    """The encoding that a file most likely has, or None where nothing fits."""
+    """The encoding that a file most likely has, or None where nothing fits.
+
+    It is UTF-8 where most of what is beyond ASCII can be read so.
+    """
     from charset_normalizer import from_bytes
 
     with open_binary(path) as file:
@@ -137,6 +145,9 @@ def _guess(path: Path, line: bytes) -> str | None:
     content = sample if any(byte > 127 for byte in sample) else line[:_SAMPLE]
     if b"\0" in content or not any(byte > 127 for byte in content):
         return None
+    read = content.decode("utf-8", "replace")
+    if sum(not sign.isascii() for sign in read) > 2 * read.count("\ufffd"):
+        return "utf-8"
     strange = {sign for sign in content.decode("cp1252", "replace") if not sign.isascii()}
     # Few letters beyond ASCII fit a dozen encodings, of which this is by far the most frequent.
     if strange <= _WESTERN and sum(byte > 127 for byte in content) < 0.2 * len(content):
