@@ -53,6 +53,24 @@ def write_bytes(location: str, content: bytes) -> None:
         raise RunError(f"cannot write {location}: {_reason(error)}.") from None
 
 
+def remove(location: str) -> None:
+    """Remove a file, if there is one.
+
+    Raises:
+        RunError: it cannot be removed.
+    """
+    try:
+        if not is_remote(location):
+            Path(location).unlink(missing_ok=True)
+            return
+        files, path = _opened(location)
+        files.rm_file(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RunError(f"cannot remove {location}: {_reason(error)}.") from None
+
+
 def list_files(location: str) -> dict[str, int]:
     """Size in bytes of every file below a location, by its name within it.
 

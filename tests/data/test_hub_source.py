@@ -138,7 +138,7 @@ def test_download_and_then_the_cache(hub: str, tmp_path: Path) -> None:
     assert told.startswith("2 ")
     assert "'nothing'" in told
     told = _load("owner/name", tmp_path, endpoint=hub, label="labl")
-    assert told.startswith("2 unknown column of owner/name 'labl': did you mean label?")
+    assert told.startswith("2 owner/name, validation: unknown column 'labl': did you mean label?")
     # The same rows come from the cache when the Hub may not, or cannot, be asked.
     again = json.loads(_load("owner/name:split", tmp_path, endpoint=hub, offline="1"))
     assert again[0] == rows

@@ -1,6 +1,9 @@
 """Data files and folders."""
 
+import gzip
+import io
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,6 +100,14 @@ def _late_dates(path: Path) -> None:
     parquet.write_table(pa.table({"text": ["a", "b"], "label": ["x", "y"], "at": late}), path)
 
 
+def _archive(parts: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
 def _labels(rows: list[Any]) -> list[str]:
     return [row.label for row in rows]
 
@@ -152,11 +163,25 @@ CASES: list[Case] = [
         "not UTF-8|unknown column",
         _file("a.csv", b"PK\x03\x04\xff\xff"),
     ),
-    refused("gzip", "unknown kind", _file("a.csv.gz", b"\x1f\x8b\x08")),
+    refused("gzip", "no whole gzip", _file("a.csv.gz", b"\x1f\x8b\x08")),
+    refused("gzip that is none", "no whole gzip", _file("a.csv.gz", b"text,label\na,x\nb,y\n")),
+    refused(
+        "400 MB of gzip",
+        "becomes far more",
+        _file("a.jsonl.gz", gzip.compress((b" " * 999_999 + b"\n") * 400, 6)),
+    ),
+    refused("an archive in gzip", "unknown kind", _file("a.parquet.gz", gzip.compress(b"PAR1"))),
+    refused("a workbook's name alone", "no whole Excel", _file("a.xlsx", b"PK\x03\x04")),
+    refused(
+        "a workbook that becomes 400 MB",
+        "becomes far more",
+        _file("a.xlsx", _archive({"xl/workbook.xml": b" " * 400_000_000})),
+    ),
+    refused("a zip that is no workbook", "no whole Excel", _file("a.xlsx", _archive({"a": b"b"}))),
     refused("gzip that is called JSONL", "not UTF-8", _file("a.jsonl", b"\x1f\x8b\x08\x00")),
     refused(
         "an open quotation mark of 20 MB",
-        "field larger|unexpected end",
+        "field larger|never closed|characters or more",
         _file("a.csv", b'text,label\n"' + b"a" * 20_000_000),
     ),
     refused(
@@ -202,10 +227,8 @@ CASES: list[Case] = [
         _HIDDEN,
         _file("a.csv", b"text,label\na," + b"x" * 2_000 + b"\n"),
     ),
-    refused("UTF-16", "not UTF-8", _file("a.csv", "text,label\na,x\n".encode("utf-16"))),
-    refused(
-        "UTF-32", "unknown column|not UTF-8", _file("a.csv", "text,label\na,x\n".encode("utf-32"))
-    ),
+    refused("UTF-16 cut", "not UTF-16", _file("a.csv", "text,label\na,x".encode("utf-16")[:-1])),
+    refused("UTF-32 cut", "not UTF-32", _file("a.csv", "text,label\na,x".encode("utf-32")[:-2])),
     refused("Latin-1", "not UTF-8", _file("a.csv", "text,label\ncafé,x\n".encode("latin-1"))),
     refused(
         "half a character in bytes",

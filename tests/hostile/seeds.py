@@ -41,11 +41,17 @@ LINES: Mapping[str, list[bytes]] = {
         for place, extension in enumerate(EXTENSIONS)
         for content in {
             ".jsonl": [b'{"text": "a", "label": "x"}\n{"text": "b", "label": 1.5}\n'],
-            ".json": [b'{"text": null, "label": true}\n'],
-            ".csv": [b'text,label\n"a\nb",x\nc,y\n'],
-            ".tsv": [b"text\tlabel\na\tx\n"],
+            ".json": [
+                b'{"text": null, "label": true}\n',
+                b'[{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]',
+                b'{"text": {"0": "a", "1": "b"}, "label": {"0": "x", "1": "y"}}',
+                b'{"messages": [{"role": "user", "content": "a"}]}',
+            ],
+            ".csv": [b'text,label\n"a\nb",x\nc,y\n', b'sep=;\ntext; label;\n"a""b";x;'],
+            ".tsv": [b'text\tlabel\n"a\tx\n"b"\ty\n'],
             ".parquet": [b"PAR1\x15\x04\x15\x10PAR1"],
             ".txt": [b"a;x\nb;y\n"],
+            ".xlsx": [b"PK\x03\x04"],
         }[extension]
     ],
     "answers": [b"joy,fear\nit is not joy, but fear isn't it's", b"a b,(c)\n**a  b**, never (c)"],

@@ -1,8 +1,10 @@
 """Prediction over files of any size: parts, going on after a kill, and one answer a row."""
 
 import csv
+import gzip
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,8 +20,8 @@ from conftest import Workspace, write_adapter
 from tunelab.cli.main import main
 from tunelab.errors import RunError, UsageError
 from tunelab.study import predict
-from tunelab.study.prediction_parts import label_parts, part_name, write_part
-from tunelab.study.text_chunks import Chunk, read_chunks
+from tunelab.study.prediction_parts import Labelled, label_parts, part_name, write_part
+from tunelab.study.text_chunks import Chunk, identity_of, read_chunks
 
 
 def _texts(folder: Path, rows: int = 25) -> list[str]:
@@ -345,3 +347,84 @@ def test_a_killed_prediction_goes_on(adapter: str, workspace: Workspace, tmp_pat
         (number, content, label) for _, number, content, label in found
     ]
     assert list(tmp_path.glob(".whole*")) == []
+
+
+EDITS = {
+    "in the middle, same length": lambda rows: [*rows[:13], rows[13].replace("w", "v"), *rows[14:]],
+    "a row more": lambda rows: [*rows[:5], "who is new", *rows[5:]],
+    "a row less": lambda rows: [*rows[:5], *rows[6:]],
+    "fewer parts": lambda rows: rows[:9],
+    "more parts": lambda rows: [*rows, *(f"they lied {n}" for n in range(9))],
+    "another file": lambda rows: [f"new {n}" for n in range(len(rows))],
+    "another order": lambda rows: rows[::-1],
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("name", ["rows.txt", "rows.csv.gz"])
+def test_after_an_edit_changed_texts_alone_are_labelled(
+    tmp_path: Path, edit: str, name: str
+) -> None:
+    file, out = tmp_path / name, str(tmp_path / "out")
+    rows = [f"we won game {n:04}" for n in range(26)]
+
+    def write(texts: list[str]) -> None:
+        lines = texts if name.endswith(".txt") else ["text", *texts]
+        content = "".join(f"{line}\n" for line in lines).encode()
+        file.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        os.utime(file, (10**9, 10**9))
+
+    def label(stop: int | None = None) -> tuple[list[str], Labelled | None]:
+        asked: list[str] = []
+
+        def work(missing: Any) -> Any:
+            for chunk in missing:
+                if stop is not None and len(asked) >= stop:
+                    raise KeyboardInterrupt
+                asked.extend(chunk.texts)
+                yield chunk, write_part(out, chunk, _answer(chunk.texts))
+
+        order = {"text": "text", "inputs": identity_of([str(file)])}
+        chunks = read_chunks([str(file)], text="text", rows=4)
+        try:
+            return asked, label_parts(chunks, out, order, work)
+        except KeyboardInterrupt:
+            return asked, None
+
+    write(rows)
+    assert label()[0] == rows
+    assert label()[0] == []
+    changed = EDITS[edit](rows)
+    write(changed)
+    # Killed on the way, and gone on with.
+    first, _ = label(stop=1)
+    asked, labelled = label()
+    assert labelled is not None
+    assert labelled.rows == len(changed)
+    found = _labelled(tmp_path / "out")
+    assert [(row, text) for _, row, text, _ in found] == list(enumerate(changed, start=1))
+    assert [label for *_, label in found] == [text[:3].strip() for text in changed]
+    new = set(changed) - set(rows)
+    assert new <= {*first, *asked}
+    if edit == "in the middle, same length":
+        assert [*first, *asked] == [changed[13]]
+    if edit in ("a row more", "a row less"):
+        assert len(asked) + len(first) < len(changed) / 2
+
+
+def test_other_files_are_not_gone_on_with(tmp_path: Path) -> None:
+    files = _texts(tmp_path)
+    out = str(tmp_path / "out")
+
+    def label(names: list[str], text: str = "text") -> None:
+        order = {"text": text, "inputs": identity_of(names)}
+        chunks = read_chunks(names, text=text, rows=4)
+        label_parts(chunks, out, order, _write_parts(out, []))
+
+    label(files)
+    for names, text in ((files[:1], "text"), (files[::-1], "text"), (files, "other")):
+        with pytest.raises(UsageError, match="was begun with other files"):
+            label(names, text)
+    Path(files[1]).write_text("txt,other\nwho is there,1\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="did you mean txt"):
+        label(files)

@@ -1,6 +1,6 @@
 """Evaluate models and adapters on a labelled file, all on the same rows.
 
-FILE is JSONL, CSV, TSV or Parquet, or a .txt file of text;label lines. Models are asked with the
+FILE is CSV, TSV, JSON, Parquet, Excel, or .txt with text;label lines. Models are asked with the
 prompt of a study (prompt.system=..., evaluation.max_new_tokens=...), adapters with their own.
 
 Adapters answer with the labels that they were trained with, also where FILE lacks some of them.

@@ -1,6 +1,6 @@
 """Label files with a trained adapter: row, text, label, answer and reason of every row.
 
-Each FILE is JSONL, CSV, TSV or Parquet with a text column, or a .txt file with a text a line; a
+Each FILE is CSV, TSV, JSON, Parquet or Excel with a text column, or .txt with a text a line; a
 URL such as s3://bucket/new.csv is fetched. - reads a text a line from standard input.
 
 OUT is a file that ends in .csv, .tsv, .jsonl, .json or .parquet, or a folder (or a URL) of Parquet

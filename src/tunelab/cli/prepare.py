@@ -13,6 +13,11 @@ from typing import Any
 from tunelab.cli.arguments import add_format, add_study, split_overrides
 from tunelab.cli.tables import print_table
 
+ALL = "(all labels)"
+# Labels that are shown one by one; of more, so many from either end.
+_MOST_LABELS = 20
+_ENDS = 5
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `tunelab prepare`."""
@@ -39,43 +44,92 @@ def execute(arguments: argparse.Namespace) -> int:
         raise UsageError("--show takes a number of rows.")
     study = open_study(arguments.study, split_overrides(arguments.overrides))
     out = arguments.out or Path("runs") / study.name
+    told: list[str] = []
     with open_folder(out, study):
-        data = prepare(study.data, seed=study.seed, out=out)
+        data = prepare(study.data, seed=study.seed, out=out, tell=told.append)
+    if arguments.format != "json":
+        # Before the tokenizer is loaded: what is wrong with the data should not have to wait.
+        for sentence in told:
+            print(f"Note: {sentence}", file=sys.stderr, flush=True)
     view = view_encoding(study, data, model=arguments.model, show=arguments.show)
     values = data.result.values
-    counts = [
-        {"split": split, "rows": sum(labels.values()), **labels}
-        for split, labels in values["counts"]["sample"].items()
-    ]
     report = {
         "origin": values["origin"],
         "counts": values["counts"],
         "checks": values["checks"],
         "dropped": values["dropped"],
+        "notes": told,
         "model": view.model,
         "style": view.format.style,
         "prompt_hash": view.format.hash,
         "lengths": asdict(view.lengths),
         "rows": [row.to_dict() for row in view.rows],
     }
+    counts = label_rows(values["counts"]["sample"])
+    if arguments.format == "table":
+        counts = _shortened(counts)
     print_table(counts, arguments.format, title=f"{study.name}: rows", value=report)
+    if arguments.format == "table":
+        print_table(_faults(values), "table", title="Rows with faults, in the data as it came")
     if arguments.format != "json":
         stream = sys.stdout if arguments.format == "table" else sys.stderr
-        print("\n".join(_notes(values, view)), file=stream)
+        print("\n".join(_sentences(values, view)), file=stream)
         _draw(view)
     return 0
 
 
-def _notes(values: Mapping[str, Any], view: Any) -> list[str]:
-    checks, lengths = values["checks"], view.lengths
-    dropped = {fault: sum(rows.values()) for fault, rows in values["dropped"].items()}
+def label_rows(counts: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
+    """A line for each label, the most frequent first, with its rows by split; before them, all."""
+    labels = sorted(
+        counts["train"],
+        key=lambda label: -sum(counts[split][label] for split in counts),
+    )
+    every = {split: sum(of_split.values()) for split, of_split in counts.items()}
+    return [
+        {"label": ALL, **every},
+        *(
+            {"label": label, **{split: counts[split][label] for split in counts}}
+            for label in labels
+        ),
+    ]
+
+
+def _shortened(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of many labels, the most and the least frequent, and the sum of those between."""
+    if len(rows) <= _MOST_LABELS + 1:
+        return rows
+    first, between, last = rows[: _ENDS + 1], rows[_ENDS + 1 : -_ENDS], rows[-_ENDS:]
+    rest = {split: sum(row[split] for row in between) for split in rows[0] if split != "label"}
+    return [*first, {"label": f"({len(between):,} more labels)", **rest}, *last]
+
+
+def _faults(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A line for each fault: where it was found, and how many rows were left out for it."""
+    checks, dropped = values["checks"], values["dropped"]
+    left_out = {fault: sum(rows.values()) for fault, rows in dropped.items()}
+    found: list[tuple[str, str, Mapping[str, int | None]]] = [
+        ("repeated", "rows that repeat an earlier one", checks["repeated"]),
+        ("conflicting", "texts with several labels", {"train": checks["conflicting"]}),
+        ("shared", "texts that stand in an earlier split", checks["shared"]),
+        ("blank", "rows without a visible character", checks["blank"]),
+        ("", "pairs that are nearly the same", {"train": checks["near_duplicates"]}),
+    ]
+    return [
+        {
+            "fault": words,
+            **{split: by_split.get(split) for split in ("train", "validation", "test")},
+            "rows left out": left_out.get(key, 0) if key else None,
+        }
+        for key, words, by_split in found
+    ]
+
+
+def _sentences(values: Mapping[str, Any], view: Any) -> list[str]:
+    lengths = view.lengths
     return [
         f"From {values['origin'].rstrip('.')}.",
-        f"Checks: repeated {checks['repeated']}, texts with several labels "
-        f"{checks['conflicting']}, shared between splits {checks['shared']}, blank "
-        f"{checks['blank']}. Left out: {dropped or 'nothing'}.",
-        f"{view.model}, {view.format.style} style: {lengths.median} tokens in the middle, "
-        f"{lengths.longest} at most; max_length {lengths.max_length} cuts "
+        f"{view.model}, {view.format.style} style: a row has {lengths.median} tokens in the "
+        f"middle and {lengths.longest} at most; max_length={lengths.max_length} cuts "
         f"{lengths.share_cut:.1%} of the training rows.",
         f"Padding: {lengths.padding_to_max_length:.1%} of all tokens to max_length, "
         f"{lengths.padding_in_batches:.1%} in batches as they come, "

@@ -1,52 +1,108 @@
 """From rows to examples: the columns that a study names, and what a cell may hold."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from tunelab.data.examples import Example
+from tunelab.data.loading_notes import LoadingNotes, count_of, lines_of, listed
+from tunelab.data.normalizing import normal_label, normal_text
 from tunelab.errors import UsageError
-from tunelab.registry import unknown
 from tunelab.visible_text import has_hidden
 
 _LONGEST_LABEL = 1_000
+# Names of columns that are shown, and characters of each.
+_MOST_NAMES = 20
+_LONGEST_NAME = 60
 
 
 def to_examples(
-    rows: Iterable[tuple[int, Mapping[str, Any]]], *, text: str, label: str, where: str
+    rows: Iterable[tuple[int, Mapping[str, Any]]],
+    *,
+    text: str,
+    label: str,
+    where: str,
+    notes: LoadingNotes | None = None,
+    hidden: bool = False,
 ) -> list[Example]:
-    """Pick text and label of numbered rows; the other columns are kept in ``extra``.
+    """Pick text and label of numbered rows, in normal form (see :mod:`~.normalizing`).
 
-    A text that is null or NaN becomes an empty one, which the data checks report.
+    The other columns are kept in ``extra``. A text that is null or NaN becomes an empty one,
+    which the data checks report. Rows without a label are left out, which ``notes`` tells. With
+    ``hidden`` no row need have one, as in the test rows of a benchmark.
 
     Raises:
-        UsageError: a column is missing, or a label is.
+        UsageError: a column is missing, no row has a label, or a label is none that could be
+            answered.
     """
+    notes = LoadingNotes() if notes is None else notes
     examples = []
+    unlabelled: list[int] = []
+    # The label of each way to write one: they repeat, and need be looked at once.
+    known: dict[str, str] = {}
+    counts: Counter[str] = Counter()
     for number, row in rows:
-        content = text_of(row, text, where=where, number=number)
+        content = normal_text(text_of(row, text, where=where, number=number))
         if label not in row:
             raise _missing_column(label, row, where, number)
-        name = row[label]
-        if _is_nothing(name) or not str(name).strip():
-            raise UsageError(f"{where}, line {number}: the column {label!r} holds no label.")
-        if isinstance(name, float) and name.is_integer():
-            name = int(name)
-        if isinstance(name, list | dict | bytes):
-            raise UsageError(f"{where}, line {number}: the label must be one word or number.")
-        written = _writable(name).strip()
-        if has_hidden(written) or len(written) > _LONGEST_LABEL:
-            raise UsageError(
-                f"{where}, line {number}: the label must be words of at most {_LONGEST_LABEL} "
-                "characters, all of which can be seen."
-            )
+        raw = _raw_label(row[label], label, where, number)
+        if raw not in known:
+            known[raw] = normal_label(raw)
+            _check_label(known[raw], where, number)
+        if not known[raw]:
+            unlabelled.append(number)
+            continue
+        counts[raw] += 1
         extra = {key: value for key, value in row.items() if key not in (text, label)}
-        examples.append(Example(content, written, extra))
+        examples.append(Example(content, known[raw], extra))
+    for raw, count in counts.items():
+        notes.spellings.setdefault(known[raw], Counter())[raw] += count
+    if unlabelled and not examples:
+        rows_of = count_of(len(unlabelled), "row")
+        if not hidden:
+            raise UsageError(
+                f"{where}: the column {label!r} holds no label in any of its {rows_of}; name the "
+                "column that holds the labels."
+            )
+        notes.tell(
+            f"{where}: none of its {rows_of} has a label in the column {label!r} (hidden "
+            "labels), so nothing can be measured on it; it is not used."
+        )
+    elif unlabelled:
+        places = lines_of(unlabelled)
+        notes.tell(
+            f"{where}: {count_of(len(unlabelled), 'row has', 'rows have')} no label in the column "
+            f"{label!r} ({places}); left out."
+        )
     return examples
 
 
+def _raw_label(value: Any, column: str, where: str, number: int) -> str:
+    """A label as it is written; empty where there is none."""
+    if _is_nothing(value):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, list | dict | bytes) and value:
+        raise UsageError(
+            f"{where}, line {number}: the label must be one word or number, and the column "
+            f"{column!r} holds {_kind(value)}."
+        )
+    return _writable(value) if not isinstance(value, list | dict | bytes) else ""
+
+
+def _check_label(label: str, where: str, number: int) -> None:
+    if has_hidden(label) or len(label) > _LONGEST_LABEL:
+        raise UsageError(
+            f"{where}, line {number}: the label must be words of at most {_LONGEST_LABEL} "
+            "characters, all of which can be seen."
+        )
+
+
 def text_of(row: Mapping[str, Any], column: str, *, where: str, number: int) -> str:
-    """The text of a row; null and NaN are an empty text.
+    """The text of a row as it stands in the file; null and NaN are an empty text.
 
     Raises:
         UsageError: there is no such column, or it holds no text.
@@ -57,20 +113,61 @@ def text_of(row: Mapping[str, Any], column: str, *, where: str, number: int) -> 
     if _is_nothing(value):
         return ""
     if isinstance(value, list | dict | bytes):
-        raise UsageError(f"{where}, line {number}: the column {column!r} holds no text.")
+        raise UsageError(
+            f"{where}, line {number}: the column {column!r} holds no text, but {_kind(value)}."
+        )
     return _writable(value)
 
 
 def _writable(value: Any) -> str:
+    text = str(value)
     # A lone surrogate, which JSON can smuggle in, cannot be written to any file again.
-    return str(value).encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _is_nothing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
+def _kind(value: Any) -> str:
+    if isinstance(value, bytes):
+        return "bytes"
+    return "a list" if isinstance(value, list) else "an object"
+
+
+def unknown_column(name: str, known: Sequence[str], where: str) -> UsageError:
+    """The error for a column that is not there: the near matches, and all that there are."""
+    folded = {column.casefold().strip(): column for column in reversed(known)}
+    near = [
+        folded[match]
+        for match in get_close_matches(name[:200].casefold(), list(folded), n=3, cutoff=0.5)
+    ]
+    shown = name if len(name) <= 200 else f"{name[:199]}…"
+    names = listed([_short(column) for column in known], most=_MOST_NAMES) or "none"
+    hint = f": did you mean {' or '.join(near)}?" if near else "."
+    sentence = f"{where}: unknown column {shown!r}{hint} The columns are: {names}."
+    if _is_row(known):
+        sentence += (
+            " The first line looks like a row and not like the names of columns; write the names "
+            "above it, such as text and label."
+        )
+    return UsageError(sentence)
+
+
 def _missing_column(name: str, row: Mapping[str, Any], where: str, number: int) -> UsageError:
-    error = unknown("column", name, [str(key) for key in row])
     place = f"{where}, line {number}" if number > 1 else where
-    return UsageError(f"{place}: {error}")
+    return unknown_column(name, [str(key) for key in row], place)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
+def _is_row(names: Sequence[str]) -> bool:
+    """Whether what stands as the names of columns looks like a text or a number."""
+    return any(
+        len(name) > _LONGEST_NAME
+        or len(name.split()) > 3
+        or name.replace(".", "", 1).removeprefix("-").isdecimal()
+        for name in names
+    )

@@ -21,7 +21,8 @@ class Dataset:
     """Examples by split.
 
     ``labels`` are the label names in the order that prompts list them. ``origin`` says where the
-    rows came from, ``licence`` under which terms, and ``hash`` is the SHA-256 of the rows.
+    rows came from, ``licence`` under which terms, ``hash`` is the SHA-256 of the rows, and
+    ``notes`` are sentences for the person who brought them.
     """
 
     splits: Mapping[str, Sequence[Example]]
@@ -29,6 +30,7 @@ class Dataset:
     origin: str
     licence: str
     hash: str
+    notes: tuple[str, ...] = ()
 
 
 def label_counts(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, int]:

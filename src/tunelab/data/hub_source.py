@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tunelab.data.columns import to_examples
+from tunelab.data.columns import to_examples, unknown_column
 from tunelab.data.examples import Dataset, Example
+from tunelab.data.loading_notes import LoadingNotes
+from tunelab.data.parquet_rows import named
 from tunelab.data.splitting import make_dataset
 from tunelab.errors import RunError, UsageError
 from tunelab.hub import explain_hub_error
-from tunelab.registry import check_name
 
 _ALIASES = {
     "validation": ("validation", "valid", "val", "dev"),
@@ -18,7 +19,7 @@ _ALIASES = {
 }
 
 
-def load(location: str, *, text: str, label: str) -> Dataset:
+def load(location: str, *, text: str, label: str, notes: LoadingNotes) -> Dataset:
     """Download a data set, or read it from the local cache; label numbers become names.
 
     Raises:
@@ -35,13 +36,18 @@ def load(location: str, *, text: str, label: str) -> Dataset:
             continue
         table = raw[found]
         for column in (text, label):
-            check_name(f"column of {repository}", column, table.column_names)
+            if column not in table.column_names:
+                raise unknown_column(column, table.column_names, f"{repository}, {found}")
         names = _label_names(table.features[label])
+        if names is not None:
+            notes.class_names[label] = names
         splits[split] = to_examples(
             ((number, _named(row, label, names)) for number, row in enumerate(table, start=1)),
             text=text,
             label=label,
             where=f"{repository}, {found}",
+            notes=notes,
+            hidden=split != "train",
         )
     if "train" not in splits:
         raise UsageError(f"{repository} has no split called train; it has {', '.join(raw)}.")
@@ -51,13 +57,11 @@ def load(location: str, *, text: str, label: str) -> Dataset:
 
 def _label_names(feature: Any) -> list[str] | None:
     names = getattr(feature, "names", None)
-    return None if names is None else [str(name).strip() for name in names]
+    return None if names is None else [str(name) for name in names]
 
 
 def _named(row: dict[str, Any], label: str, names: list[str] | None) -> dict[str, Any]:
-    if names is None or not isinstance(row[label], int) or not 0 <= row[label] < len(names):
-        return row
-    return {**row, label: names[row[label]]}
+    return row if names is None else {**row, label: named(row[label], names)}
 
 
 def _download(repository: str, configuration: str | None) -> Any:

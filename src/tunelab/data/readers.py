@@ -1,59 +1,92 @@
 """Read rows from files, one at a time, with an error that names the line."""
 
-import csv
-import json
-from collections import Counter
+import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from tunelab.bounded_parquet import check_parquet
+from tunelab.data.delimited import LONGEST, read_delimited
+from tunelab.data.json_rows import read_json_rows
+from tunelab.data.loading_notes import LoadingNotes
+from tunelab.data.text_files import open_text
 from tunelab.errors import UsageError
 
-EXTENSIONS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt")
-
-# Characters of a line or a cell: a quotation mark that is never closed takes the rest of a file.
-_LONGEST = 16_000_000
+EXTENSIONS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".xlsx")
+# Those that may be packed, as in rows.csv.gz.
+PACKED = ".gz"
+_TEXTS = (".jsonl", ".json", ".csv", ".tsv", ".txt")
+# What a person may take for a kind that is read, and what to do with it.
+_ADVICE = {
+    ".xls": "save it as .xlsx or as CSV UTF-8",
+    ".ods": "save it as CSV UTF-8",
+    ".zip": "unpack it and name the file in it",
+    ".ndjson": "rename it to .jsonl",
+    ".arrow": "write it as Parquet, with to_parquet",
+    ".feather": "write it as Parquet, with to_parquet",
+}
 
 Row = dict[str, Any]
 
 
-def read_rows(path: Path, *, labelled: bool = True) -> Iterator[tuple[int, Row]]:
-    """Line numbers (from 1) and rows of a file, in bounded memory.
+def read_rows(
+    path: Path, *, labelled: bool = True, notes: LoadingNotes | None = None
+) -> Iterator[tuple[int, Row]]:
+    """Line numbers (from 1; where a row begins) and rows of a file, in bounded memory.
 
-    Kinds by extension: .jsonl (or .json, one object a line), .csv and .tsv with a header,
-    .parquet, and .txt with ``text;label`` lines, cut at the last semicolon. Unlabelled .txt
-    lines are texts as a whole.
+    Kinds by extension: .jsonl and .json (an object a line, an array, or a table in one object),
+    .csv and .tsv with a header, .parquet, .xlsx, and .txt with ``text;label`` lines, cut at the
+    last semicolon. Unlabelled .txt lines are texts as a whole. Text files may be packed (.gz).
+    What is unusual is added to ``notes``.
 
     Raises:
-        UsageError: the file is missing, empty, not UTF-8, of an unknown kind, would become far
-            more than it is, or a row is malformed or too long.
+        UsageError: the file is missing, empty, in another encoding, of an unknown kind, would
+            become far more than it is, or a row is malformed or too long.
     """
     check_file(path)
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        yield from _read_parquet(path)
-        return
-    reader = {
-        ".jsonl": _read_jsonl,
-        ".json": _read_jsonl,
-        ".csv": _read_csv,
-        ".tsv": _read_csv,
-        ".txt": _read_labelled_lines if labelled else _read_lines,
-    }[suffix]
+    notes = LoadingNotes() if notes is None else notes
     empty = True
     try:
-        for row in reader(path):
+        for row in _reader(path, labelled, notes):
             empty = False
             yield row
-    except UnicodeDecodeError:
-        raise UsageError(
-            f"{path}, line {_undecodable_line(path)}: not UTF-8; save the file as UTF-8."
-        ) from None
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise UsageError(f"{path} is no whole gzip file; pack it again.") from None
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+        raise UsageError(f"cannot read {path}: {error.strerror or error}.") from None
     if empty:
         raise UsageError(f"{path} holds no rows.")
+
+
+def _reader(path: Path, labelled: bool, notes: LoadingNotes) -> Iterator[tuple[int, Row]]:
+    kind = kind_of(path)
+    if kind == ".parquet":
+        from tunelab.data.parquet_rows import read_parquet_rows
+
+        return read_parquet_rows(path, notes)
+    if kind == ".xlsx":
+        from tunelab.data.excel_rows import read_excel_rows
+
+        return read_excel_rows(path, notes)
+    if kind in (".jsonl", ".json"):
+        return read_json_rows(path)
+    if kind == ".txt":
+        return _read_labelled_lines(path) if labelled else _read_lines(path)
+    return read_delimited(path, "\t" if kind == ".tsv" else ",", notes)
+
+
+def kind_of(path: Path) -> str:
+    """The extension that tells how a file is read, without that of a packed one."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes[-1:] == [PACKED] and suffixes[-2:-1] and suffixes[-2] in _TEXTS:
+        return suffixes[-2]
+    return suffixes[-1] if suffixes else ""
+
+
+def name_of(path: Path) -> str:
+    """The name of a file without what tells its kind."""
+    kind = kind_of(path)
+    return path.name.lower().removesuffix(PACKED).removesuffix(kind)
 
 
 def check_file(path: Path) -> None:
@@ -70,64 +103,34 @@ def check_file(path: Path) -> None:
         raise UsageError(f"{path} is a folder, and a file is needed here.")
     if not is_file:
         raise UsageError(f"there is no file {str(path)!r}.")
-    if path.suffix.lower() not in EXTENSIONS:
+    kind = kind_of(path)
+    if kind not in EXTENSIONS:
+        advice = f"; {_ADVICE[kind]}" if kind in _ADVICE else ""
         raise UsageError(
-            f"{path}: unknown kind of file {path.suffix!r}; known are {', '.join(EXTENSIONS)}."
+            f"{path}: unknown kind of file {kind!r}{advice}; known are {', '.join(EXTENSIONS)}, "
+            f"and those of text packed as {PACKED}."
         )
     if path.stat().st_size == 0:
         raise UsageError(f"{path} is empty.")
 
 
-def _read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in _lines(file, path):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line, parse_constant=lambda _: None)
-            except (ValueError, RecursionError):
-                raise UsageError(f"{path}, line {number}: not a JSON object.") from None
-            if not isinstance(row, dict):
-                raise UsageError(f"{path}, line {number}: not a JSON object.")
-            yield number, row
-
-
-def _read_csv(path: Path) -> Iterator[tuple[int, Row]]:
-    csv.field_size_limit(_LONGEST)
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
-        try:
-            header = next((cells for cells in reader if cells), [])
-            twice = [name for name, count in Counter(header).items() if count > 1]
-            if twice:
-                raise UsageError(f"{path}: the column {twice[0]!r} stands twice in the header.")
-            for cells in reader:
-                if not cells:
-                    continue
-                if len(cells) != len(header):
-                    raise UsageError(
-                        f"{path}, line {reader.line_num}: {len(cells)} cells, but the header has "
-                        f"{len(header)}; put a text with commas in double quotes."
-                    )
-                yield reader.line_num, dict(zip(header, cells, strict=True))
-        except csv.Error as error:
-            raise UsageError(f"{path}, line {reader.line_num}: {error}.") from None
-
-
 def _read_labelled_lines(path: Path) -> Iterator[tuple[int, Row]]:
-    with path.open(encoding="utf-8-sig") as file:
+    with open_text(path) as file:
         for number, line in _lines(file, path):
             if not line.strip():
                 continue
             text, separator, label = line.rstrip("\r\n").rpartition(";")
             if not separator:
-                raise UsageError(f"{path}, line {number}: not text;label, there is no semicolon.")
+                tabs = "\t" in line
+                hint = "it has a tab: name the file .tsv, with a header" if tabs else "add one"
+                raise UsageError(
+                    f"{path}, line {number}: not text;label, there is no semicolon; {hint}."
+                )
             yield number, {"text": text, "label": label.strip()}
 
 
 def _read_lines(path: Path) -> Iterator[tuple[int, Row]]:
-    with path.open(encoding="utf-8-sig") as file:
+    with open_text(path) as file:
         for number, line in _lines(file, path):
             if line.strip():
                 yield number, {"text": line.rstrip("\r\n")}
@@ -135,42 +138,8 @@ def _read_lines(path: Path) -> Iterator[tuple[int, Row]]:
 
 def _lines(file: IO[str], path: Path) -> Iterator[tuple[int, str]]:
     number = 0
-    while line := file.readline(_LONGEST):
+    while line := file.readline(LONGEST):
         number += 1
-        if len(line) == _LONGEST:
-            raise UsageError(f"{path}, line {number}: a line of {_LONGEST:,} characters or more.")
+        if len(line) == LONGEST:
+            raise UsageError(f"{path}, line {number}: a line of {LONGEST:,} characters or more.")
         yield number, line
-
-
-def _read_parquet(path: Path) -> Iterator[tuple[int, Row]]:
-    import pyarrow
-    from pyarrow import parquet
-
-    number = 0
-    try:
-        check_parquet(path)
-        with parquet.ParquetFile(path) as file:
-            if file.metadata.num_rows == 0:
-                raise UsageError(f"{path} holds no rows.")
-            for batch in file.iter_batches(batch_size=4096):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, row
-    except UnicodeDecodeError:
-        raise UsageError(
-            f"{path}, after row {number}: not UTF-8; write the text columns as UTF-8."
-        ) from None
-    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
-        # A date that Python has no name for is a ValueError or an OverflowError.
-        reason = (str(error).splitlines() or [""])[0][:120]
-        raise UsageError(f"{path} is no whole Parquet file ({reason}).") from None
-
-
-def _undecodable_line(path: Path) -> int:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return number
-    return 1

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from tunelab.data.examples import Example
+from tunelab.data.loading_notes import count_of
 from tunelab.errors import UsageError
 
 Row = TypeVar("Row")
@@ -38,7 +39,9 @@ def stratified_sample(
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise UsageError(f"a sample needs at least one row, not {n}.")
     if n > len(rows):
-        raise UsageError(f"a sample of {n} rows asks for more rows than there are: {len(rows)}.")
+        raise UsageError(
+            f"a sample of {count_of(n, 'row')} asks for more rows than there are: {len(rows)}."
+        )
     groups: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
         groups.setdefault(label(row), []).append(place)

@@ -1,10 +1,12 @@
 """Pick the source of data by its name."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from tunelab import registry
 from tunelab.data.examples import Dataset
-from tunelab.data.readers import EXTENSIONS, check_file
+from tunelab.data.loading_notes import LoadingNotes
+from tunelab.data.readers import EXTENSIONS, check_file, kind_of
 from tunelab.errors import UsageError
 
 
@@ -29,7 +31,7 @@ def source_kind(source: str) -> str:
         check_file(path)
         return "file"
     name = source.partition(":")[0]
-    is_path = source.startswith((".", "/", "~")) or path.suffix.lower() in EXTENSIONS
+    is_path = source.startswith((".", "/", "~")) or kind_of(path) in EXTENSIONS
     if is_path or name.count("/") > 1:
         raise UsageError(f"data.source={source}: there is no such file or folder.")
     if name.count("/") == 1 and all(name.split("/")):
@@ -38,12 +40,19 @@ def source_kind(source: str) -> str:
 
 
 def open_source(source: str, *, text: str, label: str) -> Dataset:
-    """Load the data that a study names.
+    """Load the data that a study names; what is unusual about it stands in its ``notes``.
 
     Raises:
-        UsageError: the source or a row of it cannot be used.
+        UsageError: the source or a row of it cannot be used, or the column of the labels does not
+            hold labels.
         RunError: the Hub cannot be reached or refuses.
     """
+    from tunelab.data.label_column import check_label_column
+    from tunelab.data.label_sets import settle_labels
+
     load = registry.resolve("data source", source_kind(source), registry.DATA_SOURCES)
-    dataset: Dataset = load(source, text=text, label=label)
-    return dataset
+    notes = LoadingNotes()
+    loaded: Dataset = load(source, text=text, label=label, notes=notes)
+    doubts = check_label_column(loaded, text=text, label=label)
+    dataset = settle_labels(loaded, notes)
+    return replace(dataset, notes=(*notes.told, *doubts))

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tunelab.data.examples import SPLITS, Dataset, Example
+from tunelab.data.loading_notes import listed
+from tunelab.data.normalizing import normal_label
 from tunelab.data.sampling import disjoint_samples
 from tunelab.data.text_identity import identity
 from tunelab.errors import UsageError
@@ -29,15 +32,15 @@ def make_dataset(
     if not given["train"]:
         raise UsageError("the data has no training rows.")
     found = sorted({example.label for rows in given.values() for example in rows})
-    names = list(labels) if labels is not None else found
+    names = list(dict.fromkeys(map(normal_label, labels))) if labels is not None else found
     stray = [label for label in found if label not in names]
     if stray:
-        raise UsageError(f"the label {stray[0]!r} is not among {', '.join(names)}.")
+        raise UsageError(f"the label {stray[0]!r} is not among {listed(names, most=20)}.")
     if len(found) < 2:
         raise UsageError(
             f"all rows have the label {found[0]!r}; a classifier needs two labels or more."
         )
-    return Dataset(given, names, origin, licence, _hash(given, names))
+    return Dataset(given, names, origin, licence, hash_rows(given, names))
 
 
 def complete_splits(dataset: Dataset, seed: int) -> Dataset:
@@ -61,18 +64,71 @@ def complete_splits(dataset: Dataset, seed: int) -> Dataset:
 
 
 def _draw(train: list[Example], missing: list[str], seed: int) -> dict[str, list[Example]]:
-    """Take the missing splits out of ``train``, by groups of rows with the same text."""
+    """Take the missing splits out of ``train``, by groups of rows with the same text.
+
+    A label keeps a group for training, unless every label has one only: then none could be tested.
+    """
     groups: dict[str, list[Example]] = {}
     for example in train:
         groups.setdefault(identity(example.text), []).append(example)
     keys = list(groups)
-    sizes = {name: int(len(keys) * _SHARES[name]) for name in missing}
-    sizes["train"] = len(keys) - sum(sizes.values())
-    drawn = disjoint_samples(keys, sizes, seed, label=lambda key: groups[key][0].label)
+    labels = {key: groups[key][0].label for key in keys}
+    sizes = _sizes(len(keys), len(set(labels.values())), missing)
+    drawn = disjoint_samples(keys, sizes, seed, label=lambda key: labels[key])
+    # Blank texts and those with several labels are left out of training later.
+    usable = {key for key in keys if key and len({row.label for row in groups[key]}) == 1}
+    if len(set(labels.values())) < len(keys):
+        _keep_for_training(drawn, labels, usable)
     return {name: [row for key in keys for row in groups[key]] for name, keys in drawn.items()}
 
 
-def _hash(splits: Mapping[str, Sequence[Example]], labels: Sequence[str]) -> str:
+def _sizes(groups: int, labels: int, missing: Sequence[str]) -> dict[str, int]:
+    """Groups of each split that is drawn: its share, but no more than training can spare."""
+    spare = max(0, groups - labels)
+    sizes = {}
+    if "test" in missing:
+        sizes["test"] = min(max(1, int(groups * _SHARES["test"])), max(1, spare))
+        spare -= sizes["test"]
+    if "validation" in missing:
+        sizes["validation"] = min(int(groups * _SHARES["validation"]), max(0, spare))
+    drawn = {name: sizes[name] for name in missing}
+    return {**drawn, "train": groups - sum(drawn.values())}
+
+
+def _keep_for_training(
+    drawn: Mapping[str, list[str]], labels: Mapping[str, str], usable: set[str]
+) -> None:
+    """Give each label whose groups were all drawn one of them back, in exchange if there is any."""
+    counts = Counter(labels[key] for key in drawn["train"] if key in usable)
+    for split in (name for name in drawn if name != "train"):
+        gone = set()
+        for place, key in enumerate(drawn[split]):
+            label = labels[key]
+            if key not in usable or counts[label]:
+                continue
+            drawn["train"].append(key)
+            counts[label] += 1
+            # The most frequent label can spare a group best.
+            most = min(counts, key=lambda name: (-counts[name], name))
+            spared = next(
+                (
+                    other
+                    for other in drawn["train"]
+                    if other in usable and labels[other] == most and counts[most] > 1
+                ),
+                None,
+            )
+            if spared is None:
+                gone.add(key)
+                continue
+            drawn["train"].remove(spared)
+            counts[most] -= 1
+            drawn[split][place] = spared
+        drawn[split][:] = [key for key in drawn[split] if key not in gone]
+
+
+def hash_rows(splits: Mapping[str, Sequence[Example]], labels: Sequence[str]) -> str:
+    """SHA-256 of all rows and labels, in their order."""
     digest = hashlib.sha256(json.dumps(list(labels)).encode())
     for name in SPLITS:
         for example in splits[name]:

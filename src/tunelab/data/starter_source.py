@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tunelab.data.columns import to_examples
 from tunelab.data.examples import SPLITS, Dataset
+from tunelab.data.loading_notes import LoadingNotes
 from tunelab.data.readers import read_rows
 from tunelab.data.splitting import make_dataset
 from tunelab.registry import check_name
@@ -12,7 +13,7 @@ from tunelab.registry import check_name
 LABELS = ("sadness", "joy", "love", "anger", "fear", "surprise")
 
 
-def load(location: str, *, text: str, label: str) -> Dataset:
+def load(location: str, *, text: str, label: str, notes: LoadingNotes) -> Dataset:
     """The frozen splits of the starter corpus. Its columns are ``text`` and ``label``.
 
     Raises:
@@ -23,7 +24,11 @@ def load(location: str, *, text: str, label: str) -> Dataset:
     folder = Path(str(files("tunelab.data") / "starter"))
     splits = {
         split: to_examples(
-            read_rows(folder / f"{split}.jsonl"), text=text, label=label, where=f"{split}.jsonl"
+            read_rows(folder / f"{split}.jsonl", notes=notes),
+            text=text,
+            label=label,
+            where=f"{split}.jsonl",
+            notes=notes,
         )
         for split in SPLITS
     }

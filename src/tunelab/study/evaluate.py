@@ -1,5 +1,6 @@
 """Evaluate models and adapters on one labelled file, outside any study."""
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +13,10 @@ from tunelab.bounded_files import is_file
 from tunelab.config import Evaluation, Prompt
 from tunelab.data.columns import to_examples
 from tunelab.data.examples import Example
+from tunelab.data.loading_notes import LoadingNotes
 from tunelab.data.readers import read_rows
 from tunelab.data.sampling import draw_shots
+from tunelab.data.text_identity import identity
 from tunelab.errors import UsageError
 from tunelab.evaluation.claims import compare_rows, undefined
 from tunelab.evaluation.corrections import holm
@@ -35,6 +38,8 @@ from tunelab.study.label_choice import (
     near,
 )
 
+_log = logging.getLogger(__name__)
+
 METRICS = ("accuracy", "f1_macro")
 # Why two are not compared: the one with fewer labels to choose from has the easier task.
 OTHER_LABELS = "the two choose among different labels"
@@ -46,8 +51,13 @@ def read_labelled(path: Path, *, text: str, label: str) -> list[Example]:
     Raises:
         UsageError: a row cannot be used, or none is left.
     """
-    rows = to_examples(read_rows(path), text=text, label=label, where=path.name)
-    kept = [row for row in rows if row.text.strip()]
+    notes = LoadingNotes()
+    rows = to_examples(
+        read_rows(path, notes=notes), text=text, label=label, where=path.name, notes=notes
+    )
+    for sentence in (*notes.told, *notes.merged()):
+        _log.warning(sentence)
+    kept = [row for row in rows if identity(row.text)]
     if not kept:
         raise UsageError(f"{path} holds no text.")
     return kept

@@ -30,7 +30,7 @@ _LOCK = ".lock"
 # What is written before any work: nothing to go on from.
 _BEFORE_WORK = (_LOCK, STUDY, "environment.json", "predict.json")
 # Part of every hash: raised when stages write something else than before.
-FORMAT = 2
+FORMAT = 3
 
 
 @contextmanager

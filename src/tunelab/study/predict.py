@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.config import Evaluation
+from tunelab.data.normalizing import normal_text
+from tunelab.data.text_identity import identity
 from tunelab.errors import UsageError
 from tunelab.progress import row_bar
 from tunelab.storage import is_remote
@@ -38,16 +40,18 @@ def label_texts(
 ) -> list[dict[str, Any]]:
     """Label, raw answer, and why there is no label, for each text.
 
-    A blank text is not asked; its label is None. A text that repeats is asked once.
+    Texts are asked in normal form, as training texts are. A text without a visible character is
+    not asked; its label is None. A text that repeats is asked once.
     """
-    different = list(dict.fromkeys(text for text in texts if text.strip()))
+    normal = [normal_text(text) for text in texts]
+    different = list(dict.fromkeys(text for text in normal if identity(text)))
     asked = ask(opened.model, opened.encoder, different, evaluation, title="", progress=False)
     found = {
         text: {"label": parsed.label, "answer": answer.text, "reason": parsed.reason}
         for text, answer, parsed in zip(different, asked.answers, asked.parsed, strict=True)
     }
     blank = {"label": None, "answer": "", "reason": "blank text"}
-    return [found.get(text, blank) for text in texts]
+    return [found.get(text, blank) for text in normal]
 
 
 def predict_rows(
@@ -126,7 +130,7 @@ def predict_files(
     parts = target.parts
     if parts is None:
         raise UsageError("labels on the screen have no parts; name a file or a folder.")
-    order = {"adapter": adapter, "text": text, "part_rows": rows, "files": identity_of(files)}
+    order = {"adapter": adapter, "text": text, "part_rows": rows, "inputs": identity_of(files)}
     do: Work = partial(work, out=parts)
     with ExitStack() as stack:
         if not is_remote(parts):

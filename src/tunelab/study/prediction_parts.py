@@ -10,22 +10,26 @@ same part again, so that no row is lost and none is there twice, however often a
 
 import io
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tunelab.errors import RunError, UsageError
 from tunelab.results import RECORD
-from tunelab.seals import SEAL, is_intact, sealed
-from tunelab.storage import join, list_files, read_bytes, write_bytes
+from tunelab.seals import FILES, SEAL, is_intact, sealed
+from tunelab.storage import join, list_files, read_bytes, remove, write_bytes
 from tunelab.study.prediction_files import write_tables
 from tunelab.study.text_chunks import Chunk
+
+_log = logging.getLogger(__name__)
 
 ORDER = "predict.json"
 NO_LABEL = "(none)"
 COLUMNS = ("file", "row", "text", "label", "answer", "reason")
 Counts = Mapping[str, int]
+Answers = Mapping[str, Mapping[str, Any]]
 Work = Callable[[Iterable[Chunk]], Iterator[tuple[Chunk, Counts]]]
 
 
@@ -49,7 +53,8 @@ def label_parts(
 ) -> Labelled:
     """Let ``work`` write the part of every chunk that has none, then write the record.
 
-    A part that was damaged is none.
+    A part that was damaged is none. Where the files were changed since, ``work`` gets the texts
+    that their part has no answer for, and the others keep theirs.
 
     ``order`` says what is asked; parts of another order are not gone on with. ``on_rows`` hears
     of rows that are done.
@@ -65,6 +70,8 @@ def label_parts(
     there = _parts(out)
     labels: dict[str, int] = {}
     rows = kept = parts = 0
+    # Chunks of which only some texts are being labelled, with the answers to the others.
+    partly: dict[int, tuple[Chunk, Answers]] = {}
 
     def count(counts: Counts) -> None:
         for label, number in counts.items():
@@ -75,21 +82,41 @@ def label_parts(
         for chunk in chunks:
             rows += len(chunk.texts)
             parts += 1
-            before = _counts_of(out, chunk) if chunk.number in there else None
-            if before is None:
-                yield chunk
-            else:
-                count(before)
+            table = _part_of(out, chunk) if chunk.number in there else None
+            if table is not None and _is_of(table, chunk):
+                count(_count(table["label"].to_pylist()))
                 kept += len(chunk.texts)
+                on_rows(len(chunk.texts))
+                continue
+            known = _answers(table)
+            fresh = tuple(dict.fromkeys(text for text in chunk.texts if text not in known))
+            answered = sum(text in known for text in chunk.texts)
+            kept += answered
+            if not answered:
+                yield chunk
+            elif fresh:
+                partly[chunk.number] = chunk, known
+                yield replace(chunk, texts=fresh)
+            else:
+                count(write_part(out, chunk, [known[text] for text in chunk.texts]))
                 on_rows(len(chunk.texts))
 
     for chunk, counts in work(missing()):
+        if chunk.number in partly:
+            whole, known = partly.pop(chunk.number)
+            known = {**known, **_answers(_part_of(out, chunk))}
+            counts = write_part(out, whole, [known[text] for text in whole.texts])
+            chunk = whole
         count(counts)
         on_rows(len(chunk.texts))
     if sum(labels.values()) != rows:
         raise RunError(
             f"{out} has answers for {sum(labels.values())} of {rows} rows; run the same again."
         )
+    for number in sorted(there):
+        if number >= parts:
+            # Of rows that are no longer in the files.
+            remove(join(out, part_name(number)))
     record = {"version": 1, "rows": rows, "parts": parts, "labels": labels}
     write_bytes(join(out, RECORD), _json(sealed(record, {})))
     return Labelled(rows, parts, labels, kept)
@@ -157,7 +184,11 @@ def _read(content: bytes) -> Any:
 
 
 def _begin(out: str, order: Mapping[str, Any]) -> Labelled | None:
-    """Record the order, or see that it is the same; what is there if it was carried out."""
+    """Record the order, or see that it is the same; what is there if it was carried out.
+
+    ``inputs`` of the order are the files, as :func:`~.text_chunks.identity_of` tells them. A seal
+    keeps hashes of its own under ``files``.
+    """
     wanted = _json(sealed({"version": 1, **order}, {}))
     before = read_bytes(join(out, ORDER))
     if before is None:
@@ -167,10 +198,15 @@ def _begin(out: str, order: Mapping[str, Any]) -> Labelled | None:
     elif _record(before) is None:
         raise RunError(f"{join(out, ORDER)} is damaged; remove {out} and run again.")
     elif before != wanted:
-        raise UsageError(
-            f"{out} was begun with other files, another adapter or other settings; name another "
-            "--out, or remove it."
-        )
+        if not _same_but_edited(_record(before) or {}, order):
+            raise UsageError(
+                f"{out} was begun with other files, another adapter or other settings; name "
+                "another --out, or remove it."
+            )
+        _log.warning("The files were changed since %s was written; changed rows are labelled.", out)
+        # In this order, so that a call that is killed in between finds no record of the old rows.
+        remove(join(out, RECORD))
+        write_bytes(join(out, ORDER), wanted)
     found = _record(read_bytes(join(out, RECORD)) or b"")
     if found is None:
         return None
@@ -196,12 +232,36 @@ def _parts(out: str) -> set[int]:
     return found
 
 
-def _counts_of(out: str, chunk: Chunk) -> dict[str, int] | None:
-    """How many rows of a part got each label, or None if the part is damaged."""
-    table = _read(read_bytes(join(out, part_name(chunk.number))) or b"")
-    if table is None or table["text"].to_pylist() != list(chunk.texts):
-        return None
-    return _count(table["label"].to_pylist())
+def _same_but_edited(before: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
+    """Whether all that differs is what stands in the files, which have the same names."""
+
+    def apart(asked: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {key: asked[key] for key in asked if key not in ("version", SEAL, FILES)}
+        return {**kept, "inputs": [about["file"] for about in asked.get("inputs", ())]}
+
+    return bool(order.get("inputs")) and apart(before) == apart(order)
+
+
+def _part_of(out: str, chunk: Chunk) -> Any:
+    """The rows of a chunk's part, or None if it is damaged."""
+    return _read(read_bytes(join(out, part_name(chunk.number))) or b"")
+
+
+def _is_of(table: Any, chunk: Chunk) -> bool:
+    """Whether a part holds the rows of a chunk as they are now."""
+    return (
+        table["text"].to_pylist() == list(chunk.texts)
+        and table["row"].to_pylist() == list(range(chunk.first, chunk.first + len(chunk.texts)))
+        and set(table["file"].to_pylist()) <= {chunk.file}
+    )
+
+
+def _answers(table: Any) -> Answers:
+    """The answers of a part by text."""
+    if table is None:
+        return {}
+    rows = table.select(["text", "label", "answer", "reason"]).to_pylist()
+    return {row["text"]: row for row in rows}
 
 
 def _count(labels: Iterable[str | None]) -> dict[str, int]:

@@ -1,15 +1,27 @@
 """The stage prepare: load, check, clean and sample the rows of a study."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tunelab.config import Data
-from tunelab.data.examples import SPLITS, Example, label_counts
+from tunelab.data.examples import SPLITS, Dataset, Example, label_counts
+from tunelab.data.label_sets import lonely_labels
+from tunelab.data.loading_notes import count_of
 from tunelab.errors import UsageError
 from tunelab.results import Result, read_table, write_table
 from tunelab.study.folder import run_stage
+
+_log = logging.getLogger(__name__)
+
+_FAULTS = {
+    "blank": "without a visible character",
+    "conflicting": "whose text has several labels",
+    "repeated": "that repeat a row",
+    "shared": "whose text stands in a later split",
+}
 
 
 @dataclass(frozen=True)
@@ -22,8 +34,13 @@ class PreparedData:
     result: Result
 
 
-def prepare(data: Data, *, seed: int, out: Path) -> PreparedData:
+def prepare(
+    data: Data, *, seed: int, out: Path, tell: Callable[[str], object] = _log.warning
+) -> PreparedData:
     """Sample the rows of every split, once.
+
+    ``tell`` hears what is unusual, a sentence each: about the files and the labels (``loading`` in
+    the record) and about the splits (``notes``).
 
     Raises:
         UsageError: the data cannot be read, has one class only, or fewer rows than are asked for.
@@ -47,6 +64,8 @@ def prepare(data: Data, *, seed: int, out: Path) -> PreparedData:
             (done.folder / f"{split}.parquet").is_file() for split in SPLITS
         ),
     )
+    for sentence in (*dataset.notes, *result.values["notes"]):
+        tell(sentence)
     return PreparedData(
         splits={split: _read(result.folder / f"{split}.parquet") for split in SPLITS},
         labels=tuple(dataset.labels),
@@ -55,7 +74,7 @@ def prepare(data: Data, *, seed: int, out: Path) -> PreparedData:
     )
 
 
-def _sample(dataset: Any, data: Data, seed: int, folder: Path) -> dict[str, Any]:
+def _sample(dataset: Dataset, data: Data, seed: int, folder: Path) -> dict[str, Any]:
     from tunelab.data.checks import check, clean
     from tunelab.data.sampling import stratified_sample
     from tunelab.data.splitting import complete_splits
@@ -81,13 +100,14 @@ def _sample(dataset: Any, data: Data, seed: int, folder: Path) -> dict[str, Any]
         sampled[split] = stratified_sample(rows, size, seed + place)
     for split in ("train", "test"):
         if not sampled[split]:
-            raise UsageError(f"the {split} split has no rows; a study needs some.")
+            raise UsageError(_no_rows(split, dataset, dropped))
     trained = {example.label for example in sampled["train"]}
     if len(trained) < 2:
         raise UsageError(
             f"the training rows hold only the label {next(iter(trained))!r}; a classifier needs "
-            "two labels or more."
+            "two labels or more, each with a row to train on, besides the test rows."
         )
+    counts = {split: label_counts(sampled[split], dataset.labels) for split in SPLITS}
     for split, rows in sampled.items():
         write_table(
             folder / f"{split}.parquet",
@@ -103,11 +123,42 @@ def _sample(dataset: Any, data: Data, seed: int, folder: Path) -> dict[str, Any]
             "full": {
                 split: label_counts(dataset.splits[split], dataset.labels) for split in SPLITS
             },
-            "sample": {split: label_counts(sampled[split], dataset.labels) for split in SPLITS},
+            "sample": counts,
         },
         "checks": report.to_dict(),
         "dropped": dropped,
+        "loading": list(dataset.notes),
+        "notes": [*_left_out(dataset, dropped), *lonely_labels(counts)],
     }
+
+
+def _no_rows(split: str, dataset: Dataset, dropped: Mapping[str, Mapping[str, int]]) -> str:
+    """Why a split has no rows."""
+    came = len(dataset.splits[split])
+    lost = {
+        f"{rows[split]:,} {_FAULTS[fault]}" for fault, rows in dropped.items() if rows.get(split)
+    }
+    if not came or not lost:
+        return (
+            f"the {split} split has no rows, and a study needs some. Each label keeps a row for "
+            f"training, so bring more rows than there are labels, or a file of {split} rows."
+        )
+    return (
+        f"of {count_of(came, f'{split} row')} none is left: {', '.join(sorted(lost))}. Correct the "
+        "rows, or keep them with data.drop=[]."
+    )
+
+
+def _left_out(dataset: Dataset, dropped: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """What went without being asked for, or took much of the training rows."""
+    sentences = []
+    for fault, lost in dropped.items():
+        train = len(dataset.splits["train"])
+        if fault == "blank" or lost.get("train", 0) > 0.1 * train:
+            places = ", ".join(f"{count:,} of {split}" for split, count in lost.items())
+            rows = count_of(sum(lost.values()), "row")
+            sentences.append(f"Left out: {rows} {_FAULTS[fault]} ({places}).")
+    return sentences
 
 
 def _read(path: Path) -> list[Example]:

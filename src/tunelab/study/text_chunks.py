@@ -1,6 +1,7 @@
 """Files of texts in chunks, so that any number of rows is read in bounded memory."""
 
 import itertools
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.data.columns import text_of
+from tunelab.data.loading_notes import LoadingNotes
 from tunelab.data.readers import check_file, read_rows
 from tunelab.errors import UsageError
 from tunelab.storage import download, is_remote
 
-_ENDS = 65_536
+_BLOCK = 1 << 20
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,17 @@ def read_chunks(files: Sequence[str], *, text: str, rows: int) -> Iterator[Chunk
     number = itertools.count()
     for file in files:
         with here(file) as path:
+            notes = LoadingNotes()
             texts = (
                 text_of(row, text, where=path.name, number=line)
-                for line, row in read_rows(path, labelled=False)
+                for line, row in read_rows(path, labelled=False, notes=notes)
             )
             first = 1
             while part := tuple(itertools.islice(texts, rows)):
                 yield Chunk(next(number), file, first, part)
                 first += len(part)
+            for sentence in notes.told:
+                _log.warning(sentence)
 
 
 @contextmanager
@@ -69,7 +75,7 @@ def here(file: str) -> Iterator[Path]:
 
 
 def identity_of(files: Sequence[str]) -> list[dict[str, Any]]:
-    """What tells files from others without reading them: name, size, and both ends.
+    """What tells files from others, and from themselves after an edit: name, size and SHA-256.
 
     Raises:
         UsageError: one is named twice, or cannot be used.
@@ -78,11 +84,10 @@ def identity_of(files: Sequence[str]) -> list[dict[str, Any]]:
         raise UsageError("a file is named twice; name each once.")
     found = []
     for file in files:
-        with here(file) as path:
-            size = path.stat().st_size
-            with path.open("rb") as stream:
-                ends = stream.read(_ENDS)
-                stream.seek(max(0, size - _ENDS))
-                ends += stream.read(_ENDS)
-        found.append({"file": file, "bytes": size, "ends": sha256(ends).hexdigest()})
+        digest = sha256()
+        with here(file) as path, path.open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+            size = stream.tell()
+        found.append({"file": file, "bytes": size, "sha256": digest.hexdigest()})
     return found

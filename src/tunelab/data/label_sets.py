@@ -1,0 +1,134 @@
+"""The labels of all splits together: which are one, which are hidden, and which stand alone."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from tunelab.data.confusable_labels import confusable
+from tunelab.data.examples import SPLITS, Dataset, Example
+from tunelab.data.loading_notes import LoadingNotes, count_of, listed
+from tunelab.data.normalizing import normal_label
+from tunelab.data.splitting import hash_rows
+from tunelab.errors import UsageError
+
+# What stands for a label that is not given away, as in the test rows of a benchmark.
+_HIDDEN = frozenset({"-1", "?"})
+_MISSING = frozenset({"nan", "none", "null", "n/a", "<na>", "#n/a"})
+_WHOLE = re.compile(r"(-?\d+)\.0+")
+_NUMBER = re.compile(r"[-+]?\d+")
+
+
+def settle_labels(dataset: Dataset, notes: LoadingNotes) -> Dataset:
+    """Take spellings of one number as one label, and leave out splits whose labels are hidden.
+
+    What was done, and which labels are easily confused, is noted.
+
+    Raises:
+        UsageError: no label of a split stands in the training rows.
+    """
+    splits = _one_spelling(dataset.splits, notes)
+    trained = {row.label for row in splits["train"]}
+    declared = {normal_label(name) for names in notes.class_names.values() for name in names}
+    for split in ("validation", "test"):
+        labels = {row.label for row in splits[split]}
+        if not labels or labels & trained:
+            continue
+        if labels <= _HIDDEN:
+            notes.tell(
+                f"All {count_of(len(splits[split]), f'{split} row')} have the label "
+                f"{next(iter(labels))!r}, which no training row has: hidden labels, on which "
+                "nothing can be measured; these rows are not used."
+            )
+            splits[split] = []
+            continue
+        if labels <= declared:
+            continue
+        raise UsageError(
+            f"no label of the {split} rows ({listed(sorted(labels))}) stands in the training "
+            f"rows, whose labels are {listed(sorted(trained))}; write them alike in all files."
+        )
+    found = {row.label for rows in splits.values() for row in rows}
+    written = {row.label for split in SPLITS for row in dataset.splits[split]}
+    # A class that is declared and has no row stays: models may answer it.
+    kept = [label for label in dataset.labels if label in found or label not in written]
+    for sentence in (*notes.merged(), *confusable(kept), *_odd(kept)):
+        notes.tell(sentence)
+    return replace(dataset, splits=splits, labels=kept, hash=hash_rows(splits, kept))
+
+
+def _one_spelling(
+    splits: Mapping[str, Sequence[Example]], notes: LoadingNotes
+) -> dict[str, list[Example]]:
+    """Where "1" and "1.0" both stand, the second becomes the first."""
+    counts = Counter(row.label for rows in splits.values() for row in rows)
+    whole = {
+        label: match[1]
+        for label in counts
+        if (match := _WHOLE.fullmatch(label)) and match[1] in counts
+    }
+    for label, other in sorted(whole.items()):
+        notes.tell(
+            f"The labels {label!r} ({count_of(counts[label], 'row')}) and {other!r} "
+            f"({count_of(counts[other], 'row')}) are one number and taken as one label, {other!r}."
+        )
+    return {
+        split: [replace(row, label=whole[row.label]) if row.label in whole else row for row in rows]
+        if whole
+        else list(rows)
+        for split, rows in splits.items()
+    }
+
+
+def _odd(labels: Sequence[str]) -> list[str]:
+    """Labels that are read as they stand, though they say little or nothing."""
+    sentences = []
+    missing = [label for label in labels if label.casefold() in _MISSING]
+    if missing:
+        sentences.append(
+            f"The label {missing[0]!r} looks like a value that is missing; it is taken as a class."
+        )
+    if labels and all(_NUMBER.fullmatch(label) for label in labels):
+        sentences.append(
+            f"The labels are bare numbers ({listed(labels)}), of which a model that is asked "
+            "cannot know what they mean; write names in their place if there are any."
+        )
+    return sentences
+
+
+def lonely_labels(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """What cannot be learnt or measured, by name; ``counts`` are rows by split and label."""
+    train, validation, test = (counts[split] for split in SPLITS)
+    return [
+        *_about(
+            [label for label in train if not train[label] and test[label]],
+            "test rows and no training row, so that nothing that is trained can learn {it}",
+        ),
+        *_about(
+            [la for la in train if not train[la] and not test[la] and validation[la]],
+            "validation rows and no training row",
+        ),
+        *_about(
+            [la for la in train if not (train[la] or validation[la] or test[la])],
+            "no row at all, so that an answer that names {it} is never right",
+        ),
+        *_about(
+            [label for label in train if train[label] and not test[label]],
+            "no test row, so that it cannot be measured how well {it} {is} recognised",
+        ),
+        *_about(
+            [label for label in train if train[label] == 1],
+            "one training row, from which hardly anything can be learnt",
+        ),
+    ]
+
+
+def _about(labels: Sequence[str], what: str) -> list[str]:
+    if not labels:
+        return []
+    names = listed([repr(label) for label in labels])
+    if len(labels) == 1:
+        words = what.replace("{it}", "it").replace("{is}", "is")
+        return [f"The label {names} has {words}."]
+    words = what.replace("{it}", "them").replace("{is}", "are").replace("well them", "well they")
+    return [f"{len(labels):,} labels have {words}: {names}."]

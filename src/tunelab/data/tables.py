@@ -1,0 +1,75 @@
+"""Rows under a header: what any table may have, whatever kind of file it stands in."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tunelab.data.loading_notes import LoadingNotes, count_of, lines_of
+from tunelab.errors import UsageError
+
+Row = dict[str, Any]
+
+
+def named_rows(
+    records: Iterable[tuple[int, Sequence[Any]]],
+    path: Path,
+    notes: LoadingNotes,
+    *,
+    between: str = "columns",
+) -> Iterator[tuple[int, Row]]:
+    """Rows by the names of the first record. Columns without a name and blank rows are left out.
+
+    Raises:
+        UsageError: a name stands twice, or a row has too few cells, or too many.
+    """
+    numbered = iter(records)
+    first = next((cells for _, cells in numbered if not _is_blank(cells)), [])
+    header = ["" if name is None else str(name).strip() for name in first]
+    used = [place for place, name in enumerate(header) if name]
+    names = [header[place] for place in used]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise UsageError(
+            f"{path}: the column {twice[0]!r} stands twice in the header; rename one of them."
+        )
+    width, least = len(header), (used[-1] + 1 if used else 0)
+    every = len(used) == width
+    unnamed = [place for place in range(1, width) if not header[place]]
+    strays: list[int] = []
+    for number, cells in numbered:
+        # A table of one column may have an empty text in it, which is a row.
+        head = cells[0] if cells else None
+        if (
+            (head is None or not str(head).strip())
+            and _is_blank(cells)
+            and (width > 1 or not cells)
+        ):
+            continue
+        if len(cells) == width and every:
+            yield number, dict(zip(names, cells, strict=True))
+            continue
+        if len(cells) < least or not _is_blank(cells[width:]):
+            raise UsageError(_misfit(path, number, len(cells), width, between))
+        if any(place < len(cells) and not _is_blank([cells[place]]) for place in unnamed):
+            strays.append(number)
+        yield number, {header[place]: cells[place] for place in used}
+    if strays:
+        notes.tell(
+            f"{path.name}: {count_of(len(strays), 'row has', 'rows have')} something in a column "
+            f"without a name, which is not used ({lines_of(strays)})."
+        )
+
+
+def _is_blank(cells: Sequence[Any]) -> bool:
+    return all(cell is None or (isinstance(cell, str) and not cell.strip()) for cell in cells)
+
+
+def _misfit(path: Path, number: int, found: int, width: int, between: str) -> str:
+    if found < width:
+        hint = "a cell is missing"
+    elif width > 1:
+        hint = f"put a text with {between} in double quotes"
+    else:
+        hint = f"put a text with {between} in double quotes, or remove what stands above the header"
+    return f"{path}, line {number}: {count_of(found, 'cell')}, but the header has {width}; {hint}."

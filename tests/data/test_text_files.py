@@ -1,0 +1,54 @@
+"""Encodings by their byte marks, packed files, and a sentence on what a file may be."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from tunelab.data.readers import read_rows
+from tunelab.errors import UsageError
+
+TABLE = "text,label\nthe café is warm,good\nwind and hail,bad\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_encodings(tmp_path: Path, encoding: str, packed: bool) -> None:
+    content = TABLE.encode(encoding)
+    path = tmp_path / ("a.csv.gz" if packed else "a.csv")
+    path.write_bytes(gzip.compress(content) if packed else content)
+    assert [row["text"] for _, row in read_rows(path)] == ["the café is warm", "wind and hail"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.csv").write_bytes(TABLE.encode(encoding))
+    assert len(list(read_rows(tmp_path / "a.csv"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "we’ll meet at the café, for £5"),
+        ("cp1251", "сегодня холодно и очень ветрено, а завтра будет дождь"),
+        ("cp1250", "zażółć gęślą jaźń, powiedział żółw"),
+        ("cp1256", "هذا يوم بارد جدا والريح قوية في المدينة"),
+    ],
+)
+def test_what_the_encoding_may_be(tmp_path: Path, encoding: str, text: str) -> None:
+    (tmp_path / "a.csv").write_bytes(f'text,label\nplain,x\n"{text}",y\n'.encode(encoding))
+    with pytest.raises(UsageError, match=rf"a\.csv, line 3: not UTF-8; it may be {encoding}\. Co"):
+        list(read_rows(tmp_path / "a.csv"))
+
+
+def test_a_packed_file_that_is_cut(tmp_path: Path) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(TABLE.encode() * 100)[:-20])
+    with pytest.raises(UsageError, match="no whole gzip file"):
+        list(read_rows(tmp_path / "a.csv.gz"))
+
+
+def test_one_line_of_another_encoding(tmp_path: Path) -> None:
+    content = "text,label\n" + "a café,x\nthe façade,y\n" * 3
+    (tmp_path / "a.csv").write_bytes(content.encode() + "another café,x\n".encode("cp1252"))
+    with pytest.raises(UsageError, match="line 8: not UTF-8, as other lines are; correct this"):
+        list(read_rows(tmp_path / "a.csv"))
