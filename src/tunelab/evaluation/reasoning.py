@@ -3,16 +3,8 @@
 import re
 from dataclasses import dataclass
 
-_NAMES = (
-    r"think(?:ing)?|thoughts?|thought_process|reasoning|reason|reflection|analysis|scratchpad"
-    r"|inner_monologue|(?:begin|end)_of_thought|(?:start|end)_thinking"
-)
-# <think>, </thinking>, <seed:think>, [THINK], ◁think▷, <|begin_of_thought|>, <|END_THINKING|>
-_TAG = re.compile(
-    rf"(?P<open><\|?|\[|◁|&lt;)\s{{0,3}}(?P<slash>/)?\s{{0,3}}(?:[a-z]{{1,20}}:)?(?P<name>{_NAMES})"
-    r"(?:\s[^<>\[\]\n]{0,80})?\s{0,3}(?:\|?>|\]|▷|&gt;)",
-    re.IGNORECASE,
-)
+from tunelab.prompts.reasoning_tags import TAG, outside_blocks
+
 # GPT-OSS ("harmony"): <|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final…
 _CHANNEL = re.compile(
     r"<\|channel\|>\s{0,3}(?P<name>\w{1,40})[^<>|]{0,80}(?:<\|constrain\|>[^<>|]{0,40})?<\|message\|>"
@@ -49,7 +41,7 @@ class Said:
 def is_marker(token: str) -> bool:
     """Whether a token's string begins or ends reasoning, or an answer after it."""
     return bool(
-        _TAG.fullmatch(token)
+        TAG.fullmatch(token)
         or _ANSWER_TAG.fullmatch(token)
         or _ANSWER_END.fullmatch(token)
         or token in ("<|channel|>", "<|message|>", "<|start|>", "<|constrain|>")
@@ -68,7 +60,7 @@ def said(answer: str) -> Said:
         return Said(answer[finals[-1].end() :])
     if _BARE_ANALYSIS.match(answer):
         return Said("", unfinished=True)
-    outside, opened = _outside_blocks(answer)
+    outside, opened = outside_blocks(answer)
     if opened:
         return Said(outside, unfinished=True)
     if marks := list(_ANSWER_TAG.finditer(outside)):
@@ -76,42 +68,6 @@ def said(answer: str) -> Said:
         ended = _ANSWER_END.search(rest)
         return Said(rest[: ended.start()] if ended else rest, marked=True)
     return Said(_ANSWER_END.sub(" ", outside))
-
-
-def opens_block(text: str) -> bool:
-    """Whether a text ends within reasoning."""
-    return _outside_blocks(text)[1]
-
-
-def is_empty_block(text: str) -> bool:
-    """Whether a text is one block without any reasoning in it, and blanks."""
-    tags = list(_TAG.finditer(text))
-    return (
-        len(tags) == 2
-        and not _closes(tags[0])
-        and _closes(tags[1])
-        and not _TAG.sub("", text).strip()
-    )
-
-
-def _outside_blocks(answer: str) -> tuple[str, bool]:
-    parts: list[str] = []
-    position, opened = 0, False
-    for tag in _TAG.finditer(answer):
-        if _closes(tag):
-            if not opened:
-                parts.clear()
-            opened, position = False, tag.end()
-        elif not opened:
-            parts.append(answer[position : tag.start()])
-            opened, position = True, tag.end()
-    if not opened:
-        parts.append(answer[position:])
-    return "\n".join(parts), opened
-
-
-def _closes(tag: re.Match[str]) -> bool:
-    return tag["slash"] is not None or tag["name"].lower().startswith("end_")
 
 
 def _final_channel(answer: str) -> Said:

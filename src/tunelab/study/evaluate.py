@@ -16,9 +16,12 @@ from tunelab.evaluation.claims import compare_rows
 from tunelab.evaluation.corrections import holm
 from tunelab.evaluation.measuring import answered
 from tunelab.evaluation.predictions import Predictions, read_models
-from tunelab.models.loading import load
+from tunelab.models.loading import load, load_tokenizer
+from tunelab.prompts.conversation import read_format
+from tunelab.prompts.encoding import Encoder
 from tunelab.results import read_table
-from tunelab.study.adapters import open_adapter
+from tunelab.study.adapters import open_adapter, read_record
+from tunelab.study.answer_room import check_encoder, check_model, check_parsing
 from tunelab.study.answered import ask_rows, measured
 from tunelab.study.asking import encoder_for
 
@@ -64,6 +67,9 @@ def evaluate_file(
     abouts: dict[str, dict[str, Any]] = {}
     shots = [(row.text, row.label) for row in draw_shots(shown, evaluation.shots, seed=seed)]
     labels = sorted({row.label for row in [*rows, *shown]})
+    check_parsing(labels)
+    if evaluation.max_new_tokens is not None:
+        _check_limits(labels, models, adapters, prompt, evaluation)
     for name, model, encoder in _opened(labels, models, adapters, prompt, shots, device, dtype):
         key = name if name not in found else f"{name}-{len(found) + 1}"
         found[key], abouts[key] = ask_rows(model, encoder, rows, evaluation, title=name)
@@ -94,6 +100,24 @@ def is_stored(path: Path) -> bool:
     except (OSError, ArrowException):
         return False
     return {"truth", "labels", "answer", "logprobs"} <= names
+
+
+def _check_limits(
+    labels: Sequence[str],
+    models: Sequence[str],
+    adapters: Sequence[Path],
+    prompt: Prompt,
+    evaluation: Evaluation,
+) -> None:
+    """Refuse a limit that is too small for a label of any of them, before one is asked."""
+    for name in models:
+        check_model(load_tokenizer(name), prompt, labels, evaluation, name=name)
+    for folder in adapters:
+        record = read_record(folder)
+        tokenizer, format = load_tokenizer(str(record["model"])), read_format(record["prompt"])
+        if format.style == "chat":
+            tokenizer.chat_template = format.template
+        check_encoder(Encoder(tokenizer, format), evaluation, name=str(folder))
 
 
 def _opened(

@@ -228,6 +228,7 @@ def _describe(
         "method": record["method"],
         "dtype": dtype,
         "prompt": record["prompt"],
+        "answer_start": record.get("answer_start", ""),
         "agreement": asdict(agreement),
     }
     names = [path.name for path in folder.iterdir()]
