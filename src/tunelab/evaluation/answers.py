@@ -211,9 +211,12 @@ class _Reader:
         if len(lines) > 2 * _LINES:
             lines = [*lines[:_LINES], *lines[-_LINES:]]
         alone = [self._whole(line) for line in lines] if len(lines) > 1 else []
-        own = {entry.label for entry in alone if entry is not None and entry.label is not None}
-        own = {unicodedata.normalize("NFC", label) for label in own if label is not None}
         if alone and (alone[0] is not None or alone[-1] is not None):
+            # Behind "Answer:" the first line alone still counts: a model that goes on with another
+            # text and its label has answered there.
+            counted = alone[:1] if ranks.get(0) or ranks.get(1) else alone
+            own = {entry.label for entry in counted if entry is not None and entry.label}
+            own = {unicodedata.normalize("NFC", label) for label in own if label is not None}
             ranks.setdefault(1, set()).update(own)
         return next((ranks[rank] for rank in sorted(ranks) if ranks[rank]), set())
 

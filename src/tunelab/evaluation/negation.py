@@ -23,7 +23,8 @@ _NO_DENIAL = [
     r"not (?:only|just|merely|simply|solely)",
     r"nothing (?:but|other than|else than|less than)",
     r"none other than",
-    r"no(?:thing)? more than",
+    r"no(?:thing)? more than|nothing if not",
+    r"(?:can't|cannot|couldn't|not) be anything (?:but|other than)",
     # German, Dutch, Scandinavian
     r"nicht (?:nur|bloß|bloss|allein|lediglich)",
     r"nichts (?:anderes )?als",
@@ -84,14 +85,14 @@ _BEFORE = [
     r"not|no|never|neither|nor|without|hardly|cannot|cant|isnt|wasnt|arent|dont|doesnt|didnt|aint",
     r"\w+n't|(?:anything|all) but|(?:opposite|absence|lack|instead|free|devoid|short) of",
     r"rather than|other than|except(?: for)?|excluding|excludes|exclude|rules? out|ruled out",
-    r"far from|lacks|lacking|denies|rejects?|anti|un|non",
+    r"far from|by no means|(?:fails?|failed|unable) to|lacks|lacking|denies|rejects?|anti|un|non",
     # German, Dutch, Scandinavian, Afrikaans
     r"nicht|kein|keine|keinen|keinem|keiner|keines|weder|noch|ohne|niemals|nie|keineswegs|nichts",
-    r"keinesfalls|statt|anstatt|anstelle von|außer|ausser",
+    r"keinesfalls|keinerlei|statt|anstatt|anstelle von|außer|ausser",
     r"niet|geen|zonder|nooit|noch|behalve|nie",
     r"inte|icke|ingen|inget|inga|utan|varken|aldrig|ikke|ikkje|intet|ingenting|uten|uden|hverken",
     # French
-    r"pas|ni|aucun|aucune|sans|jamais|point de|nullement|plutôt que|au lieu d[e']?|sauf",
+    r"pas|ni|aucun|aucune|sans|jamais|point de|nullement|guère|plutôt que|au lieu d[e']?|sauf",
     # Spanish, Portuguese, Italian, Catalan, Romanian
     r"ni|sin|nunca|jam[aá]s|tampoco|ning[uú]n|ninguna|nada de|en (?:lugar|vez) de|excepto|salvo",
     r"n[aã]o|nem|sem|nenhum|nenhuma|em vez de|exceto",
@@ -200,7 +201,7 @@ _GAP = regex.compile(
 )
 # An item of the list that is no label: "not joy, disgust, or fear".
 _LONG_GAP = regex.compile(
-    rf"(?:{_PLAIN}[,،、，]{_PLAIN}[\w'\-]+){{1,6}}{_PLAIN}[,،、，]?{_PLAIN}(?:{_CONJUNCTIONS})(?!\w){_PLAIN}",
+    rf"(?:{_PLAIN}[,،、，]{_PLAIN}[\w'\-]++){{1,6}}{_PLAIN}[,،、，]?{_PLAIN}(?:{_CONJUNCTIONS})(?!\w){_PLAIN}",
     regex.IGNORECASE,
 )
 
