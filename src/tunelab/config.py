@@ -206,8 +206,10 @@ class Evaluation(Section):
         description="generate: parse the label from the answer; score: take the likeliest label; "
         "the first gives the scores that models are compared by",
     )
-    max_new_tokens: Annotated[Count, Field(le=10**6)] = Field(
-        8, description="tokens of an answer at most"
+    max_new_tokens: Annotated[Count, Field(le=10**6)] | None = Field(
+        None,
+        description="tokens of an answer at most; null: as many as the longest label needs, and "
+        "some more for a model that was not fine-tuned",
     )
     batch_size: Count = Field(128, description="rows that are asked together")
     normalize: Literal["sum", "mean"] = Field(

@@ -176,7 +176,7 @@ prompt: {{system: "Labels are {{labels}}.", max_length: 2000}}
 models: {{base: null, instruct: {model}}}
 methods: [{{name: lora, r: 2, alpha: 4}}]
 training: {{epochs: 1, batch_size: 4, learning_rate: 0.001, tracking: []}}
-evaluation: {{max_new_tokens: 1, baselines: []}}
+evaluation: {{max_new_tokens: 3, baselines: []}}
 generation: {{prompts: [{json.dumps(text)}], temperatures: [0.0], max_new_tokens: 1}}
 conversations: []
 """,
@@ -196,7 +196,7 @@ def test_run_evaluate_and_predict(template: str, tmp_path: Path) -> None:
         study, rows = write_study(place, model, text)
         out = place / "run"
         asked = ["evaluate", str(rows), "--model", str(model), "prompt.max_length=2000"]
-        asked += ["evaluation.max_new_tokens=1", "evaluation.batch_size=1"]
+        asked += ["evaluation.max_new_tokens=3", "evaluation.batch_size=1"]
         calls = {
             "run": ["run", str(study), "--out", str(out)],
             "evaluate": asked,

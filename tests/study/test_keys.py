@@ -148,7 +148,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "training.shared_prefix": ("false", _value("prefix"), []),
     "training.fused": ("false", _value("fused"), ["device=cpu"]),
     "evaluation.modes": ("[score, generate]", _mode, []),
-    "evaluation.max_new_tokens": ("1", _answers, []),
+    "evaluation.max_new_tokens": ("3", _answers, []),
     "evaluation.normalize": ("mean", _probabilities, []),
     "evaluation.calibrate": ("true", _probabilities, []),
     "evaluation.shots": ("2", _cells, ["models.base={folder}/model"]),
@@ -265,7 +265,7 @@ def test_batch_size_of_evaluation_acts(workspace: Workspace) -> None:
     )
     answers = []
     for size in (2, 5):
-        evaluation = Evaluation(max_new_tokens=2, batch_size=size)
+        evaluation = Evaluation(max_new_tokens=3, batch_size=size)
         texts = ["one", "two", "three", "four", "five"]
         answers.append(ask(model, encoder, texts, evaluation, title="", progress=False).parsed)
         assert sizes[-1] == (len(texts) % size or size)

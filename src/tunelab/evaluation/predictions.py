@@ -48,14 +48,27 @@ class Predictions:
     likelihoods: Likelihoods | None = None
 
 
-def parse_all(answers: Sequence[str], labels: Sequence[str], **columns: Any) -> Generated:
+def parse_all(
+    answers: Sequence[str], labels: Sequence[str], *, stopped: Sequence[bool], **columns: Any
+) -> Generated:
     """Parse every answer; ``columns`` are the other fields of :class:`Generated`."""
-    parsed = [parse_answer(answer, labels) for answer in answers]
+    parsed = [
+        parse_answer(answer, labels, stopped=ended)
+        for answer, ended in zip(answers, stopped, strict=True)
+    ]
     return Generated(
         answers=tuple(answers),
         labels=tuple(entry.label for entry in parsed),
         reasons=tuple(entry.reason for entry in parsed),
+        stopped=tuple(stopped),
         **columns,
+    )
+
+
+def given_all(labels: Sequence[str], **columns: Any) -> Generated:
+    """The answers of what answers with labels alone: nothing is parsed."""
+    return Generated(
+        answers=tuple(labels), labels=tuple(labels), reasons=(None,) * len(labels), **columns
     )
 
 

@@ -126,8 +126,31 @@ def _finish(
     stops = set(stop_tokens)
     place = next((place for place, token in enumerate(ids) if token in stops), None)
     kept = ids if place is None else ids[:place]
-    text = str(tokenizer.decode(kept, skip_special_tokens=True))
+    text = _readable(tokenizer, kept)
     stopped = place is not None
     if stop_at_newline and "\n" in text.lstrip():
         text, stopped = text.lstrip().split("\n", 1)[0], True
     return Answer(text=text.strip(), ids=tuple(kept), stopped=stopped)
+
+
+def _readable(tokenizer: Any, ids: list[int]) -> str:
+    """The text of tokens without control tokens, but with those around a model's reasoning."""
+    markers, others = _special_tokens(tokenizer)
+    if markers.isdisjoint(ids):
+        return str(tokenizer.decode(ids, skip_special_tokens=True))
+    kept = [token for token in ids if token not in others]
+    return str(tokenizer.decode(kept, skip_special_tokens=False))
+
+
+def _special_tokens(tokenizer: Any) -> tuple[set[int], set[int]]:
+    """The special tokens around reasoning, and the others; kept on the tokenizer."""
+    from tunelab.evaluation.reasoning import is_marker
+
+    found: tuple[set[int], set[int]] | None = getattr(tokenizer, "_tunelab_special", None)
+    if found is None:
+        found = (set(), set())
+        for number, token in tokenizer.added_tokens_decoder.items():
+            if token.special:
+                found[not is_marker(token.content)].add(int(number))
+        tokenizer._tunelab_special = found
+    return found

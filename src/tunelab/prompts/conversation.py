@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tunelab.config import fingerprint
+from tunelab.data.text_identity import identity
 from tunelab.errors import UsageError
 
 PLAIN_TEMPLATE = "{system}\n\nText: {text}\nLabel:"
@@ -61,7 +62,7 @@ def make_format(
     """The format for a tokenizer: a chat style falls back to plain where it has no template.
 
     Raises:
-        UsageError: a label is blank, or two labels differ only in case.
+        UsageError: a label is blank, or two labels cannot be told apart.
     """
     check_labels(labels)
     template = tokenizer.get_chat_template() if tokenizer.chat_template else None
@@ -80,16 +81,18 @@ def check_labels(labels: Sequence[str]) -> None:
     """Refuse labels that no answer could be told apart by.
 
     Raises:
-        UsageError: a blank label, or two that differ only in case.
+        UsageError: a blank label, or two that differ in their blanks or their Unicode form only.
     """
-    if any(not label.strip() for label in labels):
+    if any(not identity(label) for label in labels):
         raise UsageError("a label is blank; give every row a label.")
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for label in labels:
-        folded = label.strip().casefold()
-        if folded in seen:
-            raise UsageError(f"the label {label!r} stands in two spellings; make them one.")
-        seen.add(folded)
+        known = seen.setdefault(identity(label), label)
+        if known is not label:
+            raise UsageError(
+                f"the labels {known!a} and {label!a} look the same: they differ in "
+                "blanks or in the Unicode form of their letters; make them one."
+            )
 
 
 def read_format(values: dict[str, Any]) -> PromptFormat:

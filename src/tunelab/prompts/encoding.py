@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tunelab.errors import RunError, UsageError
+from tunelab.prompts.answer_start import answer_start
 from tunelab.prompts.conversation import PromptFormat, make_messages
-from tunelab.prompts.rendering import render_chat, render_plain
+from tunelab.prompts.rendering import Piece, render_chat, render_plain
 from tunelab.prompts.tokens import control_tokens, encode_pieces, encode_text, leading_tokens
 
 IGNORED = -100
@@ -39,7 +40,10 @@ class Encoder:
     """Encodes texts for one tokenizer and format.
 
     ``answers`` gives the token ids of each label as an answer, its stop token last;
-    ``max_length`` the tokens of a row at most, with the examples that stand before every text.
+    ``answer_room`` the most tokens of one, ``max_length`` the tokens of a row at most, with the
+    examples that stand before every text. ``start`` is what the prompt writes behind the template's
+    own question, such as an empty block of reasoning; None where that is nothing. ``trained``
+    tells that a model was trained to answer in this format, with a label alone.
 
     Raises:
         RunError: the template puts no stop token after an answer, begins the answer of a
@@ -47,10 +51,12 @@ class Encoder:
         UsageError: the instruction alone fills ``max_length``.
     """
 
-    def __init__(self, tokenizer: Any, format: PromptFormat) -> None:
+    def __init__(self, tokenizer: Any, format: PromptFormat, *, trained: bool = False) -> None:
         self.tokenizer = tokenizer
+        self.trained = trained
         self.format = format
         self._controls = set(control_tokens(tokenizer).values())
+        self.start = self._start()
         self.answers = {label: tuple(self._answer(label)) for label in format.labels}
         self.answer_room = max(len(answer) for answer in self.answers.values())
         self.stop_tokens = tuple(dict.fromkeys(answer[-1] for answer in self.answers.values()))
@@ -78,31 +84,74 @@ class Encoder:
         bare = Encoder(self.tokenizer, replace(self.format, shots=()))
         return len(self._encode("x", None)) - len(bare._encode("x", None))
 
+    def _start(self) -> str | None:
+        if self.format.style == "plain":
+            return None
+        question = self._render("x", None)
+        return answer_start(question, self._render("x", self.format.labels[0]))
+
+    def _render(self, text: str, label: str | None) -> list[Piece]:
+        messages = make_messages(self.format, text, label)
+        return render_chat(
+            self.tokenizer, messages, generation_prompt=label is None, reasoning=False
+        )
+
     def _answer(self, label: str) -> list[int]:
         prompt = self._encode("x", None)
         return self._full("x", label, prompt)[len(prompt) :]
 
     def _encode(self, text: str, label: str | None) -> list[int]:
-        tokenizer = self.tokenizer
+        pieces = self._pieces(text, label)
+        ids = encode_pieces(self.tokenizer, pieces)
         if self.format.style == "plain":
-            pieces = render_plain(self.format, text, label)
-            ids = leading_tokens(tokenizer) + encode_pieces(tokenizer, pieces)
-            if label is not None and tokenizer.eos_token_id is not None:
-                ids.append(tokenizer.eos_token_id)
-        else:
-            messages = make_messages(self.format, text, label)
-            pieces = render_chat(tokenizer, messages, generation_prompt=label is None)
-            ids = encode_pieces(tokenizer, pieces)
-        return ids
+            ids = leading_tokens(self.tokenizer) + ids
+        return ids + self._plain_end(label)
+
+    def _plain_end(self, label: str | None) -> list[int]:
+        end = self.tokenizer.eos_token_id
+        plain = self.format.style == "plain" and label is not None and end is not None
+        return [end] if plain else []
+
+    def _pieces(self, text: str, label: str | None) -> list[Piece]:
+        if self.format.style == "plain":
+            return render_plain(self.format, text, label)
+        return self._chat(text, label)
+
+    def _behind(self, text: str, label: str, prompt: list[int]) -> list[int]:
+        """The tokens of a row whose answer is encoded by itself, as an asked model writes it.
+
+        Needed where a tokenizer joins the end of the prompt and the answer: GPT-2's makes one token
+        of two line feeds at the end of a text, and two before a word.
+        """
+        asked = "".join(piece.text for piece in self._pieces(text, None))
+        rest = []
+        for piece in self._pieces(text, label):
+            taken = min(len(asked), len(piece.text))
+            if asked[:taken] != piece.text[:taken]:
+                raise RunError(
+                    "the prompt that asks differs from the prompt in training: this chat template "
+                    "writes an answer after other tokens than its generation prompt; use "
+                    "prompt.style=plain."
+                )
+            asked = asked[taken:]
+            rest.append(Piece(piece.text[taken:], piece.data))
+        ids = encode_pieces(self.tokenizer, [piece for piece in rest if piece.text])
+        return prompt + ids + self._plain_end(label)
+
+    def _chat(self, text: str, label: str | None) -> list[Piece]:
+        pieces = self._render(text, label)
+        if self.start is None:
+            return pieces
+        start = [Piece(self.start, False)] if self.start else []
+        if label is None:
+            return [*pieces, *start]
+        last = max(place for place, piece in enumerate(pieces) if piece.data)
+        return [*self._render(text, None), *start, *pieces[last:]]
 
     def _full(self, text: str, label: str, prompt: list[int]) -> list[int]:
         ids = self._encode(text, label)
         if ids[: len(prompt)] != prompt:
-            raise RunError(
-                "the prompt that asks differs from the prompt in training: this chat template "
-                "writes an answer after other tokens than its generation prompt; use "
-                "prompt.style=plain."
-            )
+            ids = self._behind(text, label, prompt)
         answer = ids[len(prompt) :]
         stop = next((place for place, token in enumerate(answer) if token in self._controls), None)
         if stop is None:

@@ -25,13 +25,18 @@ class Piece:
 
 
 def render_chat(
-    tokenizer: Any, messages: Sequence[Message], *, generation_prompt: bool
+    tokenizer: Any,
+    messages: Sequence[Message],
+    *,
+    generation_prompt: bool,
+    reasoning: bool = True,
 ) -> list[Piece]:
     """Render with the tokenizer's own chat template.
 
     The text is that of ``apply_chat_template``. A second rendering, with marks in place of the
     contents, tells the template's characters from the data's. Where a template has no place for
-    a system message, the message is put before the user's first one.
+    a system message, the message is put before the user's first one. Without ``reasoning`` the
+    template is told that no reasoning is wanted, by the names that templates have for it.
 
     Raises:
         RunError: the template refuses the conversation, changes the contents, or runs away.
@@ -43,7 +48,7 @@ def render_chat(
         for number, message in enumerate(messages)
     ]
     try:
-        skeleton = _apply(tokenizer, marked, generation_prompt)
+        skeleton = _apply(tokenizer, marked, generation_prompt, reasoning)
         kept = {int(number) for number in _MARKS.findall(skeleton)}
     except TemplateError as error:
         skeleton, kept = str(error), set()
@@ -55,9 +60,14 @@ def render_chat(
             )
         first = messages[1]
         merged = {**first, "content": f"{messages[0]['content']}\n\n{first['content']}"}
-        return render_chat(tokenizer, [merged, *messages[2:]], generation_prompt=generation_prompt)
+        return render_chat(
+            tokenizer,
+            [merged, *messages[2:]],
+            generation_prompt=generation_prompt,
+            reasoning=reasoning,
+        )
     try:
-        text = _apply(tokenizer, messages, generation_prompt)
+        text = _apply(tokenizer, messages, generation_prompt, reasoning)
     except TemplateError as error:
         raise RunError(
             f"the chat template cannot render this conversation ({str(error)[:80].strip()!r}); "
@@ -80,13 +90,21 @@ def render_plain(format: PromptFormat, text: str, label: str | None) -> list[Pie
     return pieces
 
 
-def _apply(tokenizer: Any, messages: Sequence[Message], generation_prompt: bool) -> str:
+# What templates call the switch of a model's reasoning: Qwen3, SmolLM3 and GLM the first, DeepSeek,
+# Granite and Kimi the second.
+_NO_REASONING = {"enable_thinking": False, "thinking": False}
+
+
+def _apply(
+    tokenizer: Any, messages: Sequence[Message], generation_prompt: bool, reasoning: bool
+) -> str:
     return apply_template(
         tokenizer,
         messages,
         _undated(tokenizer.get_chat_template()),
         generation_prompt=generation_prompt,
         date_string=FIXED_DATE,
+        **({} if reasoning else _NO_REASONING),
     )
 
 
@@ -96,7 +114,7 @@ def apply_template(
     template: str,
     *,
     generation_prompt: bool,
-    **more: str,
+    **more: Any,
 ) -> str:
     """What ``apply_chat_template`` of transformers gives, in bounded time and size.
 

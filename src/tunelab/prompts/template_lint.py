@@ -8,6 +8,7 @@ from typing import Any, Literal
 from tunelab.errors import RunError
 from tunelab.prompts.conversation import Message
 from tunelab.prompts.prompting import turn_end
+from tunelab.prompts.reasoning_tags import is_empty_block, opens_block
 from tunelab.prompts.rendering import apply_template
 from tunelab.prompts.tokens import control_tokens, leading_tokens
 
@@ -120,6 +121,14 @@ def _generation_prompt(tokenizer: Any) -> list[TemplateFinding]:
     rule = "generation prompt"
     if answered.startswith(asked):
         between = answered[len(asked) :].split(_ANSWER, 1)[0]
+        if is_empty_block(between):
+            return [
+                _note(
+                    rule,
+                    f"an answer begins behind {between!r}, which the generation prompt leaves out; "
+                    "tunelab writes it into the prompt, in training and in asking",
+                )
+            ]
         if between.strip():
             return [
                 _fault(
@@ -131,6 +140,14 @@ def _generation_prompt(tokenizer: Any) -> list[TemplateFinding]:
         return []
     if asked == bare:
         return [_fault(rule, "the generation prompt is missing")]
+    if opens_block(asked):
+        return [
+            _note(
+                rule,
+                "the generation prompt begins a block of reasoning; to classify, tunelab closes "
+                "it at once, in training and in asking",
+            )
+        ]
     return [
         _fault(rule, "an answer in training stands behind other text than the generation prompt")
     ]

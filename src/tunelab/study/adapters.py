@@ -45,6 +45,9 @@ def save_adapter(
         "model_hash": loaded.hash,
         "trained_by": run,
         "prompt": encoder.format.to_dict(),
+        # For those who ask without tunelab: what follows the template's question, and the room.
+        "answer_start": encoder.start or "",
+        "answer_tokens": encoder.answer_room,
         "probe": {"text": _PROBE, "ids": list(encoder.prompt(_PROBE).ids)},
     }
     names = [path.name for path in folder.iterdir() if path.name != ADAPTER_RECORD]
@@ -120,7 +123,7 @@ def open_adapter(folder: Path, *, device: str, dtype: str) -> OpenedAdapter:
         )
     if format.style == "chat":
         loaded.tokenizer.chat_template = format.template
-    encoder = Encoder(loaded.tokenizer, format)
+    encoder = Encoder(loaded.tokenizer, format, trained=True)
     if list(encoder.prompt(str(record["probe"]["text"])).ids) != record["probe"]["ids"]:
         raise RunError(
             f"the tokenizer of {record['model']} makes other tokens of the prompt than in "

@@ -8,7 +8,7 @@ from typing import Any
 from tunelab.config import Evaluation
 from tunelab.data.examples import Example
 from tunelab.evaluation.measuring import choose_labels, measure
-from tunelab.evaluation.predictions import Predictions, parse_all
+from tunelab.evaluation.predictions import Predictions, given_all, parse_all
 from tunelab.prompts.encoding import Encoder
 from tunelab.results import write_table
 from tunelab.study.asking import answer, count_cut, weigh
@@ -68,9 +68,7 @@ def baseline_predictions(
         labels=tuple(labels),
         texts=tuple(row.text for row in rows),
         truth=tuple(row.label for row in rows),
-        generated=parse_all(
-            predicted, labels, stopped=(True,) * len(rows), tokens=(0,) * len(rows)
-        ),
+        generated=given_all(predicted, stopped=(True,) * len(rows), tokens=(0,) * len(rows)),
     )
 
 

@@ -13,6 +13,7 @@ from tunelab.generation.answering import Answer, answer_prompts
 from tunelab.generation.context import context_length, ending_tokens
 from tunelab.prompts.conversation import make_format
 from tunelab.prompts.encoding import EncodedPrompt, Encoder
+from tunelab.study.answer_room import answer_limit
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,23 @@ def answer(
             encoder.tokenizer,
             [prompt.ids for prompt in prompts],
             stop_tokens=stop_tokens(encoder, model),
-            max_new_tokens=evaluation.max_new_tokens,
+            max_new_tokens=_limit(model, encoder, prompts, evaluation),
             batch_size=evaluation.batch_size,
             # A plain prompt is made of lines, and a base model goes on with further ones.
             stop_at_newline=encoder.format.style == "plain",
             title=title,
             progress=progress,
         )
+
+
+def _limit(
+    model: Any, encoder: Encoder, prompts: Sequence[EncodedPrompt], evaluation: Evaluation
+) -> int:
+    """The tokens of an answer at most, as far as the model's context goes."""
+    limit, context = answer_limit(encoder, evaluation), context_length(model)
+    if context is None or not prompts:
+        return limit
+    return min(limit, max(encoder.answer_room, context - max(len(one.ids) for one in prompts)))
 
 
 def ask(
@@ -103,7 +114,10 @@ def ask(
     answers = answer(model, encoder, prompts, evaluation, title=title, progress=progress)
     return Asked(
         answers=answers,
-        parsed=[parse_answer(entry.text, encoder.format.labels) for entry in answers],
+        parsed=[
+            parse_answer(entry.text, encoder.format.labels, stopped=entry.stopped)
+            for entry in answers
+        ],
         cut=count_cut(prompts),
     )
 

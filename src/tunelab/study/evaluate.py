@@ -22,11 +22,12 @@ from tunelab.evaluation.claims import compare_rows, undefined
 from tunelab.evaluation.corrections import holm
 from tunelab.evaluation.measuring import answered
 from tunelab.evaluation.predictions import Predictions, read_models
-from tunelab.models.loading import load
+from tunelab.models.loading import load, load_tokenizer
 from tunelab.prompts.conversation import read_format
 from tunelab.prompts.encoding import Encoder
 from tunelab.results import read_table
 from tunelab.study.adapters import open_adapter, read_record
+from tunelab.study.answer_room import check_encoder, check_model, check_parsing
 from tunelab.study.answered import ask_rows, measured
 from tunelab.study.asking import encoder_for
 from tunelab.study.label_choice import (
@@ -93,6 +94,10 @@ def evaluate_file(
     found: dict[str, Predictions] = {}
     abouts: dict[str, dict[str, Any]] = {}
     shots = [(row.text, row.label) for row in draw_shots(shown, evaluation.shots, seed=seed)]
+    for choice in asked.values():
+        check_parsing(choice.labels)
+    if evaluation.max_new_tokens is not None:
+        _check_limits(asked, models, adapters, prompt, evaluation)
     for (key, choice), (model, encoder) in zip(
         asked.items(),
         _opened(models, adapters, list(asked.values()), prompt, shots, device, dtype),
@@ -126,6 +131,24 @@ def is_stored(path: Path) -> bool:
     except (OSError, ArrowException):
         return False
     return {"truth", "labels", "answer", "logprobs"} <= names
+
+
+def _check_limits(
+    choices: Mapping[str, LabelChoice],
+    models: Sequence[str],
+    adapters: Sequence[Path],
+    prompt: Prompt,
+    evaluation: Evaluation,
+) -> None:
+    """Refuse a limit that is too small for a label of any of them, before one is asked."""
+    for name, choice in zip(models, choices.values(), strict=False):
+        check_model(load_tokenizer(name), prompt, choice.labels, evaluation, name=name)
+    for folder in adapters:
+        record = read_record(folder)
+        tokenizer, format = load_tokenizer(str(record["model"])), read_format(record["prompt"])
+        if format.style == "chat":
+            tokenizer.chat_template = format.template
+        check_encoder(Encoder(tokenizer, format), evaluation, name=str(folder))
 
 
 def notes(results: Sequence[Mapping[str, Any]]) -> list[str]:

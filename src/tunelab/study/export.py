@@ -246,6 +246,7 @@ def _describe(
         "method": record["method"],
         "dtype": dtype,
         "prompt": record["prompt"],
+        "answer_start": record.get("answer_start", ""),
         "agreement": agreement.to_dict(),
     }
     names = [path.name for path in folder.iterdir()]

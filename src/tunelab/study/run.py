@@ -11,6 +11,7 @@ from tunelab.config import Study, fingerprint, to_dict
 from tunelab.errors import RunError, TunelabError
 from tunelab.results import Result, write_atomically, write_json, write_table
 from tunelab.seals import sealed
+from tunelab.study.answer_room import check_answers
 from tunelab.study.answered import TABLE
 from tunelab.study.cells import cells_of, device_and_dtype, train_cell
 from tunelab.study.conversations import play_conversations
@@ -44,6 +45,7 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
         data = prepare(study.data, seed=study.seed, out=out)
         check_room(study, data.splits["train"])
         check_feasible(study)
+        check_answers(study, data.labels)
         _write_index(out, study, data, [])
         results: list[Result] = []
         failures: list[tuple[str, TunelabError]] = []
@@ -118,6 +120,7 @@ def train_study(study: Study, out: Path, only: str | None = None) -> list[Result
             data = prepare(study.data, seed=study.seed, out=out)
         check_room(study, data.splits["train"])
         check_feasible(study)
+        check_answers(study, data.labels)
         results = [train_cell(study, cell, data, out) for cell in cells]
         if is_first():
             write_cards(study, out, data.result, results)

@@ -13,6 +13,7 @@ from tunelab.config import Study, fingerprint
 from tunelab.errors import RunError
 from tunelab.models.loading import model_hash
 from tunelab.results import write_json, write_text
+from tunelab.study.answer_room import check_answers
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.folder import FORMAT, open_folder
@@ -72,6 +73,7 @@ def run_sweep(
         data = prepare(study.data, seed=study.seed, out=out)
         rows = hold_out_rows(data, sweep.hold_out, study.seed)
         check_feasible(alone(study, place, seeds=[0]))
+        check_answers(alone(study, place, seeds=[0]), rows.labels)
         check_edges(study, place, axes)
         identity = _identity(study, place, sweep, rows)
         default = {axis.key: value_of(study, axis.key) for axis in axes}

@@ -9,6 +9,7 @@ from typing import Any
 
 from tunelab.config import Study, fingerprint, to_dict
 from tunelab.errors import TunelabError
+from tunelab.study.answer_room import check_answers
 from tunelab.study.cells import ask_tuned, cells_of, train_cell
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.folder import open_folder
@@ -50,6 +51,7 @@ def run_trial(worker: Worker, trial: Any, plan: TrialPlan) -> None:
             study = _study_of(plan, values)
             folder = plan.folder / fingerprint(to_dict(study), length=12)
             check_feasible(study)
+            check_answers(study, plan.rows.labels)
             outcome = _run(study, trial, plan, folder)
             measured = {name: goal.of(outcome) for name, goal in GOALS.items()}
     except TunelabError as error:
