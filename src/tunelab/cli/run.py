@@ -104,7 +104,7 @@ def score_row(result: Any) -> dict[str, Any]:
 
 def verdict_row(verdict: Mapping[str, Any]) -> dict[str, Any]:
     """A claim's line in the table."""
-    from tunelab.report.page import p_value
+    from tunelab.numbers import p_value
 
     difference = verdict["difference"]
     return {

@@ -111,7 +111,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _difference_row(one: dict[str, Any], comparison: dict[str, Any]) -> dict[str, Any]:
-    from tunelab.report.page import p_value
+    from tunelab.numbers import p_value
 
     low, high = one["low"], one["high"]
     return {

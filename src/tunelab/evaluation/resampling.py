@@ -16,6 +16,13 @@ PAIRED_BOOTSTRAP = "paired bootstrap"
 # Hits that a label without any is given in the bootstrap; see f1_bootstrap.
 _HIDDEN_HITS = 0.25
 
+# Rows below which resamples are too few different ones to show an interval.
+LEAST_ROWS = 10
+_BEYOND = (
+    "labels that were never answered have an F1 of 0, and the interval would reach beyond what "
+    "the other labels allow"
+)
+
 _EFFECT = "difference in standard deviations of one row's influence"
 
 
@@ -46,10 +53,12 @@ def f1_interval(
         return Estimate(None, None, None, "there are no rows")
     value = _value(cells, counts, len(labels), place)
     sample = f1_bootstrap(cells, counts, len(labels), seed=seed, resamples=resamples)[place]
-    reason = _without_spread(sample, rows)
+    reason = _no_interval(sample, cells, rows, sides=(1,))
     if reason:
         return Estimate(value, None, None, reason)
     low, high = _holding(value, limits(sample))
+    if average == "macro" and high > _reach(cells) + 1e-12:
+        return Estimate(value, None, None, _BEYOND)
     return Estimate(value, low, high)
 
 
@@ -90,7 +99,7 @@ def f1_difference(
         reason = (
             "left and right give the same answers"
             if all(cell[1] == cell[2] for cell in cells)
-            else _without_spread(sample, rows)
+            else _no_interval(sample, cells, rows, sides=())
         )
         if reason is None:
             low, high = _holding(value, limits(sample, freedom=sample.freedom))
@@ -233,10 +242,29 @@ def _place(average: str) -> int:
     return AVERAGES.index(average)
 
 
-def _without_spread(sample: Bootstrap, rows: int) -> str | None:
+def _no_interval(
+    sample: Bootstrap, cells: Sequence[Sequence[int]], rows: int, *, sides: Sequence[int]
+) -> str | None:
+    """Why resampling these rows gives no interval, or None where it does.
+
+    ``sides`` are the columns of the cells whose answers must differ.
+    """
     if rows == 1:
         return "one row shows no spread"
+    if rows < LEAST_ROWS:
+        return f"{rows} rows are too few for an interval by resampling, which needs {LEAST_ROWS}"
+    if any(len({cell[side] for cell in cells}) == 1 for side in sides):
+        return "every row has the same answer, which shows nothing of the other labels"
     return "all resamples give the same value" if sample.degenerate else None
+
+
+def _reach(cells: Sequence[Sequence[int]]) -> float:
+    """The highest macro-F1 that answers with the labels given here can have.
+
+    A label that is true of a row and was never answered has an F1 of 0.
+    """
+    true, given = {cell[0] for cell in cells}, {cell[1] for cell in cells}
+    return len(true & given) / len(true)
 
 
 def f1_against(
@@ -262,7 +290,8 @@ def f1_against(
     reason: str | None = "there are no rows"
     if rows:
         sample = f1_bootstrap(cells, counts, len(labels), seed=seed, resamples=resamples)[place]
-        own, reason = _value(cells, counts, len(labels), place), _without_spread(sample, rows)
+        own = _value(cells, counts, len(labels), place)
+        reason = _no_interval(sample, cells, rows, sides=(1,))
         value = own - number
         if reason is None:
             low, high = (limit - number for limit in _holding(own, limits(sample)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tunelab.evaluation.claims import ALPHA
 from tunelab.methods.contrasts import CONTRASTS
 from tunelab.report.methods_table import MethodRow
-from tunelab.report.page import number, p_value, signed
+from tunelab.numbers import number, p_value, signed
 from tunelab.report.verdicts import Comparison
 
 
