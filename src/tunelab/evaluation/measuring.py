@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from tunelab.evaluation.answers import REASONS
 from tunelab.evaluation.calibration import brier, expected_calibration_error, reliability
-from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.choosing import Normalize, adjust, choose, probabilities
+from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.estimates import Estimate
 from tunelab.evaluation.limits import at_least, exactly, limited_estimate
 from tunelab.evaluation.metrics import score, wilson_interval

@@ -12,6 +12,8 @@ Record = Mapping[str, Any]
 # those that were free, from which it did not matter.
 _OTHERS = 0.25
 _FREE = 0.25
+# What a process held before two trainings may differ by, as a share of the smaller peak.
+_HELD_APART = 0.05
 
 
 @dataclass(frozen=True)
@@ -89,15 +91,17 @@ def unlike_measured(metric: str, left: Record, right: Record) -> str | None:
     """Why a number that was measured for two trainings cannot be compared, or None."""
     if left.get("device") != right.get("device"):
         return f"one was measured on {left.get('device')}, the other on {right.get('device')}"
-    before = left.get("held_before"), right.get("held_before")
-    peaks = left.get("peak_bytes"), right.get("peak_bytes")
-    if metric != "peak_bytes" or None in before or None in peaks:
+    if metric != "peak_bytes" or left.get("model") != right.get("model"):
         return None
-    same_model = left.get("model") == right.get("model")
-    if same_model and abs(before[0] - before[1]) > 0.05 * min(peaks):
+    before = [record.get("held_before") for record in (left, right)]
+    peaks = [record.get("peak_bytes") for record in (left, right)]
+    if None in before or None in peaks:
+        return None
+    first, second = (float(value or 0.0) for value in before)
+    if abs(first - second) > _HELD_APART * min(float(peak or 0.0) for peak in peaks):
         return (
-            f"the process held {data_size(before[0])} before the one training and "
-            f"{data_size(before[1])} before the other, which its peak includes"
+            f"the process held {data_size(first)} before the one training and "
+            f"{data_size(second)} before the other, which its peak includes"
         )
     return None
 

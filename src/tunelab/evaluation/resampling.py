@@ -18,10 +18,6 @@ _HIDDEN_HITS = 0.25
 
 # Rows below which resamples are too few different ones to show an interval.
 LEAST_ROWS = 10
-_BEYOND = (
-    "labels that were never answered have an F1 of 0, and the interval would reach beyond what "
-    "the other labels allow"
-)
 
 _EFFECT = "difference in standard deviations of one row's influence"
 
@@ -53,12 +49,10 @@ def f1_interval(
         return Estimate(None, None, None, "there are no rows")
     value = _value(cells, counts, len(labels), place)
     sample = f1_bootstrap(cells, counts, len(labels), seed=seed, resamples=resamples)[place]
-    reason = _no_interval(sample, cells, rows, sides=(1,))
+    reason = _no_interval(sample, cells, rows, labels=len(labels))
     if reason:
         return Estimate(value, None, None, reason)
     low, high = _holding(value, limits(sample))
-    if average == "macro" and high > _reach(cells) + 1e-12:
-        return Estimate(value, None, None, _BEYOND)
     return Estimate(value, low, high)
 
 
@@ -99,7 +93,7 @@ def f1_difference(
         reason = (
             "left and right give the same answers"
             if all(cell[1] == cell[2] for cell in cells)
-            else _no_interval(sample, cells, rows, sides=())
+            else _no_interval(sample, cells, rows)
         )
         if reason is None:
             low, high = _holding(value, limits(sample, freedom=sample.freedom))
@@ -243,28 +237,21 @@ def _place(average: str) -> int:
 
 
 def _no_interval(
-    sample: Bootstrap, cells: Sequence[Sequence[int]], rows: int, *, sides: Sequence[int]
+    sample: Bootstrap, cells: Sequence[Sequence[int]], rows: int, *, labels: int | None = None
 ) -> str | None:
     """Why resampling these rows gives no interval, or None where it does.
 
-    ``sides`` are the columns of the cells whose answers must differ.
+    ``labels`` is given for the answers of one model: where each of them is the same label, the
+    resamples would credit it with labels that it never gave.
     """
     if rows == 1:
         return "one row shows no spread"
     if rows < LEAST_ROWS:
         return f"{rows} rows are too few for an interval by resampling, which needs {LEAST_ROWS}"
-    if any(len({cell[side] for cell in cells}) == 1 for side in sides):
-        return "every row has the same answer, which shows nothing of the other labels"
+    given = {cell[1] for cell in cells}
+    if labels is not None and len(given) == 1 and labels not in given:
+        return "every answer is the same label, which shows nothing of the others"
     return "all resamples give the same value" if sample.degenerate else None
-
-
-def _reach(cells: Sequence[Sequence[int]]) -> float:
-    """The highest macro-F1 that answers with the labels given here can have.
-
-    A label that is true of a row and was never answered has an F1 of 0.
-    """
-    true, given = {cell[0] for cell in cells}, {cell[1] for cell in cells}
-    return len(true & given) / len(true)
 
 
 def f1_against(
@@ -291,7 +278,7 @@ def f1_against(
     if rows:
         sample = f1_bootstrap(cells, counts, len(labels), seed=seed, resamples=resamples)[place]
         own = _value(cells, counts, len(labels), place)
-        reason = _no_interval(sample, cells, rows, sides=(1,))
+        reason = _no_interval(sample, cells, rows, labels=len(labels))
         value = own - number
         if reason is None:
             low, high = (limit - number for limit in _holding(own, limits(sample)))

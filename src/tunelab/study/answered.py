@@ -71,9 +71,7 @@ def baseline_predictions(
         labels=tuple(labels),
         texts=tuple(row.text for row in rows),
         truth=tuple(row.label for row in rows),
-        generated=parse_all(
-            predicted, labels, stopped=(True,) * len(rows), tokens=None
-        ),
+        generated=parse_all(predicted, labels, stopped=(True,) * len(rows), tokens=None),
     )
 
 

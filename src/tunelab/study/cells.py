@@ -17,7 +17,15 @@ from tunelab.models.lineage import describe_lineage
 from tunelab.models.loading import LoadedModel, load, model_hash
 from tunelab.results import Result, load_result, read_table, stage_file, write_table
 from tunelab.study.adapters import open_adapter, save_adapter, trained_by
-from tunelab.study.answered import ABOUT, COUNTED, TABLE, ask_rows, baseline_predictions, keep, measured
+from tunelab.study.answered import (
+    ABOUT,
+    COUNTED,
+    TABLE,
+    ask_rows,
+    baseline_predictions,
+    keep,
+    measured,
+)
 from tunelab.study.asking import encoder_for
 from tunelab.study.folder import replace_folder, run_stage
 from tunelab.study.prepare import PreparedData
