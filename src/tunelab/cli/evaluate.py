@@ -41,8 +41,10 @@ def execute(arguments: argparse.Namespace) -> int:
     from tunelab.config import make_study
     from tunelab.data.readers import check_file
     from tunelab.errors import UsageError
+    from tunelab.report.findings import collapses
     from tunelab.strict_yaml import apply_overrides
     from tunelab.study.evaluate import evaluate_stored, is_stored
+    from tunelab.visible_text import visible
 
     study = make_study(apply_overrides({}, split_overrides(arguments.overrides)))
     if not 0 <= arguments.seed < 2**32:
@@ -57,6 +59,9 @@ def execute(arguments: argparse.Namespace) -> int:
         results = evaluate_stored(arguments.file, evaluation=study.evaluation, seed=arguments.seed)
     table = [_row(result) for result in results]
     print_table(table, arguments.format, title=arguments.file.name, value=results)
+    if arguments.format == "table":
+        for sentence in collapses([(str(result["name"]), result) for result in results]):
+            print(f"Note: {visible(sentence)}")
     return 0
 
 

@@ -1,7 +1,8 @@
 """What was found, in sentences that are computed from the results and from nothing else."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tunelab.evaluation.claims import ALPHA
 from tunelab.evaluation.collapse import collapse_of
@@ -31,7 +32,7 @@ def find(run: RunFolder, judgement: Judgement) -> list[Finding]:
     if not scored:
         return []
     sides = sides_of(run)
-    told = [*_best(scored), *_few_rows(scored), *collapses(scored)]
+    told = [*_best(scored), *_few_rows(scored), *collapses(of_results(scored))]
     compared = [
         _against(comparison, sides)
         for comparison in judgement.comparisons
@@ -45,17 +46,18 @@ def find(run: RunFolder, judgement: Judgement) -> list[Finding]:
     ]
 
 
-def collapses(results: Sequence[Result]) -> Iterator[str]:
+def collapses(models: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
     """Models that give one label to nearly all rows, in words or by the likeliest label.
 
+    ``models`` are names with the records of what was measured.
     The baseline of the most common label does so by design and is left out.
     """
-    for result in results:
-        if result.name == "majority":
+    for name, record in models:
+        if name == "majority":
             continue
         ways = {
-            "in words": result.values.get("generated"),
-            "by its likeliest label": result.values.get("scored"),
+            "in words": record.get("generated"),
+            "by its likeliest label": record.get("scored"),
         }
         found = {
             way: collapse
@@ -66,9 +68,14 @@ def collapses(results: Sequence[Result]) -> Iterator[str]:
         for way, collapse in found.items():
             # The same of both ways, or of the only one, is said once.
             if len(found) == known or known == 1:
-                yield collapse.sentence(result.name)
+                yield collapse.sentence(name)
                 break
-            yield collapse.sentence(f"{result.name}, asked {way},")
+            yield collapse.sentence(f"{name}, asked {way},")
+
+
+def of_results(results: Iterable[Result]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The names and records of the models that a study evaluated."""
+    return [(result.name, result.values) for result in results if result.stage == "evaluate"]
 
 
 def _best(scored: Sequence[Result]) -> Iterator[str]:
