@@ -25,7 +25,7 @@ from tunelab.report.run_folder import RunFolder, predictions, read_run
 from tunelab.report.seeds import over_seeds
 from tunelab.report.sides import apart, sides_of
 from tunelab.report.tokenizer_record import read_record
-from tunelab.report.verdict_text import row_value, test_in_words, values_in_words
+from tunelab.report.verdict_text import how_tested, row_value, values_in_words
 from tunelab.report.verdicts import judge
 from tunelab.results import Result, write_json, write_text
 
@@ -82,7 +82,7 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         findings=find(run, judgement),
         apart_note=_apart_note(run),
         values_in_words=values_in_words,
-        test_in_words=test_in_words,
+        how_tested=how_tested,
         row_value=row_value,
         mistakes=find_mistakes(run),
         kinds=KINDS,

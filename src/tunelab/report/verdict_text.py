@@ -51,7 +51,7 @@ def values_in_words(judged: Judged) -> str:
     return text
 
 
-def test_in_words(judged: Judged) -> str:
+def how_tested(judged: Judged) -> str:
     """The test, why the verdict is what it is, and how many rows it rests on."""
     claim, difference = judged.claim, judged.comparison.difference
     parts = []

@@ -162,8 +162,10 @@ def _groups(sides: Mapping[str, Side]) -> list[Side]:
 
 
 def _key(comparison: Comparison) -> tuple[Any, ...]:
-    right, margin = comparison.right, comparison.difference.margin
-    return comparison.metric, comparison.left, right, margin
+    """What a test is counted by. A claim that cannot be tested shares no key with one that is."""
+    difference = comparison.difference
+    tested = difference.p_value is not None
+    return comparison.metric, comparison.left, comparison.right, difference.margin, tested
 
 
 def _corrected(
