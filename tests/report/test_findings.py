@@ -179,6 +179,33 @@ def test_a_label_with_one_row_leaves_macro_f1_undecided(tmp_path: Path) -> None:
     assert any("1 label (shipping) has one test row" in sentence for sentence in told)
 
 
+def test_a_run_of_an_older_version_opens(tmp_path: Path) -> None:
+    """Its tables tell nothing of how tokens were counted, and its records know no origin."""
+    import pandas as pd
+
+    truth = _truth(120)
+    claims = [dict(CLAIMS[3]), dict(CLAIMS[1])]
+    run = make_run(
+        tmp_path,
+        truth,
+        [
+            Made("base", "base", ["and so on"] * 120, style="plain"),
+            Made("instruct", "instruct", truth),
+        ],
+        claims=claims,
+    )
+    for result in run.evaluated:
+        result.values.pop("lineage")  # type: ignore[attr-defined]
+        result.values.pop("collapse")  # type: ignore[attr-defined]
+        path = result.folder / "predictions.parquet"
+        pd.read_parquet(path).drop(columns="tokens_counted").to_parquet(path)
+    judgement = judge(run)
+    units, parsed = judgement.claims
+    assert "an older version of tunelab counted" in units.why
+    assert parsed.verdict == "supported"
+    assert find(run, judgement)
+
+
 def test_labels_are_doubted_by_good_models_only(tmp_path: Path) -> None:
     truth = _truth(120)
     for wrong, listed in ((6, True), (42, False)):

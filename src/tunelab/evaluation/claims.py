@@ -251,7 +251,7 @@ def _over_seeds(
     rows = single[0].rows
     error_rows = _error_of_rows(about, pairs, single)
     if error_rows is None:
-        return undefined("the rows show no spread", margin)
+        return undefined(single[0].reason or "the rows show no spread", margin)
     error_seeds = math.sqrt(
         math.fsum((value - mean) ** 2 for value in values) / (count - 1) / count
     )

@@ -61,7 +61,7 @@ def how_tested(judged: Judged) -> str:
             f"{difference.test}, {_p(difference.p_value)}, {_p(corrected)} corrected; {judged.why}."
         )
     else:
-        parts.append(f"{judged.why[:1].upper()}{judged.why[1:]}.")
+        parts.append(f"Reason: {judged.why}.")
     effect = _effect(judged)
     if effect:
         parts.append(effect)

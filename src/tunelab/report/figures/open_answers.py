@@ -23,7 +23,7 @@ _COLUMNS = ["model", "temperature", "measure", "value", "low", "high", "bound"]
 def collect(run: RunFolder) -> "pd.DataFrame":
     """Columns: model, temperature, measure, value, low, high (95 % intervals over prompts), bound.
 
-    The bound is "at least" where answers were cut, and None elsewhere.
+    The bound is "at least" where answers were cut, and empty elsewhere.
     """
     import pandas as pd
 
@@ -34,7 +34,8 @@ def collect(run: RunFolder) -> "pd.DataFrame":
             if found["value"] is not None:
                 value, low, high = found["value"], found["low"], found["high"]
                 model, temperature = row["model"], f"{row['temperature']:g}"
-                rows.append([model, temperature, name, value, low, high, found.get("bound")])
+                bound = found.get("bound") or ""
+                rows.append([model, temperature, name, value, low, high, bound])
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
