@@ -70,15 +70,43 @@ def test_a_missed_form_is_explained_and_labels_are_compared(tmp_path: Path) -> N
     found = find(run, judgement)
     (against,) = [finding for finding in found if finding.decided is not None]
     assert "by 56.7 points of accuracy by the likeliest label" in against.sentence
-    (told,) = [finding.sentence for finding in found if "misses the form" in finding.sentence]
+    (told,) = [
+        finding.sentence for finding in found if "misses the answer format" in finding.sentence
+    ]
     assert "no label in 149 of 150 answers" in told
     assert "0.007" in told
     assert "0.333" in told
     assert "odds" not in " ".join(finding.sentence for finding in found)
     (claim,) = judgement.claims
     assert claim.verdict == "supported"
-    assert any("misses the form" in note for note in claim.notes)
+    assert any("misses the answer format" in note for note in claim.notes)
     assert "odds" not in how_tested(claim)
+
+
+def test_a_baseline_stands_beside_likeliest_labels(tmp_path: Path) -> None:
+    truth = _truth(120)
+    found = _findings(
+        tmp_path,
+        truth,
+        [
+            Made("majority", "baseline", ["legal"] * 120),
+            Made("lora", "tuned", ["hm"] * 120, likeliest=_some_wrong(truth, 5)),
+        ],
+    )
+    assert found[0].sentence.startswith("lora has the highest accuracy by the likeliest label")
+    (against,) = [finding.sentence for finding in found if finding.decided]
+    assert against.startswith("lora beats majority by 62.5 points")
+
+
+def test_without_likeliest_labels_a_missed_format_is_told(tmp_path: Path) -> None:
+    truth = _truth(120)
+    found = _findings(
+        tmp_path,
+        truth,
+        [Made("instruct", "instruct", ["hm"] * 118 + truth[-2:]), Made("lora", "tuned", truth)],
+    )
+    (told,) = [finding.sentence for finding in found if "answer format" in finding.sentence]
+    assert "evaluation.modes" in told
 
 
 def test_a_collapse_is_told_and_majority_is_not(tmp_path: Path) -> None:
@@ -196,7 +224,7 @@ def test_a_run_of_an_older_version_opens(tmp_path: Path) -> None:
     )
     for result in run.evaluated:
         result.values.pop("lineage")  # type: ignore[attr-defined]
-        result.values.pop("collapse")  # type: ignore[attr-defined]
+        result.values["generated"].pop("collapse")
         path = result.folder / "predictions.parquet"
         pd.read_parquet(path).drop(columns="tokens_counted").to_parquet(path)
     judgement = judge(run)

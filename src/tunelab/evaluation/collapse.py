@@ -10,6 +10,8 @@ from tunelab.numbers import counted
 # share: a model that finds 96 % of one label where 95 % have it has not collapsed.
 NEARLY_ALL = 0.95
 _ABOVE_TRUTH = 0.05
+# Rows below which one label for all of them may be chance.
+_LEAST_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def collapse_of(scores: Mapping[str, Any]) -> Collapse | None:
     """
     labels, confusion = list(scores["labels"]), scores["confusion"]
     rows = sum(map(sum, confusion))
-    if rows < 2 or len(labels) < 2:
+    if rows < _LEAST_ROWS or len(labels) < 2:
         return None
     given = [sum(row[place] for row in confusion) for place in range(len(labels))]
     most = max(range(len(labels)), key=lambda place: given[place])

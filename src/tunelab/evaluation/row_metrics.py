@@ -124,11 +124,11 @@ def _generated_right(answered: Answered) -> Values:
 
 
 def _scored_right(answered: Answered) -> Values:
-    if answered.scored is None:
+    # The label that a baseline gives is the one that it finds likeliest.
+    chosen = answered.scored if answered.writes else answered.predicted
+    if chosen is None:
         return None
-    return [
-        float(true == guess) for true, guess in zip(answered.truth, answered.scored, strict=True)
-    ]
+    return [float(true == guess) for true, guess in zip(answered.truth, chosen, strict=True)]
 
 
 def _forced_right(answered: Answered) -> Values:

@@ -79,16 +79,33 @@ def of_results(results: Iterable[Result]) -> list[tuple[str, Mapping[str, Any]]]
 
 
 def _best(scored: Sequence[Result]) -> Iterator[str]:
-    highest = max(_accuracy(result) or 0.0 for result in scored)
-    best = [result for result in scored if _accuracy(result) == highest]
-    scores = best[0].values["scores"]
-    names = _joined([result.name for result in best])
+    """The highest accuracy: of a model that misses the answer format by likeliest labels."""
+    by_label = {result.name: _by_label(result) for result in scored}
+    scores = {result.name: _meaningful(result) for result in scored}
+    highest = max(entry["accuracy"] for entry in scores.values())
+    best = [name for name, entry in scores.items() if entry["accuracy"] == highest]
+    entry = scores[best[0]]
     verb = "has" if len(best) == 1 else "share"
-    range_ = interval(scores["accuracy_low"], scores["accuracy_high"])
+    way = " by the likeliest label" if any(by_label[name] for name in best) else ""
+    range_ = interval(entry["accuracy_low"], entry["accuracy_high"])
     yield (
-        f"{names} {verb} the highest accuracy: {number(highest)} on "
-        f"{counted(scores['rows'], 'test row')} (95 % interval {range_})."
+        f"{_joined(best)} {verb} the highest accuracy{way}: {number(highest)} on "
+        f"{counted(entry['rows'], 'test row')} (95 % interval {range_})."
     )
+
+
+def _by_label(result: Result) -> bool:
+    """Whether the likeliest labels tell more of a model than its answers in words."""
+    return (
+        result.values["mode"] == "generate"
+        and result.values.get("scored") is not None
+        and format_missed(result)
+    )
+
+
+def _meaningful(result: Result) -> Mapping[str, Any]:
+    scores: Mapping[str, Any] = result.values["scores"]
+    return result.values["scored"]["scores"] if _by_label(result) else scores
 
 
 def _few_rows(scored: Sequence[Result]) -> Iterator[str]:
@@ -131,7 +148,7 @@ def _against(comparison: Comparison, sides: Mapping[str, Side]) -> Finding:
     points = abs(difference.value) * 100
     sentence = f"{left} {verb} {right} by {points:.1f} points of {measured} ({tested})."
     if left in sides and right in sides and apart(sides[left], sides[right]):
-        sentence += " The two are models of other origin, so that not fine-tuning alone differs."
+        sentence += " The two are different models, so that more than fine-tuning differs."
     return Finding(sentence, True)
 
 

@@ -95,15 +95,15 @@ def lineage_of(result: Result) -> Lineage | None:
     return found or known_lineage(str(values["model"]))
 
 
-# The share of answers in words without a label from which a model missed the form of the answer:
+# The share of answers in words without a label from which a model missed the answer format:
 # its accuracy in words then tells of the form more than of the labels.
 _MISSED = 0.5
 
 
 def format_missed(result: Result) -> bool:
-    """Whether most answers in words hold no label, while the likeliest labels are known."""
-    generated, scored = result.values.get("generated"), result.values.get("scored")
-    if generated is None or scored is None:
+    """Whether most answers in words hold no label."""
+    generated = result.values.get("generated")
+    if generated is None:
         return False
     scores = generated["scores"]
     return bool(scores["rows"]) and scores["unparsed"] >= _MISSED * scores["rows"]
@@ -111,23 +111,27 @@ def format_missed(result: Result) -> bool:
 
 def missed_in_words(result: Result) -> str:
     """What :func:`format_missed` means for a model's numbers, as a sentence."""
-    words, scored = result.values["generated"]["scores"], result.values["scored"]["scores"]
-    return (
+    words, scored = result.values["generated"]["scores"], result.values.get("scored")
+    told = (
         f"{result.name} gives no label in {words['unparsed']:,} of "
-        f"{counted(words['rows'], 'answer')}: it misses the form of the answer, so that its "
+        f"{counted(words['rows'], 'answer')}: it misses the answer format, so that its "
         f"accuracy in words, {number(words['accuracy'])}, says little of what it knows of the "
-        f"texts; by its likeliest label it has {number(scored['accuracy'])}"
+        "texts; "
     )
+    if scored is None:
+        return f"{told}with score among evaluation.modes its likeliest labels would tell more"
+    return f"{told}by its likeliest label it has {number(scored['scores']['accuracy'])}"
 
 
 def meaningful_accuracy(left: Side, right: Side) -> str:
     """The accuracy by which two sides are compared: of the likeliest labels where that of the
     answers in words would compare how well a form is kept.
     """
-    asked = [*left.asked, *right.asked]
-    both = all(result.values.get("scored") is not None for result in asked)
+    # What a baseline says is its likeliest label.
+    asked = [result for side in (left, right) if side.kind != "baseline" for result in side.asked]
+    known = all(result.values.get("scored") is not None for result in asked)
     words = all(result.values["mode"] == "generate" for result in asked)
-    if both and words and any(map(format_missed, asked)):
+    if known and words and any(map(format_missed, asked)):
         return "accuracy_scored"
     return "accuracy"
 

@@ -58,7 +58,7 @@ def how_tested(judged: Judged) -> str:
     if difference.p_value is not None:
         corrected = judged.comparison.p_corrected
         parts.append(
-            f"{difference.test}, {_p(difference.p_value)}, {_p(corrected)} corrected; {judged.why}."
+            f"{difference.test}, {_p(difference.p_value)}, corrected {_p(corrected)}; {judged.why}."
         )
     else:
         parts.append(f"Reason: {judged.why}.")
@@ -128,10 +128,12 @@ def _p(value: float | None) -> str:
 def _effect(judged: Judged) -> str:
     """The effect's size, where it tells how much the two differ.
 
-    A ratio over a handful of rows, or of a side that missed the form of the answer, does not.
+    A ratio over a handful of rows, or of a side that missed the answer format, does not.
     """
     difference = judged.comparison.difference
     if difference.effect is None or difference.value is None or judged.notes:
+        return ""
+    if difference.rows and difference.p_value is None:
         return ""
     if "odds" in str(difference.effect_name):
         inverse = 1 / difference.effect if difference.effect else _LARGEST_EFFECT
