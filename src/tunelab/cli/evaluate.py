@@ -41,7 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from tunelab.config import make_study
     from tunelab.data.readers import check_file
     from tunelab.errors import UsageError
-    from tunelab.report.findings import collapses
+    from tunelab.report.findings import notes
     from tunelab.strict_yaml import apply_overrides
     from tunelab.study.evaluate import evaluate_stored, is_stored
     from tunelab.visible_text import visible
@@ -60,7 +60,7 @@ def execute(arguments: argparse.Namespace) -> int:
     table = [_row(result) for result in results]
     print_table(table, arguments.format, title=arguments.file.name, value=results)
     if arguments.format == "table":
-        for sentence in collapses([(str(result["name"]), result) for result in results]):
+        for sentence in notes([(str(result["name"]), result) for result in results]):
             print(f"Note: {visible(sentence)}")
     return 0
 

@@ -45,7 +45,7 @@ def execute(arguments: argparse.Namespace) -> int:
 def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | None) -> int:
     from tunelab.errors import TunelabError
     from tunelab.report.build import build_report
-    from tunelab.report.findings import collapses, of_results
+    from tunelab.report.findings import notes, of_results
     from tunelab.results import read_json
     from tunelab.study.folder import locked
     from tunelab.study.run import run_study
@@ -73,7 +73,7 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
         claims = [verdict_row(verdict) for verdict in verdicts]
         print_table(claims, "table", title=f"{study.name}: claims")
     if arguments.format == "table":
-        for sentence in collapses(of_results(results)):
+        for sentence in notes(of_results(results)):
             print(f"Note: {visible(sentence)}")
     print(f"Report: {report}", file=sys.stdout if arguments.format == "table" else sys.stderr)
     return 0
@@ -103,7 +103,8 @@ def score_row(result: Any) -> dict[str, Any]:
         "scored": ((result.values["scored"] or {}).get("scores") or {}).get("accuracy"),
         "unparsed": scores["unparsed"],
         "rows": scores["rows"],
-        "seconds": result.values["seconds"],
+        # A table needs no more than milliseconds.
+        "seconds": round(float(result.values["seconds"]), 3),
     }
 
 

@@ -32,7 +32,7 @@ def find(run: RunFolder, judgement: Judgement) -> list[Finding]:
     if not scored:
         return []
     sides = sides_of(run)
-    told = [*_best(scored), *_few_rows(scored), *collapses(of_results(scored))]
+    told = [*_best(scored), *notes(of_results(scored))]
     compared = [
         _against(comparison, sides)
         for comparison in judgement.comparisons
@@ -44,6 +44,11 @@ def find(run: RunFolder, judgement: Judgement) -> list[Finding]:
         *compared,
         *(Finding(sentence, None) for sentence in behind),
     ]
+
+
+def notes(models: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """What a reader of the scores must know of them: few rows, and models that have collapsed."""
+    return [*_few_rows(models), *collapses(models)]
 
 
 def collapses(models: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
@@ -108,8 +113,8 @@ def _meaningful(result: Result) -> Mapping[str, Any]:
     return result.values["scored"]["scores"] if _by_label(result) else scores
 
 
-def _few_rows(scored: Sequence[Result]) -> Iterator[str]:
-    rows = max(int(result.values["scores"]["rows"]) for result in scored)
+def _few_rows(models: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
+    rows = max((int(record["scores"]["rows"]) for _, record in models), default=0)
     if not 0 < rows < FEW_ROWS:
         return
     low, high = wilson_interval(rows // 2, rows)
