@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tunelab.numbers import number
+from tunelab.numbers import mean_count, number
 from tunelab.report.open_record import read_open
 from tunelab.report.run_folder import RunFolder
 from tunelab.report.style import PALETTE, WIDTH, faded, focus_on
@@ -43,8 +43,9 @@ def describe(table: "pd.DataFrame") -> str:
     """The chart in words."""
     parts = []
     for measure, group in table.groupby("measure", sort=False):
+        write = mean_count if measure == _MEASURES["open_tokens"] else number
         told = ", ".join(
-            f"{row['model']} {row['bound'] + ' ' if row['bound'] else ''}{number(row['value'])} "
+            f"{row['model']} {row['bound'] + ' ' if row['bound'] else ''}{write(row['value'])} "
             f"(at {row['temperature']})"
             for row in group.to_dict("records")
         )
