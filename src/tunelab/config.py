@@ -93,7 +93,7 @@ class Prompt(Section):
     """What a model is asked. The same prompt is used in training and in evaluation."""
 
     system: Text = Field(
-        "Classify the emotion of the text. Answer with one word from this list: {labels}.",
+        "Classify the text. Answer with exactly one of these labels and nothing else: {labels}.",
         description="the instruction; {labels} becomes the names of the labels",
     )
     style: Literal["chat", "plain"] = Field(
@@ -276,6 +276,11 @@ class Claim(Section):
         0.0, description="the smallest difference that matters"
     )
     language: Text = Field("en", description="of the sentences, where the metric is tokens")
+    compares: Literal["training", "models"] = Field(
+        "training",
+        description="what a claim on a base and an instruction-tuned model speaks of: what "
+        "training changed, which two families cannot show, or the two models as they are",
+    )
 
 
 class Study(Section):

@@ -12,6 +12,7 @@ def test_as_json() -> None:
         "low": 0.4,
         "high": 0.6,
         "reason": None,
+        "bound": None,
     }
     difference = Difference(
         value=0.1,

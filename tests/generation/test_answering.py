@@ -103,3 +103,24 @@ def test_lines_end_plain_answers() -> None:
     assert _finish(tokenizer, ids, [2], stop_at_newline=True).text == "joy"
     assert _finish(tokenizer, ids, [2], stop_at_newline=False).text.endswith("more")
     assert _finish(tokenizer, [*ids[:1], 2, *ids], [2], stop_at_newline=False).ids == tuple(ids[:1])
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "stopped"),
+    [
+        (" joy\nText: more", " joy", True),
+        ("\n\n joy\n", " joy", True),
+        ("the rain came\nand went", "the rain came", True),
+        ("joy", "joy", False),
+        ("\n\n", "", False),
+    ],
+)
+def test_the_tokens_of_the_kept_line_are_counted(text: str, kept: str, stopped: bool) -> None:
+    from tunelab.generation.answering import _finish
+
+    tokenizer = build_tokenizer()
+    ids = tokenizer(text)["input_ids"]
+    answer = _finish(tokenizer, ids, [2], stop_at_newline=True)
+    assert (answer.text, answer.stopped) == (kept.strip(), stopped)
+    assert answer.kept == len(tokenizer(kept)["input_ids"])
+    assert answer.ids == tuple(ids)

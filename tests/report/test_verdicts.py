@@ -18,7 +18,7 @@ from tunelab.study.opening import open_study
 from tunelab.study.run import run_study
 
 CLAIMS = """[
-{claim: beats, metric: accuracy, left: lora, right: instruct},
+{claim: beats, metric: accuracy_scored, left: lora, right: instruct},
 {claim: one seed, metric: accuracy, left: lora-seed1, right: majority},
 {claim: above, metric: accuracy_scored, left: instruct, right: 0.2},
 {claim: share, metric: trainable_share, left: lora, right: 0.009, relation: about, margin: 0.001},

@@ -152,7 +152,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "evaluation.normalize": ("mean", _probabilities, []),
     "evaluation.calibrate": ("true", _probabilities, []),
     "evaluation.shots": ("2", _cells, ["models.base={folder}/model"]),
-    "evaluation.resamples": ("200", _f1_interval, []),
+    "evaluation.resamples": ("200", _f1_interval, ["data.sample.test=12"]),
     "generation": ("null", _cells, OPEN),
     "generation.prompts": ("checkable", _open, OPEN),
     "generation.models": ("['{folder}/other']", _open, OPEN),
@@ -171,6 +171,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "claims.right": ("0.25", _verdicts, [CLAIM]),
     "claims.relation": ("less", _verdicts, [CLAIM]),
     "claims.margin": ("0.5", _verdicts, [CLAIM]),
+    "claims.compares": ("models", _verdicts, [CLAIM]),
     "evaluation.baselines": ("[]", _cells, []),
     "disclosure": ("A friend helped.", _report, []),
 }

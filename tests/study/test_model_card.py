@@ -42,7 +42,7 @@ def test_the_hub_reads_the_metadata(run: tuple[Path, Any], workspace: Workspace)
     found = {one.metric_type: one for one in card.data.eval_results}
     assert found["accuracy"].metric_value == evaluated.values["scores"]["accuracy"]
     low, high = (evaluated.values["intervals"]["accuracy"][end] for end in ("low", "high"))
-    assert f"95 % interval {low:.4f} to {high:.4f}, 9 rows" in found["accuracy"].metric_name
+    assert f"95 % interval {low:.3f} to {high:.3f}, 9 rows" in found["accuracy"].metric_name
     assert found["f1"].dataset_split == "test"
     # Neither the folders of this machine nor PEFT's blank form.
     assert str(workspace.folder) not in card.content

@@ -54,8 +54,10 @@ def execute(arguments: argparse.Namespace) -> int:
     from tunelab.config import make_study
     from tunelab.data.readers import check_file
     from tunelab.errors import UsageError
+    from tunelab.report.findings import notes as notes_on_scores
     from tunelab.strict_yaml import apply_overrides
     from tunelab.study.evaluate import evaluate_stored, is_stored, notes
+    from tunelab.visible_text import visible
 
     study = make_study(apply_overrides({}, split_overrides(arguments.overrides)))
     if not 0 <= arguments.seed < 2**32:
@@ -72,6 +74,9 @@ def execute(arguments: argparse.Namespace) -> int:
     print_table(table, arguments.format, title=arguments.file.name, value=results)
     for note in notes(results):
         print(note, file=sys.stderr)
+    if arguments.format == "table":
+        for sentence in notes_on_scores([(str(result["name"]), result) for result in results]):
+            print(f"Note: {visible(sentence)}")
     return 0
 
 

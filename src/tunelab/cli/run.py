@@ -45,9 +45,11 @@ def execute(arguments: argparse.Namespace) -> int:
 def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | None) -> int:
     from tunelab.errors import TunelabError
     from tunelab.report.build import build_report
+    from tunelab.report.findings import notes, of_results
     from tunelab.results import read_json
     from tunelab.study.folder import locked
     from tunelab.study.run import run_study
+    from tunelab.visible_text import visible
 
     # The report tells of this run: held until it is written, so that no other begins before.
     with locked(out):
@@ -70,6 +72,9 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
     if verdicts and arguments.format == "table":
         claims = [verdict_row(verdict) for verdict in verdicts]
         print_table(claims, "table", title=f"{study.name}: claims")
+    if arguments.format == "table":
+        for sentence in notes(of_results(results)):
+            print(f"Note: {visible(sentence)}")
     print(f"Report: {report}", file=sys.stdout if arguments.format == "table" else sys.stderr)
     return 0
 
@@ -98,26 +103,29 @@ def score_row(result: Any) -> dict[str, Any]:
         "scored": ((result.values["scored"] or {}).get("scores") or {}).get("accuracy"),
         "unparsed": scores["unparsed"],
         "rows": scores["rows"],
-        "seconds": result.values["seconds"],
+        # A table needs no more than milliseconds.
+        "seconds": round(float(result.values["seconds"]), 3),
     }
 
 
 def verdict_row(verdict: Mapping[str, Any]) -> dict[str, Any]:
     """A claim's line in the table."""
-    from tunelab.report.page import p_value
+    from tunelab.numbers import p_value
+    from tunelab.report.verdict_text import difference_in_words, interval_in_words
 
-    difference = verdict["difference"]
     return {
         "verdict": verdict["verdict"],
         "claim": verdict["claim"],
-        "difference": difference["value"],
-        "95 % interval": _interval(difference["low"], difference["high"]),
+        "difference": difference_in_words(verdict),
+        "95 % interval": interval_in_words(verdict),
         "p corrected": p_value(verdict["p_corrected"]),
     }
 
 
 def _interval(low: float | None, high: float | None) -> str | None:
-    return None if low is None or high is None or low == high else f"{low:.3f} to {high:.3f}"
+    from tunelab.numbers import interval
+
+    return None if low is None or high is None or low == high else interval(low, high)
 
 
 def _full(result: Any) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _difference_row(one: dict[str, Any], comparison: dict[str, Any]) -> dict[str, Any]:
-    from tunelab.report.page import p_value
+    from tunelab.numbers import interval, p_value
 
     low, high = one["low"], one["high"]
     return {
@@ -119,7 +119,7 @@ def _difference_row(one: dict[str, Any], comparison: dict[str, Any]) -> dict[str
         "winner": comparison["sides"]["winner"][one["metric"]]["value"],
         "own setting": comparison["sides"]["default"][one["metric"]]["value"],
         "difference": one["value"],
-        "95 % interval": None if low is None or high is None else f"{low:.3f} to {high:.3f}",
+        "95 % interval": None if low is None or high is None else interval(low, high),
         "p corrected": p_value(one["p_corrected"]),
         "winner is better": one["verdict"],
     }

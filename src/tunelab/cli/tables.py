@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tunelab.numbers import number
 from tunelab.spreadsheet import csv_cell
 from tunelab.visible_text import visible
 
@@ -37,12 +38,8 @@ def print_table(
 
 def show(value: Any) -> str:
     """A cell as people read it; what is undefined is a dash."""
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) >= 1000 else f"{value:.3f}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return number(value)
     return visible(str(value))
 
 

@@ -6,8 +6,17 @@ from typing import Literal
 
 from tunelab.evaluation.comparison import compare_means, compare_shares
 from tunelab.evaluation.estimates import Difference
+from tunelab.evaluation.few_rows import macro_doubt
+from tunelab.evaluation.limits import Span, compare_limited, exactly
 from tunelab.evaluation.resampling import f1_against, f1_difference
-from tunelab.evaluation.row_metrics import ROW_METRICS, Answered, RowMetric
+from tunelab.evaluation.row_metrics import (
+    ROW_METRICS,
+    Answered,
+    RowMetric,
+    cut_answers,
+    not_comparable,
+    spans,
+)
 
 Relation = Literal["more", "less", "about"]
 Verdict = Literal["supported", "refuted", "undecided"]
@@ -35,7 +44,8 @@ def decide(
     """The verdict on a claim, and the reason in words.
 
     ``difference`` is tested against :func:`signed_margin`. Where it is counted and not sampled,
-    the numbers themselves decide; where it was measured but has no p-value, nothing does.
+    the numbers themselves decide; where it was measured but has no p-value, nothing does. Of a
+    difference that is a bound, only what every value beyond it would say is said.
     """
     value = difference.value
     if value is None:
@@ -45,14 +55,30 @@ def decide(
         "less": value < -margin,
         "about": abs(value) <= margin,
     }[relation]
+    if not _holds_beyond(difference, relation, margin):
+        return "undecided", difference.reason or "the difference is known as a bound only"
     verdict: Verdict = "supported" if holds else "refuted"
     if difference.rows == 0 and difference.low is not None and difference.low == difference.high:
         return verdict, "the numbers are counted, so there is nothing to test"
     if p_corrected is None:
         return "undecided", difference.reason or "there is no test for it"
+    limited = f"; {difference.reason}" if difference.bound and difference.reason else ""
     if p_corrected >= ALPHA:
-        return "undecided", f"the rows do not decide it at {ALPHA:g}, corrected"
+        return "undecided", f"the rows do not decide it at {ALPHA:g}, corrected{limited}"
+    if limited:
+        return verdict, f"the rows decide it, whatever lies beyond the limit{limited}"
     return verdict, "the rows decide it"
+
+
+def _holds_beyond(difference: Difference, relation: Relation, margin: float) -> bool:
+    """Whether every value beyond a bound would give the verdict that the bound gives."""
+    value, bound = difference.value or 0.0, difference.bound
+    if bound is None:
+        return True
+    if relation == "about":
+        return value > margin if bound == "at least" else value < -margin
+    edge = margin if relation == "more" else -margin
+    return value > edge if bound == "at least" else value < edge
 
 
 def compare_rows(
@@ -70,14 +96,41 @@ def compare_rows(
     """
     about = ROW_METRICS[metric]
     sides = list(left) + ([] if isinstance(right, float | int) else list(right))
-    if any(about.values(side) is None for side in sides):
-        return undefined(f"{metric} needs answers that were not asked for", margin)
-    if len({side.truth for side in sides}) > 1:
-        return undefined("the two did not answer the same rows", margin)
+    reason = not_comparable(metric, about, sides)
+    if reason is not None:
+        return undefined(reason, margin)
+    if metric == "f1_macro":
+        reason = macro_doubt(sides[0].truth, [side.predicted for side in sides])
+        if reason is not None:
+            return undefined(reason, margin)
+    if about.about == "length" and not all(_known(about, side) for side in sides):
+        return _limited(about, left, right, margin)
     if len(left) == 1 and (isinstance(right, float | int) or len(right) == 1):
         other = right if isinstance(right, float | int) else right[0]
         return _compare(metric, about, left[0], other, margin, seed, resamples)
     return _over_seeds(metric, about, left, right, margin, seed, resamples)
+
+
+def _known(about: RowMetric, side: Answered) -> bool:
+    return all(span.known for span in spans(about, side) or ())
+
+
+def _limited(
+    about: RowMetric, left: Sequence[Answered], right: Sequence[Answered] | float, margin: float
+) -> Difference:
+    """The difference of two sides of which answers were cut at their limit."""
+    number = right if isinstance(right, float | int) else None
+    others: Sequence[Answered] = () if isinstance(right, float | int) else right
+    reason = cut_answers([*left, *others])
+    if len(left) > 1 or len(others) > 1:
+        return undefined(reason, margin)
+    rows = spans(about, left[0]) or []
+    against: Sequence[Span] = (
+        [exactly(number)] * len(rows) if number is not None else spans(about, others[0]) or []
+    )
+    if not rows:
+        return undefined("there are no rows", margin)
+    return compare_limited(rows, against, margin=margin, reason=reason)
 
 
 def undefined(reason: str, margin: float = 0.0) -> Difference:
@@ -198,7 +251,7 @@ def _over_seeds(
     rows = single[0].rows
     error_rows = _error_of_rows(about, pairs, single)
     if error_rows is None:
-        return undefined("the rows show no spread", margin)
+        return undefined(single[0].reason or "the rows show no spread", margin)
     error_seeds = math.sqrt(
         math.fsum((value - mean) ** 2 for value in values) / (count - 1) / count
     )

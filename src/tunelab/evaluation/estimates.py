@@ -2,17 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
+
+# How a value that was measured at a limit stands to the true one: it is at least as large as
+# what is shown, or at most.
+Bound = Literal["at least", "at most"]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95 % interval; ``reason`` says why the value or the interval is None."""
+    """A value with its 95 % interval; ``reason`` says why the value or the interval is None.
+
+    ``bound`` is set where the value was measured at a limit, such as the length of answers that
+    were cut: the true one is then not known, and has no interval.
+    """
 
     value: float | None
     low: float | None
     high: float | None
     reason: str | None = None
+    bound: Bound | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The estimate as JSON values."""
@@ -26,7 +35,8 @@ class Difference:
     ``p_value`` is two-sided, of the hypothesis that the difference equals ``margin``; ``test``
     names the test. ``rows_needed`` is the number of rows at which a difference like this one would
     be told from the margin with 80 % power at 5 %, two-sided. ``reason`` says why something is
-    None.
+    None. ``bound`` is set where rows were measured at a limit: the true difference is then at
+    least, or at most, the value shown.
     """
 
     value: float | None
@@ -41,6 +51,7 @@ class Difference:
     rows_needed: int | None
     reason: str | None = None
     details: Mapping[str, float | int] = field(default_factory=dict)
+    bound: Bound | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The difference as JSON values."""

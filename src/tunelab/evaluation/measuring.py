@@ -1,13 +1,15 @@
 """All metrics of one model's predictions, each with its interval."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tunelab.evaluation.answers import REASONS
 from tunelab.evaluation.calibration import brier, expected_calibration_error, reliability
 from tunelab.evaluation.choosing import Normalize, adjust, choose, probabilities
+from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.estimates import Estimate
+from tunelab.evaluation.limits import at_least, exactly, limited_estimate
 from tunelab.evaluation.metrics import score, wilson_interval
 from tunelab.evaluation.predictions import Generated, Likelihoods, Predictions
 from tunelab.evaluation.resampling import AVERAGES, f1_interval
@@ -100,9 +102,25 @@ def _generated(
     return {
         **_scores(predictions, generated.labels, seed, resamples),
         "unparsed_reasons": {reason: reasons.count(reason) for reason in REASONS},
-        "answer_tokens": summarize(list(map(float, generated.tokens)), "row").to_dict(),
+        "answer_tokens": _length(generated).to_dict(),
         "stopped": share(generated.stopped).to_dict(),
     }
+
+
+def _length(generated: Generated) -> Estimate:
+    """The mean tokens of an answer, a bound where answers were cut."""
+    if generated.tokens is None:
+        return Estimate(None, None, None, "the tokens of these answers were not counted")
+    cut = sum(not stopped for stopped in generated.stopped)
+    if cut:
+        return limited_estimate(
+            [
+                exactly(count) if stopped else at_least(count)
+                for count, stopped in zip(generated.tokens, generated.stopped, strict=True)
+            ],
+            f"{cut} of {len(generated.stopped)} answers were cut at the limit of tokens",
+        )
+    return summarize(list(map(float, generated.tokens)), "row")
 
 
 def _scored(
@@ -136,7 +154,13 @@ def _scores(
     return {
         "scores": scores.to_dict(),
         "intervals": {"accuracy": accuracy.to_dict(), **intervals},
+        "collapse": _collapse(scores.to_dict()),
     }
+
+
+def _collapse(scores: Mapping[str, Any]) -> dict[str, Any] | None:
+    found = collapse_of(scores)
+    return None if found is None else asdict(found)
 
 
 def answered(predictions: Predictions, measured: Mapping[str, Any]) -> Answered:

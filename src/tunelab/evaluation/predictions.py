@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Generated:
-    """Answers in words. ``labels`` are parsed from them, or None for the reason in ``reasons``."""
+    """Answers in words. ``labels`` are parsed from them, or None for the reason in ``reasons``.
+
+    ``stopped`` tells which answers ended by themselves; the others were cut at their limit.
+    ``tokens`` counts those of the text that was kept, None where that was not counted.
+    """
 
     answers: tuple[str, ...]
     labels: tuple[str | None, ...]
     reasons: tuple[str | None, ...]
     stopped: tuple[bool, ...]
-    tokens: tuple[int, ...]
+    tokens: tuple[int, ...] | None
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def read_predictions(table: "pd.DataFrame", where: str) -> Predictions:
                 [str(answer) for answer in table["answer"]],
                 labels,
                 stopped=tuple(bool(value) for value in table["stopped"]),
-                tokens=tuple(int(value) for value in table["answer_tokens"]),
+                tokens=_tokens(table),
             )
         if table["logprobs"].notna().all():
             likelihoods = Likelihoods(
@@ -105,6 +109,14 @@ def read_predictions(table: "pd.DataFrame", where: str) -> Predictions:
     if strange:
         raise UsageError(f"{where} holds the label {strange[0]!r}, which is none of its labels.")
     return Predictions(labels, texts, truth, generated, likelihoods)
+
+
+def _tokens(table: "pd.DataFrame") -> tuple[int, ...] | None:
+    """Tokens of the kept texts. Older tables count what was cut off behind a line as well."""
+    counts = table["answer_tokens"]
+    if "tokens_counted" not in table or counts.isna().any():
+        return None
+    return tuple(int(value) for value in counts)
 
 
 def read_models(table: "pd.DataFrame", where: str) -> dict[str, Predictions]:

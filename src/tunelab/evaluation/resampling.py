@@ -16,6 +16,9 @@ PAIRED_BOOTSTRAP = "paired bootstrap"
 # Hits that a label without any is given in the bootstrap; see f1_bootstrap.
 _HIDDEN_HITS = 0.25
 
+# Rows below which resamples are too few different ones to show an interval.
+LEAST_ROWS = 10
+
 _EFFECT = "difference in standard deviations of one row's influence"
 
 
@@ -46,7 +49,7 @@ def f1_interval(
         return Estimate(None, None, None, "there are no rows")
     value = _value(cells, counts, len(labels), place)
     sample = f1_bootstrap(cells, counts, len(labels), seed=seed, resamples=resamples)[place]
-    reason = _without_spread(sample, rows)
+    reason = _no_interval(sample, cells, rows, labels=len(labels))
     if reason:
         return Estimate(value, None, None, reason)
     low, high = _holding(value, limits(sample))
@@ -90,7 +93,7 @@ def f1_difference(
         reason = (
             "left and right give the same answers"
             if all(cell[1] == cell[2] for cell in cells)
-            else _without_spread(sample, rows)
+            else _no_interval(sample, cells, rows)
         )
         if reason is None:
             low, high = _holding(value, limits(sample, freedom=sample.freedom))
@@ -233,9 +236,21 @@ def _place(average: str) -> int:
     return AVERAGES.index(average)
 
 
-def _without_spread(sample: Bootstrap, rows: int) -> str | None:
+def _no_interval(
+    sample: Bootstrap, cells: Sequence[Sequence[int]], rows: int, *, labels: int | None = None
+) -> str | None:
+    """Why resampling these rows gives no interval, or None where it does.
+
+    ``labels`` is given for the answers of one model: where each of them is the same label, the
+    resamples would credit it with labels that it never gave.
+    """
     if rows == 1:
         return "one row shows no spread"
+    if rows < LEAST_ROWS:
+        return f"{rows} rows are too few for an interval by resampling, which needs {LEAST_ROWS}"
+    given = {cell[1] for cell in cells}
+    if labels is not None and len(given) == 1 and labels not in given:
+        return "every answer is the same label, which shows nothing of the others"
     return "all resamples give the same value" if sample.degenerate else None
 
 
@@ -262,7 +277,8 @@ def f1_against(
     reason: str | None = "there are no rows"
     if rows:
         sample = f1_bootstrap(cells, counts, len(labels), seed=seed, resamples=resamples)[place]
-        own, reason = _value(cells, counts, len(labels), place), _without_spread(sample, rows)
+        own = _value(cells, counts, len(labels), place)
+        reason = _no_interval(sample, cells, rows, labels=len(labels))
         value = own - number
         if reason is None:
             low, high = (limit - number for limit in _holding(own, limits(sample)))

@@ -18,12 +18,16 @@ _log = logging.getLogger(__name__)
 class Answer:
     """What a model generated after a prompt, without the prompt.
 
-    ``ids`` leaves out the stop token; ``stopped`` tells whether one came.
+    ``ids`` leaves out the stop token. ``kept`` counts those of ``ids`` that ``text`` was read from:
+    without blank ones around it, and without what stands behind the end of a line where lines are
+    answers. ``stopped`` tells whether the answer ended by itself, at a stop token or at the end of
+    its line.
     """
 
     text: str
     ids: tuple[int, ...]
     stopped: bool
+    kept: int
 
 
 def answer_prompts(
@@ -130,7 +134,29 @@ def _finish(
     stopped = place is not None
     if stop_at_newline and "\n" in text.lstrip():
         text, stopped = text.lstrip().split("\n", 1)[0], True
-    return Answer(text=text.strip(), ids=tuple(kept), stopped=stopped)
+    text = text.strip()
+    return Answer(text, tuple(kept), stopped, _count_kept(tokenizer, kept, text))
+
+
+def _count_kept(tokenizer: Any, ids: list[int], whole: str) -> int:
+    """How many tokens the text ``whole`` was read from, without blank ones around it."""
+
+    def text(tokens: list[int]) -> str:
+        return _readable(tokenizer, tokens)
+
+    if text(ids) == whole:
+        return len(ids)
+    # The fewest tokens that begin with the text: a longer beginning holds no less of it.
+    low, high = 0, len(ids)
+    while low < high:
+        middle = (low + high) // 2
+        if text(ids[:middle]).lstrip().startswith(whole):
+            high = middle
+        else:
+            low = middle + 1
+    end = low
+    begin = next((place for place in range(end) if text(ids[: place + 1]).strip()), end)
+    return end - begin
 
 
 def _readable(tokenizer: Any, ids: list[int]) -> str:

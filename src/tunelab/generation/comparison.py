@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tunelab.evaluation.estimates import Estimate
+from tunelab.evaluation.limits import Span, at_least, exactly, limited_estimate
 from tunelab.evaluation.seeds import summarize
 from tunelab.generation.open_prompts import OpenPrompt
 from tunelab.generation.text_measures import agreement, distinct_n, repetition, self_bleu
+from tunelab.numbers import counted
 
 # A measure of the samples of one prompt, and whether it is a share.
 Measure = Callable[[OpenPrompt, Sequence["OpenAnswer"]], float | None]
@@ -16,7 +18,7 @@ Measure = Callable[[OpenPrompt, Sequence["OpenAnswer"]], float | None]
 
 @dataclass(frozen=True)
 class OpenAnswer:
-    """One model's answer to one prompt at one temperature."""
+    """One model's answer to one prompt at one temperature; ``tokens`` are those of its text."""
 
     model: str
     temperature: float
@@ -32,6 +34,11 @@ class OpenAnswer:
     def stopped(self) -> bool:
         """Whether the model ended by itself."""
         return self.ending in ("stop token", "stop string")
+
+    @property
+    def cut(self) -> bool:
+        """Whether a limit ended it, so that what would have come is not known."""
+        return self.ending in ("length", "context")
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON values."""
@@ -58,10 +65,10 @@ MEASURES: Mapping[str, tuple[str, Measure]] = {
         lambda _, answers: _mean([float(len(answer.text.split())) for answer in answers]),
     ),
     "open_stopped": (
-        "share of answers that end by themselves",
+        "share of answers that end by themselves within the limit",
         lambda _, answers: _mean([float(answer.stopped) for answer in answers]),
     ),
-    "open_right": ("share of answers with what was expected", _right),
+    "open_right": ("share of answers with what was expected within the limit", _right),
     "open_repetition": (
         "share of an answer's 3-grams that were there before",
         lambda _, answers: _mean([repetition(answer.text) for answer in answers]),
@@ -83,8 +90,16 @@ MEASURES: Mapping[str, tuple[str, Measure]] = {
         lambda _, answers: agreement([answer.text for answer in answers]),
     ),
 }
-# Measures that are no shares.
+# Measures that are no shares. Of an answer that was cut they are a lower bound.
 COUNTS = ("open_tokens", "open_words")
+# Measures of the whole text, from 0 to 1, which can be anything where an answer was cut.
+OF_WHOLE_TEXTS = (
+    "open_repetition",
+    "open_distinct_1",
+    "open_distinct_2",
+    "open_self_bleu",
+    "open_agreement",
+)
 
 
 def values_by_prompt(
@@ -100,13 +115,43 @@ def values_by_prompt(
     ]
 
 
+def spans_by_prompt(
+    measure: str, prompts: Sequence[OpenPrompt], answers: Sequence[OpenAnswer]
+) -> list[Span | None]:
+    """What is known of a measure for each prompt, where some of its answers were cut.
+
+    What is counted within the limit by its own words (whether an answer ended, whether it holds
+    what was expected) is known of every answer.
+    """
+    cut = {answer.prompt for answer in answers if answer.cut}
+    spans: list[Span | None] = []
+    for prompt, value in zip(prompts, values_by_prompt(measure, prompts, answers), strict=True):
+        if value is None:
+            spans.append(None)
+        elif prompt.id in cut and measure in COUNTS:
+            spans.append(at_least(value))
+        elif prompt.id in cut and measure in OF_WHOLE_TEXTS:
+            spans.append(Span(0.0, 1.0))
+        else:
+            spans.append(exactly(value))
+    return spans
+
+
+def cut_reason(answers: Sequence[OpenAnswer]) -> str:
+    """How many answers were cut, as the reason why something is not known of them."""
+    cut = sum(answer.cut for answer in answers)
+    return f"{cut} of {counted(len(answers), 'answer')} of {answers[0].model} were cut at a limit"
+
+
 def compare_open(
     prompts: Sequence[OpenPrompt], answers: Sequence[OpenAnswer]
 ) -> list[dict[str, Any]]:
     """Every measure of each model at each temperature, with its interval over prompts.
 
     Prompts are what was drawn: the samples of one prompt are alike, so a prompt counts once, by
-    the mean over its samples. The interval is the t interval, held to 0 and 1 for shares.
+    the mean over its samples. The interval is the t interval, held to 0 and 1 for shares. Where
+    answers were cut, a length is a lower bound without an interval, and a measure of whole texts
+    speaks of what was kept, with the reason.
     """
     groups = list(dict.fromkeys((answer.model, answer.temperature) for answer in answers))
     found = []
@@ -121,7 +166,17 @@ def compare_open(
         for name in MEASURES:
             bounds = (-math.inf, math.inf) if name in COUNTS else (0.0, 1.0)
             values = values_by_prompt(name, prompts, own)
-            row[name] = _estimate(values, bounds).to_dict()
+            spans = [span for span in spans_by_prompt(name, prompts, own) if span is not None]
+            if all(span.known for span in spans):
+                found_value = _estimate(values, bounds)
+            elif name in COUNTS:
+                found_value = limited_estimate(spans, cut_reason(own))
+            else:
+                reason = f"of the text that was kept: {cut_reason(own)}"
+                found_value = replace(_estimate(values, bounds), reason=reason)
+            row[name] = found_value.to_dict()
+        row["cut"] = sum(one.cut for one in own)
+        row["answers"] = len(own)
         row["by_kind"] = {
             kind: _mean(
                 [

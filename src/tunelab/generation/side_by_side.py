@@ -7,6 +7,7 @@ from tunelab.generation.comparison import OpenAnswer, Read
 from tunelab.generation.likelihood import answer_likelihoods
 from tunelab.generation.local_model import Answerer, LocalModel
 from tunelab.generation.open_prompts import OpenPrompt
+from tunelab.generation.outcome import Generation
 from tunelab.generation.settings import GenerationSettings
 from tunelab.prompts.prompting import Prompt
 
@@ -45,7 +46,7 @@ def ask_open(
                     prompt=prompts[step.prompt].id,
                     sample=step.sample,
                     text=done.text,
-                    tokens=len(done.tokens),
+                    tokens=_tokens_of_text(done),
                     ending=done.ending,
                     first_token_seconds=done.first_token_seconds,
                     seconds_per_token=done.seconds_per_token,
@@ -54,6 +55,12 @@ def ask_open(
                 found.append(answer)
     order = {prompt.id: place for place, prompt in enumerate(prompts)}
     return sorted(found, key=lambda one: (one.temperature, order[one.prompt], one.sample))
+
+
+def _tokens_of_text(done: Generation) -> int:
+    """The tokens of an answer without its stop token, which an endpoint does not list."""
+    ended = done.ending == "stop token" and done.tokens and done.tokens[-1].id is not None
+    return len(done.tokens) - bool(ended)
 
 
 def as_prompt(answerer: Answerer, text: str, system: str = "") -> Prompt:

@@ -23,7 +23,8 @@ class ModelCard:
     ``source`` is ``package``, ``hub`` or ``folder``; ``location`` the repository on the Hub or
     the folder; ``wheels`` the parts of a GGUF file, joined in order; ``sha256`` that of the
     joined file; ``size`` the bytes to download. ``published`` is the repository on the Hub where a
-    packaged model was published first.
+    packaged model was published first. ``family`` names the models that share a design and a
+    tokenizer; it is empty where that is read from the model's own configuration.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ModelCard:
     gated: bool = False
     parameters: int | None = None
     published: str = ""
+    family: str = ""
 
 
 def _gemma_part(number: int) -> WheelFile:
@@ -54,6 +56,7 @@ _LLAMA_URL = "https://www.llama.com/llama3_2/license/"
 _CARDS = (
     ModelCard(
         name="smollm2-135m-instruct",
+        family="SmolLM2",
         kind="instruct",
         source="package",
         licence="Apache-2.0",
@@ -66,6 +69,7 @@ _CARDS = (
     ),
     ModelCard(
         name="gemma-3-270m",
+        family="Gemma 3",
         kind="base",
         source="package",
         licence="Gemma Terms of Use",
@@ -78,6 +82,7 @@ _CARDS = (
     ),
     ModelCard(
         name="llama-3.2-1b",
+        family="Llama 3.2",
         kind="base",
         source="hub",
         licence=_LLAMA_LICENCE,
@@ -88,6 +93,7 @@ _CARDS = (
     ),
     ModelCard(
         name="llama-3.2-1b-instruct",
+        family="Llama 3.2",
         kind="instruct",
         source="hub",
         licence=_LLAMA_LICENCE,
@@ -98,6 +104,7 @@ _CARDS = (
     ),
     ModelCard(
         name="mistral-7b-v0.1",
+        family="Mistral 7B",
         kind="base",
         source="hub",
         licence="Apache-2.0",
@@ -107,6 +114,7 @@ _CARDS = (
     ),
     ModelCard(
         name="phi-4-mini-instruct",
+        family="Phi-4",
         kind="instruct",
         source="hub",
         licence="MIT",

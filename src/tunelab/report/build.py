@@ -23,7 +23,9 @@ from tunelab.report.open_record import (
 from tunelab.report.page import Figure, draw_figure, render
 from tunelab.report.run_folder import RunFolder, predictions, read_run
 from tunelab.report.seeds import over_seeds
+from tunelab.report.sides import apart, sides_of
 from tunelab.report.tokenizer_record import read_record
+from tunelab.report.verdict_text import how_tested, row_value, values_in_words
 from tunelab.report.verdicts import judge
 from tunelab.results import Result, write_json, write_text
 
@@ -78,6 +80,10 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         figures=figures,
         judgement=judgement,
         findings=find(run, judgement),
+        apart_note=_apart_note(run),
+        values_in_words=values_in_words,
+        how_tested=how_tested,
+        row_value=row_value,
         mistakes=find_mistakes(run),
         kinds=KINDS,
         seeds=over_seeds(run),
@@ -97,6 +103,13 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         answers=[(result, *_answers(result)) for result in run.evaluated],
         licences=_licences(run),
     )
+
+
+def _apart_note(run: RunFolder) -> str:
+    """That the base and the instruction-tuned model are of other families, for a caption."""
+    sides = sides_of(run)
+    told = apart(sides["base"], sides["instruct"]) if {"base", "instruct"} <= sides.keys() else None
+    return f"{told[:1].upper()}{told[1:]}: they differ in more than their training." if told else ""
 
 
 def _answers(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

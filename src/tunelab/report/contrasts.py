@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from tunelab.evaluation.claims import ALPHA
 from tunelab.methods.contrasts import CONTRASTS
+from tunelab.numbers import number, p_value, signed
 from tunelab.report.methods_table import MethodRow
-from tunelab.report.page import number, p_value, signed
 from tunelab.report.verdicts import Comparison
 
 

@@ -1,79 +1,200 @@
 """What was found, in sentences that are computed from the results and from nothing else."""
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tunelab.evaluation.claims import ALPHA
+from tunelab.evaluation.collapse import collapse_of
+from tunelab.evaluation.few_rows import FEW_ROWS, macro_labels
+from tunelab.evaluation.metrics import wilson_interval
+from tunelab.numbers import counted, interval, number, p_value
 from tunelab.report.run_folder import RunFolder
+from tunelab.report.sides import Side, apart, format_missed, missed_in_words, sides_of
 from tunelab.report.verdicts import Comparison, Judgement
 from tunelab.results import Result
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence, and whether the rows decide it."""
+    """One sentence. ``decided`` tells what its test came to; None where nothing was tested."""
 
     sentence: str
-    decided: bool
+    decided: bool | None
 
 
 def find(run: RunFolder, judgement: Judgement) -> list[Finding]:
-    """The best model, and each fine-tuned model against every model that was not fine-tuned."""
+    """The best model, what stands against the numbers, and each fine-tuned model's comparisons.
+
+    What was not tested is told as it was counted, without a verdict.
+    """
     scored = [result for result in run.evaluated if _accuracy(result) is not None]
     if not scored:
         return []
-    best = max(scored, key=lambda result: _accuracy(result) or 0.0)
-    scores = best.values["scores"]
-    findings = [
-        Finding(
-            f"The highest accuracy has {best.name}: {scores['accuracy']:.3f} on "
-            f"{scores['rows']} rows (95 % interval {scores['accuracy_low']:.3f} to "
-            f"{scores['accuracy_high']:.3f}).",
-            decided=True,
-        )
-    ]
-    findings += [
-        _against(comparison)
+    sides = sides_of(run)
+    told = [*_best(scored), *notes(of_results(scored))]
+    compared = [
+        _against(comparison, sides)
         for comparison in judgement.comparisons
-        if comparison.metric == "accuracy"
+        if comparison.metric != "f1_macro"
     ]
-    findings += [_silent(result) for result in scored if result.values["scores"]["unparsed"]]
-    return findings
+    behind = [*_silent(scored), *_unmeasured(scored), *_families(sides)]
+    return [
+        *(Finding(sentence, None) for sentence in told),
+        *compared,
+        *(Finding(sentence, None) for sentence in behind),
+    ]
 
 
-def _against(comparison: Comparison) -> Finding:
+def notes(models: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """What a reader of the scores must know of them: few rows, and models that have collapsed."""
+    return [*_few_rows(models), *collapses(models)]
+
+
+def collapses(models: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
+    """Models that give one label to nearly all rows, in words or by the likeliest label.
+
+    ``models`` are names with the records of what was measured.
+    The baseline of the most common label does so by design and is left out.
+    """
+    for name, record in models:
+        if name == "majority":
+            continue
+        ways = {
+            "in words": record.get("generated"),
+            "by its likeliest label": record.get("scored"),
+        }
+        found = {
+            way: collapse
+            for way, values in ways.items()
+            if values is not None and (collapse := collapse_of(values["scores"])) is not None
+        }
+        known = sum(values is not None for values in ways.values())
+        for way, collapse in found.items():
+            # The same of both ways, or of the only one, is said once.
+            if len(found) == known or known == 1:
+                yield collapse.sentence(name)
+                break
+            yield collapse.sentence(f"{name}, asked {way},")
+
+
+def of_results(results: Iterable[Result]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The names and records of the models that a study evaluated."""
+    return [(result.name, result.values) for result in results if result.stage == "evaluate"]
+
+
+def _best(scored: Sequence[Result]) -> Iterator[str]:
+    """The highest accuracy: of a model that misses the answer format by likeliest labels."""
+    by_label = {result.name: _by_label(result) for result in scored}
+    scores = {result.name: _meaningful(result) for result in scored}
+    highest = max(entry["accuracy"] for entry in scores.values())
+    best = [name for name, entry in scores.items() if entry["accuracy"] == highest]
+    entry = scores[best[0]]
+    verb = "has" if len(best) == 1 else "share"
+    way = " by the likeliest label" if any(by_label[name] for name in best) else ""
+    range_ = interval(entry["accuracy_low"], entry["accuracy_high"])
+    yield (
+        f"{_joined(best)} {verb} the highest accuracy{way}: {number(highest)} on "
+        f"{counted(entry['rows'], 'test row')} (95 % interval {range_})."
+    )
+
+
+def _by_label(result: Result) -> bool:
+    """Whether the likeliest labels tell more of a model than its answers in words."""
+    return (
+        result.values["mode"] == "generate"
+        and result.values.get("scored") is not None
+        and format_missed(result)
+    )
+
+
+def _meaningful(result: Result) -> Mapping[str, Any]:
+    scores: Mapping[str, Any] = result.values["scores"]
+    return result.values["scored"]["scores"] if _by_label(result) else scores
+
+
+def _few_rows(models: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
+    rows = max((int(record["scores"]["rows"]) for _, record in models), default=0)
+    if not 0 < rows < FEW_ROWS:
+        return
+    low, high = wilson_interval(rows // 2, rows)
+    reach = 100 * ((high or 1.0) - (low or 0.0)) / 2
+    yield (
+        f"The test has only {counted(rows, 'row')}: an accuracy near 0.5 is then known to within "
+        f"{reach:.0f} points on either side, and small differences cannot be found. More test rows "
+        "would tell more."
+    )
+
+
+def _against(comparison: Comparison, sides: Mapping[str, Side]) -> Finding:
     left, right, difference = comparison.left, comparison.right, comparison.difference
     if difference.value is None:
         return Finding(f"{left} and {right} cannot be compared: {difference.reason}.", False)
-    p_value = comparison.p_corrected
-    if p_value is None:
+    p_corrected = comparison.p_corrected
+    if p_corrected is None:
         return Finding(f"{left} and {right} cannot be told apart: {difference.reason}.", False)
-    shown = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
-    tested = f"{difference.test}, {shown} after Holm's correction"
+    shown = p_value(p_corrected)
+    tested = f"{difference.test}, p {'' if shown.startswith('<') else '= '}{shown} "
+    tested += "after Holm's correction"
     details = difference.details
     if "only_left" in details:
         tested = (
-            f"{left} alone is right on {details['only_left']} rows, {right} alone on "
-            f"{details['only_right']}; {tested}"
+            f"{left} alone is right on {counted(int(details['only_left']), 'row')}, {right} alone "
+            f"on {details['only_right']}; {tested}"
         )
-    if p_value >= ALPHA:
-        return Finding(f"The rows do not decide between {left} and {right} ({tested}).", False)
+    by_label = comparison.metric == "accuracy_scored"
+    measured = "accuracy by the likeliest label" if by_label else "accuracy"
+    if p_corrected >= ALPHA:
+        about = " by the likeliest label" if by_label else ""
+        return Finding(
+            f"The rows do not decide between {left} and {right}{about} ({tested}).", False
+        )
     verb = "beats" if difference.value > 0 else "loses to"
     points = abs(difference.value) * 100
-    return Finding(f"{left} {verb} {right} by {points:.1f} points of accuracy ({tested}).", True)
+    sentence = f"{left} {verb} {right} by {points:.1f} points of {measured} ({tested})."
+    if left in sides and right in sides and apart(sides[left], sides[right]):
+        sentence += " The two are different models, so that more than fine-tuning differs."
+    return Finding(sentence, True)
 
 
-def _silent(result: Result) -> Finding:
-    scores = result.values["scores"]
-    reasons = ", ".join(
-        f"{count} {reason}"
-        for reason, count in result.values["generated"]["unparsed_reasons"].items()
-        if count
-    )
-    return Finding(
-        f"{result.name} gives no label in {scores['unparsed']} of {scores['rows']} answers "
-        f"({reasons}); these count as wrong.",
-        True,
-    )
+def _silent(scored: Sequence[Result]) -> Iterator[str]:
+    for result in scored:
+        scores = result.values["scores"]
+        if not scores["unparsed"]:
+            continue
+        if result.values["mode"] == "generate" and format_missed(result):
+            yield f"{missed_in_words(result)}."
+            continue
+        reasons = ", ".join(
+            f"{count} {reason}"
+            for reason, count in result.values["generated"]["unparsed_reasons"].items()
+            if count
+        )
+        yield (
+            f"{result.name} gives no label in {scores['unparsed']:,} of "
+            f"{counted(scores['rows'], 'answer')} ({reasons}); these count as wrong."
+        )
+
+
+def _unmeasured(scored: Sequence[Result]) -> Iterator[str]:
+    classes = scored[0].values["scores"]["classes"]
+    told = macro_labels([(entry["label"], entry["support"]) for entry in classes])
+    if told is not None:
+        yield f"Macro-F1 counts all labels alike, but {told}."
+
+
+def _families(sides: Mapping[str, Side]) -> Iterator[str]:
+    base, instruct = sides.get("base"), sides.get("instruct")
+    told = apart(base, instruct) if base and instruct else None
+    if told is not None:
+        yield (
+            f"{told[:1].upper()}{told[1:]}: what differs between them is not instruction tuning "
+            "alone."
+        )
+
+
+def _joined(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _accuracy(result: Result) -> float | None:

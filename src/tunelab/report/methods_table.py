@@ -26,7 +26,7 @@ class MethodRow:
     """One method: its scores, and what it cost in the mean of its seeds.
 
     ``share`` is the share of the parameters that is trained. Bytes and seconds are None where
-    they were not measured.
+    they were not measured. ``doubts`` say why times or memory are not those of the training alone.
     """
 
     name: str
@@ -42,6 +42,7 @@ class MethodRow:
     seconds_per_step: float | None
     seconds_to_best: float | None
     seconds: float | None
+    doubts: tuple[str, ...] = ()
 
 
 @once
@@ -79,7 +80,15 @@ def _row(side: Side) -> MethodRow:
         seconds_per_step=mean("seconds_per_step"),
         seconds_to_best=mean("seconds_to_best"),
         seconds=mean("training_seconds"),
+        doubts=tuple(_doubts(side)),
     )
+
+
+def _doubts(side: Side) -> list[str]:
+    found = [
+        metric.doubt(result.values) for result in side.trained for metric in NUMBER_METRICS.values()
+    ]
+    return list(dict.fromkeys(doubt for doubt in found if doubt is not None))
 
 
 def _score(side: Side, metric: str) -> Interval:

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunelab.evaluation.label_noise import likely_label_noise
+from tunelab.numbers import counted
 from tunelab.report.run_folder import RunFolder, predictions
 from tunelab.report.sides import Side, sides_of
 
 # Rows that the report's table holds at most; predictions.parquet has all of them.
 LIMIT = 400
+# The share of rows that a model may be wrong on, and yet doubt labels.
+_TRUSTED = 0.2
 KINDS: Mapping[str, str] = {
     "all": "missed by all",
     "tuned-alone": "missed by the fine-tuned alone",
@@ -36,12 +39,12 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """The rows to read, how many there are of each kind, and which model doubts labels."""
+    """The rows to read, how many there are of each kind, and what the doubts of labels rest on."""
 
     rows: tuple[Mistake, ...]
     counts: Mapping[str, int]
     models: tuple[str, ...]
-    doubting: str | None
+    about_doubt: str
 
     @property
     def found(self) -> int:
@@ -56,7 +59,7 @@ def find_mistakes(run: RunFolder) -> Mistakes:
     """
     sides = [side for side in _single(sides_of(run)) if side.name != "majority"]
     if not sides:
-        return Mistakes((), {}, (), None)
+        return Mistakes((), {}, (), "")
     tables = {side.name: predictions(side.asked[0]) for side in sides}
     first = next(iter(tables.values()))
     truth, texts = list(map(str, first["truth"])), list(map(str, first["text"]))
@@ -72,7 +75,7 @@ def find_mistakes(run: RunFolder) -> Mistakes:
     tuned = [side.name for side in sides if side.kind == "tuned" and side.name in tables]
     others = [name for name in tables if name not in tuned]
     groups = _seed_groups(run)
-    doubting, doubts = _doubts(sides, tables)
+    about_doubt, doubts = _doubts(sides, tables)
     found = []
     for place, text in enumerate(texts):
         kinds = []
@@ -94,7 +97,7 @@ def find_mistakes(run: RunFolder) -> Mistakes:
         rows=tuple(ranked[:LIMIT]),
         counts={**counts, "any": len(found)},
         models=tuple(tables),
-        doubting=doubting,
+        about_doubt=about_doubt,
     )
 
 
@@ -110,22 +113,37 @@ def _seed_groups(run: RunFolder) -> list[list[str]]:
     return [names for group, names in groups.items() if group != "None" and len(names) > 1]
 
 
-def _doubts(sides: list[Side], tables: Mapping[str, Any]) -> tuple[str | None, dict[int, str]]:
-    """Likely label noise by the fine-tuned model that scores best."""
+def _doubts(sides: list[Side], tables: Mapping[str, Any]) -> tuple[str, dict[int, str]]:
+    """Likely label noise by the fine-tuned model that scores best, and what it rests on.
+
+    A model that is wrong on many rows doubts right labels, so that none are told of by it.
+    """
     scored = [
         side
         for side in sides
         if side.kind == "tuned" and side.name in tables and side.asked[0].values["scored"]
     ]
     if not scored:
-        return None, {}
+        return "", {}
     best = max(scored, key=lambda side: side.asked[0].values["scored"]["scores"]["accuracy"] or 0.0)
     table = tables[best.name]
     if table.empty:
-        return None, {}
+        return "", {}
+    rows, wrong = len(table), int((table["scored"] != table["truth"]).sum())
+    told = f"{best.name} is wrong on {wrong:,} of {counted(rows, 'row')} by its likeliest label"
+    if wrong > _TRUSTED * rows:
+        return f"Labels in doubt are not listed: {told}, too many to doubt a label by it.", {}
     labels = list(table["labels"].iloc[0])
     candidates = likely_label_noise(
         [list(row) for row in table["probabilities"]],
         [labels.index(true) for true in table["truth"]],
     )
-    return best.name, {entry.row: str(labels[entry.likely]) for entry in candidates}
+    doubts = {entry.row: str(labels[entry.likely]) for entry in candidates}
+    if not doubts:
+        return "", {}
+    about = (
+        f"A label is in doubt where {best.name}, which never saw these rows, is confident of "
+        f"another one (confident learning). {told}, so that most of its doubts may be mistakes of "
+        "its own: read the text before you believe either."
+    )
+    return about, doubts

@@ -5,9 +5,18 @@ from typing import Any
 
 from tunelab.evaluation.claims import share_against, undefined
 from tunelab.evaluation.comparison import compare_means, compare_shares
-from tunelab.evaluation.estimates import Difference
-from tunelab.generation.comparison import COUNTS, MEASURES, OpenAnswer, values_by_prompt
+from tunelab.evaluation.estimates import Bound, Difference
+from tunelab.evaluation.limits import Span, bound_of, compare_limited, exactly, mean_span
+from tunelab.generation.comparison import (
+    COUNTS,
+    MEASURES,
+    OpenAnswer,
+    cut_reason,
+    spans_by_prompt,
+    values_by_prompt,
+)
 from tunelab.generation.open_prompts import OpenPrompt
+from tunelab.models.lineage import known_lineage
 from tunelab.report.run_folder import RunFolder, once
 from tunelab.results import read_json, stage_file
 
@@ -42,28 +51,63 @@ def compare_open_answers(
     """
     if record is None:
         return undefined("the study has no open prompts", margin)
-    first = _values(record, metric, left)
-    second = _values(record, metric, right) if isinstance(right, str) else None
-    if first is None or (isinstance(right, str) and second is None):
-        missing = left if first is None else right
+    names = [left, *([right] if isinstance(right, str) else [])]
+    missing = next((name for name in names if not _answers(record, name)), None)
+    if missing is not None:
         return undefined(f"{missing} answered no open prompts", margin)
-    others = second if second is not None else [float(right)] * len(first)
-    pairs = [(a, b) for a, b in zip(first, others, strict=True) if a is not None and b is not None]
+    if metric == "open_tokens" and _tokenizers_differ(record, names):
+        return undefined(
+            "the two count tokens of different tokenizers, which are different units; compare "
+            "open_words",
+            margin,
+        )
+    first = _spans(record, metric, left)
+    second = (
+        _spans(record, metric, right)
+        if isinstance(right, str)
+        else [exactly(float(right))] * len(first)
+    )
+    pairs = [(a, b) for a, b in zip(first, second, strict=True) if a is not None and b is not None]
     if not pairs:
         return undefined(f"{metric} is not defined for these answers", margin)
-    lefts, rights = [a for a, _ in pairs], [b for _, b in pairs]
+    if not all(a.known and b.known for a, b in pairs):
+        asked = [_answers(record, name) for name in names]
+        cut = [answers for answers in asked if any(answer.cut for answer in answers)]
+        kept = "the length" if metric in COUNTS else "the rest"
+        reason = f"{' and '.join(map(cut_reason, cut))}, so that {kept} is not known"
+        limited = [a for a, _ in pairs], [b for _, b in pairs]
+        return compare_limited(*limited, margin=margin, reason=reason)
+    lefts, rights = [a.low for a, _ in pairs], [b.low for _, b in pairs]
     if metric in _YES_OR_NO and _samples(record) == 1:
-        if second is None:
+        if not isinstance(right, str):
             return share_against(lefts, float(right), margin)
         return compare_shares(list(map(bool, lefts)), list(map(bool, rights)), margin=margin)
     return compare_means(lefts, rights, margin=margin)
 
 
-def own_value(record: Record | None, metric: str, model: str) -> float | None:
-    """The mean of a measure over prompts, for one model at the study's first temperature."""
-    values = None if record is None else _values(record, metric, model)
-    known = [value for value in values or () if value is not None]
-    return sum(known) / len(known) if known else None
+def own_value(record: Record | None, metric: str, model: str) -> tuple[float | None, Bound | None]:
+    """The mean of a measure over prompts, for one model at the study's first temperature.
+
+    A length of answers that were cut is a lower bound; a measure of cut texts is that of what was
+    kept.
+    """
+    if record is None or not _answers(record, model):
+        return None, None
+    spans = [span for span in _spans(record, metric, model) if span is not None]
+    if not spans:
+        return None, None
+    if metric in COUNTS:
+        return bound_of(mean_span(spans))
+    known = [value for value in _values(record, metric, model) or () if value is not None]
+    return sum(known) / len(known), None
+
+
+def origin(record: Record | None, model: str) -> tuple[str, str, Mapping[str, Any] | None] | None:
+    """A model's name here, its own name, and where it comes from; None where it did not answer."""
+    if record is None or model not in record["models"]:
+        return None
+    name = str(record["models"][model])
+    return model, name, record.get("lineages", {}).get(model) or known_lineage(name)
 
 
 def differing_prompts(
@@ -83,6 +127,7 @@ def differing_prompts(
         for entry in record["answers"]
         if entry["temperature"] == record["temperatures"][0] and entry["sample"] == 0
     }
+    spans = _spans(record, metric, left), _spans(record, metric, right)
     found = [
         {
             "row": prompt.id,
@@ -92,8 +137,12 @@ def differing_prompts(
             "right": said[right, prompt.id].strip(),
             "left_value": a,
             "right_value": b,
+            "left_cut": not (first_span is None or first_span.known),
+            "right_cut": not (second_span is None or second_span.known),
         }
-        for prompt, a, b in zip(_prompts(record), first, second, strict=True)
+        for prompt, a, b, first_span, second_span in zip(
+            _prompts(record), first, second, *spans, strict=True
+        )
         if a is not None and b is not None and a != b
     ]
     return sorted(found, key=lambda row: -abs(row["left_value"] - row["right_value"]))
@@ -176,16 +225,29 @@ def _samples(record: Record) -> int:
     return 1 + max(int(e["sample"]) for e in record["answers"] if e["temperature"] == first)
 
 
-def _values(record: Record, metric: str, model: str) -> list[float | None] | None:
+def _answers(record: Record, model: str) -> list[OpenAnswer]:
+    """A model's answers at the study's first temperature."""
     first = record["temperatures"][0]
-    answers = [
+    return [
         OpenAnswer(**entry)
         for entry in record["answers"]
         if entry["model"] == model and entry["temperature"] == first
     ]
-    if not answers:
-        return None
-    return values_by_prompt(metric, _prompts(record), answers)
+
+
+def _values(record: Record, metric: str, model: str) -> list[float | None] | None:
+    answers = _answers(record, model)
+    return values_by_prompt(metric, _prompts(record), answers) if answers else None
+
+
+def _spans(record: Record, metric: str, model: str) -> list[Span | None]:
+    return spans_by_prompt(metric, _prompts(record), _answers(record, model))
+
+
+def _tokenizers_differ(record: Record, names: Sequence[str]) -> bool:
+    """Whether models are known to count other tokens."""
+    known = {(record.get("lineages", {}).get(name) or {}).get("tokenizer") for name in names}
+    return len(known - {None}) > 1
 
 
 def _read(run: RunFolder, name: str) -> Record | None:

@@ -8,6 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunelab import registry
+from tunelab.numbers import (
+    counted,
+    data_size,
+    duration,
+    interval,
+    mean_count,
+    number,
+    p_value,
+    share,
+    signed,
+    signed_interval,
+    with_unit,
+)
 from tunelab.report.scripts import page_scripts
 from tunelab.report.style import styled
 from tunelab.results import write_bytes, write_text
@@ -83,55 +96,14 @@ def render(template: str, *, figures: dict[str, Figure], **values: Any) -> str:
         "duration": duration,
         "bytes": data_size,
         "p": p_value,
+        "counted": counted,
+        "interval": interval,
+        "mean_count": mean_count,
+        "signed_interval": signed_interval,
+        "with_unit": with_unit,
     }
     scripts = page_scripts() if figures else ()
     return environment.get_template(template).render(figures=figures, scripts=scripts, **values)
-
-
-def number(value: Any) -> str:
-    """A number for people, with as many digits as it has to say."""
-    if value is None:
-        return "–"
-    if isinstance(value, int) or abs(value) >= 10000:
-        return f"{value:,.0f}"
-    return f"{value:.4f}" if 0 < abs(value) < 0.1 else f"{value:.3f}"
-
-
-def signed(value: float | None) -> str:
-    """A difference, with a true minus sign."""
-    if value is None:
-        return "–"
-    text = number(abs(value))
-    return f"+{text}" if value > 0 else f"−{text}" if value < 0 else text
-
-
-def p_value(value: float | None) -> str:
-    """A p-value, or that it is tiny."""
-    if value is None:
-        return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def share(value: float | None) -> str:
-    """A share in percent."""
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds, or minutes where they are many."""
-    if seconds is None:
-        return "–"
-    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
-
-
-def data_size(count: float | None) -> str:
-    """Bytes, in the unit that gives few digits."""
-    if count is None:
-        return "–"
-    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if count >= unit:
-            return f"{count / unit:.3g} {name}"
-    return f"{count:.0f} B"
 
 
 def _scoped(svg: str, name: str) -> str:

@@ -9,23 +9,34 @@ from tunelab.config import Claim, Study, make_study
 from tunelab.evaluation.claims import compare_rows, decide, signed_margin, undefined
 from tunelab.evaluation.comparison import compare_means, compare_numbers
 from tunelab.evaluation.corrections import holm
-from tunelab.evaluation.estimates import Difference
-from tunelab.evaluation.number_metrics import NUMBER_METRICS, full_numbers
-from tunelab.evaluation.row_metrics import ROW_METRICS, TOKENS
+from tunelab.evaluation.estimates import Bound, Difference
+from tunelab.evaluation.limits import bound_of, mean_span
+from tunelab.evaluation.number_metrics import NUMBER_METRICS, full_numbers, unlike_measured
+from tunelab.evaluation.row_metrics import ROW_METRICS, TOKENS, spans
 from tunelab.generation.comparison import MEASURES
 from tunelab.report.open_record import (
     OPEN,
     compare_open_answers,
     differing_prompts,
+    origin,
     own_value,
     read_open,
 )
 from tunelab.report.run_folder import RunFolder, once, token_counts
-from tunelab.report.sides import Side, sides_of
+from tunelab.report.sides import (
+    Side,
+    apart,
+    format_missed,
+    meaningful_accuracy,
+    missed_in_words,
+    sides_of,
+    two_models,
+)
 from tunelab.results import RECORD
 
-COMPARED = ("accuracy", "f1_macro")
 _SHOWN = 40
+# Metrics that read labels from answers in words.
+_IN_WORDS = ("accuracy", "accuracy_generated", "f1_macro", "f1_micro", "f1_weighted")
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,8 @@ class Comparison:
 class Judged:
     """A claim, its verdict, and why. ``values`` are left's and right's own, where they have one.
 
+    ``bounds`` tell where a value was measured at a limit and is a bound. ``notes`` are what a
+    reader must know beside the verdict, such as that the two are models of other families.
     ``rows`` are those on which the two differ, for people to read; ``files`` hold all of them.
     """
 
@@ -54,6 +67,8 @@ class Judged:
     rows: tuple[Mapping[str, Any], ...] = ()
     differing: int = 0
     files: tuple[str, ...] = ()
+    bounds: tuple[Bound | None, Bound | None] = (None, None)
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The claim and its verdict as JSON values."""
@@ -63,6 +78,9 @@ class Judged:
             "why": self.why,
             "left_value": self.values[0],
             "right_value": self.values[1],
+            "left_bound": self.bounds[0],
+            "right_bound": self.bounds[1],
+            "notes": list(self.notes),
             "difference": self.comparison.difference.to_dict(),
             "p_corrected": self.comparison.p_corrected,
             "files": list(self.files),
@@ -87,6 +105,12 @@ class Judgement:
 def judge(run: RunFolder) -> Judgement:
     """Test every claim of the study, and each fine-tuned model against every other model.
 
+    Models are compared by their answers in words, as the study asks for; but where one of them
+    gives no label in most of its answers, by their likeliest labels, as the comparison in words
+    would be one of the answers' form. A claim that cannot be decided, as a side is missing, a
+    value is not known beyond a limit, or more than training differs, has no p-value and does not
+    count among the tests.
+
     Fine-tuned models are compared with each other in accuracy alone, so that the correction does
     not pay for more tests than a reader has questions.
 
@@ -99,13 +123,14 @@ def judge(run: RunFolder) -> Judgement:
         Comparison(left.name, right.name, metric, _rows(metric, left, right, 0.0, study))
         for left in _groups(sides)
         for right in _groups(sides)
-        for metric in COMPARED
         if left.kind == "tuned" and right.kind != "tuned"
+        for metric in _compared(left, right)
     ]
     tuned = [side for side in _groups(sides) if side.kind == "tuned"]
     methods = [
-        Comparison(left.name, right.name, "accuracy", _rows("accuracy", left, right, 0.0, study))
+        Comparison(left.name, right.name, metric, _rows(metric, left, right, 0.0, study))
         for left, right in combinations(tuned, 2)
+        for metric in (meaningful_accuracy(left, right),)
     ]
     family: dict[tuple[Any, ...], float | None] = {}
     for comparison in (*claimed, *compared, *methods):
@@ -123,6 +148,11 @@ def judge(run: RunFolder) -> Judgement:
     )
 
 
+def _compared(left: Side, right: Side) -> tuple[str, ...]:
+    metric = meaningful_accuracy(left, right)
+    return (metric, "f1_macro") if metric == "accuracy" else (metric,)
+
+
 def _groups(sides: Mapping[str, Side]) -> list[Side]:
     """The sides as the study names them, without those of single seeds beside their group."""
     members = {
@@ -132,8 +162,10 @@ def _groups(sides: Mapping[str, Side]) -> list[Side]:
 
 
 def _key(comparison: Comparison) -> tuple[Any, ...]:
-    right, margin = comparison.right, comparison.difference.margin
-    return comparison.metric, comparison.left, right, margin
+    """What a test is counted by. A claim that cannot be tested shares no key with one that is."""
+    difference = comparison.difference
+    tested = difference.p_value is not None
+    return comparison.metric, comparison.left, comparison.right, difference.margin, tested
 
 
 def _corrected(
@@ -150,8 +182,46 @@ def _claimed(claim: Claim, run: RunFolder, sides: Mapping[str, Side], study: Stu
         value = _difference(claim, run, sides, study, 0.0).value
     margin = signed_margin(value, claim.relation, claim.margin)
     difference = _difference(claim, run, sides, study, margin)
+    reason = _confounded(claim, run, sides)
+    if reason is not None and difference.value is not None:
+        difference = replace(difference, p_value=None, rows_needed=None, reason=reason)
     name = claim.metric if claim.metric != TOKENS else f"{TOKENS}, {claim.language}"
     return Comparison(claim.left, str(claim.right), name, difference)
+
+
+def _confounded(claim: Claim, run: RunFolder, sides: Mapping[str, Side]) -> str | None:
+    """Why a claim on what training changed cannot be decided by these two models, or None."""
+    if claim.compares == "models" or not _by_training(claim, sides):
+        return None
+    told = _apart(claim, run, sides)
+    if told is None:
+        return None
+    return (
+        f"{told}: they differ in more than their training, so that it cannot be told what training "
+        "did"
+    )
+
+
+def _by_training(claim: Claim, sides: Mapping[str, Side]) -> bool:
+    """Whether a claim sets a base model against an instruction-tuned one."""
+    found = [sides.get(claim.left), sides.get(str(claim.right))]
+    kinds = {
+        side.kind if side is not None else name
+        for side, name in zip(found, (claim.left, str(claim.right)), strict=True)
+    }
+    return kinds == {"base", "instruct"}
+
+
+def _apart(claim: Claim, run: RunFolder, sides: Mapping[str, Side]) -> str | None:
+    """That the two sides of a claim are of different origin, in words, or None."""
+    if claim.metric == TOKENS or not isinstance(claim.right, str):
+        return None
+    if claim.metric in MEASURES:
+        record = read_open(run)
+        first, second = origin(record, claim.left), origin(record, claim.right)
+        return two_models(first, second) if first and second else None
+    left, right = sides.get(claim.left), sides.get(claim.right)
+    return apart(left, right) if left and right else None
 
 
 def _difference(
@@ -204,6 +274,10 @@ def _numbers(claim: Claim, left: Side, sides: Mapping[str, Side], margin: float)
     first, second = [value or 0.0 for value in lefts], [value or 0.0 for value in rights]
     if metric.counted:
         return compare_numbers(first[0], second[0], margin=margin)
+    doubt = _doubt(claim, left, sides)
+    if doubt is not None:
+        value = sum(first) / len(first) - sum(second) / len(second)
+        return replace(undefined(doubt, margin), value=value)
     if len(second) == 1:
         second = second * len(first)
     if len(first) < 2 or len(first) != len(second):
@@ -212,6 +286,23 @@ def _numbers(claim: Claim, left: Side, sides: Mapping[str, Side], margin: float)
             difference, low=None, high=None, reason="measured once, which shows no spread"
         )
     return compare_means(first, second, margin=margin)
+
+
+def _doubt(claim: Claim, left: Side, sides: Mapping[str, Side]) -> str | None:
+    """Why what was measured of two trainings cannot be compared, or None."""
+    metric = NUMBER_METRICS[claim.metric]
+    right = sides.get(str(claim.right))
+    others = right.trained if right is not None else ()
+    for result in (*left.trained, *others):
+        doubt = metric.doubt(result.values)
+        if doubt is not None:
+            return f"{result.name}: {doubt}"
+    for first in left.trained:
+        for second in others:
+            doubt = unlike_measured(claim.metric, first.values, second.values)
+            if doubt is not None:
+                return doubt
+    return None
 
 
 def _judged(
@@ -227,16 +318,44 @@ def _judged(
         shown, differing = tuple(prompts[:_SHOWN]), len(prompts)
     else:
         shown, differing = _differing_rows(claim, left, right)
+    own = _own(claim, left, None, run), _own(claim, right, claim.right, run)
     return Judged(
         claim=claim,
         verdict=verdict,
         why=why,
         comparison=comparison,
-        values=(_own(claim, left, None, run), _own(claim, right, claim.right, run)),
+        values=(own[0][0], own[1][0]),
+        bounds=(own[0][1], own[1][1]),
+        notes=tuple(_notes(claim, left, right, run, sides, why)),
         rows=shown,
         differing=differing,
         files=tuple(_files(claim, left, right, run)),
     )
+
+
+def _notes(
+    claim: Claim,
+    left: Side | None,
+    right: Side | None,
+    run: RunFolder,
+    sides: Mapping[str, Side],
+    why: str,
+) -> Iterator[str]:
+    """What a reader of the verdict must know of the two sides."""
+    told = _apart(claim, run, sides)
+    if told is not None and told not in why:
+        yield f"{told}: this compares two models, and not what training changes"
+    compared = [side for side in (left, right) if side is not None]
+    if claim.metric in _IN_WORDS:
+        for side in compared:
+            for result in side.asked:
+                if result.values["mode"] == "generate" and format_missed(result):
+                    yield missed_in_words(result)
+    about = ROW_METRICS.get(claim.metric)
+    if about is not None and about.about == "length":
+        ends = {answer.name: answer.ends for side in compared for answer in side.answered}
+        if len(set(ends.values()) - {None}) > 1:
+            yield "an answer ends " + ", ".join(f"of {name} {end}" for name, end in ends.items())
 
 
 def _files(claim: Claim, left: Side | None, right: Side | None, run: RunFolder) -> Iterator[str]:
@@ -262,28 +381,31 @@ def _files(claim: Claim, left: Side | None, right: Side | None, run: RunFolder) 
 
 def _own(
     claim: Claim, side: Side | None, number: str | float | None, run: RunFolder
-) -> float | None:
-    """The metric of one side by itself, the mean over its seeds."""
+) -> tuple[float | None, Bound | None]:
+    """The metric of one side by itself, the mean over its seeds, and whether it is a bound."""
     if isinstance(number, float | int):
-        return float(number)
+        return float(number), None
     if claim.metric == TOKENS:
         counts = token_counts(run, claim.language).get(str(number or claim.left))
-        return sum(counts) / len(counts) if counts else None
+        return (sum(counts) / len(counts) if counts else None), None
     if claim.metric in MEASURES:
         return own_value(read_open(run), claim.metric, str(number or claim.left))
     if side is None:
-        return None
+        return None, None
     values: list[float | None]
+    bounds: list[Bound | None] = []
     if claim.metric in NUMBER_METRICS:
         values = [NUMBER_METRICS[claim.metric].of(result.values) for result in side.trained]
     elif claim.metric.startswith("f1_"):
         values = [result.values["scores"][claim.metric] for result in side.asked]
     else:
-        of = ROW_METRICS[claim.metric].values
-        columns = [list(of(entry) or ()) for entry in side.answered]
-        values = [sum(column) / len(column) if column else None for column in columns]
+        found = [spans(ROW_METRICS[claim.metric], entry) for entry in side.answered]
+        pairs = [bound_of(mean_span(entry)) if entry else (None, None) for entry in found]
+        values, bounds = [value for value, _ in pairs], [bound for _, bound in pairs]
     known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
+    if not known or len(known) != len(values):
+        return None, None
+    return sum(known) / len(known), next((bound for bound in bounds if bound), None)
 
 
 def _differing_rows(
@@ -294,6 +416,7 @@ def _differing_rows(
         return (), 0
     of, first, second = ROW_METRICS[claim.metric].values, left.answered[0], right.answered[0]
     lefts, rights = of(first), of(second)
+    left_spans, right_spans = (spans(ROW_METRICS[claim.metric], one) for one in (first, second))
     if lefts is None or rights is None or first.truth != second.truth:
         return (), 0
     places = [
@@ -310,6 +433,8 @@ def _differing_rows(
             "right": _said(second, place),
             "left_value": lefts[place],
             "right_value": rights[place],
+            "left_cut": left_spans is not None and not left_spans[place].known,
+            "right_cut": right_spans is not None and not right_spans[place].known,
         }
         for place in spread
     ), len(places)

@@ -14,10 +14,13 @@ from tunelab.results import write_table
 from tunelab.study.asking import answer, count_cut, weigh
 
 TABLE = "predictions.parquet"
+# The rule by which an answer's tokens are counted, beside the counts.
+COUNTED = "kept text"
 # What a record tells of the asking, which measuring the answers again leaves as it was.
 ABOUT = (
     "licence",
     "licence_url",
+    "lineage",
     "model_hash",
     "seconds",
     "seconds_by_mode",
@@ -43,7 +46,7 @@ def ask_rows(
             [entry.text for entry in answers],
             encoder.format.labels,
             stopped=tuple(entry.stopped for entry in answers),
-            tokens=tuple(len(entry.ids) for entry in answers),
+            tokens=tuple(entry.kept for entry in answers),
         )
     if "score" in evaluation.modes:
         started = time.perf_counter()
@@ -68,7 +71,7 @@ def baseline_predictions(
         labels=tuple(labels),
         texts=tuple(row.text for row in rows),
         truth=tuple(row.label for row in rows),
-        generated=given_all(predicted, stopped=(True,) * len(rows), tokens=(0,) * len(rows)),
+        generated=given_all(predicted, stopped=(True,) * len(rows), tokens=None),
     )
 
 
@@ -120,7 +123,10 @@ def table_rows(predictions: Predictions, mode: str, evaluation: Evaluation) -> l
                 "answer": generated.answers[number] if generated else None,
                 "reason": generated.reasons[number] if generated else None,
                 "stopped": generated.stopped[number] if generated else None,
-                "answer_tokens": generated.tokens[number] if generated else None,
+                "answer_tokens": generated.tokens[number]
+                if generated and generated.tokens is not None
+                else None,
+                "tokens_counted": COUNTED,
                 "scored": scored,
                 "probability": max(choices.probabilities[number]) if choices else None,
                 "forced": likelihoods.forced[number] if likelihoods else None,

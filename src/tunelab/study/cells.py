@@ -13,10 +13,19 @@ from tunelab.data.sampling import draw_shots
 from tunelab.errors import TunelabError, UsageError
 from tunelab.evaluation.predictions import Predictions, read_predictions
 from tunelab.models.device import pick_device, pick_dtype
+from tunelab.models.lineage import describe_lineage
 from tunelab.models.loading import LoadedModel, load, model_hash
 from tunelab.results import Result, load_result, read_table, stage_file, write_table
 from tunelab.study.adapters import open_adapter, save_adapter, trained_by
-from tunelab.study.answered import ABOUT, TABLE, ask_rows, baseline_predictions, keep, measured
+from tunelab.study.answered import (
+    ABOUT,
+    COUNTED,
+    TABLE,
+    ask_rows,
+    baseline_predictions,
+    keep,
+    measured,
+)
 from tunelab.study.asking import encoder_for
 from tunelab.study.folder import replace_folder, run_stage
 from tunelab.study.prepare import PreparedData
@@ -123,7 +132,7 @@ def ask_model(study: Study, cell: Cell, data: PreparedData, out: Path) -> Result
         predictions, about = ask_rows(
             loaded.model, encoder, data.splits["test"], study.evaluation, title=cell.name
         )
-        return predictions, {**_licence(loaded), **about}
+        return predictions, {**_origin(loaded), **about}
 
     asked = {
         "data": data.hash,
@@ -189,7 +198,7 @@ def ask_tuned(study: Study, cell: Cell, data: PreparedData, trained: Result, out
         predictions, about = ask_rows(
             opened.model, opened.encoder, data.splits["test"], study.evaluation, title=cell.name
         )
-        return predictions, {**_licence(opened.loaded), **about}
+        return predictions, {**_origin(opened.loaded), **about}
 
     asked = {
         "train": trained.hash,
@@ -320,7 +329,7 @@ def _train(
     return {
         "kind": "tuned",
         "model": name,
-        **_licence(loaded),
+        **_origin(loaded),
         "method": entry.name,
         "settings": settings.model_dump(),
         "learning_rate": learning_rate(study, entry),
@@ -356,7 +365,7 @@ def _answering(study: Study) -> dict[str, Any]:
     """What decides the answers themselves."""
     keys = {"max_new_tokens", "batch_size"} if "generate" in study.evaluation.modes else set()
     values = study.evaluation.model_dump(include=keys)
-    return {**values, "modes": sorted(study.evaluation.modes)}
+    return {**values, "modes": sorted(study.evaluation.modes), "counted": COUNTED}
 
 
 def _measuring(study: Study) -> dict[str, Any]:
@@ -364,9 +373,14 @@ def _measuring(study: Study) -> dict[str, Any]:
     return study.evaluation.model_dump(include={"modes", "normalize", "calibrate", "resamples"})
 
 
-def _licence(loaded: LoadedModel) -> dict[str, str]:
+def _origin(loaded: LoadedModel) -> dict[str, Any]:
     card = loaded.card
-    return {"licence": card.licence, "licence_url": card.licence_url, "model_hash": loaded.hash}
+    return {
+        "licence": card.licence,
+        "licence_url": card.licence_url,
+        "model_hash": loaded.hash,
+        "lineage": describe_lineage(card, loaded.model, loaded.tokenizer),
+    }
 
 
 def _has_predictions(result: Result) -> bool:

@@ -13,7 +13,12 @@ from tunelab import __version__, registry
 from tunelab.config import Study
 from tunelab.data.examples import SPLITS
 from tunelab.data.sources import source_kind
+from tunelab.evaluation.collapse import collapse_of
+from tunelab.evaluation.few_rows import FEW_ROWS, macro_labels
+from tunelab.evaluation.number_metrics import time_doubt
 from tunelab.models.catalog import ModelCard, find
+from tunelab.models.lineage import known_lineage, other_origin, told_model
+from tunelab.numbers import count, counted, duration, interval, number, share
 from tunelab.results import ADAPTER_RECORD, Result, read_json, write_text
 from tunelab.study.inert_markdown import Markdown, fill, inert, one_line, plain_name
 
@@ -77,8 +82,8 @@ def make_card(
             "base": base_in_words(card),
             "method": values["method"],
             "method_summary": method_summary(str(values["method"])),
-            "trainable": _count(values["trainable_parameters"]),
-            "total": _count(values["total_parameters"]),
+            "trainable": count(values["trainable_parameters"]),
+            "total": count(values["total_parameters"]),
             "share": _share(values["trainable_parameters"], values["total_parameters"]),
             "labels": _listed(prompt["labels"]),
             "licence": card.licence,
@@ -93,7 +98,7 @@ def make_card(
             "study_seed": study.seed,
             "counts": _counts(prepared),
             "totals": {
-                split: _count(sum(prepared.values["counts"]["sample"][split].values()))
+                split: count(sum(prepared.values["counts"]["sample"][split].values()))
                 for split in SPLITS
             },
             "checks": _checks(prepared),
@@ -101,6 +106,7 @@ def make_card(
             "settings": _settings(study, trained),
             "rows": own[0].values["scores"]["rows"] if own else None,
             "scores": [_score_row(result) for result in (*own, *others)] if own else [],
+            "others": _others(trained, others),
             "limits": _limits(study, trained, own, prompt),
             "hardware": _hardware(environment, values),
             "software": _software(environment),
@@ -126,12 +132,12 @@ def metadata(study: Study, prepared: Result, trained: Result, own: Sequence[Resu
             dataset_split="test",
             dataset_revision=str(prepared.values["content_hash"])[:16],
             metric_type=kind,
-            metric_value=round(float(interval["value"]), 4),
-            metric_name=f"{title}, {_in_words(interval, result.values['scores']['rows'])}",
+            metric_value=round(float(found["value"]), 4),
+            metric_name=f"{title}, {_in_words(found, result.values['scores']['rows'])}",
         )
         for result in own
         for metric, title, kind in _SCORES
-        if (interval := result.values["intervals"][metric])["value"] is not None
+        if (found := result.values["intervals"][metric])["value"] is not None
     ]
     language = _LANGUAGES.get(data_set)
     data = ModelCardData(
@@ -238,7 +244,7 @@ def _listed(labels: Sequence[str]) -> Markdown:
 def _counts(prepared: Result) -> list[dict[str, Any]]:
     sample = prepared.values["counts"]["sample"]
     return [
-        {"label": label, **{split: _count(sample[split].get(label, 0)) for split in SPLITS}}
+        {"label": label, **{split: count(sample[split].get(label, 0)) for split in SPLITS}}
         for label in prepared.values["labels"]
     ]
 
@@ -290,7 +296,7 @@ def _setting(value: Any) -> str:
 def _best(values: Mapping[str, Any]) -> str:
     if values["best_loss"] is None:
         return "the last ones"
-    return f"those of step {values['best_step']}, validation loss {values['best_loss']:.4f}"
+    return f"those of step {values['best_step']}, validation loss {number(values['best_loss'])}"
 
 
 def _score_row(result: Result) -> dict[str, Any]:
@@ -305,18 +311,19 @@ def _score_row(result: Result) -> dict[str, Any]:
     }
 
 
-def _interval(interval: Mapping[str, Any]) -> str:
-    if interval["value"] is None:
-        return f"undefined ({interval['reason']})"
-    if interval["low"] is None:
-        return f"{interval['value']:.3f}"
-    return f"{interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"
+def _interval(estimate: Mapping[str, Any]) -> str:
+    if estimate["value"] is None:
+        return f"undefined ({estimate['reason']})"
+    if estimate["low"] is None:
+        return number(estimate["value"])
+    return f"{number(estimate['value'])} ({interval(estimate['low'], estimate['high'])})"
 
 
-def _in_words(interval: Mapping[str, Any], rows: int) -> str:
-    if interval["low"] is None:
-        return f"no interval, {rows} rows"
-    return f"95 % interval {interval['low']:.4f} to {interval['high']:.4f}, {rows} rows"
+def _in_words(estimate: Mapping[str, Any], rows: int) -> str:
+    counted_rows = counted(rows, "row")
+    if estimate["low"] is None:
+        return f"no interval, {counted_rows}"
+    return f"95 % interval {interval(estimate['low'], estimate['high'])}, {counted_rows}"
 
 
 def _limits(
@@ -336,15 +343,27 @@ def _limits(
         )
     for result in own:
         scores, cut = result.values["scores"], result.values["texts_cut"]
+        rows = counted(scores["rows"], "row")
+        for way in ("generated", "scored"):
+            collapse = collapse_of((result.values.get(way) or {}).get("scores") or scores)
+            if collapse is not None:
+                limits.append(collapse.sentence("It"))
+                break
         if scores["rows"] < 400:
-            limits.append(f"The test had {scores['rows']} rows, so that the intervals are wide.")
+            few = " only" if scores["rows"] < FEW_ROWS else ""
+            limits.append(f"The test had{few} {rows}, so that the intervals are wide.")
+        absent = macro_labels([(one["label"], one["support"]) for one in scores["classes"]])
+        if absent:
+            limits.append(f"Macro-F1 counts all labels alike, but {absent}.")
         if scores["unparsed"]:
-            limits.append(f"{scores['unparsed']} of {scores['rows']} answers named no label.")
+            answers = counted(scores["rows"], "answer")
+            limits.append(f"{scores['unparsed']:,} of {answers} named no label.")
         if cut:
-            limits.append(f"{cut} of {scores['rows']} test texts were cut at their end.")
+            texts = counted(scores["rows"], "test text")
+            limits.append(f"{cut:,} of {texts} were cut at their end.")
     if trained.values["lengths"]["share_cut"]:
         limits.append(
-            f"{100 * trained.values['lengths']['share_cut']:.1f} % of the training texts were cut."
+            f"{share(trained.values['lengths']['share_cut'])} of the training texts were cut."
         )
     return limits
 
@@ -356,8 +375,13 @@ def _hardware(environment: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     threads = f", {device['threads']} threads" if device["device"] == "cpu" else ""
     return (
         f"Trained on {name} ({memory / 2**30:.0f} GiB of memory{threads}) in "
-        f"{values['seconds']:.0f} s. The energy was not measured."
+        f"{duration(values['seconds'])}{_timed(values)}. The energy was not measured."
     )
+
+
+def _timed(values: Mapping[str, Any]) -> str:
+    doubt = time_doubt(values)
+    return f" ({doubt})" if doubt else ""
 
 
 def _software(environment: Mapping[str, Any]) -> str:
@@ -366,9 +390,25 @@ def _software(environment: Mapping[str, Any]) -> str:
     return f"tunelab {environment['tunelab']}, Python {environment['python']}, {packages}."
 
 
-def _count(number: int) -> str:
-    return f"{number:,}"
-
-
 def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.3g} %"
+    return share(part / whole)
+
+
+def _others(trained: Result, others: Sequence[Result]) -> list[str]:
+    """What to know of the models that the adapter's scores stand beside."""
+    own = trained.values.get("lineage") or known_lineage(str(trained.values["model"]))
+    told = []
+    for result in others:
+        if result.values["kind"] == "baseline":
+            continue
+        name = str(result.values["model"])
+        theirs = result.values.get("lineage") or known_lineage(name)
+        if other_origin(own, theirs):
+            told.append(
+                f"{result.name} is {told_model(name)}, of another family or size than the model "
+                "that was trained here, so that the difference is not that of fine-tuning alone."
+            )
+        collapse = collapse_of(result.values["scores"])
+        if collapse is not None:
+            told.append(collapse.sentence(result.name))
+    return told

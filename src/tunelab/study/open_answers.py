@@ -14,9 +14,12 @@ from tunelab.generation.local_model import LocalModel, open_answerer
 from tunelab.generation.open_prompts import OpenPrompt, plain_prompts, read_prompts
 from tunelab.generation.settings import GenerationSettings
 from tunelab.generation.side_by_side import ask_open, read_answers
+from tunelab.models.catalog import find
+from tunelab.models.lineage import describe_lineage
 from tunelab.models.loading import model_hash
 from tunelab.results import Result, write_json, write_text
 from tunelab.seals import FILES, SEAL, is_intact, sealed
+from tunelab.study.answered import COUNTED
 from tunelab.study.cells import device_and_dtype
 from tunelab.study.folder import run_stage
 from tunelab.study.resolution import open_models
@@ -61,11 +64,13 @@ def answer_open(study: Study, out: Path) -> list[Result]:
         # Without a line that was cut, which would spoil the one that is written behind it.
         write_text(folder / _KEPT, "".join(map(_line, answers)))
         local: dict[str, LocalModel] = {}
+        lineages: dict[str, Any] = {}
         for name, model in models.items():
             answerer = open_answerer(model, device=device, dtype=dtype)
             if isinstance(answerer, LocalModel):
                 answerer = replace(answerer, batch_size=study.evaluation.batch_size)
                 local[name] = answerer
+                lineages[name] = describe_lineage(find(model), answerer.model, answerer.tokenizer)
             _log.info("open prompts: %s answers", name)
             for temperature in temperatures:
                 missing = _missing(prompts, answers, name, temperature, settings.samples)
@@ -89,6 +94,7 @@ def answer_open(study: Study, out: Path) -> list[Result]:
             {
                 "version": 1,
                 "models": models,
+                "lineages": lineages,
                 "temperatures": temperatures,
                 "prompts": [prompt.to_dict() for prompt in prompts],
                 "answers": [answer.to_dict() for answer in answers],
@@ -106,6 +112,7 @@ def answer_open(study: Study, out: Path) -> list[Result]:
         "prompts": [prompt.to_dict() for prompt in prompts],
         "settings": asdict(settings),
         "temperatures": temperatures,
+        "counted": COUNTED,
         "device": device,
         "dtype": dtype,
     }

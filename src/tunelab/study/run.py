@@ -145,6 +145,7 @@ def tidy(results: Sequence[Result]) -> list[dict[str, Any]]:
                     "value": None if estimate["value"] is None else float(estimate["value"]),
                     "low": estimate["low"],
                     "high": estimate["high"],
+                    "bound": estimate.get("bound"),
                     "rows": result.values["scores"]["rows"],
                 }
             )

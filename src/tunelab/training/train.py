@@ -33,6 +33,10 @@ class TrainingOutcome:
     the system does not tell. ``packed`` tells whether rows were run as one sequence, ``prefix``
     counts the tokens that they shared, ``fused`` the layers of each kind that ran in fused form,
     and ``processes`` those that trained together.
+
+    What tells whether times and memory are those of a training alone: ``resumed`` where it went on
+    after an interruption; ``other_cpus`` and ``free_cpus``, the processors that other processes
+    used and that were free, in the mean; ``held_before``, the bytes that were held at the start.
     """
 
     model: Any
@@ -52,6 +56,10 @@ class TrainingOutcome:
     prefix: int
     fused: dict[str, int]
     processes: int
+    resumed: bool
+    other_cpus: float | None
+    free_cpus: float | None
+    held_before: int | None
 
 
 def count_parameters(model: Any) -> tuple[int, int]:
@@ -99,6 +107,7 @@ def train(
     from tunelab.training.callbacks import LossTracker, ProgressBar, load_trainable
     from tunelab.training.checkpoints import BEST, go_back, last_complete
     from tunelab.training.fsdp import divide, gather_trained
+    from tunelab.training.other_work import look, used_since
     from tunelab.training.peak_memory import read_peak, restart_peak
     from tunelab.training.trainer import AnswerTrainer
 
@@ -141,6 +150,8 @@ def train(
         callbacks=[tracker, bar, *callbacks],
     )
     counts = restart_peak(device)
+    held_before = read_peak(device) if counts else None
+    start = look()
     try:
         with ExitStack() as stack:
             stack.callback(bar.close)
@@ -161,6 +172,7 @@ def train(
         if (reason := disk_failure(error)) is None:
             raise
         raise RunError(f"{title}: cannot write {folder}: {reason}.") from None
+    used = used_since(start)
     tracker = next(
         callback
         for callback in trainer.callback_handler.callbacks
@@ -195,6 +207,10 @@ def train(
         prefix=plan.prefix,
         fused=fused,
         processes=process_count(),
+        resumed=checkpoint is not None,
+        other_cpus=None if used is None else used.others,
+        free_cpus=None if used is None else used.free,
+        held_before=held_before,
     )
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tunelab.evaluation.claims import ALPHA
+from tunelab.numbers import signed
 from tunelab.report.run_folder import RunFolder
 from tunelab.report.style import PALETTE, WIDTH
 from tunelab.report.verdicts import judge
@@ -11,7 +12,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TITLE = "How much fine-tuning gains, with 95 % intervals; filled where the rows decide it"
-_NAMES = {"accuracy": "accuracy", "f1_macro": "macro-F1"}
+_NAMES = {
+    "accuracy": "accuracy",
+    "accuracy_scored": "accuracy, likeliest label",
+    "f1_macro": "macro-F1",
+}
 _DECIDED = {True: "decided, corrected", False: "undecided"}
 
 
@@ -36,8 +41,13 @@ def collect(run: RunFolder) -> "pd.DataFrame":
 
 def describe(table: "pd.DataFrame") -> str:
     """The chart in words, for readers who do not see it."""
-    accuracy = table[table["metric"] == "accuracy"]
-    return "Accuracy: " + ", ".join(f"{row.pair} {row.value:+.3f}" for row in accuracy.itertuples())
+    accuracy = table[table["metric"] != _NAMES["f1_macro"]]
+    told = [
+        f"{row['pair']} {signed(row['value'])}"
+        + (" (likeliest label)" if row["metric"] == _NAMES["accuracy_scored"] else "")
+        for row in accuracy.to_dict("records")
+    ]
+    return "Accuracy: " + ", ".join(told)
 
 
 def draw(table: "pd.DataFrame") -> Any:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from tunelab.numbers import number
 from tunelab.report.run_folder import RunFolder
 from tunelab.report.style import PALETTE, WIDTH, choice_of, names_axis
 
@@ -39,7 +40,7 @@ def describe(table: "pd.DataFrame") -> str:
     """The chart in words, for readers who do not see it."""
     models = []
     for model, rows in table.groupby("model", sort=False):
-        ways = ", ".join(f"{row.way} {row.value:.3f}" for row in rows.itertuples())
+        ways = ", ".join(f"{row.way} {number(row.value)}" for row in rows.itertuples())
         models.append(f"{model}: {ways}")
     return "; ".join(models)
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from tunelab.numbers import mean_count, number
 from tunelab.report.open_record import read_open
 from tunelab.report.run_folder import RunFolder
 from tunelab.report.style import PALETTE, WIDTH, faded, focus_on
@@ -16,11 +17,14 @@ _MEASURES = {
     "open_right": "with what was expected",
     "open_repetition": "repeated 3-grams",
 }
-_COLUMNS = ["model", "temperature", "measure", "value", "low", "high"]
+_COLUMNS = ["model", "temperature", "measure", "value", "low", "high", "bound"]
 
 
 def collect(run: RunFolder) -> "pd.DataFrame":
-    """Columns: model, temperature, measure, value, low, high (95 % intervals over prompts)."""
+    """Columns: model, temperature, measure, value, low, high (95 % intervals over prompts), bound.
+
+    The bound is "at least" where answers were cut, and empty elsewhere.
+    """
     import pandas as pd
 
     rows = []
@@ -29,7 +33,9 @@ def collect(run: RunFolder) -> "pd.DataFrame":
             found = row[key]
             if found["value"] is not None:
                 value, low, high = found["value"], found["low"], found["high"]
-                rows.append([row["model"], f"{row['temperature']:g}", name, value, low, high])
+                model, temperature = row["model"], f"{row['temperature']:g}"
+                bound = found.get("bound") or ""
+                rows.append([model, temperature, name, value, low, high, bound])
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -37,8 +43,11 @@ def describe(table: "pd.DataFrame") -> str:
     """The chart in words."""
     parts = []
     for measure, group in table.groupby("measure", sort=False):
+        write = mean_count if measure == _MEASURES["open_tokens"] else number
         told = ", ".join(
-            f"{row.model} {row.value:.2f} (at {row.temperature})" for row in group.itertuples()
+            f"{row['model']} {row['bound'] + ' ' if row['bound'] else ''}{write(row['value'])} "
+            f"(at {row['temperature']})"
+            for row in group.to_dict("records")
         )
         parts.append(f"{measure}: {told}")
     return "; ".join(parts)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from tunelab.numbers import number
 from tunelab.report.run_folder import RunFolder
 from tunelab.report.style import PALETTE, WIDTH, choice_of, names_axis
 
@@ -41,7 +42,9 @@ def collect(run: RunFolder) -> "pd.DataFrame":
 def describe(table: "pd.DataFrame") -> str:
     """The chart in words, for readers who do not see it."""
     accuracy = table[table["metric"] == "accuracy"].dropna(subset=["value"])
-    return "Accuracy: " + ", ".join(f"{row.model} {row.value:.3f}" for row in accuracy.itertuples())
+    return "Accuracy: " + ", ".join(
+        f"{row.model} {number(row.value)}" for row in accuracy.itertuples()
+    )
 
 
 def draw(table: "pd.DataFrame") -> Any:

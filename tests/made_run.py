@@ -1,0 +1,91 @@
+"""A run folder of answers that a test makes up, measured and kept as tunelab does it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tunelab.config import make_study, to_dict
+from tunelab.evaluation.predictions import Likelihoods, Predictions, parse_all
+from tunelab.report.run_folder import RunFolder
+from tunelab.results import Result, save_result
+from tunelab.study.answered import keep, measured
+
+
+@dataclass(frozen=True)
+class Made:
+    """One model: what it writes, whether each answer ended, and its likeliest labels.
+
+    ``lineage`` is the family, the architecture and the tokenizer at once.
+    """
+
+    name: str
+    kind: str
+    answers: Sequence[str]
+    stopped: Sequence[bool] | None = None
+    likeliest: Sequence[str] | None = None
+    lineage: str = "one"
+    style: str = "chat"
+    trained: dict[str, Any] = field(default_factory=dict)
+
+
+def make_run(folder: Path, truth: Sequence[str], models: Sequence[Made], **study: Any) -> RunFolder:
+    """The run of these models on rows with these labels; ``study`` holds keys of the study."""
+    labels = tuple(sorted(set(truth)))
+    chosen = make_study({"evaluation": {"resamples": 200}, **study})
+    evaluated, trained = [], []
+    for model in models:
+        count = len(truth)
+        stopped = tuple(model.stopped or [True] * count)
+        written = model.kind != "baseline"
+        generated = parse_all(
+            model.answers,
+            labels,
+            stopped=stopped,
+            tokens=tuple(len(answer.split()) for answer in model.answers) if written else None,
+        )
+        likelihoods = None
+        if model.likeliest is not None:
+            rows = tuple(
+                tuple(-0.1 if label == given else -5.0 for label in labels)
+                for given in model.likeliest
+            )
+            likelihoods = Likelihoods(
+                rows, (-1.0,) * len(labels), (1,) * len(labels), (False,) * count
+            )
+        predictions = Predictions(
+            labels,
+            tuple(f"text {row}" for row in range(count)),
+            tuple(truth),
+            generated,
+            likelihoods,
+        )
+        values = measured(predictions, chosen.evaluation, seed=0)
+        place = folder / "evaluate" / f"{model.name}-0"
+        place.mkdir(parents=True)
+        keep(predictions, values, chosen.evaluation, place)
+        about: dict[str, Any] = {"seconds": 1.0, "prompt": None, "texts_cut": 0}
+        if written:
+            about["prompt"] = {"style": model.style}
+            about["lineage"] = dict.fromkeys(("family", "architecture", "tokenizer"), model.lineage)
+        record = {"kind": model.kind, "model": f"model-{model.lineage}", **about, **values}
+        result = Result("evaluate", model.name, "0", "complete", record, place)
+        save_result(result)
+        evaluated.append(result)
+        if model.trained:
+            trained.append(
+                Result("train", model.name, "0", "complete", model.trained, folder / "train")
+            )
+    prepared = Result("prepare", "data", "0", "complete", {"labels": list(labels)}, folder)
+    return RunFolder(
+        folder=folder,
+        study=to_dict(chosen),
+        study_text="",
+        study_hash="",
+        environment={},
+        prepared=prepared,
+        trained=trained,
+        evaluated=evaluated,
+        tokenized=[],
+        failures=[],
+    )
