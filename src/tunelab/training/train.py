@@ -246,46 +246,49 @@ def _arguments(
 ) -> Any:
     from transformers import TrainingArguments
 
+    from tunelab.models.foreign import told
+
     steps_an_epoch = math.ceil(batches / options.gradient_accumulation)
     every = max(1, round(options.evaluate_every * steps_an_epoch))
     steps = max(1, math.ceil(options.epochs * steps_an_epoch))
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        # The rows of a batch are divided among the processes.
-        per_device_train_batch_size=math.ceil(options.batch_size / process_count()),
-        # All that a method trains is used in every step.
-        ddp_find_unused_parameters=False,
-        per_device_eval_batch_size=max(32, options.batch_size),
-        gradient_accumulation_steps=options.gradient_accumulation,
-        num_train_epochs=options.epochs,
-        learning_rate=learning_rate,
-        lr_scheduler_type=options.scheduler,
-        warmup_steps=math.ceil(options.warmup * steps),
-        weight_decay=options.weight_decay,
-        max_grad_norm=options.max_grad_norm,
-        bf16=precision == "bfloat16",
-        fp16=precision == "float16",
-        use_cpu=device == "cpu",
-        seed=seed,
-        data_seed=seed,
-        eval_strategy="steps" if validates else "no",
-        eval_steps=every,
-        # Once: a training that goes on would log it again, and count it as one more that waited.
-        eval_on_start=validates and begins,
-        save_strategy="steps",
-        save_steps=every,
-        logging_strategy="steps",
-        logging_steps=max(1, min(every, steps_an_epoch // 20)),
-        logging_first_step=True,
-        logging_nan_inf_filter=False,
-        report_to=list(options.tracking) or "none",
-        run_name=folder.name,
-        remove_unused_columns=False,
-        dataloader_pin_memory=device == "cuda",
-        disable_tqdm=True,
-        log_level="error",
-        restore_callback_states_from_checkpoint=True,
-    )
+    with told("transformers refuses these settings of training", "change the one it names"):
+        arguments = TrainingArguments(
+            output_dir=str(folder),
+            # The rows of a batch are divided among the processes.
+            per_device_train_batch_size=math.ceil(options.batch_size / process_count()),
+            # All that a method trains is used in every step.
+            ddp_find_unused_parameters=False,
+            per_device_eval_batch_size=max(32, options.batch_size),
+            gradient_accumulation_steps=options.gradient_accumulation,
+            num_train_epochs=options.epochs,
+            learning_rate=learning_rate,
+            lr_scheduler_type=options.scheduler,
+            warmup_steps=math.ceil(options.warmup * steps),
+            weight_decay=options.weight_decay,
+            max_grad_norm=options.max_grad_norm,
+            bf16=precision == "bfloat16",
+            fp16=precision == "float16",
+            use_cpu=device == "cpu",
+            seed=seed,
+            data_seed=seed,
+            eval_strategy="steps" if validates else "no",
+            eval_steps=every,
+            # Once: a training that goes on would log it again, and count it as one that waited.
+            eval_on_start=validates and begins,
+            save_strategy="steps",
+            save_steps=every,
+            logging_strategy="steps",
+            logging_steps=max(1, min(every, steps_an_epoch // 20)),
+            logging_first_step=True,
+            logging_nan_inf_filter=False,
+            report_to=list(options.tracking) or "none",
+            run_name=folder.name,
+            remove_unused_columns=False,
+            dataloader_pin_memory=device == "cuda",
+            disable_tqdm=True,
+            log_level="error",
+            restore_callback_states_from_checkpoint=True,
+        )
     # One process drives one device: several take accelerate or torchrun, and a process each.
     arguments._n_gpu = min(1, arguments.n_gpu)
     return arguments
