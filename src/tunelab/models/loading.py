@@ -7,6 +7,7 @@ from typing import Any
 
 from tunelab import registry
 from tunelab.errors import RunError, UsageError
+from tunelab.models.attention_form import with_known_attention
 from tunelab.models.cache import MANIFEST, entry_hash
 from tunelab.models.catalog import ModelCard, find
 from tunelab.models.embeddings import pad_with_known
@@ -41,13 +42,15 @@ def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> LoadedMod
     card = find(name)
     folder = fetch(card)
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=getattr(torch, dtype),
-            attn_implementation="sdpa",
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
+        model = with_known_attention(
+            lambda attention: AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=getattr(torch, dtype),
+                attn_implementation=attention,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+            )
         )
     except Exception as error:
         raise RunError(

@@ -123,17 +123,26 @@ def read_shape(folder: Path) -> ModelShape:
     """The shape of the model in a folder; its weights are not read.
 
     Raises:
-        RunError: the folder has no configuration that transformers knows.
+        RunError: the folder has no configuration that transformers knows, or whose model it can
+            build.
+    """
+    return shape_of(read_configuration(folder))
+
+
+def read_configuration(folder: Path) -> Any:
+    """The transformers configuration of the model in a folder.
+
+    Raises:
+        RunError: the folder has none that transformers knows.
     """
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:
         raise RunError(
             f"the configuration in {folder} cannot be read ({reason_of(error)})."
         ) from None
-    return shape_of(config)
 
 
 def number_of(config: Any, name: str) -> int | None:

@@ -30,7 +30,9 @@ class TrainingOutcome:
     ``history``: one dictionary a logged value: step, epoch, split, loss (nats a token),
     perplexity, learning_rate. Times are in seconds; ``seconds_per_step`` is that of optimizer
     steps alone, without validation. ``peak_bytes`` is the most memory that was held, None where
-    the system does not tell. ``packed`` tells whether rows were run as one sequence, ``prefix``
+    that was not measured, and ``peak_unknown`` says why. ``resumed`` counts how often the training
+    went on from a checkpoint: its times are then sums of its parts, without what was lost behind a
+    checkpoint. ``packed`` tells whether rows were run as one sequence, ``prefix``
     counts the tokens that they shared, ``fused`` the layers of each kind that ran in fused form,
     and ``processes`` those that trained together.
     """
@@ -46,6 +48,8 @@ class TrainingOutcome:
     seconds_to_best: float
     seconds_per_step: float | None
     peak_bytes: int | None
+    peak_unknown: str | None
+    resumed: int
     trainable_parameters: int
     total_parameters: int
     packed: bool
@@ -99,13 +103,14 @@ def train(
     from tunelab.training.callbacks import LossTracker, ProgressBar, load_trainable
     from tunelab.training.checkpoints import BEST, go_back, last_complete
     from tunelab.training.fsdp import divide, gather_trained
-    from tunelab.training.peak_memory import read_peak, restart_peak
+    from tunelab.training.peak_memory import restart_peak
     from tunelab.training.trainer import AnswerTrainer
 
     plan = plan_batches(model, train_rows, validation_rows, options, seed=seed)
     trainable, total = count_parameters(model)
     if divides_weights():
         divide(model, device)
+    counts = restart_peak(device)
     early = options.early_stopping
     validates = bool(validation_rows)
     tracker = LossTracker(
@@ -113,6 +118,7 @@ def train(
         patience=early.patience if early else None,
         min_delta=early.min_delta if early else 0.0,
         keeps_best=validates,
+        memory_of=device if counts else None,
     )
     bar = ProgressBar(title)
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +146,9 @@ def train(
         batch_size=options.batch_size,
         callbacks=[tracker, bar, *callbacks],
     )
-    counts = restart_peak(device)
+    if counts:
+        # What reading the model took, and making the batches ready, is no part of the training.
+        restart_peak(device)
     try:
         with ExitStack() as stack:
             stack.callback(bar.close)
@@ -166,6 +174,7 @@ def train(
         for callback in trainer.callback_handler.callbacks
         if isinstance(callback, LossTracker)
     )
+    peak_unknown = _why_no_peak(tracker, checkpoint, device if counts else None)
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     if any(not math.isfinite(loss) for loss in losses):
         raise RunError(
@@ -188,7 +197,9 @@ def train(
         seconds=tracker.seconds,
         seconds_to_best=tracker.seconds_to_best or tracker.seconds,
         seconds_per_step=tracker.seconds_per_step,
-        peak_bytes=read_peak(device) if counts else None,
+        peak_bytes=tracker.peak_bytes if peak_unknown is None else None,
+        peak_unknown=peak_unknown,
+        resumed=tracker.resumed,
         trainable_parameters=trainable,
         total_parameters=total,
         packed=plan.packed,
@@ -212,10 +223,29 @@ def _had_stopped(trainer: Any, checkpoint: Path | None) -> bool:
     tracker = LossTracker.from_state(state.stateful_callbacks[LossTracker.__name__])
     if not tracker.stopped_early:
         return False
+    tracker.resumed += 1
     trainer.state = state
     trainer.remove_callback(LossTracker)
     trainer.add_callback(tracker)
     return True
+
+
+def _why_no_peak(tracker: Any, checkpoint: Path | None, counted_of: str | None) -> str | None:
+    """Why the highest memory of a training is not known, or None where it is.
+
+    ``counted_of``: the device that counts it, or None.
+    """
+    from tunelab.training.callbacks import LossTracker
+    from tunelab.training.checkpoints import read_state
+
+    if counted_of is None or tracker.peak_bytes is None:
+        return "this system and device do not tell the highest memory of a process"
+    if checkpoint is None:
+        return None
+    before = read_state(checkpoint).stateful_callbacks[LossTracker.__name__]["attributes"]
+    if before.get("peak_bytes") is None:
+        return "the training was resumed, and its earlier part kept no highest memory"
+    return None
 
 
 def _fused(trainer: Any, options: Training, plan: BatchPlan, precision: str, device: str) -> Any:
