@@ -41,6 +41,7 @@ _OWN: dict[str, dict[str, Any]] = {
     "bamba": _MAMBA,
     "falcon_h1": _MAMBA | {"mamba_d_ssm": 64},
     "granitemoehybrid": _MAMBA,
+    "mamba": {"time_step_rank": 8},
     "mamba2": {"num_heads": 8, "head_dim": 8, "n_groups": 1},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
     "hunyuan_v1_dense": _HEAD,
@@ -58,21 +59,24 @@ def families() -> list[str]:
     return sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
 
 
-def tiny_config(family: str) -> Any:
-    """The configuration of a tiny model of a family; raises whatever its class does."""
+def tiny_config(family: str, **sizes: int) -> Any:
+    """The configuration of a tiny model of a family; raises whatever its class does.
+
+    ``sizes``: others than the usual ones, by the names of ``_SIZES``, where the family has them.
+    """
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    return _tiny(CONFIG_MAPPING[family], _OWN.get(family, {}))
+    return _tiny(CONFIG_MAPPING[family], _OWN.get(family, {}), sizes)
 
 
-def _tiny(cls: Any, own: dict[str, Any]) -> Any:
+def _tiny(cls: Any, own: dict[str, Any], sizes: dict[str, int]) -> Any:
     default = cls()
     values: dict[str, Any] = {}
     for name, part in getattr(cls, "sub_configs", {}).items():
         # A part that may be of any family keeps its own.
         if hasattr(part, "model_type") and part.model_type:
-            values[name] = _tiny(part, {}).to_dict()
-    for name, size in _SIZES.items():
+            values[name] = _tiny(part, {}, sizes).to_dict()
+    for name, size in (_SIZES | sizes).items():
         if name in own or not _is_field(default, name):
             continue
         values[name] = size

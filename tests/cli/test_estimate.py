@@ -49,7 +49,18 @@ def test_tables(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_fits_says_of_which_step_and_by_which_rule(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = "--model smollm2-135m-instruct --device cpu --memory 4 --batch 3 --length 50".split()
+    words = [
+        "--model",
+        "smollm2-135m-instruct",
+        "--device",
+        "cpu",
+        "--memory",
+        "4",
+        "--batch",
+        "3",
+        "--length",
+        "50",
+    ]
     assert main(["estimate", *words, "--fits"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "what fits into 4.0 GB: a step of 3 rows of 50 tokens, 3 of them trained" in told

@@ -22,6 +22,7 @@ from tunelab.memory.dimensions import dimensions_of
 from tunelab.memory.formulas import estimate
 from tunelab.memory.settings import StepSettings
 from tunelab.memory.step import build
+from tunelab.memory.trace import trace
 from tunelab.methods import lora
 from tunelab.models.shape import shape_of
 from tunelab.prompts.conversation import make_format
@@ -33,6 +34,11 @@ from tunelab.training.train import count_parameters, train
 WORK = ["gpt2", "opt", "bloom", "falcon", "gptj", "gpt_neo", "gpt_neox", "mamba", "mixtral"]
 METHODS = {name: registry.resolve("method", name, registry.METHODS) for name in registry.METHODS}
 STEP = StepSettings(batch=4, length=48)
+# At which activations are most of a step, as they are in real models.
+MIDDLE = {
+    **dict.fromkeys(("hidden_size", "n_embd", "word_embed_proj_dim"), 192),
+    **dict.fromkeys(("n_inner", "ffn_dim"), 768),
+}
 # Larger ones are not tiny at random: a part of theirs has no sizes of its own to make small.
 MOST_PARAMETERS = 20_000_000
 
@@ -164,13 +170,14 @@ def test_every_method_is_put_on_it_or_says_why_not(family: str, method: str) -> 
     assert said is None or " use " in said or "give a list" in said
 
 
-@pytest.mark.parametrize("family", ["gpt2", "opt", "bloom", "gptj", "falcon"])
 @pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("family", ["gpt2", "opt", "bloom"])
 def test_the_estimate_of_an_unknown_family_is_near_its_trace(family: str) -> None:
-    from tunelab.memory.trace import trace
-
-    config = tiny_config(family)
-    config.vocab_size = 3000
-    step = StepSettings(batch=8, length=128)
-    found = estimate(dimensions_of(config), "lora", lora, lora.Settings(r=4), step)
-    assert found.peak == pytest.approx(trace(config, lora, lora.Settings(r=4), step).peak, rel=0.5)
+    config = tiny_config(family, **MIDDLE)
+    at = dimensions_of(config)
+    step = at.step(StepSettings(batch=8, length=64))
+    assert not step.packed
+    settings = lora.Settings(r=8)
+    found = estimate(at, "lora", lora, settings, step)
+    # Of activation functions and attention nothing is counted.
+    assert found.peak == pytest.approx(trace(config, lora, settings, step).peak, rel=0.4)

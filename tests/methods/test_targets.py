@@ -39,13 +39,13 @@ def test_a_name_means_all_layers_that_end_so() -> None:
 
 
 def test_a_model_without_linear_layers() -> None:
-    with pytest.raises(UsageError, match="has no linear layers .* use the method full"):
+    with pytest.raises(UsageError, match=r"has no linear layers .* use the method full"):
         target_kinds([], "all-linear")
 
 
 @pytest.mark.parametrize("method", [lora, dora, ia3])
 def test_layers_that_store_their_inputs_first(method: Any) -> None:
-    """GPT-2's Conv1D: the adapted model begins as the model, and a merged one is the adapted one."""
+    """GPT-2's Conv1D: an adapted model begins as the model, and merged it stays the adapted one."""
     ids = torch.arange(3, 20)[None]
     plain = tiny_model("gpt2")(ids).logits
     small = {"r": 4} if "r" in method.Settings.model_fields else {}

@@ -155,6 +155,7 @@ def _one(arguments: argparse.Namespace, settings: Any, memory: int, module: Any)
     chosen = _chosen(arguments, module)
     config = configuration(arguments.model[0])
     at = dimensions_of(config)
+    settings = at.step(settings)
     given = (at, arguments.method, module, chosen, settings)
     found = estimate(*given)
     if arguments.measure:
@@ -199,6 +200,8 @@ def _one(arguments: argparse.Namespace, settings: Any, memory: int, module: Any)
 
 
 def _print(result: dict[str, Any], found: Any, arguments: argparse.Namespace) -> None:
+    from tunelab.memory.settings import StepSettings
+
     format = arguments.format
     if format == "json":
         print_table([], format, value=result)
@@ -215,7 +218,7 @@ def _print(result: dict[str, Any], found: Any, arguments: argparse.Namespace) ->
     row |= {"total": result["total"], "share": f"{result['share']:.4%}", **result["bytes"]}
     title = f"{result['method']} of {result['model']}; highest where the {found.moment}"
     print_table(_readable([row], format), format, title=title)
-    settings = _step(arguments)
+    settings = StepSettings(**result["step"])
     _say(f"The estimate is of {_step_words(settings, settings.precision)}.", format)
     _say(_rule(result["memory"]), format)
     measured = result["measured"]

@@ -1,9 +1,10 @@
 """The sizes of a decoder that memory depends on, in the letters of the formulas."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from tunelab.memory.settings import StepSettings
 from tunelab.models.shape import ModelShape, empty_model, number_of, shape_of_model
 
 # The linear layers of a block of the Llama kind, in the families that fuse some and those that not.
@@ -54,11 +55,15 @@ class Dimensions:
         if self.alike:
             return None
         return (
-            f"{self.shape.family} has blocks that the formulas do not know in detail: activations "
-            "are taken from its linear layers and norms alone, and what attention, experts, "
-            "recurrent states and activation functions keep besides is left out; --trace follows "
-            "the step itself."
+            f"{self.shape.family} has blocks that the formulas do not know in detail: rows are "
+            "taken as padded, activations from its linear layers and norms alone, and what "
+            "attention, experts, recurrent states and activation functions keep besides is left "
+            "out; --trace follows the step itself."
         )
+
+    def step(self, settings: StepSettings) -> StepSettings:
+        """The step as this family runs it: the plain way, rows padded, where it is not known."""
+        return settings if self.alike else replace(settings, packed=False, prefix=0)
 
 
 def dimensions_of(config: Any) -> Dimensions:

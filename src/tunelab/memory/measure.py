@@ -19,6 +19,7 @@ from typing import Any
 
 from tunelab.memory.settings import StepSettings
 from tunelab.memory.step import build, ready
+from tunelab.models.foreign import name_of, told
 
 # What the profiler knows the step by.
 STEP = "tunelab step"
@@ -52,7 +53,11 @@ def _run(config: Any, method: Any, chosen: Any, settings: StepSettings) -> None:
     import torch
 
     model = build(config, method, chosen, settings)
-    with ready(model, settings, known_equal=False) as step, torch.profiler.record_function(STEP):
+    with (
+        told(f"{name_of(model)} cannot be trained", "choose another model or method"),
+        ready(model, settings, known_equal=False) as step,
+        torch.profiler.record_function(STEP),
+    ):
         step()
 
 

@@ -1,5 +1,6 @@
 """Whether the methods of a study can work with their models, before any weights are read."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from tunelab.models.loading import fetch
 from tunelab.models.shape import ModelShape, read_configuration, read_shape
 from tunelab.study.resolution import learning_rate, method_module, method_settings, model_card
 from tunelab.training.schedule import check_schedule
+
+_log = logging.getLogger(__name__)
 
 
 def check_feasible(study: Study) -> dict[int, ParameterCount]:
@@ -46,9 +49,18 @@ def check_feasible(study: Study) -> dict[int, ParameterCount]:
 
 
 def _check_adapts(folder: Path, module: Any, settings: Any) -> None:
-    """Put a method on a model without numbers, as it will be put on the real one."""
-    config = read_configuration(folder)
-    build(config, module, settings, StepSettings(), device="meta")
+    """Put a method on a model without numbers, as it will be put on the real one.
+
+    Raises:
+        UsageError: PEFT refuses it.
+    """
+    try:
+        build(read_configuration(folder), module, settings, StepSettings(), device="meta")
+    except TunelabError:
+        raise
+    except Exception as error:
+        # What cannot be seen without numbers is told by the cell that has them.
+        _log.debug("%s cannot be tried without numbers", folder, exc_info=error)
 
 
 def _check_context(study: Study, shape: ModelShape, virtual: int) -> None:
