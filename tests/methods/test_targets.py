@@ -58,7 +58,7 @@ def test_layers_that_store_their_inputs_first(method: Any) -> None:
             if parameter.requires_grad:
                 parameter.add_(0.05)
     adapted = model(ids).logits
-    assert not torch.allclose(adapted, plain, atol=1e-2)
+    assert not torch.allclose(adapted, plain, atol=2e-3)
     assert torch.allclose(method.merge(model)(ids).logits, adapted, atol=1e-4)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tunelab.study import device_room, doctor
-from tunelab.study.doctor import examine
 from tunelab.study.environment import package_version
 
 _GB = 10**9
@@ -21,7 +20,7 @@ def _on_a_machine(monkeypatch: pytest.MonkeyPatch, memory: int) -> dict[str, str
 
 def test_extras_are_those_of_the_package() -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
-    line = examine()["extras"]
+    line = doctor._extras_line()
     for extra, packages in project["optional-dependencies"].items():
         names = [package.split(">")[0].split("[")[0] for package in packages]
         whole = all(package_version(name) for name in names)

@@ -206,7 +206,8 @@ def _kinds(names: Iterable[str]) -> Mapping[str, str]:
     parts = {name: name.split(".") for name in names}
     parents: dict[str, set[str]] = defaultdict(set)
     for part in parts.values():
-        parents[part[-1]].add(part[-2] if len(part) > 1 else "")
+        # The number of a block is no parent of its own.
+        parents[part[-1]].add("" if len(part) < 2 or part[-2].isdecimal() else part[-2])
     return {
         # A number alone, as in a Sequential, would name blocks too.
         name: part[-1]
