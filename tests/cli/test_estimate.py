@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from causal_families import tiny_config
 from conftest import build_model
 from tunelab.cli.main import main
 
@@ -30,7 +31,8 @@ def test_trace_and_measurement_of_a_folder(
     options = ["32", "--device", "cpu", "--trace", "--measure", "--format", "json"]
     assert main([*call, *options]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["traced"]["peak"] == pytest.approx(found["measured"]["peak"], rel=0.05)
+    assert found["traced"]["peak"] == pytest.approx(found["measured"]["tensors"], rel=0.05)
+    assert found["measured"]["tensors"] <= found["measured"]["peak"]
     assert sum(found["traced"]["parts"].values()) == found["traced"]["peak"]
 
 
@@ -42,6 +44,42 @@ def test_tables(capsys: pytest.CaptureFixture[str]) -> None:
     assert "backward pass begins" in shown
     assert main(["estimate", *model, "--compare", "--fits", "--memory", "8"]) == 0
     assert "lora, 4-bit weights, checkpointing" in capsys.readouterr().out
+
+
+def test_what_fits_says_of_which_step_and_by_which_rule(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [
+        "--model",
+        "smollm2-135m-instruct",
+        "--device",
+        "cpu",
+        "--memory",
+        "4",
+        "--batch",
+        "3",
+        "--length",
+        "50",
+    ]
+    assert main(["estimate", *words, "--fits"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "what fits into 4.0 GB: a step of 3 rows of 50 tokens, 3 of them trained" in told
+    assert "at most 90% of the device's 4.0 GB, which is 3.6 GB" in told
+    assert main(["estimate", *words, "--fits", "--format", "json"]) == 0
+    row = json.loads(capsys.readouterr().out)[0]
+    assert (row["batch"], row["length"], row["usable"]) == (3, 50, 3_600_000_000)
+
+
+def test_a_family_that_is_not_known_in_detail_says_what_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny_config("gpt2").save_pretrained(tmp_path)
+    words = ["--model", str(tmp_path), "--device", "cpu", "--batch", "2", "--length", "32"]
+    assert main(["estimate", *words, "r=4", "--trace"]) == 0
+    told = capsys.readouterr().out
+    assert "Left out: gpt2 has blocks that the formulas do not know in detail" in told
+    assert main(["estimate", *words, "--fits", "--memory", "1"]) == 0
+    assert "gpt2 has blocks that the formulas do not know" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,9 @@ def test_resumes_to_the_same_bits(
     resumed = METHODS[name].adapt(build_model(), _settings(name, **variant), [30, 31])
     outcome = _train(tmp_path, resumed, rows, validate=False)
     assert outcome.steps > int(earlier.name.partition("-")[2])
+    assert outcome.resumed == 1
+    # Of both parts, or unknown with a reason.
+    assert (outcome.peak_bytes is None) == (outcome.peak_unknown is not None)
     expected = dict(whole.named_parameters())
     for key, value in resumed.named_parameters():
         assert torch.equal(value, expected[key]), key

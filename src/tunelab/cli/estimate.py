@@ -19,6 +19,7 @@ from typing import Any
 from tunelab.cli.arguments import add_format, split_overrides
 from tunelab.cli.tables import print_table
 from tunelab.errors import UsageError
+from tunelab.visible_text import visible
 
 _PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -75,18 +76,71 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _tables(arguments: argparse.Namespace, settings: Any, memory: int) -> int:
-    from tunelab.memory.fits import COMPARED, compare, what_fits
+    from tunelab.memory.fits import COMPARED, compare, left_out, what_fits
 
     names = arguments.model or COMPARED
+    asked = {"batch": settings.batch, "length": settings.length}
     if arguments.compare:
         given = memory if arguments.memory or arguments.fits else None
         rows = compare(names, settings, given)
-        print_table(_readable(rows, arguments.format), arguments.format, value=rows)
+        _print_rows(rows, arguments.format, _step_words(settings, settings.precision), asked)
+        if given is not None and not arguments.fits:
+            _say(_rule(memory), arguments.format)
     if arguments.fits:
         rows = what_fits(names, settings, memory)
-        title = f"{memory / 1e9:.1f} GB"
-        print_table(_readable(rows, arguments.format), arguments.format, title=title, value=rows)
+        title = f"what fits into {_rounded(memory)}: {_step_words(settings)}"
+        _print_rows(rows, arguments.format, title, {**asked, "usable": _usable(memory)})
+        _say(_rule(memory), arguments.format)
+    for sentence in left_out(names):
+        _say(sentence, arguments.format)
     return 0
+
+
+def _print_rows(rows: list[dict[str, Any]], format: str, title: str, asked: dict[str, int]) -> None:
+    value = [{**row, **asked} for row in rows]
+    print_table(_readable(rows, format), format, title=title, value=value)
+
+
+def _step_words(settings: Any, precision: str | None = None) -> str:
+    """The step that an estimate is of, in words."""
+    trained = settings.trained
+    tokens = "all but the first" if settings.answer is None else f"{trained}"
+    words = [
+        f"a step of {settings.batch} {'row' if settings.batch == 1 else 'rows'} of "
+        f"{settings.length} tokens",
+        f"{tokens} of them trained",
+    ]
+    if settings.prefix:
+        words.append(f"{settings.prefix} shared")
+    if not settings.packed:
+        words.append("padded")
+    return ", ".join([*words, *([precision] if precision else [])])
+
+
+def _rule(memory: int) -> str:
+    from tunelab.memory.fits import USABLE
+
+    return (
+        f"A step fits where its estimate fills at most {USABLE:.0%} of the device's "
+        f"{_rounded(memory)}, which is {_rounded(_usable(memory))}; the largest batch is the most "
+        "rows of this length that do."
+    )
+
+
+def _usable(memory: int) -> int:
+    from tunelab.memory.fits import USABLE
+
+    return int(memory * USABLE)
+
+
+def _rounded(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"
+
+
+def _say(sentence: str, format: str) -> None:
+    """A sentence below a table, where people read it."""
+    if format == "table":
+        print(visible(sentence))
 
 
 def _one(arguments: argparse.Namespace, settings: Any, memory: int, module: Any) -> int:
@@ -101,6 +155,7 @@ def _one(arguments: argparse.Namespace, settings: Any, memory: int, module: Any)
     chosen = _chosen(arguments, module)
     config = configuration(arguments.model[0])
     at = dimensions_of(config)
+    settings = at.step(settings)
     given = (at, arguments.method, module, chosen, settings)
     found = estimate(*given)
     if arguments.measure:
@@ -125,7 +180,9 @@ def _one(arguments: argparse.Namespace, settings: Any, memory: int, module: Any)
             }
             for term in found.terms
         ],
+        "left_out": at.left_out,
         "memory": memory,
+        "usable": _usable(memory),
         "largest_batch": largest_batch(*given, memory),
         "traced": None,
         "measured": None,
@@ -143,6 +200,8 @@ def _one(arguments: argparse.Namespace, settings: Any, memory: int, module: Any)
 
 
 def _print(result: dict[str, Any], found: Any, arguments: argparse.Namespace) -> None:
+    from tunelab.memory.settings import StepSettings
+
     format = arguments.format
     if format == "json":
         print_table([], format, value=result)
@@ -151,18 +210,27 @@ def _print(result: dict[str, Any], found: Any, arguments: argparse.Namespace) ->
         print_table(_readable(result["terms"], format), format, title="terms")
         if format == "csv":
             return
-    row = {
-        "trainable": result["trainable"],
-        "total": result["total"],
-        "share": f"{result['share']:.4%}",
-        **result["bytes"],
-    }
+    row: dict[str, Any] = {"peak": result["bytes"]["peak"]}
     for name in ("traced", "measured"):
         if result[name] is not None:
             row[name] = result[name]["peak"]
-    row["largest_batch"] = result["largest_batch"]
+    row |= {"largest_batch": result["largest_batch"], "trainable": result["trainable"]}
+    row |= {"total": result["total"], "share": f"{result['share']:.4%}", **result["bytes"]}
     title = f"{result['method']} of {result['model']}; highest where the {found.moment}"
     print_table(_readable([row], format), format, title=title)
+    settings = StepSettings(**result["step"])
+    _say(f"The estimate is of {_step_words(settings, settings.precision)}.", format)
+    _say(_rule(result["memory"]), format)
+    measured = result["measured"]
+    if measured is not None and measured["tensors"] not in (None, measured["peak"]):
+        scratch = measured["peak"] - measured["tensors"]
+        _say(
+            f"Of what was measured, {scratch / 1e6:.1f} MB were scratch memory of kernels, which "
+            "depends on the processor and which no estimate counts.",
+            format,
+        )
+    if result["left_out"]:
+        _say(f"Left out: {result['left_out']}", format)
 
 
 def _readable(rows: list[dict[str, Any]], format: str) -> list[dict[str, Any]]:

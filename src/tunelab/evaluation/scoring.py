@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tunelab.models.embeddings import check_known
+from tunelab.models.foreign import name_of, told
 from tunelab.models.head import output_at
 from tunelab.models.token_trees import grow, plant
 from tunelab.models.tree_reading import BATCH_TOKENS, cut_rows, read_prefix, read_trees
@@ -52,6 +54,8 @@ def score_labels(
 
     Raises:
         ValueError: a prompt or a label has no token, or there are no labels.
+        UsageError: the model has no embedding for a token.
+        RunError: the model cannot be run on text alone.
     """
     import torch
 
@@ -59,11 +63,12 @@ def score_labels(
         raise ValueError("a prompt or a label has no token")
     if not prompts:
         return LabelLikelihoods([], [], "trees")
+    check_known(model, [*prompts, *labels])
     trees = _trees_work(model, prompts, labels)
     if not trees:
         _log.warning(
             "%s cannot score labels as a tree; each is run by itself, which is slower.",
-            type(model).__name__,
+            name_of(model),
         )
     way = _score_trees if trees else _score_plain
     logprobs: list[list[float]] = [[] for _ in prompts]
@@ -131,15 +136,20 @@ def _read(logits: Any, labels: Sequence[Sequence[int]], places: Sequence[Sequenc
 def _score_plain(
     model: Any, prompts: Sequence[Sequence[int]], labels: Sequence[Sequence[int]], tokens: int
 ) -> Iterator[_Scored]:
-    """As :func:`_score_trees`, every prompt with every label in full, padded on the right."""
+    """As :func:`_score_trees`, every prompt with every label in full, padded on the right.
+
+    Raises:
+        RunError: the model cannot be run so either.
+    """
     import torch
 
+    refused = f"{name_of(model)} cannot be run on a prompt", "choose another model"
     for row, prompt in enumerate(prompts):
         sums, hits = [], []
         for label in labels:
             ids = torch.tensor([[*prompt, *label[:-1]]], device=model.device)
             asked = torch.arange(len(label), device=model.device) + len(prompt) - 1
-            with output_at(model, asked):
+            with told(*refused), output_at(model, asked):
                 logits = model(input_ids=ids, use_cache=False).logits
             total, hit = _read(logits, [label], [range(-1, len(label) - 1)])
             sums.append(total)

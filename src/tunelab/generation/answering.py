@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunelab.generation.row_decoding import decode_rows, rows_work, run_shared
+from tunelab.models.embeddings import check_known
+from tunelab.models.foreign import name_of, told
 from tunelab.models.prefix import pad_rows
 from tunelab.models.virtual_tokens import virtual_tokens
 from tunelab.progress import row_bar
@@ -46,9 +48,14 @@ def answer_prompts(
 
     The answers are those of one-by-one generation, up to ties within rounding. Prompts are
     batched by length, and the answers come back in the order of the prompts.
+
+    Raises:
+        UsageError: the model has no embedding for a token.
+        RunError: the model cannot generate.
     """
     import torch
 
+    check_known(model, prompts)
     order = sorted(range(len(prompts)), key=lambda row: (len(prompts[row]), tuple(prompts[row])))
     answers: dict[int, Answer] = {}
     with torch.inference_mode(), row_bar(title, len(prompts), shown=progress) as bar:
@@ -93,7 +100,7 @@ def _in_rows(model: Any, prompts: Sequence[Sequence[int]]) -> bool:
         return bool(prompts) and virtual_tokens(model) > 0
     if rows_work(model, prompts):
         return True
-    _log.warning("%s cannot answer in rows and goes the plain, slower way.", type(model).__name__)
+    _log.warning("%s cannot answer in rows and goes the plain, slower way.", name_of(model))
     return False
 
 
@@ -107,19 +114,20 @@ def _decode_plain(
 ) -> list[list[int]]:
     """By transformers' own generation, rows padded on their left."""
     batch = pad_rows(prompts, prefix=0, pad_token=pad_token, device=model.device)
-    found = model.generate(
-        input_ids=batch.input_ids,
-        attention_mask=batch.attention_mask,
-        max_new_tokens=max_new_tokens,
-        do_sample=False,
-        num_beams=1,
-        repetition_penalty=1.0,
-        temperature=None,
-        top_k=None,
-        top_p=None,
-        eos_token_id=list(stop_tokens) or None,
-        pad_token_id=pad_token,
-    )
+    with told(f"{name_of(model)} cannot generate", "choose another model"):
+        found = model.generate(
+            input_ids=batch.input_ids,
+            attention_mask=batch.attention_mask,
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            num_beams=1,
+            repetition_penalty=1.0,
+            temperature=None,
+            top_k=None,
+            top_p=None,
+            eos_token_id=list(stop_tokens) or None,
+            pad_token_id=pad_token,
+        )
     return [list(row) for row in found[:, batch.input_ids.shape[1] :].tolist()]
 
 

@@ -16,6 +16,8 @@ from tunelab.generation.outcome import Ending, Generation, Progress, Token
 from tunelab.generation.sampling import choose_tokens
 from tunelab.generation.settings import GenerationSettings
 from tunelab.generation.text_so_far import TextSoFar
+from tunelab.models.embeddings import check_known
+from tunelab.models.foreign import name_of, told
 from tunelab.models.head import output_at
 from tunelab.models.prefix import pad_rows
 from tunelab.prompts.prompting import Prompt, prompt_ids, turn_end
@@ -137,6 +139,7 @@ def _rows(
                     row.tokens.append(token)
                     _advance(row, token.id, stops, settings)
             rows.append(row)
+    check_known(model, [row.ids for row in rows])
     return rows
 
 
@@ -284,7 +287,8 @@ class _State:
         import torch
 
         every_row = torch.arange(len(input_ids), device=self.model.device)
-        with output_at(self.model, every_row):
+        refused = f"{name_of(self.model)} cannot generate", "choose another model"
+        with told(*refused), output_at(self.model, every_row):
             return self.model(
                 input_ids=input_ids,
                 attention_mask=self.attention,

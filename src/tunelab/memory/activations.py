@@ -26,8 +26,16 @@ _READERS = (
 
 
 def block_terms(at: Dimensions, method: str, chosen: Any, settings: StepSettings) -> list[Term]:
-    """What one block keeps; ``method``: its name, ``chosen``: its settings."""
+    """What one block keeps; ``method``: its name, ``chosen``: its settings.
+
+    Of a family that is not known in detail: what its linear layers and norms keep.
+    """
     tokens = layer_tokens(method, chosen, settings)
+    if not at.alike:
+        return [
+            *_norms(at, method, settings, tokens),
+            *_unknown_linears(at, method, chosen, settings, tokens),
+        ]
     return [
         *_norms(at, method, settings, tokens),
         *_linears(at, method, chosen, settings, tokens),
@@ -101,6 +109,23 @@ def _linears(
         kinds = target_kinds(at.shape.kinds, chosen.targets)
         factors = (tokens, ("r", chosen.r), ("layers adapted", len(kinds)), size)
         terms.append(Term("activations", "A x of the low-rank layers", factors))
+    return terms
+
+
+def _unknown_linears(
+    at: Dimensions, method: str, chosen: Any, settings: StepSettings, run: int
+) -> list[Term]:
+    """Of a block that is not known in detail, the mean: what each layer answers is kept by what
+    comes behind it, and what a layer that is trained or scaled reads is kept by itself.
+    """
+    tokens, size = ("T", run), ("bytes", BYTES[settings.precision])
+    kept = _kept_inputs(at, method, chosen)
+    outputs = sum(layer.outputs for layer in at.shape.linears) / at.layers
+    inputs = sum(layer.inputs for layer in at.shape.linears if layer.kind in kept) / at.layers
+    terms = [Term("activations", "outputs of linear layers", (tokens, ("Σ out", outputs), size))]
+    if inputs:
+        read = (tokens, ("Σ in", inputs), size)
+        terms.append(Term("activations", "inputs of linear layers that are adapted", read))
     return terms
 
 

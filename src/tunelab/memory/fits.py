@@ -87,11 +87,11 @@ def compare(
             module = registry.resolve("method", method, registry.METHODS)
             chosen = module.Settings()
             found = estimate(at, method, module, chosen, settings)
-            row = {"model": name, "method": method, **summary(found)}
+            row = {"model": name, "method": method, "peak": found.peak}
             if memory is not None:
                 row["fits"] = found.peak <= memory * USABLE
                 row["largest_batch"] = largest_batch(at, method, module, chosen, settings, memory)
-            rows.append(row)
+            rows.append({**row, **summary(found)})
     return rows
 
 
@@ -114,6 +114,12 @@ def what_fits(names: Sequence[str], settings: StepSettings, memory: int) -> list
                 }
             )
     return rows
+
+
+def left_out(names: Sequence[str]) -> list[str]:
+    """What the estimates of these models leave out, a sentence for each that leaves out any."""
+    sentences = {name: dimensions_of(configuration(name)).left_out for name in names}
+    return [f"{name}: {sentence}" for name, sentence in sentences.items() if sentence]
 
 
 def summary(found: Estimate) -> dict[str, Any]:

@@ -50,13 +50,14 @@ class Estimate:
 def estimate(
     at: Dimensions, method: str, module: Any, chosen: Any, settings: StepSettings
 ) -> Estimate:
-    """The estimate for each device.
+    """The estimate for each device; of padded rows where the family is not known in detail.
 
     ``method``: its name, ``module``: its module, ``chosen``: its settings.
 
     Raises:
         UsageError: the method cannot have these settings with this model.
     """
+    settings = at.step(settings)
     count = module.count(at.shape, chosen)
     terms = [
         *_weights(at, method, module, chosen, settings, count),

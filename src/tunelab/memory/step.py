@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from tunelab.memory.settings import StepSettings
+from tunelab.models.attention_form import with_known_attention
 from tunelab.prompts.encoding import IGNORED, EncodedExample
 
 
@@ -45,8 +46,10 @@ def build(
 
     dtype = method.WEIGHTS or settings.precision
     with torch.device(device or settings.device):
-        model = AutoModelForCausalLM.from_config(
-            config, dtype=getattr(torch, dtype), attn_implementation="sdpa"
+        model = with_known_attention(
+            lambda attention: AutoModelForCausalLM.from_config(
+                config, dtype=getattr(torch, dtype), attn_implementation=attention
+            )
         )
         # What a soft prompt begins at makes no difference to memory.
         if "init" in type(chosen).model_fields:

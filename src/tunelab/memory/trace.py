@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_leaves
 
 from tunelab.memory.settings import StepSettings
 from tunelab.memory.step import build, ready
+from tunelab.models.foreign import name_of, told
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,15 @@ def trace(config: Any, method: Any, chosen: Any, settings: StepSettings) -> Trac
     """Trace a step of a model of this configuration.
 
     ``method``: the method's module, ``chosen``: its settings.
+
+    Raises:
+        UsageError: PEFT cannot put the method on the model.
+        RunError: the model cannot be run without numbers.
     """
     model = build(config, method, chosen, settings, device="meta")
     storages = _LiveStorages()
-    with warnings.catch_warnings(), FakeTensorMode(), storages:
+    refused = f"{name_of(model)} cannot be traced", "leave out --trace, or use --measure"
+    with told(*refused), warnings.catch_warnings(), FakeTensorMode(), storages:
         # Fused layers tell by the address of a weight whether it was replaced; these are never.
         warnings.filterwarnings("ignore", message="Accessing the data pointer")
         _make_fake(model, settings.device)

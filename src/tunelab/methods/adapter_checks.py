@@ -25,8 +25,11 @@ _PROMPT = {
     *("num_attention_heads", "num_layers", "modules_to_save"),
 }
 _ALLOWED: Mapping[str, set[str]] = {
-    "LORA": {"r", "lora_alpha", "lora_dropout", "target_modules", "use_dora", "use_rslora"},
-    "IA3": {"target_modules", "feedforward_modules"},
+    "LORA": {
+        *("r", "lora_alpha", "lora_dropout", "target_modules", "use_dora", "use_rslora"),
+        "fan_in_fan_out",
+    },
+    "IA3": {"target_modules", "feedforward_modules", "fan_in_fan_out"},
     "PROMPT_TUNING": _PROMPT,
     "PREFIX_TUNING": {*_PROMPT, "encoder_hidden_size", "prefix_projection"},
     "P_TUNING": {*_PROMPT, "encoder_hidden_size"},

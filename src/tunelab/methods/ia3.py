@@ -24,12 +24,20 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from tunelab.errors import UsageError
 from tunelab.methods.adapter_files import load as load
 from tunelab.methods.adapter_files import merge as merge
 from tunelab.methods.adapter_files import save as save
 from tunelab.methods.counting import ParameterCount, added
 from tunelab.methods.settings import MethodSettings
-from tunelab.methods.targets import Targets, linear_kinds, target_kinds
+from tunelab.methods.targets import (
+    Targets,
+    linear_kinds,
+    module_names,
+    put_on,
+    stored_as_inputs_first,
+    target_kinds,
+)
 from tunelab.models.shape import ModelShape
 
 LEARNING_RATE: float | None = 5e-3
@@ -54,15 +62,18 @@ def adapt(model: Any, settings: Settings, instruction: Sequence[int] = ()) -> An
     Raises:
         UsageError: a target module is not in the model.
     """
-    from peft import IA3Config, TaskType, get_peft_model
+    from peft import IA3Config, TaskType
 
-    outputs, inputs = _scaled(linear_kinds(model), settings)
+    outputs, inputs = (
+        module_names(model, kinds) for kinds in _scaled(linear_kinds(model), settings)
+    )
     config = IA3Config(
         task_type=TaskType.CAUSAL_LM,
         target_modules=[*outputs, *inputs],
         feedforward_modules=inputs,
+        fan_in_fan_out=stored_as_inputs_first(model, [*outputs, *inputs]),
     )
-    return get_peft_model(model, config)
+    return put_on(model, config)
 
 
 def count(shape: ModelShape, settings: Settings) -> ParameterCount:
@@ -74,6 +85,8 @@ def count(shape: ModelShape, settings: Settings) -> ParameterCount:
     outputs, inputs = _scaled(shape.kinds, settings)
     trainable = sum(layer.outputs for layer in shape.of_kinds(outputs))
     trainable += sum(layer.inputs for layer in shape.of_kinds(inputs))
+    if not trainable:
+        raise UsageError("targets=[] and feedforward=[] name no layer to scale; name some.")
     return added(shape, trainable)
 
 

@@ -8,7 +8,14 @@ from tunelab.config import Count, Number
 from tunelab.errors import UsageError
 from tunelab.methods.counting import ParameterCount, added
 from tunelab.methods.settings import MethodSettings
-from tunelab.methods.targets import Targets, linear_kinds, target_kinds
+from tunelab.methods.targets import (
+    Targets,
+    linear_kinds,
+    module_names,
+    put_on,
+    stored_as_inputs_first,
+    target_kinds,
+)
 from tunelab.models.shape import ModelShape
 
 
@@ -31,20 +38,22 @@ def adapt_low_rank(model: Any, settings: LowRankSettings, **variant: Any) -> Any
     ``variant``: what PEFT's LoraConfig calls the variant's own switch.
 
     Raises:
-        UsageError: a target module is not in the model.
+        UsageError: a target module is not in the model, or PEFT cannot adapt it.
     """
-    from peft import LoraConfig, TaskType, get_peft_model
+    from peft import LoraConfig, TaskType
 
+    names = module_names(model, target_kinds(linear_kinds(model), settings.targets))
     config = LoraConfig(
         task_type=TaskType.CAUSAL_LM,
         r=settings.r,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
-        target_modules=target_kinds(linear_kinds(model), settings.targets),
+        target_modules=names,
+        fan_in_fan_out=stored_as_inputs_first(model, names),
         bias="none",
         **variant,
     )
-    return get_peft_model(model, config)
+    return put_on(model, config)
 
 
 def count_low_rank(
@@ -56,6 +65,8 @@ def count_low_rank(
         UsageError: a target module is not in the model, or the rank is above a layer's own.
     """
     layers = shape.of_kinds(target_kinds(shape.kinds, settings.targets))
+    if not layers:
+        raise UsageError("targets=[] names no layer to adapt; name some, or use all-linear.")
     smallest = min(layers, key=lambda layer: min(layer.inputs, layer.outputs))
     most = min(smallest.inputs, smallest.outputs)
     if settings.r > most:

@@ -27,7 +27,7 @@ from pydantic import Field
 from tunelab.config import Count
 from tunelab.methods.adapter_files import save as save
 from tunelab.methods.counting import ParameterCount, added
-from tunelab.methods.soft_prompt import SoftPromptSettings, check_room, put_on, start_tokens
+from tunelab.methods.soft_prompt import SoftPromptSettings, check_room, put_before, start_tokens
 from tunelab.methods.soft_prompt import load as load
 from tunelab.models.shape import ModelShape
 
@@ -57,7 +57,7 @@ def adapt(model: Any, settings: Settings, instruction: Sequence[int] = ()) -> An
         num_virtual_tokens=settings.virtual_tokens,
         encoder_hidden_size=settings.hidden,
     )
-    prompted = put_on(model, config)
+    prompted = put_before(model, config)
     if tokens is not None:
         with torch.no_grad():
             ids = torch.tensor(tokens, device=model.device)

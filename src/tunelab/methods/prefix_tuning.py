@@ -27,7 +27,7 @@ from tunelab.config import Count
 from tunelab.errors import UsageError
 from tunelab.methods.adapter_files import save as save
 from tunelab.methods.counting import ParameterCount, added
-from tunelab.methods.soft_prompt import SoftPromptSettings, check_room, put_on, start_tokens
+from tunelab.methods.soft_prompt import SoftPromptSettings, check_room, put_before, start_tokens
 from tunelab.methods.soft_prompt import load as load
 from tunelab.models.shape import ModelShape
 
@@ -70,7 +70,7 @@ def adapt(model: Any, settings: Settings, instruction: Sequence[int] = ()) -> An
         prefix_projection=settings.hidden is not None,
         encoder_hidden_size=settings.hidden,
     )
-    prompted = put_on(model, config)
+    prompted = put_before(model, config)
     if pairs:
         # (1, key heads, V, size) of each to (V, 2 · layers · key heads · size).
         flat = torch.stack([one[0] for pair in pairs for one in pair]).permute(2, 0, 1, 3)
@@ -104,11 +104,14 @@ def _keys_and_values(model: Any, tokens: Sequence[int]) -> list[tuple[Any, Any]]
     """What each layer of the model keeps of these tokens at the beginning of a row."""
     import torch
 
+    from tunelab.models.foreign import name_of, told
     from tunelab.models.prefix import run_prefix
 
     was_training = model.training
     model.eval()
-    with torch.no_grad():
+    refused = f"{name_of(model)} gives no keys and values to begin at", "use prompt_tuning"
+    with torch.no_grad(), told(*refused):
         cache = run_prefix(model, tokens, device=model.device)
+        pairs = [(layer.keys, layer.values) for layer in cache.layers]
     model.train(was_training)
-    return [(layer.keys, layer.values) for layer in cache.layers]
+    return pairs

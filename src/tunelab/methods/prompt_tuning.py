@@ -22,7 +22,7 @@ from typing import Any
 
 from tunelab.methods.adapter_files import save as save
 from tunelab.methods.counting import ParameterCount, added
-from tunelab.methods.soft_prompt import SoftPromptSettings, check_room, put_on, start_tokens
+from tunelab.methods.soft_prompt import SoftPromptSettings, check_room, put_before, start_tokens
 from tunelab.methods.soft_prompt import load as load
 from tunelab.models.shape import ModelShape
 
@@ -48,7 +48,7 @@ def adapt(model: Any, settings: Settings, instruction: Sequence[int] = ()) -> An
     config = PromptTuningConfig(
         task_type=TaskType.CAUSAL_LM, num_virtual_tokens=settings.virtual_tokens
     )
-    prompted = put_on(model, config)
+    prompted = put_before(model, config)
     if tokens is not None:
         prompt = prompted.prompt_encoder[prompted.active_adapter].embedding.weight
         with torch.no_grad():

@@ -10,6 +10,7 @@ from tunelab.config import Count
 from tunelab.errors import UsageError
 from tunelab.methods.adapter_files import load as load_adapter
 from tunelab.methods.settings import MethodSettings
+from tunelab.methods.targets import put_on
 from tunelab.models.shape import ModelShape
 from tunelab.models.virtual_tokens import hide_virtual_tokens
 
@@ -29,11 +30,13 @@ class SoftPromptSettings(MethodSettings):
     )
 
 
-def put_on(model: Any, config: Any) -> Any:
-    """Freeze a model and put a trainable soft prompt, PEFT's ``config``, before it."""
-    from peft import get_peft_model
+def put_before(model: Any, config: Any) -> Any:
+    """Freeze a model and put a trainable soft prompt, PEFT's ``config``, before it.
 
-    return hide_virtual_tokens(get_peft_model(model, config))
+    Raises:
+        UsageError: PEFT cannot do so with this model.
+    """
+    return hide_virtual_tokens(put_on(model, config))
 
 
 def load(model: Any, folder: Path) -> Any:

@@ -1,6 +1,6 @@
 """Target modules: from a short name to the kinds of linear layers that are adapted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from tunelab.errors import UsageError
@@ -9,39 +9,128 @@ from tunelab.registry import unknown
 TargetName = Literal["all-linear", "attention", "mlp", "qv", "kv"]
 Targets = TargetName | list[str]
 
-# Families that fuse layers (Phi-3) have one module where others have two or three.
+# Queries, keys and values in one layer, where other families have three: Phi-3, GPT-2, BLOOM, MPT,
+# and DBRX. A group that means some of them takes the layer whole.
+_FUSED = ("qkv_proj", "c_attn", "query_key_value", "Wqkv", "qkv")
+_KEYS_AND_VALUES = ("k_proj", "v_proj", "key", "value", *_FUSED)
+_ATTENTION_OUTPUT = ("o_proj", "out_proj", "attn.c_proj", "dense")
+_MLP_INPUT = (
+    *("gate_proj", "up_proj", "gate_up_proj", "fc1", "c_fc", "fc_in", "dense_h_to_4h"),
+    *("intermediate.dense", "mlp.w1", "mlp.w3"),
+)
+_MLP_OUTPUT = ("down_proj", "fc2", "mlp.c_proj", "c_proj", "fc_out", "dense_4h_to_h", "mlp.w2")
+# Names that mean a layer in one block alone: with a parent before them they are other layers too.
+_ALONE = {"dense", "c_proj"}
 _GROUPS: dict[str, tuple[str, ...]] = {
-    "attention": ("q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj"),
-    "mlp": ("gate_proj", "up_proj", "down_proj", "gate_up_proj"),
-    "qv": ("q_proj", "v_proj", "qkv_proj"),
-    "kv": ("k_proj", "v_proj", "qkv_proj"),
-    "down": ("down_proj",),
+    "attention": ("q_proj", "query", *_KEYS_AND_VALUES, *_ATTENTION_OUTPUT),
+    "mlp": (*_MLP_INPUT, *_MLP_OUTPUT),
+    "qv": ("q_proj", "v_proj", "query", "value", *_FUSED),
+    "kv": _KEYS_AND_VALUES,
+    "down": _MLP_OUTPUT,
 }
 
 
 def linear_kinds(model: Any) -> list[str]:
-    """The last part of the names of a model's linear layers, its output layer left out."""
+    """The kinds of a model's linear layers, its output layer left out."""
     from tunelab.models.shape import linear_layers
 
-    return sorted({name.rpartition(".")[2] for name, _ in linear_layers(model)})
+    return sorted({layer.kind for layer in linear_layers(model)})
 
 
 def target_kinds(present: Sequence[str], targets: str | Sequence[str]) -> list[str]:
     """The kinds of linear layers that ``targets`` means in a model that has those ``present``.
 
+    A name in a list is a kind, or its last part, which may be that of several.
+
     Raises:
-        UsageError: a name is not that of a linear layer, or a group has none in this model.
+        UsageError: a name is not that of a linear layer, a group has none in this model, or the
+            model has no linear layers.
     """
+    if not targets:
+        return []
+    if not present:
+        raise UsageError(
+            "this model has no linear layers that could be adapted; use the method full or "
+            "prompt_tuning."
+        )
     if targets == "all-linear":
         return list(present)
     if isinstance(targets, str):
-        found = [name for name in _GROUPS[targets] if name in present]
+        group = _GROUPS[targets]
+        named = _matching(present, (name for name in group if name not in _ALONE))
+        found = [kind for kind in present if kind in named or kind in _ALONE & set(group)]
         if not found:
             raise UsageError(
-                f"targets={targets} means no layer of this model; it has {', '.join(present)}."
+                f"{targets} means no layer of this model; give a list of its layers, of "
+                f"{', '.join(present)}."
             )
         return found
+    kinds = []
     for name in targets:
-        if name not in present:
+        matching = _matching(present, [name])
+        if not matching:
             raise unknown("target module", name, present)
-    return list(targets)
+        kinds += matching
+    return list(dict.fromkeys(kinds))
+
+
+def module_names(model: Any, kinds: Iterable[str]) -> list[str]:
+    """What PEFT is told of the layers of these kinds: the kinds, or every layer's full name.
+
+    PEFT takes a name for the end of a module's name. Where another module's name ends so too, as
+    one of an image encoder, or the output layer's, only full names mean these layers alone.
+    """
+    from tunelab.models.shape import linear_layers
+
+    wanted = list(kinds)
+    layers = [layer.name for layer in linear_layers(model) if layer.kind in wanted]
+    meant = {name for name, _ in model.named_modules() if _is_one_of(name, wanted)}
+    return wanted if meant == set(layers) else layers
+
+
+def stored_as_inputs_first(model: Any, names: Sequence[str]) -> bool:
+    """Whether the layers of these names store their weight (inputs, outputs), as GPT-2's do."""
+    from tunelab.models.shape import stores_inputs_first
+
+    found = [
+        stores_inputs_first(module)
+        for name, module in model.named_modules()
+        if _is_one_of(name, names)
+    ]
+    return bool(found) and all(found)
+
+
+def put_on(model: Any, config: Any) -> Any:
+    """Put PEFT's ``config`` on a model, in place, and return PEFT's model.
+
+    Raises:
+        UsageError: PEFT does not know how to do so with this model.
+    """
+    import warnings
+
+    from peft import get_peft_model
+
+    try:
+        with warnings.catch_warnings():
+            # Linear layers beside Conv1D ones: PEFT tells that it takes each as it is stored.
+            warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
+            return get_peft_model(model, config)
+    except (ValueError, TypeError, AttributeError, KeyError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(
+            f"PEFT cannot put {config.peft_type.value.lower()} on a model of the family "
+            f"{model.config.model_type} ({reason}); use another method or other targets."
+        ) from error
+
+
+def _is_one_of(name: str, ends: Sequence[str]) -> bool:
+    """Whether PEFT takes a module's full name for one of ``ends``."""
+    return any(name == end or name.endswith(f".{end}") for end in ends)
+
+
+def _matching(present: Sequence[str], names: Iterable[str]) -> list[str]:
+    """The kinds that a name means: itself, or those whose last part it is."""
+    found = []
+    for name in names:
+        found += [kind for kind in present if _is_one_of(kind, [name])]
+    return list(dict.fromkeys(found))

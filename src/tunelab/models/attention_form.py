@@ -1,13 +1,29 @@
 """Another form of attention in the place of a model's own, for as long as it is wanted."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 _Batch = TypeVar("_Batch")
+_Model = TypeVar("_Model")
 
 # What changes attention in ways that tunelab's forms do not follow.
 _UNKNOWN = ("softcap", "s_aux", "position_bias")
+
+
+def with_known_attention(make: Callable[[str], _Model]) -> _Model:
+    """What ``make`` returns for PyTorch's own attention, or for the plain one.
+
+    ``make`` gets transformers' name of the attention. A family that does not know PyTorch's (GPT-J,
+    BLOOM, MPT, Mamba) is built with its own. A name is always given, since a configuration could
+    name a kernel that would be fetched.
+    """
+    try:
+        return make("sdpa")
+    except ValueError as error:
+        if "attention implementation" not in str(error):
+            raise
+        return make("eager")
 
 
 @contextmanager

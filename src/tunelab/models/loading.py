@@ -7,9 +7,12 @@ from typing import Any
 
 from tunelab import registry
 from tunelab.errors import RunError, UsageError
+from tunelab.models.attention_form import with_known_attention
 from tunelab.models.cache import MANIFEST, entry_hash, is_cached
 from tunelab.models.catalog import ModelCard, find
+from tunelab.models.embeddings import pad_with_known
 from tunelab.models.folder_checks import check_model_folder
+from tunelab.models.foreign import reason_of
 from tunelab.models.hub_source import is_here as is_on_disk
 from tunelab.seals import file_hash
 
@@ -40,17 +43,19 @@ def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> LoadedMod
     card = find(name)
     folder = fetch(card)
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=getattr(torch, dtype),
-            attn_implementation="sdpa",
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
+        model = with_known_attention(
+            lambda attention: AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=getattr(torch, dtype),
+                attn_implementation=attention,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+            )
         )
     except Exception as error:
         raise RunError(
-            f"the model {name} cannot be read ({_first_line(error)}); its folder is damaged or "
+            f"the model {name} cannot be read ({reason_of(error)}); its folder is damaged or "
             "of a kind that transformers does not know."
         ) from None
     try:
@@ -59,10 +64,12 @@ def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> LoadedMod
         raise RunError(
             f"the device has no memory left for {name}; choose a smaller model, or device=cpu."
         ) from None
+    tokenizer = _read_tokenizer(folder, name)
+    pad_with_known(tokenizer, model, name)
     return LoadedModel(
         card=card,
         model=model,
-        tokenizer=_read_tokenizer(folder, name),
+        tokenizer=tokenizer,
         folder=folder,
         hash=_folder_hash(folder),
     )
@@ -111,7 +118,7 @@ def _read_tokenizer(folder: Path, name: str) -> Any:
             folder, trust_remote_code=False, local_files_only=True
         )
     except Exception as error:
-        raise RunError(f"the tokenizer of {name} cannot be read ({_first_line(error)}).") from None
+        raise RunError(f"the tokenizer of {name} cannot be read ({reason_of(error)}).") from None
     if not tokenizer.is_fast:
         raise UsageError(
             f"the tokenizer of {name} has no fast form (tokenizer.json); choose a model that has."
@@ -132,7 +139,3 @@ def _folder_hash(folder: Path) -> str:
     names = sorted(path for kind in kinds for path in folder.glob(kind))
     parts = [f"{path.name}:{file_hash(path)}" for path in names]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:160]}"

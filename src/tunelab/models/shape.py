@@ -4,32 +4,42 @@ The modules are built on PyTorch's meta device, where a tensor has a shape and n
 shape of a model of any size is known in a second and is that of the real model.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from tunelab.errors import RunError
+from tunelab.models.foreign import reason_of
 
 # Attention of these kinds keeps one key and one value for each token, and nothing else.
 _PLAIN_ATTENTION = {"full_attention", "sliding_attention"}
 # Settings of models whose caches hold something else than that for some layer.
 _OTHER_CACHES = ("kv_lora_rank", "num_kv_shared_layers", "global_head_dim", "per_layer_config")
+# The experts of a layer in one parameter of three dimensions, and the layers of other experts of
+# the same model. PEFT takes the names of the latter for the former.
+_EXPERTS = {"gate_up_proj", "down_proj"}
+_OF_EXPERTS = {"gate", "gate_proj", "up_proj", "down_proj", "w1", "w2", "w3"}
+# A state-space layer reads the weight of this one by itself, without running the layer.
+_READ_BARE = {"out_proj", "conv1d"}
+_STATE_SPACES = {"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"}
 
 
 @dataclass(frozen=True)
 class LinearLayer:
-    """A linear layer: its full name and the sizes of its weight, ``outputs`` × ``inputs``."""
+    """A linear layer: its full name and the sizes of its weight, ``outputs`` × ``inputs``.
+
+    ``kind`` is the end of the name, which layers of all blocks share: its last part, or the last
+    two where layers of different parents have the same last part (GPT-2's ``attn.c_proj`` and
+    ``mlp.c_proj``).
+    """
 
     name: str
     inputs: int
     outputs: int
-
-    @property
-    def kind(self) -> str:
-        """The last part of the name, which layers of all blocks share."""
-        return self.name.rpartition(".")[2]
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -63,27 +73,48 @@ class ModelShape:
         return [layer for layer in self.linears if layer.kind in wanted]
 
 
-def shape_of(config: Any) -> ModelShape:
-    """The shape of the causal language model of a transformers configuration."""
+def empty_model(config: Any) -> Any:
+    """The causal language model of a transformers configuration, on the meta device.
+
+    Raises:
+        RunError: transformers cannot build it.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
-    text = config.get_text_config()
+    try:
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config)
+    except Exception as error:
+        raise RunError(
+            f"transformers cannot build a {config.model_type} model from its configuration "
+            f"({reason_of(error)}); choose another model."
+        ) from None
+
+
+def shape_of(config: Any) -> ModelShape:
+    """The shape of the causal language model of a transformers configuration.
+
+    Raises:
+        RunError: transformers cannot build it.
+    """
+    return shape_of_model(empty_model(config))
+
+
+def shape_of_model(model: Any) -> ModelShape:
+    """The shape of a model."""
+    text = model.config.get_text_config()
+    embedding = model.get_input_embeddings()
     return ModelShape(
         family=str(text.model_type),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        layers=int(text.num_hidden_layers),
-        hidden=int(text.hidden_size),
-        vocabulary=int(text.vocab_size),
-        context=getattr(text, "max_position_embeddings", None),
-        window=getattr(text, "sliding_window", None),
+        layers=number_of(text, "num_hidden_layers") or number_of(text, "decoder_layers") or 1,
+        hidden=number_of(text, "hidden_size") or int(embedding.weight.shape[1]),
+        vocabulary=number_of(text, "vocab_size") or int(embedding.weight.shape[0]),
+        context=number_of(text, "max_position_embeddings"),
+        window=number_of(text, "sliding_window"),
         cache=_cache(model, text),
-        linears=tuple(
-            LinearLayer(name, module.in_features, module.out_features)
-            for name, module in linear_layers(model)
-        ),
+        linears=tuple(linear_layers(model)),
     )
 
 
@@ -92,42 +123,110 @@ def read_shape(folder: Path) -> ModelShape:
     """The shape of the model in a folder; its weights are not read.
 
     Raises:
-        RunError: the folder has no configuration that transformers knows.
+        RunError: the folder has no configuration that transformers knows, or whose model it can
+            build.
+    """
+    return shape_of(read_configuration(folder))
+
+
+def read_configuration(folder: Path) -> Any:
+    """The transformers configuration of the model in a folder.
+
+    Raises:
+        RunError: the folder has none that transformers knows.
     """
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        return shape_of(config)
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:
         raise RunError(
-            f"the configuration in {folder} cannot be read "
-            f"({type(error).__name__}: {(str(error).splitlines() or [''])[0][:160]})."
+            f"the configuration in {folder} cannot be read ({reason_of(error)})."
         ) from None
 
 
-def linear_layers(model: Any) -> list[tuple[str, Any]]:
-    """The names and modules of a model's linear layers, its output layer left out."""
+def number_of(config: Any, name: str) -> int | None:
+    """A size of a configuration; None where it has none, or another one for each layer."""
+    try:
+        value = getattr(config, name, None)
+    except Exception:
+        return None
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def linear_layers(model: Any) -> list[LinearLayer]:
+    """The linear layers of a model that a method can adapt, GPT-2's Conv1D among them.
+
+    Left out are the output layer; what stands beside experts that are one parameter of three
+    dimensions, as PEFT would take its name for theirs; and what a state-space layer reads bare.
+    """
+    output = model.get_output_embeddings()
+    found = {
+        name: sizes
+        for name, module in model.named_modules()
+        if module is not output and (sizes := _sizes(module)) is not None
+    }
+    left_out: set[str] = set()
+    if any(
+        parameter.dim() == 3 and name.rpartition(".")[2] in _EXPERTS
+        for name, parameter in model.named_parameters()
+    ):
+        left_out |= _OF_EXPERTS
+    if model.config.model_type in _STATE_SPACES:
+        left_out |= _READ_BARE
+    kinds = _kinds(found)
+    return [
+        LinearLayer(name, inputs, outputs, kinds[name])
+        for name, (inputs, outputs) in found.items()
+        if name.rpartition(".")[2] not in left_out
+    ]
+
+
+def stores_inputs_first(module: Any) -> bool:
+    """Whether a layer is GPT-2's Conv1D: a linear layer whose weight is (inputs, outputs)."""
+    from transformers.pytorch_utils import Conv1D
+
+    return isinstance(module, Conv1D)
+
+
+def _sizes(module: Any) -> tuple[int, int] | None:
+    """The inputs and outputs of a linear layer, or None for another module."""
     import torch
 
-    output = model.get_output_embeddings()
-    return [
-        (name, module)
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and module is not output
-    ]
+    if stores_inputs_first(module):
+        inputs, outputs = module.weight.shape
+        return int(inputs), int(outputs)
+    if isinstance(module, torch.nn.Linear):
+        return module.in_features, module.out_features
+    return None
+
+
+def _kinds(names: Iterable[str]) -> Mapping[str, str]:
+    """The kind of each layer by its full name."""
+    parts = {name: name.split(".") for name in names}
+    parents: dict[str, set[str]] = defaultdict(set)
+    for part in parts.values():
+        # The number of a block is no parent of its own.
+        parents[part[-1]].add("" if len(part) < 2 or part[-2].isdecimal() else part[-2])
+    return {
+        # A number alone, as in a Sequential, would name blocks too.
+        name: part[-1]
+        if len(parents[part[-1]]) == 1 and not part[-1].isdecimal()
+        else ".".join(part[-2:])
+        for name, part in parts.items()
+    }
 
 
 def _cache(model: Any, text: Any) -> tuple[int, int] | None:
     """Key heads and their size, where every layer keeps keys and values of one size alone."""
-    heads = getattr(text, "num_attention_heads", None)
+    heads = number_of(text, "num_attention_heads")
     kinds = set(getattr(text, "layer_types", None) or _PLAIN_ATTENTION)
     stateful = bool(getattr(model, "_is_stateful", False))
-    if stateful or not isinstance(heads, int) or not kinds <= _PLAIN_ATTENTION:
+    if stateful or not heads or not kinds <= _PLAIN_ATTENTION:
         return None
     values = text.to_dict()
     if any(values.get(name) for name in _OTHER_CACHES):
         return None
-    key_heads = getattr(text, "num_key_value_heads", None) or heads
-    size = getattr(text, "head_dim", None) or text.hidden_size // heads
-    return int(key_heads), int(size)
+    key_heads = number_of(text, "num_key_value_heads") or heads
+    size = number_of(text, "head_dim") or (number_of(text, "hidden_size") or 0) // heads
+    return (key_heads, size) if size else None

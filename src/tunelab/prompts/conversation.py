@@ -7,6 +7,7 @@ from typing import Any
 from tunelab.config import fingerprint
 from tunelab.data.text_identity import identity
 from tunelab.errors import UsageError
+from tunelab.prompts.own_template import own_template
 
 PLAIN_TEMPLATE = "{system}\n\nText: {text}\nLabel:"
 PLAIN_ANSWER = " {label}"
@@ -62,10 +63,11 @@ def make_format(
     """The format for a tokenizer: a chat style falls back to plain where it has no template.
 
     Raises:
-        UsageError: a label is blank, or two labels cannot be told apart.
+        UsageError: a label is blank, or two labels cannot be told apart; or the tokenizer has
+            several chat templates and none is its default.
     """
     check_labels(labels)
-    template = tokenizer.get_chat_template() if tokenizer.chat_template else None
+    template = own_template(tokenizer) if style == "chat" else None
     used = "chat" if style == "chat" and template else "plain"
     return PromptFormat(
         system=system.replace(LABELS_FIELD, ", ".join(labels)),

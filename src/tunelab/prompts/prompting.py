@@ -91,7 +91,7 @@ def turn_end(tokenizer: Any) -> tuple[list[int], list[str]]:
     """
     if not tokenizer.chat_template:
         return [], []
-    from tunelab.errors import RunError
+    from tunelab.errors import TunelabError
 
     question, answer = "x", "y"
     try:
@@ -100,7 +100,7 @@ def turn_end(tokenizer: Any) -> tuple[list[int], list[str]]:
             [{"role": "user", "content": question}, {"role": "assistant", "content": answer}],
             generation_prompt=False,
         )
-    except RunError:
+    except TunelabError:
         return [], []
     last = max(place for place, piece in enumerate(pieces) if piece.data)
     behind = "".join(piece.text for piece in pieces[last + 1 :]).lstrip()

@@ -7,6 +7,7 @@ from typing import Any
 
 from tunelab.errors import RunError
 from tunelab.prompts.conversation import PLAIN_ANSWER, PLAIN_TEMPLATE, Message, PromptFormat
+from tunelab.prompts.own_template import own_template
 
 # Some templates write today's date into the prompt (Llama 3 does). A prompt must be the same on
 # every day, so all of them are told this one: the date that Llama 3's template falls back to.
@@ -101,7 +102,7 @@ def _apply(
     return apply_template(
         tokenizer,
         messages,
-        _undated(tokenizer.get_chat_template()),
+        _undated(own_template(tokenizer) or ""),
         generation_prompt=generation_prompt,
         date_string=FIXED_DATE,
         **({} if reasoning else _NO_REASONING),

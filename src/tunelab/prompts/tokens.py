@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from tunelab.errors import UsageError
+from tunelab.prompts.own_template import template_texts
 from tunelab.prompts.rendering import Piece
 
 
@@ -29,7 +30,7 @@ def control_tokens(tokenizer: Any) -> dict[str, int]:
     These are the special tokens, and the added ones that are written in the chat template or
     look like ``<|name|>``.
     """
-    template = tokenizer.get_chat_template() if tokenizer.chat_template else ""
+    template = template_texts(tokenizer)
     kept = getattr(tokenizer, "_tunelab_controls", None)
     if kept is not None and kept[0] == template:
         return dict(kept[1])

@@ -38,20 +38,54 @@ def check_room(study: Study, rows: Sequence[Example]) -> None:
     facts = device_facts()
     memory = int(facts["device_memory"] if device == "cuda" else facts["memory"])
     step = _smallest_step(study, rows, device)
-    for place, entry in enumerate(study.methods):
-        try:
-            at = dimensions_of(configuration(model_card(study, entry.model).name, fetch=False))
-            own = (entry.name, method_module(entry), method_settings(entry, place))
-            needed = estimate(at, *own, step).peak
-        except TunelabError:
-            continue
-        if needed > memory:
+    for place, at, own in _methods(study):
+        needed = _peak(at, own, step)
+        if needed is not None and needed > memory:
             near = _nearest(at, own, step, memory, study)
+            entry = study.methods[place]
             raise UsageError(
                 f"methods.{place} ({entry.name} of {entry.model}): a step needs "
                 f"{gigabytes(needed)} or more and the device has {gigabytes(memory)}; "
                 + (f"use {near}." if near else "use a smaller model: nothing near it has room.")
             )
+
+
+def most_memory(study: Study) -> int | None:
+    """Bytes that a training step of the study's methods takes at most, by the estimate.
+
+    Of rows of the greatest length, with nothing shared. None where no model's configuration is
+    known here.
+    """
+    device = pick_device(study.device)
+    longest = study.prompt.max_length
+    step = replace(
+        _smallest_step(study, [], device),
+        length=longest,
+        prefix=0,
+        answer=min(_ANSWER, longest - 1),
+    )
+    if study.training.batch_tokens is not None:
+        step = replace(step, batch=max(1, study.training.batch_tokens // longest))
+    peaks = [_peak(at, own, step) for _, at, own in _methods(study)]
+    return max((peak for peak in peaks if peak is not None), default=None)
+
+
+def _methods(study: Study) -> Iterator[tuple[int, Dimensions, _Method]]:
+    """The methods by their place, each with its model; without those not known here."""
+    for place, entry in enumerate(study.methods):
+        try:
+            at = dimensions_of(configuration(model_card(study, entry.model).name, fetch=False))
+        except TunelabError:
+            continue
+        yield place, at, (entry.name, method_module(entry), method_settings(entry, place))
+
+
+def _peak(at: Dimensions, own: _Method, step: StepSettings) -> int | None:
+    """Bytes, or None where the method cannot have its settings: that is told elsewhere."""
+    try:
+        return estimate(at, *own, step).peak
+    except TunelabError:
+        return None
 
 
 def _smallest_step(study: Study, rows: Sequence[Example], device: str) -> StepSettings:

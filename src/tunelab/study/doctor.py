@@ -1,27 +1,22 @@
 """Examine the machine: device, memory, token, cache, extras, and which presets can run."""
 
+import re
 import shutil
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 from tunelab.errors import TunelabError
 from tunelab.hub import has_token, is_offline
+from tunelab.memory.fits import gigabytes
 from tunelab.models.cache import cache_folder, find_damage
 from tunelab.models.catalog import CATALOG, ModelCard
+from tunelab.study.device_room import check_room, most_memory
 from tunelab.study.environment import package_version
 from tunelab.study.opening import open_study, preset_names
 from tunelab.study.resolution import model_card
 
-_EXTRAS = {
-    "app": "gradio",
-    "sweeps": "optuna",
-    "postgresql": "psycopg",
-    "ray": "ray",
-    "docs": "mkdocs",
-    "dev": "pytest",
-}
-# Peak resident memory of LoRA on SmolLM2, the whole process, in bytes a parameter: 3.07 GB for
-# 139,399,488 parameters, in float32, with batches of 32 rows of up to 108 tokens.
-_BYTES_A_PARAMETER = 22
+# A requirement of an extra in the metadata of a package.
+_EXTRA = re.compile(r"""(?P<package>[\w.-]+).*;.*\bextra == ["'](?P<extra>[\w.-]+)["'].*""")
 
 
 def examine() -> dict[str, str]:
@@ -37,22 +32,19 @@ def examine() -> dict[str, str]:
         "Hugging Face token": "present" if has_token() else "not present",
         "Hugging Face Hub": "offline (HF_HUB_OFFLINE)" if is_offline() else "online",
         "cache": _cache_line(),
-        "extras": ", ".join(
-            f"{name} {'installed' if package_version(package) else 'not installed'}"
-            for name, package in _EXTRAS.items()
-        ),
+        "extras": _extras_line(),
     }
     if "device_memory" in facts:
         found["device memory"] = f"{_gb(facts['device_memory_free'])} free of " + _gb(
             facts["device_memory"]
         )
     for name in preset_names():
-        found[f"preset {name}"] = _verdict(name, str(facts["device"]), int(facts["memory"]))
+        found[f"preset {name}"] = _verdict(name, str(facts["device"]))
     return found
 
 
-def _verdict(preset: str, device: str, memory: int) -> str:
-    """Whether a preset can run here, and what it needs."""
+def _verdict(preset: str, device: str) -> str:
+    """Whether a preset can run here, by the estimate of its training step, and what it needs."""
     try:
         study = open_study(preset)
         cards = {model_card(study, role) for role in ("base", "instruct")}
@@ -60,15 +52,19 @@ def _verdict(preset: str, device: str, memory: int) -> str:
         return f"no: {error}"
     if study.device not in ("auto", device):
         return f"no: it needs {study.device}, and this machine has {device}"
-    largest = max(card.parameters or 0 for card in cards)
-    if device == "cpu" and largest * _BYTES_A_PARAMETER > memory:
-        return f"no: it needs about {_gb(largest * _BYTES_A_PARAMETER)} of memory"
+    try:
+        # Without its rows: what is refused has no room for the shortest ones.
+        check_room(study, [])
+    except TunelabError as error:
+        return f"no: {error}"
     needs = [line for card in sorted(cards, key=lambda card: card.name) if (line := _need(card))]
     if study.data.source.count("/") == 1 and not Path(study.data.source).exists():
         needs.append(f"the data set {study.data.source} (or data.source=FOLDER)")
     if any(card.gated for card in cards) and not has_token():
         return f"no: {' and '.join(needs)}; set HF_TOKEN first"
-    return "yes" + (f", it will fetch {' and '.join(needs)}" if needs else "")
+    most = most_memory(study)
+    room = f"; training takes {gigabytes(most)} or less by the estimate" if most else ""
+    return "yes" + room + (f"; it will fetch {' and '.join(needs)}" if needs else "")
 
 
 def _need(card: ModelCard) -> str:
@@ -87,6 +83,23 @@ def _cache_line() -> str:
     except OSError:
         free = "unknown"
     return f"{folder} ({', '.join(here) or 'empty'}; {free} of disk free)"
+
+
+def _extras_line() -> str:
+    """Which extras of the package are installed whole, as its own metadata names them."""
+    packages: dict[str, list[str]] = {}
+    try:
+        wanted = requires("tunelab") or []
+    except PackageNotFoundError:
+        return "unknown, as tunelab itself is not installed"
+    for line in wanted:
+        named = _EXTRA.fullmatch(line)
+        if named is not None:
+            packages.setdefault(named["extra"], []).append(named["package"])
+    return ", ".join(
+        f"{extra} {'installed' if all(map(package_version, names)) else 'not installed'}"
+        for extra, names in packages.items()
+    )
 
 
 def _gb(size: float) -> str:

@@ -1,11 +1,20 @@
 """Whether the methods of a study can work with their models, before any weights are read."""
 
+import logging
+from pathlib import Path
+from typing import Any
+
 from tunelab.config import Study
 from tunelab.errors import TunelabError, UsageError
+from tunelab.memory.settings import StepSettings
+from tunelab.memory.step import build
 from tunelab.methods.counting import ParameterCount
 from tunelab.models.loading import fetch
-from tunelab.models.shape import ModelShape, read_shape
-from tunelab.study.resolution import method_module, method_settings, model_card
+from tunelab.models.shape import ModelShape, read_configuration, read_shape
+from tunelab.study.resolution import learning_rate, method_module, method_settings, model_card
+from tunelab.training.schedule import check_schedule
+
+_log = logging.getLogger(__name__)
 
 
 def check_feasible(study: Study) -> dict[int, ParameterCount]:
@@ -14,22 +23,44 @@ def check_feasible(study: Study) -> dict[int, ParameterCount]:
     A model that cannot be fetched is left out: the cells that need it tell why.
 
     Raises:
-        UsageError: a method cannot have these settings with this model; the message names the
-            nearest that work.
+        UsageError: a method cannot have these settings with this model, and the message names the
+            nearest that work; PEFT does not know how to put the method on the model; or
+            transformers refuses the schedule for the method's learning rate.
     """
     counts = {}
     for place, entry in enumerate(study.methods):
+        settings = method_settings(entry, place)
         try:
-            shape = read_shape(fetch(model_card(study, entry.model)))
+            check_schedule(study.training.scheduler, learning_rate(study, entry))
+        except UsageError as error:
+            raise UsageError(f"methods.{place} ({entry.name}): {error}") from None
+        try:
+            folder = fetch(model_card(study, entry.model))
+            shape = read_shape(folder)
         except TunelabError:
             continue
-        settings = method_settings(entry, place)
         try:
             counts[place] = method_module(entry).count(shape, settings)
             _check_context(study, shape, getattr(settings, "virtual_tokens", 0))
+            _check_adapts(folder, method_module(entry), settings)
         except UsageError as error:
             raise UsageError(f"methods.{place} ({entry.name} of {entry.model}): {error}") from None
     return counts
+
+
+def _check_adapts(folder: Path, module: Any, settings: Any) -> None:
+    """Put a method on a model without numbers, as it will be put on the real one.
+
+    Raises:
+        UsageError: PEFT refuses it.
+    """
+    try:
+        build(read_configuration(folder), module, settings, StepSettings(), device="meta")
+    except TunelabError:
+        raise
+    except Exception as error:
+        # What cannot be seen without numbers is told by the cell that has them.
+        _log.debug("%s cannot be tried without numbers", folder, exc_info=error)
 
 
 def _check_context(study: Study, shape: ModelShape, virtual: int) -> None:

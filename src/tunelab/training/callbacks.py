@@ -11,6 +11,7 @@ from transformers.trainer_callback import ExportableState
 
 from tunelab.results import write_atomically
 from tunelab.training.checkpoints import BEST, complete_checkpoint
+from tunelab.training.peak_memory import read_peak
 from tunelab.training.processes import divides_weights, is_first, wait
 
 
@@ -21,15 +22,25 @@ class LossTracker(TrainerCallback, ExportableState):
     Training stops after ``patience`` evaluations whose ``metric`` did not fall by more than
     ``min_delta`` below the best; a patience of None never stops. All of it is part of a
     checkpoint, so that a resumed run stops where an undisturbed one would.
+
+    Times are sums over the parts of a training that was resumed, of each up to its last
+    checkpoint; ``peak_bytes`` is the highest of all parts. ``memory_of`` is the device whose peak
+    is counted, None where it does not tell.
     """
 
     def __init__(
-        self, metric: str, patience: int | None, min_delta: float, keeps_best: bool
+        self,
+        metric: str,
+        patience: int | None,
+        min_delta: float,
+        keeps_best: bool,
+        memory_of: str | None = None,
     ) -> None:
         self.metric = metric
         self.patience = patience
         self.min_delta = min_delta
         self.keeps_best = keeps_best
+        self.memory_of = memory_of
         self.best: float | None = None
         self.best_step = 0
         self.waited = 0
@@ -38,6 +49,8 @@ class LossTracker(TrainerCallback, ExportableState):
         self.seconds_to_best = 0.0
         self.step_seconds = 0.0
         self.timed_steps = 0
+        self.resumed = 0
+        self.peak_bytes: int | None = None
         self._since: float | None = None
         self._step_since: float | None = None
 
@@ -49,7 +62,8 @@ class LossTracker(TrainerCallback, ExportableState):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Start the clock."""
+        """Start the clock; a training that goes on from a checkpoint is a resumed one."""
+        self.resumed += state.global_step > 0
         self._since = time.perf_counter()
 
     def on_step_begin(
@@ -118,10 +132,18 @@ class LossTracker(TrainerCallback, ExportableState):
     ) -> None:
         """Stop the clock."""
         self._tick()
+        self.note_peak()
+
+    def note_peak(self) -> None:
+        """Take in the highest memory until now."""
+        found = None if self.memory_of is None else read_peak(self.memory_of)
+        if found is not None:
+            self.peak_bytes = max(found, self.peak_bytes or 0)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps of this callback."""
         self._tick()
+        self.note_peak()
         attributes = (
             "best",
             "best_step",
@@ -131,6 +153,8 @@ class LossTracker(TrainerCallback, ExportableState):
             "seconds_to_best",
             "step_seconds",
             "timed_steps",
+            "resumed",
+            "peak_bytes",
         )
         return {
             "args": {
@@ -138,6 +162,7 @@ class LossTracker(TrainerCallback, ExportableState):
                 "patience": self.patience,
                 "min_delta": self.min_delta,
                 "keeps_best": self.keeps_best,
+                "memory_of": self.memory_of,
             },
             "attributes": {name: getattr(self, name) for name in attributes},
         }

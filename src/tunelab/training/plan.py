@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tunelab.config import Training
+from tunelab.models.embeddings import check_known
 from tunelab.prompts.encoding import EncodedExample
 from tunelab.prompts.shared_prefix import common_prefix
 
@@ -42,12 +43,14 @@ def plan_batches(
     """Decide how rows are run; warns where this model's rows cannot be packed.
 
     Raises:
-        UsageError: ``options.batch_tokens`` is too small for the rows.
+        UsageError: ``options.batch_tokens`` is too small for the rows, or the model has no
+            embedding for one of their tokens.
     """
     from tunelab.models.packed_attention import packing_works
     from tunelab.training.ordering import TokenBatches
 
     rows = [*train_rows, *validation_rows]
+    check_known(model, [row.ids for row in rows])
     packed = options.packing and packing_works(model, [row.ids for row in rows])
     if options.packing and not packed:
         _log.warning("rows cannot be packed with this model; each is run in full, with padding.")

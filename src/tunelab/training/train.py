@@ -30,13 +30,15 @@ class TrainingOutcome:
     ``history``: one dictionary a logged value: step, epoch, split, loss (nats a token),
     perplexity, learning_rate. Times are in seconds; ``seconds_per_step`` is that of optimizer
     steps alone, without validation. ``peak_bytes`` is the most memory that was held, None where
-    the system does not tell. ``packed`` tells whether rows were run as one sequence, ``prefix``
-    counts the tokens that they shared, ``fused`` the layers of each kind that ran in fused form,
-    and ``processes`` those that trained together.
+    that was not measured, and ``peak_unknown`` says why. ``resumed`` counts how often the training
+    went on from a checkpoint: its times are then sums of its parts, without what was lost behind a
+    checkpoint. ``packed`` tells whether rows were run as one sequence, ``prefix`` counts the tokens
+    that they shared, ``fused`` the layers of each kind that ran in fused form, and ``processes``
+    those that trained together.
 
-    What tells whether times and memory are those of a training alone: ``resumed`` where it went on
-    after an interruption; ``other_cpus`` and ``free_cpus``, the processors that other processes
-    used and that were free, in the mean; ``held_before``, the bytes that were held at the start.
+    Whether times and memory are those of this training alone is told by ``other_cpus`` and
+    ``free_cpus``, the processors that other processes used and that were free, in the mean, and by
+    ``held_before``, the bytes that were held at the start.
     """
 
     model: Any
@@ -50,13 +52,14 @@ class TrainingOutcome:
     seconds_to_best: float
     seconds_per_step: float | None
     peak_bytes: int | None
+    peak_unknown: str | None
+    resumed: int
     trainable_parameters: int
     total_parameters: int
     packed: bool
     prefix: int
     fused: dict[str, int]
     processes: int
-    resumed: bool
     other_cpus: float | None
     free_cpus: float | None
     held_before: int | None
@@ -115,6 +118,7 @@ def train(
     trainable, total = count_parameters(model)
     if divides_weights():
         divide(model, device)
+    counts = restart_peak(device)
     early = options.early_stopping
     validates = bool(validation_rows)
     tracker = LossTracker(
@@ -122,6 +126,7 @@ def train(
         patience=early.patience if early else None,
         min_delta=early.min_delta if early else 0.0,
         keeps_best=validates,
+        memory_of=device if counts else None,
     )
     bar = ProgressBar(title)
     folder.mkdir(parents=True, exist_ok=True)
@@ -149,7 +154,9 @@ def train(
         batch_size=options.batch_size,
         callbacks=[tracker, bar, *callbacks],
     )
-    counts = restart_peak(device)
+    if counts:
+        # What reading the model took, and making the batches ready, is no part of the training.
+        restart_peak(device)
     held_before = read_peak(device) if counts else None
     start = look()
     try:
@@ -178,6 +185,7 @@ def train(
         for callback in trainer.callback_handler.callbacks
         if isinstance(callback, LossTracker)
     )
+    peak_unknown = _why_no_peak(tracker, checkpoint, device if counts else None)
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     if any(not math.isfinite(loss) for loss in losses):
         raise RunError(
@@ -200,14 +208,15 @@ def train(
         seconds=tracker.seconds,
         seconds_to_best=tracker.seconds_to_best or tracker.seconds,
         seconds_per_step=tracker.seconds_per_step,
-        peak_bytes=read_peak(device) if counts else None,
+        peak_bytes=tracker.peak_bytes if peak_unknown is None else None,
+        peak_unknown=peak_unknown,
+        resumed=tracker.resumed,
         trainable_parameters=trainable,
         total_parameters=total,
         packed=plan.packed,
         prefix=plan.prefix,
         fused=fused,
         processes=process_count(),
-        resumed=checkpoint is not None,
         other_cpus=None if used is None else used.others,
         free_cpus=None if used is None else used.free,
         held_before=held_before,
@@ -228,10 +237,29 @@ def _had_stopped(trainer: Any, checkpoint: Path | None) -> bool:
     tracker = LossTracker.from_state(state.stateful_callbacks[LossTracker.__name__])
     if not tracker.stopped_early:
         return False
+    tracker.resumed += 1
     trainer.state = state
     trainer.remove_callback(LossTracker)
     trainer.add_callback(tracker)
     return True
+
+
+def _why_no_peak(tracker: Any, checkpoint: Path | None, counted_of: str | None) -> str | None:
+    """Why the highest memory of a training is not known, or None where it is.
+
+    ``counted_of``: the device that counts it, or None.
+    """
+    from tunelab.training.callbacks import LossTracker
+    from tunelab.training.checkpoints import read_state
+
+    if counted_of is None or tracker.peak_bytes is None:
+        return "this system and device do not tell the highest memory of a process"
+    if checkpoint is None:
+        return None
+    before = read_state(checkpoint).stateful_callbacks[LossTracker.__name__]["attributes"]
+    if before.get("peak_bytes") is None:
+        return "the training was resumed, and its earlier part kept no highest memory"
+    return None
 
 
 def _fused(trainer: Any, options: Training, plan: BatchPlan, precision: str, device: str) -> Any:
@@ -262,46 +290,49 @@ def _arguments(
 ) -> Any:
     from transformers import TrainingArguments
 
+    from tunelab.models.foreign import told
+
     steps_an_epoch = math.ceil(batches / options.gradient_accumulation)
     every = max(1, round(options.evaluate_every * steps_an_epoch))
     steps = max(1, math.ceil(options.epochs * steps_an_epoch))
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        # The rows of a batch are divided among the processes.
-        per_device_train_batch_size=math.ceil(options.batch_size / process_count()),
-        # All that a method trains is used in every step.
-        ddp_find_unused_parameters=False,
-        per_device_eval_batch_size=max(32, options.batch_size),
-        gradient_accumulation_steps=options.gradient_accumulation,
-        num_train_epochs=options.epochs,
-        learning_rate=learning_rate,
-        lr_scheduler_type=options.scheduler,
-        warmup_steps=math.ceil(options.warmup * steps),
-        weight_decay=options.weight_decay,
-        max_grad_norm=options.max_grad_norm,
-        bf16=precision == "bfloat16",
-        fp16=precision == "float16",
-        use_cpu=device == "cpu",
-        seed=seed,
-        data_seed=seed,
-        eval_strategy="steps" if validates else "no",
-        eval_steps=every,
-        # Once: a training that goes on would log it again, and count it as one more that waited.
-        eval_on_start=validates and begins,
-        save_strategy="steps",
-        save_steps=every,
-        logging_strategy="steps",
-        logging_steps=max(1, min(every, steps_an_epoch // 20)),
-        logging_first_step=True,
-        logging_nan_inf_filter=False,
-        report_to=list(options.tracking) or "none",
-        run_name=folder.name,
-        remove_unused_columns=False,
-        dataloader_pin_memory=device == "cuda",
-        disable_tqdm=True,
-        log_level="error",
-        restore_callback_states_from_checkpoint=True,
-    )
+    with told("transformers refuses these settings of training", "change the one it names"):
+        arguments = TrainingArguments(
+            output_dir=str(folder),
+            # The rows of a batch are divided among the processes.
+            per_device_train_batch_size=math.ceil(options.batch_size / process_count()),
+            # All that a method trains is used in every step.
+            ddp_find_unused_parameters=False,
+            per_device_eval_batch_size=max(32, options.batch_size),
+            gradient_accumulation_steps=options.gradient_accumulation,
+            num_train_epochs=options.epochs,
+            learning_rate=learning_rate,
+            lr_scheduler_type=options.scheduler,
+            warmup_steps=math.ceil(options.warmup * steps),
+            weight_decay=options.weight_decay,
+            max_grad_norm=options.max_grad_norm,
+            bf16=precision == "bfloat16",
+            fp16=precision == "float16",
+            use_cpu=device == "cpu",
+            seed=seed,
+            data_seed=seed,
+            eval_strategy="steps" if validates else "no",
+            eval_steps=every,
+            # Once: a training that goes on would log it again, and count it as one that waited.
+            eval_on_start=validates and begins,
+            save_strategy="steps",
+            save_steps=every,
+            logging_strategy="steps",
+            logging_steps=max(1, min(every, steps_an_epoch // 20)),
+            logging_first_step=True,
+            logging_nan_inf_filter=False,
+            report_to=list(options.tracking) or "none",
+            run_name=folder.name,
+            remove_unused_columns=False,
+            dataloader_pin_memory=device == "cuda",
+            disable_tqdm=True,
+            log_level="error",
+            restore_callback_states_from_checkpoint=True,
+        )
     # One process drives one device: several take accelerate or torchrun, and a process each.
     arguments._n_gpu = min(1, arguments.n_gpu)
     return arguments

@@ -10,6 +10,7 @@ from torch.utils.data import BatchSampler, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
+from tunelab.models.foreign import name_of, told
 from tunelab.prompts.encoding import EncodedExample
 from tunelab.training.callbacks import load_trainable, perplexity, save_trainable
 from tunelab.training.fsdp import keep_state_whole
@@ -133,6 +134,25 @@ class AnswerTrainer(Trainer):
             keep_state_whole(optimizer)
         return optimizer
 
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """transformers' schedule of the learning rate."""
+        with told(
+            f"transformers refuses the scheduler {self.args.lr_scheduler_type.value} for a "
+            f"learning rate of {self.args.learning_rate:g}",
+            "use another training.scheduler or learning rate",
+        ):
+            return super().create_scheduler(num_training_steps, optimizer)
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+        """The forward and the backward pass of one batch."""
+        with told(*self._refusal):
+            return super().training_step(*args, **kwargs)
+
+    @property
+    def _refusal(self) -> tuple[str, str]:
+        model = self.accelerator.unwrap_model(self.model)
+        return f"{name_of(model)} cannot be trained", "use another method or model"
+
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         if divides_weights() and not self.args.should_save:
             # Take part in gathering what the first process writes.
@@ -169,7 +189,8 @@ class AnswerTrainer(Trainer):
         with torch.no_grad(), self.compute_loss_context_manager():
             for inputs in dataloader:
                 batch = self._prepare_inputs(inputs)
-                answers = answer_logits(model, batch)
+                with told(*self._refusal):
+                    answers = answer_logits(model, batch)
                 size = int(batch["rows"].max()) + 1 if len(batch["rows"]) else 0
                 loss += answer_loss(answers).double().cpu()
                 tokens += len(answers.targets)

@@ -46,7 +46,8 @@ def needs_of(study: Study, cell: Cell, *, cpus: int) -> Needs:
         method, module = cell.entry.name, method_module(cell.entry)
         settings = method_settings(cell.entry)
     else:
-        method, module = "lora", resolve("method", "lora", METHODS)
+        # Which every model can have: of the terms only weights and logits count here.
+        method, module = "prompt_tuning", resolve("method", "prompt_tuning", METHODS)
         settings = module.Settings()
     step = StepSettings(
         batch=study.training.batch_size,
