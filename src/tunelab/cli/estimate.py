@@ -81,7 +81,13 @@ def _tables(arguments: argparse.Namespace, settings: Any, memory: int) -> int:
     if arguments.compare:
         given = memory if arguments.memory or arguments.fits else None
         rows = compare(names, settings, given)
-        print_table(_readable(rows, arguments.format), arguments.format, value=rows)
+        print_table(
+            _readable(rows, arguments.format),
+            arguments.format,
+            value=rows,
+            first_out=("working", "cache", "logits", "gradients", "activations", "total"),
+            vital=("model", "method", "peak"),
+        )
     if arguments.fits:
         rows = what_fits(names, settings, memory)
         title = f"{memory / 1e9:.1f} GB"
@@ -148,7 +154,13 @@ def _print(result: dict[str, Any], found: Any, arguments: argparse.Namespace) ->
         print_table([], format, value=result)
         return
     if arguments.terms:
-        print_table(_readable(result["terms"], format), format, title="terms")
+        print_table(
+            _readable(result["terms"], format),
+            format,
+            title="terms",
+            first_out=("numbers", "formula"),
+            vital=("part", "term", "bytes"),
+        )
         if format == "csv":
             return
     row = {
