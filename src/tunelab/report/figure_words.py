@@ -1,0 +1,37 @@
+"""Names and lists that are short enough for a figure, and that still tell things apart."""
+
+from collections.abc import Iterable, Sequence
+
+# Characters of a name in a figure, and names in a caption.
+NAME = 40
+LISTED = 12
+
+
+def short_names(names: Iterable[object], limit: int = NAME) -> dict[str, str]:
+    """A name of at most ``limit`` characters for each name, no two of them alike.
+
+    A long name keeps its beginning and its end; where two become alike, a number tells them apart.
+    """
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    whole = list(dict.fromkeys(map(str, names)))
+    taken.update(name for name in whole if len(name) <= limit)
+    for name in whole:
+        short = name
+        if len(name) > limit:
+            end = limit // 4
+            short = f"{name[: limit - end - 1].rstrip()}…{name[-end:].lstrip()}"
+            number = 1
+            while short in taken:
+                number += 1
+                tail = f"… ({number})"
+                short = name[: limit - len(tail)].rstrip() + tail
+            taken.add(short)
+        found[name] = short
+    return found
+
+
+def listed(parts: Sequence[str], limit: int = LISTED, joint: str = ", ") -> str:
+    """The first parts, and how many more there are."""
+    shown = joint.join(parts[:limit])
+    return shown if len(parts) <= limit else f"{shown}{joint}and {len(parts) - limit} more"
