@@ -10,6 +10,8 @@ from tunelab.report.sides import Side, sides_of
 
 # Rows that the report's table holds at most; predictions.parquet has all of them.
 LIMIT = 400
+# Models that the table has a column for: those that are right most often.
+_SHOWN = 8
 KINDS: Mapping[str, str] = {
     "all": "missed by all",
     "tuned-alone": "missed by the fine-tuned alone",
@@ -36,12 +38,16 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """The rows to read, how many there are of each kind, and which model doubts labels."""
+    """The rows to read, how many there are of each kind, and which model doubts labels.
+
+    ``models`` are those whose answers are shown, of ``of_models`` that were looked at.
+    """
 
     rows: tuple[Mistake, ...]
     counts: Mapping[str, int]
     models: tuple[str, ...]
     doubting: str | None
+    of_models: int = 0
 
     @property
     def found(self) -> int:
@@ -89,12 +95,14 @@ def find_mistakes(run: RunFolder) -> Mistakes:
             said = {name: column[place] for name, column in answers.items()}
             found.append(Mistake(place, text, truth[place], said, tuple(kinds), doubts.get(place)))
     counts = {kind: sum(kind in row.kinds for row in found) for kind in KINDS}
+    best = sorted(right, key=lambda name: -sum(right[name]))[:_SHOWN]
     ranked = sorted(found, key=lambda row: (-len(row.kinds), row.row))
     return Mistakes(
         rows=tuple(ranked[:LIMIT]),
         counts={**counts, "any": len(found)},
-        models=tuple(tables),
+        models=tuple(name for name in tables if name in best),
         doubting=doubting,
+        of_models=len(tables),
     )
 
 

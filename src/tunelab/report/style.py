@@ -7,7 +7,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5
 WIDTH = 640
 # The width of a letter of a label, and a little more.
 _LETTER = 7.5
-# The width of the longest name that stands beside an axis, at figure_words.NAME characters.
+# The width of the longest name that stands beside an axis, at shortened.NAME characters.
 _LONGEST = 320
 # Names of a legend; with more the figure itself has no room for them.
 _IN_LEGEND = 60

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tunelab.report.figure_words import listed, short_names
 from tunelab.report.run_folder import RunFolder, history
+from tunelab.report.shortened import listed, short_names
 from tunelab.report.style import PALETTE, WIDTH, faded, focus_on, names_legend
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from tunelab.evaluation.claims import ALPHA
-from tunelab.report.figure_words import listed, short_names
 from tunelab.report.run_folder import RunFolder
+from tunelab.report.shortened import listed, short_names
 from tunelab.report.style import PALETTE, WIDTH
 from tunelab.report.verdicts import judge
 

@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tunelab.report.figure_words import listed, short_names
 from tunelab.report.run_folder import RunFolder
+from tunelab.report.shortened import listed, short_names
 from tunelab.report.style import PALETTE, WIDTH, choice_of, names_axis
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TITLE = "Accuracy and F1 on the test rows"
-_NUMBERED = 7
+_NUMBERED = 5
 # Models that stand side by side, and those that a figure has at all: the most accurate ones.
 _UPRIGHT = 10
 _MOST = 40

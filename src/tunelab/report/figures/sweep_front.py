@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tunelab.report.figure_words import listed
+from tunelab.report.shortened import listed
 from tunelab.report.style import PALETTE, WIDTH
 
 if TYPE_CHECKING:

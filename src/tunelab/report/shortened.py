@@ -1,10 +1,11 @@
-"""Names and lists that are short enough for a figure, and that still tell things apart."""
+"""Names, lists and texts that are short enough for a figure or a page."""
 
 from collections.abc import Iterable, Sequence
 
-# Characters of a name in a figure, and names in a caption.
+# Characters of a name in a figure, names in a caption, and characters of a text on a page.
 NAME = 40
 LISTED = 12
+TEXT = 600
 
 
 def short_names(names: Iterable[object], limit: int = NAME) -> dict[str, str]:
@@ -35,3 +36,11 @@ def listed(parts: Sequence[str], limit: int = LISTED, joint: str = ", ") -> str:
     """The first parts, and how many more there are."""
     shown = joint.join(parts[:limit])
     return shown if len(parts) <= limit else f"{shown}{joint}and {len(parts) - limit} more"
+
+
+def excerpt(text: object, limit: int = TEXT) -> str:
+    """The beginning of a long text, and how long it is."""
+    whole = str(text)
+    if len(whole) <= limit:
+        return whole
+    return f"{whole[:limit].rstrip()} … ({len(whole):,} characters)"
