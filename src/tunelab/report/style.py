@@ -23,6 +23,8 @@ def styled(chart: Any) -> Any:
             gridColor="#e6e6e6",
             domainColor="#888",
             labelLimit=_LONGEST,
+            # Else the title of an axis would stand on its longest labels.
+            maxExtent=_LONGEST + 40,
         )
         .configure_legend(labelFontSize=12, titleFontSize=12, orient="top", labelLimit=_LONGEST)
         .configure_view(stroke=None)

@@ -56,15 +56,18 @@ def describe(table: "pd.DataFrame") -> str:
             f"{name} most often takes {names[worst['truth']]} for {names[worst['predicted']]} "
             f"({worst['count']} rows)"
         )
-    told = listed(parts, joint=". ") or "No model made a mistake"
+    told = listed(parts, joint="; ") or "No model made a mistake"
     models, labels = table["model"].nunique(), _labels(table)
     chosen = []
     if len(labels) > WHOLE:
-        chosen.append(f"each has the {_MOST_CONFUSED} labels, of {len(labels)}, that it confuses")
+        chosen.append(
+            f"each matrix has the {_MOST_CONFUSED} labels, of {len(labels)}, that its model confuses "
+            "most, and sums up the others"
+        )
     shown = _limit(labels)
     if models > shown:
-        chosen.append(f"the {shown} models, of {models}, that are right most often")
-    return f"{', '.join(chosen).capitalize()}. {told}" if chosen else told
+        chosen.append(f"these are the {shown} models, of {models}, that are right most often")
+    return ". ".join([*(part.capitalize() for part in chosen), told])
 
 
 def draw(table: "pd.DataFrame") -> Any:

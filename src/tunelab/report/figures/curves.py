@@ -15,10 +15,12 @@ _QUANTITIES = {
     "perplexity": "perplexity",
     "learning_rate": "learning rate",
 }
-# Points of all lines together, at least of each line, and on a line whose points are marked.
+# Points of all lines together, at least of each line, and together where points are marked.
 _POINTS = 4000
 _LEAST = 12
-_MARKED = 60
+_MARKED = 1000
+# Runs whose training losses can be told apart; of more of them the validation alone is drawn.
+_RUNS = 7
 
 
 def collect(run: RunFolder) -> "pd.DataFrame":
@@ -44,8 +46,11 @@ def describe(table: "pd.DataFrame") -> str:
         f"{group['value'].min():.3f}"
         for name, group in loss.groupby("run", sort=False)
     ]
-    told = listed(parts, joint=". ") or "No training was validated"
-    if len(thinned(table)) < len(table):
+    told = listed(parts, joint="; ") or "No training was validated"
+    shown = _readable(table)
+    if len(shown) < len(table):
+        told += f". Of {table['run'].nunique()} runs the losses in validation alone are drawn"
+    if len(thinned(shown)) < len(shown):
         told += ". Of long lines, the lowest and the highest value of every stretch are drawn"
     return told
 
@@ -54,9 +59,8 @@ def draw(table: "pd.DataFrame") -> Any:
     """One panel a quantity: lines for training and validation of each run."""
     import altair as alt
 
-    table = thinned(table)
-    longest = table.groupby(["run", "split", "quantity"]).size().max()
-    points: Any = alt.OverlayMarkDef(size=18) if longest <= _MARKED else False
+    table = thinned(_readable(table))
+    points: Any = alt.OverlayMarkDef(size=18) if len(table) <= _MARKED else False
     names = short_names(table["run"])
     table = table.assign(run=table["run"].map(names))
     focus = focus_on("run")
@@ -72,6 +76,7 @@ def draw(table: "pd.DataFrame") -> Any:
                 y=alt.Y("value:Q", title=title, scale=scale),
                 color=alt.Color(
                     "run:N",
+                    sort=list(names.values()),
                     scale=alt.Scale(range=list(PALETTE)),
                     title=None,
                     legend=names_legend(list(names.values())),
@@ -90,6 +95,14 @@ def draw(table: "pd.DataFrame") -> Any:
         )
     panels[0] = panels[0].add_params(focus)
     return alt.concat(*panels, columns=2)
+
+
+def _readable(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Of many runs the validation alone, as their training losses lie on each other."""
+    validated = table["split"] == "validation"
+    if table["run"].nunique() <= _RUNS or not validated.any():
+        return table
+    return table[validated | (table["quantity"] == "learning_rate")]
 
 
 def thinned(table: "pd.DataFrame") -> "pd.DataFrame":

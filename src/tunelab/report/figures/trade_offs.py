@@ -46,7 +46,8 @@ def describe(table: "pd.DataFrame") -> str:
             [
                 f"{row.method} ({row.value:.3g}, accuracy {row.accuracy:.3f})"
                 for row in rows[rows["front"]].sort_values("value").itertuples()
-            ]
+            ],
+            limit=5,
         )
         fronts.append(f"by {cost}: {kept}")
     return "Not beaten by another method, " + "; ".join(fronts)
