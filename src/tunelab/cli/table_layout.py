@@ -86,7 +86,7 @@ def lay_out(
         width: of the window.
         first_out: keys of the columns that are left out before the last ones are.
         vital: keys of the columns without which the table says nothing; where they do not fit,
-            it is written upright. Without any, these are the first two columns.
+            it is written upright. Without any, these are the first two that are not first_out.
         blocks: columns that do not fit follow in a further table, with the first column again.
     """
     if width is None:
@@ -101,7 +101,8 @@ def lay_out(
         return Layout(upright=True)
     if rows == 1:
         return Layout(upright=True)
-    staying = {columns[0].key, *(vital or (one.key for one in columns[:2]))}
+    spared = [one.key for one in columns if one.key not in first_out]
+    staying = set(vital or spared[:2])
     kept = list(columns)
     order = [one for key in first_out for one in columns if one.key == key]
     order += [one for one in reversed(columns) if one.key not in first_out]

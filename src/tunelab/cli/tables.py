@@ -33,10 +33,10 @@ def print_table(
     a table can.
 
     For people, a table is as wide as the window: columns that do not fit are left out and named,
-    those of ``first_out`` before all others; where those of ``vital`` (by default the first two)
-    do not fit, every row is written as lines of its own. With ``blocks`` what does not fit follows
-    in a further table, which is for columns of one kind, as tokenizers side by side. A file or a
-    pipe gets every column.
+    those of ``first_out`` before all others; where those of ``vital`` (by default the first two
+    others) do not fit, every row is written as lines of its own. With ``blocks`` what does not
+    fit follows in a further table, which is for columns of one kind, as tokenizers side by side.
+    A file or a pipe gets every column.
     """
     if format == "json":
         print(json.dumps(rows if value is None else value, indent=1, ensure_ascii=False))

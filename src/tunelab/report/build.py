@@ -128,7 +128,7 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
     )
 
 
-def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def _write_rows(path: Path, rows: Iterable[Mapping[Any, Any]]) -> None:
     """Write rows with the same keys as CSV, of which no cell is a formula."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

@@ -51,7 +51,7 @@ def describe(table: "pd.DataFrame") -> str:
     names = short_names([*table["truth"], *table["predicted"]])
     parts = []
     for name, group in wrong.groupby("model", sort=False):
-        worst = group.loc[group["count"].idxmax()]
+        worst = group.sort_values("count").iloc[-1]
         parts.append(
             f"{name} most often takes {names[worst['truth']]} for {names[worst['predicted']]} "
             f"({worst['count']} rows)"
@@ -61,8 +61,8 @@ def describe(table: "pd.DataFrame") -> str:
     chosen = []
     if len(labels) > WHOLE:
         chosen.append(
-            f"each matrix has the {_MOST_CONFUSED} labels, of {len(labels)}, that its model confuses "
-            "most, and sums up the others"
+            f"each matrix has the {_MOST_CONFUSED} labels, of {len(labels)} that occur, that "
+            "its model confuses most, and sums up the others"
         )
     shown = _limit(labels)
     if models > shown:
