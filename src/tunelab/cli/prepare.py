@@ -13,9 +13,6 @@ from typing import Any
 from tunelab.cli.arguments import add_format, add_study, split_overrides
 from tunelab.cli.tables import print_table
 
-# Labels that a window shows; more of them are in the other formats.
-_LABELS = 20
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `tunelab prepare`."""
@@ -46,10 +43,9 @@ def execute(arguments: argparse.Namespace) -> int:
         data = prepare(study.data, seed=study.seed, out=out)
     view = view_encoding(study, data, model=arguments.model, show=arguments.show)
     values = data.result.values
-    splits = values["counts"]["sample"]
     counts = [
-        {"label": label, **{split: labels.get(label, 0) for split, labels in splits.items()}}
-        for label in values["labels"]
+        {"split": split, "rows": sum(labels.values()), **labels}
+        for split, labels in values["counts"]["sample"].items()
     ]
     report = {
         "origin": values["origin"],
@@ -62,29 +58,12 @@ def execute(arguments: argparse.Namespace) -> int:
         "lengths": asdict(view.lengths),
         "rows": [row.to_dict() for row in view.rows],
     }
-    rows = ", ".join(f"{sum(labels.values()):,} {split}" for split, labels in splits.items())
-    title = f"{study.name}: rows of each label ({len(counts)} labels; {rows})"
-    if arguments.format == "table":
-        print_table(_fewest(counts), "table", title=title)
-        if len(counts) > _LABELS:
-            print(
-                f"These are the {_LABELS} labels with the fewest training rows; --format csv or "
-                f"json has all {len(counts)}."
-            )
-    else:
-        print_table(counts, arguments.format, title=title, value=report)
+    print_table(counts, arguments.format, title=f"{study.name}: rows", value=report)
     if arguments.format != "json":
         stream = sys.stdout if arguments.format == "table" else sys.stderr
         print("\n".join(_notes(values, view)), file=stream)
         _draw(view)
     return 0
-
-
-def _fewest(counts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """All labels where they are few, else those with the fewest rows: they are hard to learn."""
-    if len(counts) <= _LABELS:
-        return counts
-    return sorted(counts, key=lambda row: tuple(row.values())[1:])[:_LABELS]
 
 
 def _notes(values: Mapping[str, Any], view: Any) -> list[str]:

@@ -93,11 +93,19 @@ def render(template: str, *, figures: dict[str, Figure], **values: Any) -> str:
         "signed": signed,
         "share": share,
         "duration": duration,
+        "breakable": breakable,
         "bytes": data_size,
         "p": p_value,
     }
     scripts = page_scripts() if figures else ()
     return environment.get_template(template).render(figures=figures, scripts=scripts, **values)
+
+
+def breakable(name: str) -> Any:
+    """A name as markup that a narrow column breaks behind an underscore, and nowhere else."""
+    from markupsafe import Markup, escape
+
+    return Markup("_<wbr>").join(escape(part) for part in str(name).split("_"))
 
 
 def number(value: Any) -> str:
