@@ -98,7 +98,14 @@ def _tables(arguments: argparse.Namespace, settings: Any, memory: int) -> int:
 
 def _print_rows(rows: list[dict[str, Any]], format: str, title: str, asked: dict[str, int]) -> None:
     value = [{**row, **asked} for row in rows]
-    print_table(_readable(rows, format), format, title=title, value=value)
+    print_table(
+        _readable(rows, format),
+        format,
+        title=title,
+        value=value,
+        first_out=("working", "cache", "logits", "gradients", "activations", "total"),
+        vital=("model", "method", "peak"),
+    )
 
 
 def _step_words(settings: Any, precision: str | None = None) -> str:
@@ -207,7 +214,13 @@ def _print(result: dict[str, Any], found: Any, arguments: argparse.Namespace) ->
         print_table([], format, value=result)
         return
     if arguments.terms:
-        print_table(_readable(result["terms"], format), format, title="terms")
+        print_table(
+            _readable(result["terms"], format),
+            format,
+            title="terms",
+            first_out=("numbers", "formula"),
+            vital=("part", "term", "bytes"),
+        )
         if format == "csv":
             return
     row: dict[str, Any] = {"peak": result["bytes"]["peak"]}

@@ -71,7 +71,13 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         results = evaluate_stored(arguments.file, evaluation=study.evaluation, seed=arguments.seed)
     table = [_row(result) for result in results]
-    print_table(table, arguments.format, title=arguments.file.name, value=results)
+    print_table(
+        table,
+        arguments.format,
+        title=arguments.file.name,
+        value=results,
+        first_out=("f1_micro", "f1_weighted", "f1_low", "f1_high", "forced", "rows"),
+    )
     for note in notes(results):
         print(note, file=sys.stderr)
     if arguments.format == "table":

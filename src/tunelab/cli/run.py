@@ -68,10 +68,21 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
         "claims": verdicts,
         "models": [_full(result) for result in results],
     }
-    print_table(rows, arguments.format, title=f"{study.name}: test rows", value=value)
+    print_table(
+        rows,
+        arguments.format,
+        title=f"{study.name}: test rows",
+        value=value,
+        first_out=("model", "seconds", "f1_weighted", "rows"),
+    )
     if verdicts and arguments.format == "table":
         claims = [verdict_row(verdict) for verdict in verdicts]
-        print_table(claims, "table", title=f"{study.name}: claims")
+        print_table(
+            claims,
+            "table",
+            title=f"{study.name}: claims",
+            vital=("verdict", "claim", "difference"),
+        )
     if arguments.format == "table":
         for sentence in notes(of_results(results)):
             print(f"Note: {visible(sentence)}")

@@ -159,7 +159,7 @@ def _file(arguments: argparse.Namespace) -> int:
         for key in ("at_max_length", "cost"):
             if key in results[0]:
                 rows = [{"tokenizer": row["tokenizer"], **row[key]} for row in results]
-                print_table(across(rows), "table", title=key.replace("_", " "))
+                print_table(across(rows), "table", title=key.replace("_", " "), blocks=True)
     return 0
 
 

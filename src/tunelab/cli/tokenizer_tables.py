@@ -50,7 +50,7 @@ def print_measures(results: Sequence[Mapping[str, Any]], format: str, title: str
         row |= {name: result[name] for name in _MEASURES}
         rows.append({**row, "comes_back": _comes_back(result["round_trip"])})
     shown = across(rows) if format == "table" else rows
-    print_table(shown, format, title=title, value=results)
+    print_table(shown, format, title=title, value=results, blocks=format == "table")
 
 
 def across(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -99,7 +99,7 @@ def print_parallel(results: Sequence[Mapping[str, Any]], title: str) -> None:
             }
             for code in languages
         ]
-        print_table(rows, "table", title=title)
+        print_table(rows, "table", title=title, blocks=True)
 
     table(lambda measured: measured["fertility"], "tokens a word")
     table(_premium, title)

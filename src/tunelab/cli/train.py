@@ -47,5 +47,11 @@ def execute(arguments: argparse.Namespace) -> int:
         }
         for result in results
     ]
-    print_table(rows, arguments.format, title=study.name)
+    print_table(
+        rows,
+        arguments.format,
+        title=study.name,
+        first_out=("model", "steps", "best_step", "seconds", "trainable"),
+        vital=("name", "best_loss", "adapter"),
+    )
     return 0

@@ -82,9 +82,10 @@ def time_doubt(record: Record) -> str | None:
 
 def peak_doubt(record: Record) -> str | None:
     """Why the peak of memory is not that of a whole training; None of older records."""
-    if record.get("resumed"):
+    if record.get("resumed") and "peak_unknown" not in record:
         return "the training was interrupted, and memory was measured after that alone"
-    return None
+    reason: str | None = record.get("peak_unknown")
+    return reason
 
 
 def unlike_measured(metric: str, left: Record, right: Record) -> str | None:

@@ -1,5 +1,8 @@
 """Build report.html and the figures of a run folder."""
 
+import csv
+import io
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +11,13 @@ from tunelab.bounded_files import within
 from tunelab.errors import RunError
 from tunelab.evaluation.claims import ALPHA
 from tunelab.methods.explained import explain
+from tunelab.report.class_scores import FILE as CLASSES
+from tunelab.report.class_scores import class_rows, class_tables
+from tunelab.report.confused_pairs import FILE as CONFUSIONS
+from tunelab.report.confused_pairs import confused_pairs
 from tunelab.report.contrasts import contrasts_of
 from tunelab.report.drawings import draw_method
+from tunelab.report.figures.confusion import collect as confusions
 from tunelab.report.findings import find
 from tunelab.report.methods_table import methods_of
 from tunelab.report.mistakes import KINDS, find_mistakes
@@ -28,12 +36,18 @@ from tunelab.report.tokenizer_record import read_record
 from tunelab.report.verdict_text import how_tested, row_value, values_in_words
 from tunelab.report.verdicts import judge
 from tunelab.results import Result, write_json, write_text
+from tunelab.spreadsheet import csv_cell
 
+# Right answers to read, and wrong ones: of a model, and of all models together.
 _EXAMPLES = 12
+_ALL_EXAMPLES = 120
 
 
 def build_report(folder: Path) -> Path:
-    """Write figures/*.svg and *.png, verdicts.json and report.html; return the report's path.
+    """Write the figures, verdicts.json and report.html; return the report's path.
+
+    figures/ holds each figure as SVG and PNG, and as CSV the scores of every label and every
+    cell of the confusion matrices, as a page has no room for 1,000 labels.
 
     The report is one file that loads nothing. It is built from what is finished, so a run that
     failed half-way has one as well.
@@ -62,6 +76,8 @@ def _build(run: RunFolder) -> Path:
         figure = draw_figure(name, table, folder / "figures")
         if figure is not None:
             figures[name] = figure
+    _write_rows(folder / CONFUSIONS, confusions(run).to_dict("records"))
+    _write_rows(folder / CLASSES, class_rows(run))
     verdicts = [entry.to_dict() for entry in judge(run).claims]
     write_json(folder / "verdicts.json", verdicts)
     path = folder / "report.html"
@@ -73,6 +89,10 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
     judgement = judge(run)
     open_answers = read_open(run)
     methods = methods_of(run)
+    examples = min(_EXAMPLES, max(1, _ALL_EXAMPLES // max(1, len(run.evaluated))))
+    mistakes = find_mistakes(run)
+    # The page's filter tells labels by their places, as a label can be long.
+    places = {label: str(at) for at, label in enumerate(run.prepared.values["labels"])}
     return render(
         "report.html.j2",
         run=run,
@@ -84,7 +104,7 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         values_in_words=values_in_words,
         how_tested=how_tested,
         row_value=row_value,
-        mistakes=find_mistakes(run),
+        mistakes=mistakes,
         kinds=KINDS,
         seeds=over_seeds(run),
         tokenizers=read_record(run),
@@ -100,7 +120,16 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         ],
         rules_kept=rules_kept,
         alpha=ALPHA,
-        answers=[(result, *_answers(result)) for result in run.evaluated],
+        answers=[(result, *_answers(result, examples)) for result in run.evaluated],
+        places=places,
+        answered={
+            row.row: sorted({places[label] for label in row.answers.values() if label in places})
+            for row in mistakes.rows
+        },
+        class_tables=class_tables(run),
+        classes_file=CLASSES,
+        confused=confused_pairs(run),
+        confusions_file=CONFUSIONS,
         licences=_licences(run),
     )
 
@@ -112,17 +141,28 @@ def _apart_note(run: RunFolder) -> str:
     return f"{told[:1].upper()}{told[1:]}: they differ in more than their training." if told else ""
 
 
-def _answers(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _write_rows(path: Path, rows: Iterable[Mapping[Any, Any]]) -> None:
+    """Write rows with the same keys as CSV, of which no cell is a formula."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    for place, row in enumerate(rows):
+        if not place:
+            writer.writerow(row)
+        writer.writerow([csv_cell(cell) for cell in row.values()])
+    write_text(path, buffer.getvalue())
+
+
+def _answers(result: Result, examples: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Some right and some wrong answers, spread over the rows."""
     table = predictions(result)[["text", "truth", "predicted", "answer", "reason"]]
     right = table[table["predicted"] == table["truth"]]
     wrong = table[table["predicted"] != table["truth"]]
-    return _spread(right), _spread(wrong)
+    return _spread(right, examples), _spread(wrong, examples)
 
 
-def _spread(table: Any) -> list[dict[str, Any]]:
-    step = max(1, len(table) // _EXAMPLES)
-    rows: list[dict[str, Any]] = table.iloc[::step].head(_EXAMPLES).to_dict("records")
+def _spread(table: Any, examples: int) -> list[dict[str, Any]]:
+    step = max(1, len(table) // examples)
+    rows: list[dict[str, Any]] = table.iloc[::step].head(examples).to_dict("records")
     return [{key: None if value != value else value for key, value in row.items()} for row in rows]
 
 

@@ -13,6 +13,8 @@ from tunelab.report.sides import Side, sides_of
 LIMIT = 400
 # The share of rows that a model may be wrong on, and yet doubt labels.
 _TRUSTED = 0.2
+# Models that the table has a column for: those that are right most often.
+_SHOWN = 8
 KINDS: Mapping[str, str] = {
     "all": "missed by all",
     "tuned-alone": "missed by the fine-tuned alone",
@@ -39,12 +41,16 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """The rows to read, how many there are of each kind, and what the doubts of labels rest on."""
+    """The rows to read, how many there are of each kind, and what the doubts of labels rest on.
+
+    ``models`` are those whose answers are shown, of ``of_models`` that were looked at.
+    """
 
     rows: tuple[Mistake, ...]
     counts: Mapping[str, int]
     models: tuple[str, ...]
     about_doubt: str
+    of_models: int = 0
 
     @property
     def found(self) -> int:
@@ -92,12 +98,14 @@ def find_mistakes(run: RunFolder) -> Mistakes:
             said = {name: column[place] for name, column in answers.items()}
             found.append(Mistake(place, text, truth[place], said, tuple(kinds), doubts.get(place)))
     counts = {kind: sum(kind in row.kinds for row in found) for kind in KINDS}
+    best = sorted(right, key=lambda name: -sum(right[name]))[:_SHOWN]
     ranked = sorted(found, key=lambda row: (-len(row.kinds), row.row))
     return Mistakes(
         rows=tuple(ranked[:LIMIT]),
         counts={**counts, "any": len(found)},
-        models=tuple(tables),
+        models=tuple(name for name in tables if name in best),
         about_doubt=about_doubt,
+        of_models=len(tables),
     )
 
 

@@ -22,6 +22,7 @@ from tunelab.numbers import (
     with_unit,
 )
 from tunelab.report.scripts import page_scripts
+from tunelab.report.shortened import excerpt, listed
 from tunelab.report.style import styled
 from tunelab.results import write_bytes, write_text
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PNG_SCALE = 2
+# Characters of a figure on a page, picture and data together.
+_LARGEST = 2_000_000
 # The white sheet that a picture of its own lies on.
 _PAPER = re.compile(r'<rect width="[^"]+" height="[^"]+" fill="white"(?:/>|></rect>)')
 
@@ -37,7 +40,8 @@ _PAPER = re.compile(r'<rect width="[^"]+" height="[^"]+" fill="white"(?:/>|></re
 class Figure:
     """A drawn figure: its title, the same in words, its picture, and what draws it anew.
 
-    ``svg`` is the picture, ``data`` the Vega-Lite specification as JSON that a page can hold.
+    ``svg`` is the picture, ``data`` the Vega-Lite specification as JSON that a page can hold; both
+    are empty where they are too large for a page.
     """
 
     name: str
@@ -58,12 +62,16 @@ def draw_figure(
 
     With a folder, it is written there as SVG and PNG too.
     """
+    import altair as alt
     import vl_convert
 
     if table.empty:
         return None
     module = registry.resolve("figure", name, known)
-    specification = styled(module.draw(table)).to_dict()
+    # Altair refuses 5,000 rows. Every figure bounds what it draws, whatever its table has, and
+    # the page has its own bound below: nothing may fail here after all training is done.
+    with alt.data_transformers.enable("default", max_rows=None):
+        specification = styled(module.draw(table)).to_dict()
     svg = vl_convert.vegalite_to_svg(specification)
     if folder is not None:
         write_text(folder / f"{name}.svg", svg)
@@ -72,6 +80,8 @@ def draw_figure(
     specification["config"] |= {"background": None, "aria": False}
     # Nothing within it can end the element that holds it.
     data = json.dumps(specification, ensure_ascii=False).replace("<", "\\u003c")
+    if len(svg) + len(data) > _LARGEST:
+        svg = data = ""
     return Figure(name, module.TITLE, module.describe(table), _scoped(svg, name), data)
 
 
@@ -90,10 +100,13 @@ def render(template: str, *, figures: dict[str, Figure], **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "excerpt": excerpt,
+        "listed": listed,
         "number": number,
         "signed": signed,
         "share": share,
         "duration": duration,
+        "breakable": breakable,
         "bytes": data_size,
         "p": p_value,
         "counted": counted,
@@ -104,6 +117,13 @@ def render(template: str, *, figures: dict[str, Figure], **values: Any) -> str:
     }
     scripts = page_scripts() if figures else ()
     return environment.get_template(template).render(figures=figures, scripts=scripts, **values)
+
+
+def breakable(name: str) -> Any:
+    """A name as markup that a narrow column breaks behind an underscore, and nowhere else."""
+    from markupsafe import Markup, escape
+
+    return Markup("_<wbr>").join(escape(part) for part in str(name).split("_"))
 
 
 def _scoped(svg: str, name: str) -> str:

@@ -7,6 +7,10 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5
 WIDTH = 640
 # The width of a letter of a label, and a little more.
 _LETTER = 7.5
+# The width of the longest name that stands beside an axis, at shortened.NAME characters.
+_LONGEST = 320
+# Names of a legend; with more the figure itself has no room for them.
+_IN_LEGEND = 60
 
 
 def styled(chart: Any) -> Any:
@@ -18,9 +22,11 @@ def styled(chart: Any) -> Any:
             titleFontSize=12,
             gridColor="#e6e6e6",
             domainColor="#888",
-            labelLimit=220,
+            labelLimit=_LONGEST,
+            # Else the title of an axis would stand on its longest labels.
+            maxExtent=_LONGEST + 40,
         )
-        .configure_legend(labelFontSize=12, titleFontSize=12, orient="top", labelLimit=260)
+        .configure_legend(labelFontSize=12, titleFontSize=12, orient="top", labelLimit=_LONGEST)
         .configure_view(stroke=None)
         .configure_title(fontSize=14, anchor="start")
     )
@@ -33,6 +39,15 @@ def names_axis(names: list[str]) -> Any:
     longest = max((len(name) for name in names), default=0)
     level = longest * _LETTER * len(names) <= WIDTH
     return alt.Axis(labelAngle=0 if level else -35)
+
+
+def names_legend(names: list[str], width: int = WIDTH) -> Any:
+    """A legend of names in as many columns as there is room for, and not one endless line."""
+    import altair as alt
+
+    longest = max((len(name) for name in names), default=0)
+    columns = max(1, int(width // (longest * _LETTER + 30)))
+    return alt.Legend(columns=columns, symbolLimit=_IN_LEGEND)
 
 
 def focus_on(field: str) -> Any:

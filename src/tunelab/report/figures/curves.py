@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from tunelab.report.run_folder import RunFolder, history
-from tunelab.report.style import PALETTE, WIDTH, faded, focus_on
+from tunelab.report.shortened import listed, short_names
+from tunelab.report.style import PALETTE, WIDTH, faded, focus_on, names_legend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +15,12 @@ _QUANTITIES = {
     "perplexity": "perplexity",
     "learning_rate": "learning rate",
 }
+# Points of all lines together, at least of each line, and together where points are marked.
+_POINTS = 4000
+_LEAST = 12
+_MARKED = 1000
+# Runs whose training losses can be told apart; of more of them the validation alone is drawn.
+_RUNS = 7
 
 
 def collect(run: RunFolder) -> "pd.DataFrame":
@@ -39,13 +46,23 @@ def describe(table: "pd.DataFrame") -> str:
         f"{group['value'].min():.3f}"
         for name, group in loss.groupby("run", sort=False)
     ]
-    return ". ".join(parts) or "No training was validated"
+    told = listed(parts, joint="; ") or "No training was validated"
+    shown = _readable(table)
+    if len(shown) < len(table):
+        told += f". Of {table['run'].nunique()} runs the losses in validation alone are drawn"
+    if len(thinned(shown)) < len(shown):
+        told += ". Of long lines, the lowest and the highest value of every stretch are drawn"
+    return told
 
 
 def draw(table: "pd.DataFrame") -> Any:
     """One panel a quantity: lines for training and validation of each run."""
     import altair as alt
 
+    table = thinned(_readable(table))
+    points: Any = alt.OverlayMarkDef(size=18) if len(table) <= _MARKED else False
+    names = short_names(table["run"])
+    table = table.assign(run=table["run"].map(names))
     focus = focus_on("run")
     panels = []
     for quantity, title in _QUANTITIES.items():
@@ -53,11 +70,17 @@ def draw(table: "pd.DataFrame") -> Any:
         scale = alt.Scale(type="log") if quantity == "perplexity" else alt.Scale(zero=False)
         panels.append(
             alt.Chart(part)
-            .mark_line(point=alt.OverlayMarkDef(size=18))
+            .mark_line(point=points)
             .encode(
                 x=alt.X("step:Q", title="optimizer step"),
                 y=alt.Y("value:Q", title=title, scale=scale),
-                color=alt.Color("run:N", scale=alt.Scale(range=list(PALETTE)), title=None),
+                color=alt.Color(
+                    "run:N",
+                    sort=list(names.values()),
+                    scale=alt.Scale(range=list(PALETTE)),
+                    title=None,
+                    legend=names_legend(list(names.values())),
+                ),
                 strokeDash=alt.StrokeDash(
                     "split:N",
                     sort=["train", "validation"],
@@ -72,3 +95,35 @@ def draw(table: "pd.DataFrame") -> Any:
         )
     panels[0] = panels[0].add_params(focus)
     return alt.concat(*panels, columns=2)
+
+
+def _readable(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Of many runs the validation alone, as their training losses lie on each other."""
+    validated = table["split"] == "validation"
+    if table["run"].nunique() <= _RUNS or not validated.any():
+        return table
+    return table[validated | (table["quantity"] == "learning_rate")]
+
+
+def thinned(table: "pd.DataFrame") -> "pd.DataFrame":
+    """The table with fewer points on long lines, so that all lines together have a bounded number.
+
+    Each line is cut into stretches of as many points, of which the lowest and the highest stay,
+    and its ends: a spike of one step is still seen.
+    """
+    import pandas as pd
+
+    lines = [group for _, group in table.groupby(["run", "split", "quantity"], sort=False)]
+    limit = max(_LEAST, _POINTS // max(1, len(lines)))
+    if all(len(line) <= limit for line in lines):
+        return table
+    kept = []
+    for line in lines:
+        if len(line) > limit:
+            line = line.sort_values("step", kind="stable").reset_index(drop=True)
+            stretch = line.index // -(-len(line) // ((limit - 2) // 2))
+            values = line.groupby(stretch)["value"]
+            places = {0, len(line) - 1, *values.idxmin(), *values.idxmax()}
+            line = line.loc[sorted(places)]
+        kept.append(line)
+    return pd.concat(kept, ignore_index=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from tunelab.evaluation.claims import ALPHA
 from tunelab.numbers import signed
 from tunelab.report.run_folder import RunFolder
+from tunelab.report.shortened import listed, short_names
 from tunelab.report.style import PALETTE, WIDTH
 from tunelab.report.verdicts import judge
 
@@ -17,6 +18,9 @@ _NAMES = {
     "accuracy_scored": "accuracy, likeliest label",
     "f1_macro": "macro-F1",
 }
+# Pairs of a figure: those with the largest differences of accuracy.
+_MOST = 30
+_PAIR = 56
 _DECIDED = {True: "decided, corrected", False: "undecided"}
 
 
@@ -42,20 +46,34 @@ def collect(run: RunFolder) -> "pd.DataFrame":
 def describe(table: "pd.DataFrame") -> str:
     """The chart in words, for readers who do not see it."""
     accuracy = table[table["metric"] != _NAMES["f1_macro"]]
-    told = [
-        f"{row['pair']} {signed(row['value'])}"
-        + (" (likeliest label)" if row["metric"] == _NAMES["accuracy_scored"] else "")
-        for row in accuracy.to_dict("records")
-    ]
-    return "Accuracy: " + ", ".join(told)
+    told = listed(
+        [
+            f"{row['pair']} {signed(row['value'])}"
+            + (" (likeliest label)" if row["metric"] == _NAMES["accuracy_scored"] else "")
+            for row in accuracy.to_dict("records")
+        ]
+    )
+    pairs = table["pair"].nunique()
+    chosen = f"The {_MOST} pairs of {pairs} that differ most. " if pairs > _MOST else ""
+    return f"{chosen}Accuracy: {told}"
 
 
 def draw(table: "pd.DataFrame") -> Any:
     """A point and its interval for each pair, filled where the corrected test decides."""
     import altair as alt
 
+    ranked = table.assign(size=table["value"].abs()).groupby("pair", sort=False)["size"].max()
+    most = set(ranked.sort_values(ascending=False, kind="stable").index[:_MOST])
+    table = table[table["pair"].isin(most)]
+    names = short_names(table["pair"], _PAIR)
+    table = table.assign(pair=table["pair"].map(names))
     base = alt.Chart(table).encode(
-        y=alt.Y("pair:N", sort=list(dict.fromkeys(table["pair"])), title=None),
+        y=alt.Y(
+            "pair:N",
+            sort=list(names.values()),
+            title=None,
+            axis=alt.Axis(labelLimit=_PAIR * 8),
+        ),
         yOffset=alt.YOffset("metric:N", sort=list(_NAMES.values())),
         color=alt.Color(
             "metric:N",

@@ -4,12 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 from tunelab.numbers import number
 from tunelab.report.run_folder import RunFolder
+from tunelab.report.shortened import listed, short_names
 from tunelab.report.style import PALETTE, WIDTH, choice_of, names_axis
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TITLE = "Three accuracies of the same models"
+# Models that stand side by side, and those that a figure has at all: the first ones.
+_UPRIGHT = 10
+_MOST = 40
 _WAYS = {
     "generated": "answered in words",
     "scored": "likeliest label",
@@ -42,24 +46,30 @@ def describe(table: "pd.DataFrame") -> str:
     for model, rows in table.groupby("model", sort=False):
         ways = ", ".join(f"{row.way} {number(row.value)}" for row in rows.itertuples())
         models.append(f"{model}: {ways}")
-    return "; ".join(models)
+    chosen = f"The first {_MOST} models of {len(models)}. " if len(models) > _MOST else ""
+    return chosen + listed(models, joint="; ")
 
 
 def draw(table: "pd.DataFrame") -> Any:
     """Bars grouped by model, one colour a way; whiskers are 95 % Wilson intervals."""
     import altair as alt
 
+    names = short_names(list(dict.fromkeys(table["model"]))[:_MOST])
+    table = table[table["model"].isin(names)]
+    table, models = table.assign(model=table["model"].map(names)), list(names.values())
     ways = [way for way in _WAYS.values() if way in set(table["way"])]
     choice = choice_of("way", ways)
+    if len(models) > _UPRIGHT:
+        return _level(table, models, ways, choice)
     base = (
         alt.Chart(table)
         .transform_filter(choice)
         .encode(
             x=alt.X(
                 "model:N",
-                sort=list(dict.fromkeys(table["model"])),
+                sort=models,
                 title=None,
-                axis=names_axis(list(dict.fromkeys(table["model"]))),
+                axis=names_axis(models),
             ),
             xOffset=alt.XOffset("way:N", sort=ways),
         )
@@ -74,6 +84,27 @@ def draw(table: "pd.DataFrame") -> Any:
         y="high:Q", text=alt.Text("value:Q", format=".2f")
     )
     return (bars.add_params(choice) + whiskers + labels).properties(width=WIDTH, height=280)
+
+
+def _level(table: "pd.DataFrame", models: list[str], ways: list[str], choice: Any) -> Any:
+    """Points with whiskers, models below one another, as bars would be too thin to see."""
+    import altair as alt
+
+    base = (
+        alt.Chart(table)
+        .transform_filter(choice)
+        .encode(
+            y=alt.Y("model:N", sort=models, title=None),
+            yOffset=alt.YOffset("way:N", sort=ways),
+            color=alt.Color("way:N", sort=ways, scale=alt.Scale(range=list(PALETTE)), title=None),
+        )
+    )
+    points = base.mark_point(filled=True, size=36).encode(
+        x=alt.X("value:Q", scale=alt.Scale(domain=[0, 1]), title="accuracy"),
+        tooltip=["model", "way", alt.Tooltip("value:Q", format=".3f")],
+    )
+    whiskers = base.mark_rule().encode(x="low:Q", x2="high:Q")
+    return (points.add_params(choice) + whiskers).properties(width=WIDTH - 160, height=alt.Step(8))
 
 
 def _plain(estimate: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from tunelab.numbers import mean_count, number
 from tunelab.report.open_record import read_open
 from tunelab.report.run_folder import RunFolder
-from tunelab.report.style import PALETTE, WIDTH, faded, focus_on
+from tunelab.report.style import PALETTE, WIDTH, faded, focus_on, names_legend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,12 @@ def draw(table: "pd.DataFrame") -> Any:
             y=alt.Y("temperature:N", title="temperature", sort=None),
             yOffset=alt.YOffset("model:N", sort=models),
             opacity=faded(focus),
-            color=alt.Color("model:N", scale=alt.Scale(range=list(PALETTE)), title=None),
+            color=alt.Color(
+                "model:N",
+                scale=alt.Scale(range=list(PALETTE)),
+                title=None,
+                legend=names_legend(list(dict.fromkeys(table["model"]))),
+            ),
         )
         points = base.mark_point(filled=True, size=48).encode(
             x=alt.X("value:Q", title=name, scale=alt.Scale(zero=True))

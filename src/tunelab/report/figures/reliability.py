@@ -3,12 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from tunelab.report.run_folder import RunFolder
+from tunelab.report.shortened import listed, short_names
 from tunelab.report.style import PALETTE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TITLE = "Reliability of the label probabilities"
+_MOST = 12
 
 
 def collect(run: RunFolder) -> "pd.DataFrame":
@@ -39,7 +41,8 @@ def describe(table: "pd.DataFrame") -> str:
         gap = ((rows["confidence"] - rows["accuracy"]) * rows["rows"]).sum() / rows["rows"].sum()
         way = "too sure" if gap > 0 else "too unsure"
         models.append(f"{model} is {way} by {abs(gap):.3f} on average")
-    return "; ".join(models)
+    chosen = f"The first {_MOST} models of {len(models)}. " if len(models) > _MOST else ""
+    return chosen + listed(models, joint="; ")
 
 
 def draw(table: "pd.DataFrame") -> Any:
@@ -47,7 +50,8 @@ def draw(table: "pd.DataFrame") -> Any:
     import altair as alt
     import pandas as pd
 
-    models = list(dict.fromkeys(table["model"]))
+    names = short_names(list(dict.fromkeys(table["model"]))[:_MOST])
+    table = table[table["model"].isin(names)]
     unit = alt.Scale(domain=[0, 1])
     diagonal = (
         alt.Chart(pd.DataFrame({"confidence": [0.0, 1.0], "accuracy": [0.0, 1.0]}))
@@ -58,7 +62,7 @@ def draw(table: "pd.DataFrame") -> Any:
         x=alt.X("confidence:Q", scale=unit, title="mean probability of the chosen label")
     )
     panels = []
-    for number, model in enumerate(models):
+    for number, model in enumerate(names):
         own = base.transform_filter(alt.FieldEqualPredicate(field="model", equal=model))
         color = PALETTE[number % len(PALETTE)]
         points = own.mark_circle(color=color, opacity=1).encode(
@@ -68,6 +72,8 @@ def draw(table: "pd.DataFrame") -> Any:
         )
         whiskers = own.mark_rule(color=color).encode(y="low:Q", y2="high:Q")
         panels.append(
-            alt.layer(diagonal, whiskers, points).properties(title=model, width=190, height=190)
+            alt.layer(diagonal, whiskers, points).properties(
+                title=names[model], width=190, height=190
+            )
         )
     return alt.concat(*panels, columns=3)

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tunelab.report.shortened import listed
 from tunelab.report.style import PALETTE, WIDTH
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TITLE = "The first goal against each other one"
+# Points of the figure, of which those that lead are always drawn.
+_MOST = 1500
 _COLUMNS = ["trial", "first", "other", "x", "y", "standing"]
 _STANDINGS = ("winner", "on the front", "beaten")
 
@@ -36,7 +39,10 @@ def collect(record: Mapping[str, Any]) -> "pd.DataFrame":
         for trial in record["trials"]
         if trial["goals"] is not None
     ]
-    return pd.DataFrame(rows, columns=_COLUMNS)
+    beaten = [row for row in rows if row["standing"] == _STANDINGS[2]]
+    leading = [row for row in rows if row["standing"] != _STANDINGS[2]][:_MOST]
+    apart = max(1, -(-len(beaten) // _MOST))
+    return pd.DataFrame([*leading, *beaten[::apart]], columns=_COLUMNS)
 
 
 def describe(table: "pd.DataFrame") -> str:
@@ -46,7 +52,7 @@ def describe(table: "pd.DataFrame") -> str:
         f"trial {row.trial} {row.first} {row.y:.4g}, {row.other} {row.x:.4g}"
         for row in leading.itertuples()
     ]
-    return "On the front: " + "; ".join(parts)
+    return "On the front: " + listed(parts, joint="; ")
 
 
 def draw(table: "pd.DataFrame") -> Any:

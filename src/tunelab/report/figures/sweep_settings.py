@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TITLE = "The settings of every complete trial and what they came to"
+# Lines of the figure: those of the best trials.
+_MOST = 300
 _COLUMNS = ["trial", "axis", "position", "value", "goal", "winner", "end"]
 
 
@@ -22,6 +24,7 @@ def collect(record: Mapping[str, Any]) -> "pd.DataFrame":
     import pandas as pd
 
     complete = [trial for trial in record["trials"] if trial["goals"] is not None]
+    complete = sorted(complete, key=_rank)[:_MOST]
     axes = {key["key"]: ("values", key) for key in record["keys"]}
     axes |= {goal["name"]: ("goals", goal) for goal in record["goals"]}
     first, best = record["goals"][0]["name"], record["winner"]
@@ -47,7 +50,9 @@ def collect(record: Mapping[str, Any]) -> "pd.DataFrame":
 def describe(table: "pd.DataFrame") -> str:
     """The chart in words: the winner's line."""
     best = table[table["winner"]]
-    return "The winner: " + ", ".join(f"{row.axis} {row.value}" for row in best.itertuples())
+    told = "The winner: " + ", ".join(f"{row.axis} {row.value}" for row in best.itertuples())
+    many = table["trial"].nunique() == _MOST
+    return f"At most the {_MOST} best trials. {told}" if many else told
 
 
 def draw(table: "pd.DataFrame") -> Any:
@@ -94,6 +99,11 @@ def draw(table: "pd.DataFrame") -> Any:
     low = ends.transform_filter("datum.end === 'low'").mark_text(dy=12, fontSize=10)
     high = ends.transform_filter("datum.end === 'high'").mark_text(dy=-10, fontSize=10)
     return alt.layer(rules, lines, points, low, high).properties(width=WIDTH, height=280)
+
+
+def _rank(trial: Mapping[str, Any]) -> float:
+    rank = trial.get("rank")
+    return math.inf if rank is None else float(rank)
 
 
 def _positions(values: list[Any], about: Mapping[str, Any]) -> list[float]:

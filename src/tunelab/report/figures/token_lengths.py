@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tunelab.report.run_folder import RunFolder
-from tunelab.report.style import PALETTE, faded, focus_on
+from tunelab.report.style import PALETTE, faded, focus_on, names_legend
 from tunelab.report.tokenizer_record import read_record
 
 if TYPE_CHECKING:
@@ -52,7 +52,12 @@ def draw(table: "pd.DataFrame") -> Any:
         .encode(
             x=alt.X("characters:Q", title="characters", axis=alt.Axis(tickMinStep=1)),
             y=alt.Y("share:Q", title="share of tokens", axis=alt.Axis(format="%")),
-            color=alt.Color("tokenizer:N", scale=alt.Scale(range=list(PALETTE)), title=None),
+            color=alt.Color(
+                "tokenizer:N",
+                scale=alt.Scale(range=list(PALETTE)),
+                title=None,
+                legend=names_legend(list(dict.fromkeys(table["tokenizer"]))),
+            ),
             facet=alt.Facet("language:N", columns=3, sort=languages, title=None),
             opacity=faded(focus),
             tooltip=["tokenizer", "language", "characters", alt.Tooltip("share:Q", format=".1%")],

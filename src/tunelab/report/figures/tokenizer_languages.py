@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tunelab.report.run_folder import RunFolder
-from tunelab.report.style import PALETTE, WIDTH, faded, focus_on
+from tunelab.report.style import PALETTE, WIDTH, faded, focus_on, names_legend
 from tunelab.report.tokenizer_record import read_record
 
 if TYPE_CHECKING:
@@ -59,7 +59,12 @@ def draw(table: "pd.DataFrame") -> Any:
             y=alt.Y("language:N", sort=languages, title=None),
             yOffset=alt.YOffset("tokenizer:N", sort=list(dict.fromkeys(part["tokenizer"]))),
             opacity=faded(focus),
-            color=alt.Color("tokenizer:N", scale=alt.Scale(range=list(PALETTE)), title=None),
+            color=alt.Color(
+                "tokenizer:N",
+                scale=alt.Scale(range=list(PALETTE)),
+                title=None,
+                legend=names_legend(list(dict.fromkeys(table["tokenizer"]))),
+            ),
         )
         points = base.mark_point(filled=True, size=42).encode(
             x=alt.X("value:Q", title=name, scale=alt.Scale(zero=True)),

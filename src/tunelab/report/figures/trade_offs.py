@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 from tunelab.evaluation.pareto import pareto_front
 from tunelab.report.methods_table import MethodRow, methods_of
 from tunelab.report.run_folder import RunFolder
-from tunelab.report.style import PALETTE, faded, focus_on
+from tunelab.report.shortened import listed, short_names
+from tunelab.report.style import PALETTE, faded, focus_on, names_legend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,9 +42,12 @@ def describe(table: "pd.DataFrame") -> str:
     """The chart in words, for readers who do not see it."""
     fronts = []
     for cost, rows in table.groupby("cost", sort=False):
-        kept = ", ".join(
-            f"{row.method} ({row.value:.3g}, accuracy {row.accuracy:.3f})"
-            for row in rows[rows["front"]].sort_values("value").itertuples()
+        kept = listed(
+            [
+                f"{row.method} ({row.value:.3g}, accuracy {row.accuracy:.3f})"
+                for row in rows[rows["front"]].sort_values("value").itertuples()
+            ],
+            limit=5,
         )
         fronts.append(f"by {cost}: {kept}")
     return "Not beaten by another method, " + "; ".join(fronts)
@@ -53,7 +57,8 @@ def draw(table: "pd.DataFrame") -> Any:
     """A panel for each cost; whiskers are 95 % intervals, the line joins the Pareto front."""
     import altair as alt
 
-    names = list(dict.fromkeys(table["method"]))
+    short = short_names(table["method"])
+    table, names = table.assign(method=table["method"].map(short)), list(short.values())
     focus = focus_on("method")
     panels = [
         _panel(table[table["cost"] == cost], str(cost), names, focus)
@@ -102,6 +107,7 @@ def _panel(rows: "pd.DataFrame", cost: str, names: list[str], focus: Any) -> Any
             sort=names,
             scale=alt.Scale(domain=names, range=_cycled(_SHAPES, len(names))),
             title=None,
+            legend=names_legend(names),
         ),
         opacity=faded(focus),
         tooltip=[
@@ -122,6 +128,7 @@ def _colour(names: list[str]) -> Any:
         sort=names,
         scale=alt.Scale(domain=names, range=_cycled(PALETTE, len(names))),
         title=None,
+        legend=names_legend(names),
     )
 
 
