@@ -162,9 +162,9 @@ def instruction(data: str) -> str:
 def starter_counts() -> Mapping[str, int]:
     """Training rows of each label in the starter corpus."""
     from tunelab.data.examples import label_counts as counted
-    from tunelab.data.starter_source import load
+    from tunelab.data.sources import open_source
 
-    dataset = load("starter", text="text", label="label")
+    dataset = open_source("starter", text="text", label="label")
     return counted(dataset.splits["train"], dataset.labels)
 
 

@@ -71,8 +71,10 @@ def merge_sections(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[st
     merged = dict(under)
     for key, value in over.items():
         below = merged.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge_sections(below, value) if both else value
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = merge_sections(below, value)
+        else:
+            merged[key] = value
     return merged
 
 
