@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,3 +173,39 @@ evaluation: {{max_new_tokens: 4, baselines: [majority]}}
         encoding="utf-8",
     )
     return Workspace(folder, study)
+
+
+def write_adapter(
+    model: Path,
+    folder: Path,
+    name: str = "lora",
+    *,
+    labels: Sequence[str] = LABELS,
+    style: str = "chat",
+    dtype: str = "float32",
+) -> Path:
+    """An adapter of a method on a model folder, moved away from where a training begins."""
+    import torch
+
+    from tunelab import registry
+    from tunelab.models.loading import load
+    from tunelab.prompts.conversation import make_format
+    from tunelab.prompts.encoding import Encoder
+    from tunelab.study.adapters import save_adapter
+
+    loaded = load(str(model), dtype=dtype)
+    format = make_format(
+        loaded.tokenizer, system="One of {labels}.", labels=labels, style=style, max_length=128
+    )
+    method = registry.resolve("method", name, registry.METHODS)
+    settings = method.Settings.model_validate({"r": 4} if "ora" in name else {})
+    torch.manual_seed(1)
+    adapted = method.adapt(loaded.model, settings, [5, 6, 7])
+    with torch.no_grad():
+        for parameter in adapted.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.05 * torch.randn_like(parameter))
+    folder.mkdir(parents=True, exist_ok=True)
+    encoder = Encoder(loaded.tokenizer, format)
+    save_adapter(folder, adapted, method=name, loaded=loaded, encoder=encoder, run="none")
+    return folder

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunelab.bounded_files import read_bounded
 from tunelab.errors import RunError, TunelabError, UsageError
+from tunelab.file_modes import new_file
 from tunelab.seals import FILES, SEAL, file_hashes, find_damage, is_intact, sealed
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ _LARGEST = 200_000_000
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it onto ``path``.
 
+    The file has the mode that the umask gives to new files.
+
     Raises:
         RunError: the folder cannot be written or the disk is full. Nothing half-written stays.
     """
@@ -37,15 +41,17 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        temporary = Path(name)
+        handle, temporary = new_file(path.parent, f".{path.name}.", ".part")
+        mode = stat.S_IMODE(os.fstat(handle).st_mode)
         if not _hold(handle):
             os.close(handle)
             handle = None
         write(temporary)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
+        if stat.S_IMODE(temporary.stat().st_mode) != mode:
+            # safetensors puts a file of its own there, for the owner alone.
+            temporary.chmod(mode)
         temporary.replace(path)
         _sync_folder(path.parent)
     except Exception as error:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Workspace
-from tunelab.cli.main import VERBS, main
+from tunelab.cli.main import VERBS, main, make_parser
+from tunelab.errors import UsageError
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -94,3 +95,35 @@ def test_doctor_hides_the_token(
     assert "hf_secret" not in told
     assert '"Hugging Face token": "present"' in told
     assert "preset starter" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "seeds", "overrides"),
+    [
+        (["starter", "--seeds", "1", "2", "training.epochs=1"], [1, 2], ["training.epochs=1"]),
+        (["--seeds", "1", "2", "starter", "seed=3"], [1, 2], ["seed=3"]),
+        (["--seeds", "7", "starter"], [7], []),
+        (["starter", "a=1", "--seeds", "1", "--trials", "3", "b=2"], [1], ["a=1", "b=2"]),
+        (["starter", "--seeds", "1", "2", "3"], [1, 2, 3], []),
+        (["starter", "--seeds", "4", "x=1", "--out", "runs/a", "y=2"], [4], ["x=1", "y=2"]),
+        (["starter", "--seeds=5", "x=1"], [5], ["x=1"]),
+    ],
+)
+def test_a_list_of_numbers_ends_at_the_first_other_word(
+    words: list[str], seeds: list[int], overrides: list[str]
+) -> None:
+    found = make_parser("sweep").parse_numbers_and_words(words)
+    assert (found.study, found.seeds, found.overrides) == ("starter", seeds, overrides)
+
+
+@pytest.mark.parametrize("words", [["starter", "--seeds", "a=1"], ["starter", "--seeds"]])
+def test_a_list_of_numbers_needs_one(words: list[str]) -> None:
+    with pytest.raises(UsageError, match="--seeds: expected at least one argument"):
+        make_parser("sweep").parse_numbers_and_words(words)
+
+
+def test_numbers_before_an_action() -> None:
+    found = make_parser("tokenize").parse_numbers_and_words(
+        ["--vocabulary", "4000", "8000", "train", "--file", "a.txt"]
+    )
+    assert (found.action, found.vocabulary) == ("train", [4000, 8000])

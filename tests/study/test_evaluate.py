@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from conftest import Workspace, write_model
+from conftest import Workspace, write_adapter, write_model
 from tunelab.cli.main import main
 from tunelab.study.opening import open_study
 from tunelab.study.run import run_study
@@ -113,3 +113,168 @@ def test_a_file_of_rows_needs_a_model(
 ) -> None:
     message = _json(capsys, "evaluate", str(workspace.folder / "rows.csv"), expect=2)
     assert "name at least one --model" in message
+
+
+@pytest.fixture(scope="module")
+def adapters(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two adapters on the model of the workspace, of three labels and of two."""
+    folder = tmp_path_factory.mktemp("adapters")
+    write_adapter(workspace.folder / "model", folder / "three", labels=("joy", "fear", "anger"))
+    write_adapter(workspace.folder / "model", folder / "two", labels=("joy", "fear"))
+    return folder
+
+
+def _rows(path: Path, *labels: str) -> str:
+    lines = [f"we sat at the window {number},{label}" for number, label in enumerate(labels)]
+    path.write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+_QUICK = ("evaluation.resamples=100", "evaluation.max_new_tokens=4")
+
+
+@pytest.mark.parametrize("file", [["joy"] * 4, ["joy", "fear"] * 2, ["anger", "joy", "fear"]])
+def test_an_adapters_labels_take_part_whatever_the_file_has(
+    file: list[str],
+    workspace: Workspace,
+    adapters: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = _rows(tmp_path / "rows.csv", *file)
+    words = ["--adapter", str(adapters / "three"), "--model", str(workspace.folder / "model")]
+    words += ["--save", str(tmp_path / "kept.parquet"), "--format", "json", *_QUICK]
+    assert main(["evaluate", rows, *words]) == 0
+    captured = capsys.readouterr()
+    model, tuned = json.loads(captured.out)
+    for result in (model, tuned):
+        assert result["possible_labels"] == ["joy", "fear", "anger"]
+        assert result["absent_labels"] == [
+            label for label in ("joy", "fear", "anger") if label not in file
+        ]
+        counted = [
+            entry["label"] for entry in result["scores"]["classes"] if entry["f1"] is not None
+        ]
+        assert result["f1_macro_labels"] == counted
+    assert model["labels_from"] == "those of three"
+    assert "the possible answers are joy, fear, anger" in captured.err
+    assert ("which can still be answered" in captured.err) == (len(set(file)) < 3)
+    assert ("all rows have one label" in captured.err) == (len(set(file)) == 1)
+    table = pd.read_parquet(tmp_path / "kept.parquet")
+    assert {tuple(labels) for labels in table["labels"]} == {("joy", "fear", "anger")}
+    assert len(tuned["comparisons"]) == 0
+    assert [entry["value"] is not None for entry in model["comparisons"]] == [True, True]
+
+
+def test_rows_of_an_unknown_label_count_as_wrong(
+    adapters: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = ["joy", "fear", "anger", "joy"]
+    kept = str(tmp_path / "kept.parquet")
+    words = ["--adapter", str(adapters / "three"), "--format", "json", *_QUICK]
+    words += ["evaluation.normalize=mean", "evaluation.calibrate=true"]
+    file = _rows(tmp_path / "rows.csv", *known)
+    (alone,) = _json(capsys, "evaluate", file, *words)
+    file = _rows(tmp_path / "more.csv", *known, "calm", "bored", "calm", "calm")
+    assert main(["evaluate", file, *words, "--save", kept]) == 0
+    captured = capsys.readouterr()
+    (result,) = json.loads(captured.out)
+    assert result["unknown_labels"] == {"bored": 1, "calm": 3}
+    assert "'calm' (3 rows), 'bored' (1 row) cannot be answered" in captured.err
+    assert "these 4 rows count as wrong" in captured.err
+    for way in ("generated", "scored"):
+        assert result[way]["scores"]["accuracy"] == alone[way]["scores"]["accuracy"] / 2
+    assert result["forced"]["value"] == alone["forced"]["value"] / 2
+    assert result["possible_labels"] == ["joy", "fear", "anger"]
+    assert {"bored", "calm"} <= set(result["f1_macro_labels"])
+    (again,) = _json(capsys, "evaluate", kept, *words[2:])
+    for key in ("scores", "scored", "possible_labels", "unknown_labels", "f1_macro_labels"):
+        assert again[key] == result[key]
+
+
+def test_adapters_with_other_labels_are_not_compared(
+    adapters: Path, tmp_path: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--adapter", str(adapters / "three"), "--adapter", str(adapters / "two"), *_QUICK]
+    words += ["--model", str(workspace.folder / "model"), "--format", "json"]
+    file = _rows(tmp_path / "rows.csv", "joy", "fear", "anger")
+    assert main(["evaluate", file, *words]) == 0
+    captured = capsys.readouterr()
+    model, three, two = json.loads(captured.out)
+    assert two["unknown_labels"] == {"anger": 1}
+    assert "three and two choose among different labels" in captured.err
+    compared = {entry["right"]: entry["value"] for entry in model["comparisons"]}
+    assert compared["three"] is not None
+    assert compared["two"] is None
+    assert three["comparisons"][0]["reason"] == "the two choose among different labels"
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("fear,joy,anger", ["fear", "joy", "anger"]),
+        ('"a, b", joy', ["a, b", "joy"]),
+        ("names.txt", ["joy", "no answer, yet"]),
+        ("1,-1,joy", ["1", "-1", "joy"]),
+        ("شادی,joy", ["شادی", "joy"]),
+    ],
+)
+def test_labels_that_are_named(
+    labels: str,
+    expected: list[str],
+    workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "names.txt").write_text("joy\n\nno answer, yet\n", encoding="utf-8")
+    file = _rows(tmp_path / "rows.csv", "joy", "joy")
+    words = ["--model", str(workspace.folder / "model"), "--format", "json", *_QUICK]
+    words += ["evaluation.modes=[score]"]
+    (result,) = _json(capsys, "evaluate", file, *words, "--labels", labels)
+    assert result["possible_labels"] == expected
+    assert result["labels_from"] == "those of --labels"
+
+
+@pytest.mark.parametrize(
+    ("labels", "words", "message"),
+    [
+        (["joy", "joy"], ["--model", "MODEL"], "only one possible answer, 'joy'"),
+        (["Joy", "FEAR"], ["--adapter", "ADAPTER"], "'Joy' (1 row), and three has joy, fear"),
+        (["-1", "-1"], ["--adapter", "ADAPTER"], "'-1' (2 rows)"),
+        (["joy", "fear"], ["--model", "MODEL", "--labels", "calm,bored"], "no label of the file"),
+        (["joy", "fear"], ["--model", "MODEL", "--labels", "joy,joy"], "'joy' twice"),
+        (["joy", "fear"], ["--model", "MODEL", "--labels", "joy,,fear"], "blank label"),
+        (["joy", "fear"], ["--model", "MODEL", "--labels", "none.txt"], "there is no such file"),
+        (["joy", "fear"], ["--adapter", "ADAPTER", "--labels", "joy,fear"], "there is no --model"),
+        (["joy", "fear"], ["--adapter", "ADAPTER", "--save", "kept.csv"], "name a .parquet file"),
+    ],
+)
+def test_labels_that_cannot_be_are_refused_before_a_model_is_loaded(
+    labels: list[str],
+    words: list[str],
+    message: str,
+    workspace: Workspace,
+    adapters: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("tunelab.study.evaluate.load", None)
+    monkeypatch.setattr("tunelab.study.evaluate.open_adapter", None)
+    places = {"MODEL": workspace.folder / "model", "ADAPTER": adapters / "three"}
+    file = _rows(tmp_path / "rows.csv", *labels)
+    said = _json(
+        capsys, "evaluate", file, *(str(places.get(word, word)) for word in words), expect=2
+    )
+    assert message in said
+
+
+def test_labels_of_the_file_are_told(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = _rows(tmp_path / "rows.csv", "joy", "fear", "joy")
+    words = ["--model", str(workspace.folder / "model"), "evaluation.modes=[score]", *_QUICK]
+    assert main(["evaluate", file, *words]) == 0
+    assert "the possible answers are fear, joy (those of the file)" in capsys.readouterr().err

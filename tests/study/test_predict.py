@@ -1,19 +1,25 @@
 """Prediction over files of any size: parts, going on after a kill, and one answer a row."""
 
+import csv
 import gzip
+import io
 import json
 import os
 import signal
 import subprocess
+import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import Workspace
+from conftest import Workspace, write_adapter
+from tunelab.cli.main import main
 from tunelab.errors import RunError, UsageError
+from tunelab.study import predict
 from tunelab.study.prediction_parts import Labelled, label_parts, part_name, write_part
 from tunelab.study.text_chunks import Chunk, identity_of, read_chunks
 
@@ -142,6 +148,162 @@ def test_a_damaged_record_is_not_believed(name: str, tmp_path: Path) -> None:
             found = label_parts(chunks, str(folder), {"rows": 2}, _write_parts(str(folder), seen))
             assert (found.rows, seen) == (2, [])
             assert (folder / name).read_bytes() == whole
+
+
+_LINES = ["we won the game", "=1+1", 'she said "no", twice', "-5", "@home\ttab", "کتاب من"]
+
+
+@pytest.fixture(scope="module")
+def untrained(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("untrained") / "lora"
+    return write_adapter(workspace.folder / "model", folder, labels=("joy", "fear"))
+
+
+@pytest.fixture
+def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of texts in the working folder, some of which a spreadsheet would run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "texts.txt").write_text("\n".join(_LINES) + "\n", encoding="utf-8")
+    return tmp_path / "texts.txt"
+
+
+def _read_file(path: Path) -> list[dict[str, Any]]:
+    ending = path.suffix.lower()
+    if ending in (".csv", ".tsv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file, delimiter="\t" if ending == ".tsv" else ","))
+    if ending == ".parquet":
+        return [dict(row) for row in pq.read_table(path).to_pylist()]
+    if ending == ".json":
+        return list(json.loads(path.read_text(encoding="utf-8")))
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(
+    "name", ["a.csv", "b.tsv", "c.jsonl", "D.CSV", "e.json", "F.Parquet", "g.ndjson", "new/h.csv"]
+)
+def test_the_ending_says_what_file_is_written(name: str, untrained: Path, texts: Path) -> None:
+    assert main(["predict", "texts.txt", "--adapter", str(untrained), "--out", name]) == 0
+    out = texts.parent / name
+    assert out.is_file()
+    assert [path.name for path in out.parent.iterdir() if path.name.startswith(".")] == []
+    rows = _read_file(out)
+    assert [int(row["row"]) for row in rows] == list(range(1, len(_LINES) + 1))
+    assert ("file" in rows[0]) == name.endswith("quet")
+    spreadsheet = name.lower().endswith(("csv", "tsv"))
+    quoted = ["we won the game", "'=1+1", 'she said "no", twice', "-5", "'@home\ttab", "کتاب من"]
+    assert [row["text"] for row in rows] == (quoted if spreadsheet else _LINES)
+    assert {"label", "answer", "reason"} <= set(rows[0])
+
+
+def test_several_files_are_told_apart(untrained: Path, texts: Path) -> None:
+    (texts.parent / "more.txt").write_text("who is there\n", encoding="utf-8")
+    words = ["predict", "texts.txt", "more.txt", "--adapter", str(untrained), "--out", "all.csv"]
+    assert main(words) == 0
+    assert [row["file"] for row in _read_file(texts.parent / "all.csv")] == [
+        *["texts.txt"] * len(_LINES),
+        "more.txt",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("labels.xlsx", "spreadsheets open .csv"),
+        ("labels.txt", "cannot be written as .txt"),
+        ("labels.DOCX", "cannot be written as .docx"),
+        ("labels.csv.gz", "cannot be written as .gz"),
+        ("labels.html", "cannot be written as .html"),
+        ("labels.py", "cannot be written as .py"),
+        ("folder.csv", "is a folder"),
+        ("texts.csv", "is the file that is read"),
+        ("texts.txt/labels.csv", "texts.txt is a file"),
+        ("taken", "is a file"),
+        ("", "--out is empty"),
+        ("s3://bucket/labels.csv", "name a folder there"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused_before_any_work(
+    out: str,
+    message: str,
+    untrained: Path,
+    texts: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("tunelab.study.adapters.open_adapter", None)
+    (texts.parent / "folder.csv").mkdir()
+    (texts.parent / "taken").write_text("mine")
+    (texts.parent / "texts.csv").write_text("text\nwe won\n")
+    before = sorted(texts.parent.rglob("*"))
+    assert main(["predict", "texts.csv", "--adapter", str(untrained), "--out", out]) == 2
+    assert message in capsys.readouterr().err
+    assert sorted(texts.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("out", ["labels", "labels.v2", "labels.2026.11", "labels.csv/"])
+def test_any_other_name_is_a_folder(out: str, untrained: Path, texts: Path) -> None:
+    assert main(["predict", "texts.txt", "--adapter", str(untrained), "--out", out]) == 0
+    assert (texts.parent / out / "part-00000000.parquet").is_file()
+
+
+def test_a_dash_is_standard_input_and_output(untrained: Path, texts: Path) -> None:
+    words = [sys.executable, "-m", "tunelab", "predict", "-", "--adapter", str(untrained)]
+    run = partial(subprocess.run, capture_output=True, cwd=texts.parent, timeout=300)
+    done = run([*words, "--out", "-"], input=b"we won\nwho is there\n")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    assert [(row["row"], row["text"]) for row in rows] == [(1, "we won"), (2, "who is there")]
+    assert b"2 rows" in done.stderr
+    assert [path.name for path in texts.parent.iterdir()] == ["texts.txt"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["-", "texts.txt"], "stands alone"), (["-", "--out", "a.csv"], "leave out --out")],
+)
+def test_what_standard_input_cannot_do(
+    words: list[str],
+    message: str,
+    untrained: Path,
+    texts: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"we won\n")))
+    assert main(["predict", *words, "--adapter", str(untrained)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_single_file_goes_on_after_a_failure(
+    untrained: Path,
+    texts: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["predict", "texts.txt", "--adapter", str(untrained), "--out", "a.csv"]
+    words += ["--part-rows", "2"]
+    real, calls = predict.label_texts, list[int]()
+
+    def fails_at_the_third(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3:
+            raise RunError("the device is gone")
+        return real(*arguments)
+
+    monkeypatch.setattr(predict, "label_texts", fails_at_the_third)
+    assert main(words) == 1
+    assert sorted(path.name for path in texts.parent.iterdir()) == [".a.csv.parts", "texts.txt"]
+    assert main(words) == 0
+    assert "6 rows (4 were labelled before)" in capsys.readouterr().err
+    assert sorted(path.name for path in texts.parent.iterdir()) == ["a.csv", "texts.txt"]
+
+
+def test_a_wrong_column_leaves_nothing(untrained: Path, texts: Path) -> None:
+    (texts.parent / "rows.csv").write_text("body\nwe won\n")
+    for out in ("labels", "labels.csv"):
+        assert main(["predict", "rows.csv", "--adapter", str(untrained), "--out", out]) == 2
+    assert sorted(path.name for path in texts.parent.iterdir()) == ["rows.csv", "texts.txt"]
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,18 @@
 
 FILE is CSV, TSV, JSON, Parquet, Excel, or .txt with text;label lines. Models are asked with the
 prompt of a study (prompt.system=..., evaluation.max_new_tokens=...), adapters with their own.
+
+Adapters answer with the labels that they were trained with, also where FILE lacks some of them.
+Models choose among the same labels, among those of --labels, or without either among those of FILE.
+A row of FILE whose label is none of these counts as wrong, and what is compared has the same labels
+to choose from; the lines below the table tell.
+
 FILE may also be the predictions.parquet of a run, or one that --save wrote: it is then measured
 again, with other settings if you like (evaluation.normalize=mean), and no model is loaded.
 """
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", default="text", metavar="COLUMN", help="column of the texts")
     parser.add_argument("--label", default="label", metavar="COLUMN", help="column of the labels")
     parser.add_argument(
+        "--labels",
+        metavar="LABELS",
+        help="what models can answer: anger,fear,joy, or a .txt file with a label a line "
+        "(default: the labels of the adapters, else those of FILE)",
+    )
+    parser.add_argument(
         "--examples",
         type=Path,
         metavar="FILE",
@@ -42,7 +55,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from tunelab.data.readers import check_file
     from tunelab.errors import UsageError
     from tunelab.strict_yaml import apply_overrides
-    from tunelab.study.evaluate import evaluate_stored, is_stored
+    from tunelab.study.evaluate import evaluate_stored, is_stored, notes
 
     study = make_study(apply_overrides({}, split_overrides(arguments.overrides)))
     if not 0 <= arguments.seed < 2**32:
@@ -57,6 +70,8 @@ def execute(arguments: argparse.Namespace) -> int:
         results = evaluate_stored(arguments.file, evaluation=study.evaluation, seed=arguments.seed)
     table = [_row(result) for result in results]
     print_table(table, arguments.format, title=arguments.file.name, value=results)
+    for note in notes(results):
+        print(note, file=sys.stderr)
     return 0
 
 
@@ -68,11 +83,21 @@ def _ask(arguments: argparse.Namespace, study: Any) -> list[dict[str, Any]]:
     from tunelab.study.adapters import read_record
     from tunelab.study.answered import table_rows
     from tunelab.study.evaluate import evaluate_file, read_labelled
+    from tunelab.study.label_choice import parse_labels
 
     for name in arguments.model:
         find(name)
     for folder in arguments.adapter:
         read_record(folder)
+    _check_save(arguments.save)
+    given = None
+    if arguments.labels is not None:
+        given = parse_labels(arguments.labels)
+        if not arguments.model:
+            raise UsageError(
+                "--labels is what models choose among, and there is no --model; an adapter has the "
+                "labels that it was trained with."
+            )
     shots = study.evaluation.shots
     if bool(arguments.examples) != bool(shots):
         raise UsageError(
@@ -92,6 +117,7 @@ def _ask(arguments: argparse.Namespace, study: Any) -> list[dict[str, Any]]:
         dtype=pick_dtype("auto", device),
         seed=arguments.seed,
         shown=shown,
+        labels=given,
     )
     if arguments.save:
         write_table(
@@ -103,6 +129,15 @@ def _ask(arguments: argparse.Namespace, study: Any) -> list[dict[str, Any]]:
             ],
         )
     return results
+
+
+def _check_save(path: Path | None) -> None:
+    from tunelab.errors import UsageError
+
+    if path is None:
+        return
+    if path.suffix.lower() != ".parquet" or path.is_dir():
+        raise UsageError(f"--save {path}: predictions are kept as Parquet; name a .parquet file.")
 
 
 def _row(result: dict[str, Any]) -> dict[str, Any]:
@@ -123,4 +158,5 @@ def _row(result: dict[str, Any]) -> dict[str, Any]:
         "forced": (result["forced"] or {}).get("value"),
         "unparsed": scores["unparsed"],
         "rows": scores["rows"],
+        "f1_labels": len(result["f1_macro_labels"]),
     }

@@ -2,8 +2,9 @@
 
 import argparse
 import logging
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from importlib import import_module
 from typing import NoReturn
 
@@ -13,6 +14,7 @@ from tunelab.visible_text import visible
 
 # Characters of an error.
 _LONGEST = 2_000
+_WHOLE_NUMBER = re.compile(r"[-+]?[0-9]+")
 
 VERBS = {
     "run": "the whole study, resuming what is finished",
@@ -39,6 +41,20 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what argparse complains of."""
         raise UsageError(f"{message} (see {self.prog} --help).")
+
+    def parse_numbers_and_words(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse ``words``, in which key=value may stand before and after options.
+
+        An option that takes several whole numbers ends at the first word that is none, so that
+        ``--seeds 1 2 training.epochs=1`` has two seeds and an override.
+        """
+        several = {
+            name
+            for action in self._actions
+            if action.nargs == "+" and action.type is int
+            for name in action.option_strings
+        }
+        return self.parse_intermixed_args(_numbers_last(words, several))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,8 +106,25 @@ def _dispatch(given: list[str], debug: bool) -> int:
     _set_up_logging(debug)
     _check_processes(verb)
     module = import_module(f"tunelab.cli.{verb}")
-    # key=value may stand before and after options.
-    return int(module.execute(make_parser(verb).parse_intermixed_args(given[1:])))
+    return int(module.execute(make_parser(verb).parse_numbers_and_words(given[1:])))
+
+
+def _numbers_last(words: Sequence[str], options: Container[str]) -> list[str]:
+    """``words`` with each of ``options`` and the whole numbers behind it at the end."""
+    first: list[str] = []
+    last: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return [*first, *last, word, *rest]
+        if word not in options:
+            first.append(word)
+            continue
+        last.append(word)
+        while rest and _WHOLE_NUMBER.fullmatch(rest[0]):
+            last.append(rest.pop(0))
+    return [*first, *last]
 
 
 def _check_processes(verb: str) -> None:

@@ -1,17 +1,27 @@
 """Label files with a trained adapter: row, text, label, answer and reason of every row.
 
 Each FILE is CSV, TSV, JSON, Parquet or Excel with a text column, or .txt with a text a line; a
-URL such as s3://bucket/new.csv is fetched. With --out a call that was killed goes on where it
-was. OUT is a .jsonl or .parquet file, or a folder (or a URL) of Parquet parts.
+URL such as s3://bucket/new.csv is fetched. - reads a text a line from standard input.
+
+OUT is a file that ends in .csv, .tsv, .jsonl, .json or .parquet, or a folder (or a URL) of Parquet
+parts; without it, or with -, JSON lines are printed. With OUT a call that was killed goes on where
+it was. In .csv and .tsv an apostrophe stands before a text that a spreadsheet would run as a
+formula; the other kinds hold every text as it is.
 """
 
 import argparse
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tunelab.cli.arguments import add_engine, check_engine
+
+STANDARD_INPUT = "-"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--adapter", type=Path, required=True, metavar="DIR", help="as runs/starter/adapters/lora"
     )
     parser.add_argument("--text", default="text", metavar="COLUMN", help="column of the texts")
-    parser.add_argument("--out", metavar="OUT", help="where to (default: the screen)")
+    parser.add_argument("--out", metavar="OUT", help="a file or a folder (default: the screen)")
     parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="rows together")
     parser.add_argument(
         "--part-rows", type=int, default=4096, metavar="N", help="rows of a part, held at once"
@@ -32,21 +42,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Label the rows and say how many got which label."""
+    with from_standard_input(arguments.files) as files:
+        return _predict(arguments, files)
+
+
+def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
     from tunelab.config import Evaluation
     from tunelab.data.readers import check_file
     from tunelab.errors import UsageError
     from tunelab.storage import is_remote
     from tunelab.study.adapters import read_record
+    from tunelab.study.prediction_target import find_target
 
-    for file in arguments.files:
+    for file in files:
         if not is_remote(file):
             check_file(Path(file))
+    target = find_target(arguments.out, files)
+    if target.parts is not None and STANDARD_INPUT in arguments.files:
+        raise UsageError(
+            "texts from standard input are labelled on the screen alone, as a call that was "
+            "killed could not read them again; leave out --out, and redirect: > labels.jsonl."
+        )
     read_record(arguments.adapter)
     for option in ("batch_size", "part_rows"):
         if getattr(arguments, option) < 1:
             raise UsageError(f"--{option.replace('_', '-')} must be 1 or more.")
     check_engine(arguments)
-    if arguments.engine == "ray" and arguments.out is None:
+    if arguments.engine == "ray" and target.parts is None:
         raise UsageError("--engine ray needs --out.")
 
     from tunelab.study.predict import adapter_hash, predict_files, print_labels
@@ -71,14 +93,14 @@ def execute(arguments: argparse.Namespace) -> int:
 
         device = pick_device(arguments.device)
         opened = open_adapter(arguments.adapter, device=device, dtype=pick_dtype("auto", device))
-        if arguments.out is None:
-            labelled = print_labels(opened, arguments.files, evaluation=evaluation, **chosen)
+        if target.parts is None:
+            labelled = print_labels(opened, files, evaluation=evaluation, **chosen)
             return _tell(labelled)
         work = partial(label_here, opened=opened, evaluation=evaluation)
     return _tell(
         predict_files(
-            arguments.files,
-            arguments.out,
+            files,
+            target,
             adapter=adapter_hash(arguments.adapter),
             work=work,
             **chosen,
@@ -86,8 +108,32 @@ def execute(arguments: argparse.Namespace) -> int:
     )
 
 
+@contextmanager
+def from_standard_input(files: list[str]) -> Iterator[list[str]]:
+    """The files, or a temporary one that holds what standard input gives in the place of ``-``.
+
+    Raises:
+        UsageError: ``-`` does not stand alone, or standard input is empty.
+    """
+    from tunelab.errors import UsageError
+
+    if STANDARD_INPUT not in files:
+        yield files
+        return
+    if len(files) > 1:
+        raise UsageError("- is standard input and stands alone; name either files or -.")
+    with tempfile.TemporaryDirectory(prefix="tunelab-") as folder:
+        path = Path(folder) / "standard-input.txt"
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        if not path.stat().st_size:
+            raise UsageError("standard input is empty; pipe a text a line into it.")
+        yield [str(path)]
+
+
 def _tell(labelled: Any) -> int:
     shares = ", ".join(f"{label} {count}" for label, count in sorted(labelled.labels.items()))
     kept = f" ({labelled.kept} were labelled before)" if labelled.kept else ""
-    print(f"{labelled.rows} rows{kept}: {shares}", file=sys.stderr)
+    rows = "1 row" if labelled.rows == 1 else f"{labelled.rows} rows"
+    print(f"{rows}{kept}: {shares}", file=sys.stderr)
     return 0

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tunelab.errors import RunError
+from tunelab.file_modes import follow_umask
 from tunelab.results import write_json
 from tunelab.seals import file_hash
 
@@ -98,11 +99,10 @@ def _build(target: Path, build: Callable[[Path], None]) -> None:
             if file.is_file()
         }
         for name in files:
-            # Other users of a shared cache read it too; safetensors saves for the owner alone.
-            (fresh / name).chmod(0o644)
             _to_disk(fresh / name)
         write_json(fresh / MANIFEST, {"files": files})
-        fresh.chmod(0o755)
+        # Other users of a shared cache read it too, if the umask lets them.
+        follow_umask(fresh)
         if target.exists():
             shutil.rmtree(target)
         fresh.replace(target)

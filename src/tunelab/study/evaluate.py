@@ -1,7 +1,10 @@
 """Evaluate models and adapters on one labelled file, outside any study."""
 
 import logging
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -15,19 +18,31 @@ from tunelab.data.readers import read_rows
 from tunelab.data.sampling import draw_shots
 from tunelab.data.text_identity import identity
 from tunelab.errors import UsageError
-from tunelab.evaluation.claims import compare_rows
+from tunelab.evaluation.claims import compare_rows, undefined
 from tunelab.evaluation.corrections import holm
 from tunelab.evaluation.measuring import answered
 from tunelab.evaluation.predictions import Predictions, read_models
 from tunelab.models.loading import load
+from tunelab.prompts.conversation import read_format
+from tunelab.prompts.encoding import Encoder
 from tunelab.results import read_table
-from tunelab.study.adapters import open_adapter
+from tunelab.study.adapters import open_adapter, read_record
 from tunelab.study.answered import ask_rows, measured
 from tunelab.study.asking import encoder_for
+from tunelab.study.label_choice import (
+    LabelChoice,
+    choice_of,
+    counted,
+    labels_for_models,
+    listed,
+    near,
+)
 
 _log = logging.getLogger(__name__)
 
 METRICS = ("accuracy", "f1_macro")
+# Why two are not compared: the one with fewer labels to choose from has the easier task.
+OTHER_LABELS = "the two choose among different labels"
 
 
 def read_labelled(path: Path, *, text: str, label: str) -> list[Example]:
@@ -59,24 +74,31 @@ def evaluate_file(
     dtype: str,
     seed: int = 42,
     shown: Sequence[Example] = (),
+    labels: Sequence[str] | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, Predictions]]:
     """Ask each model, with ``prompt``, and each adapter, with its own prompt, for every row.
 
-    With ``evaluation.shots``, models are shown that many of the rows ``shown``. Returns a
-    dictionary for each, with all metrics and how it differs from each after it, and the
-    predictions by name.
+    An adapter answers with the labels of its training, whatever labels the file has; models with
+    ``labels``, else with those of the adapters, else with those of the file. A row whose label is
+    none of these counts as wrong. With ``evaluation.shots``, models are shown that many of the
+    rows ``shown``. Returns a dictionary for each, with all metrics, its labels and how it differs
+    from each after it, and the predictions by name.
 
     Raises:
-        UsageError: the file holds a label that an adapter was not trained on.
+        UsageError: no row has a label that an adapter or a model could answer, or there is only
+            one possible answer.
         RunError: a model or an adapter cannot be loaded.
     """
+    asked = _asked(rows, models=models, adapters=adapters, labels=labels, shown=shown)
     found: dict[str, Predictions] = {}
     abouts: dict[str, dict[str, Any]] = {}
     shots = [(row.text, row.label) for row in draw_shots(shown, evaluation.shots, seed=seed)]
-    labels = sorted({row.label for row in [*rows, *shown]})
-    for name, model, encoder in _opened(labels, models, adapters, prompt, shots, device, dtype):
-        key = name if name not in found else f"{name}-{len(found) + 1}"
-        found[key], abouts[key] = ask_rows(model, encoder, rows, evaluation, title=name)
+    for (key, choice), (model, encoder) in zip(
+        asked.items(),
+        _opened(models, adapters, list(asked.values()), prompt, shots, device, dtype),
+        strict=True,
+    ):
+        found[key], abouts[key] = _ask(model, encoder, rows, evaluation, title=key, choice=choice)
     return _compared(found, abouts, evaluation, seed), found
 
 
@@ -106,28 +128,165 @@ def is_stored(path: Path) -> bool:
     return {"truth", "labels", "answer", "logprobs"} <= names
 
 
-def _opened(
-    labels: Sequence[str],
+def notes(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Sentences on the labels that results are about, where a reader could take them for others."""
+    said: dict[str, list[str]] = {}
+    for result in results:
+        for sentence in _about_labels(result):
+            said.setdefault(sentence, []).append(str(result["name"]))
+    sentences = [f"{' and '.join(names)}: {sentence}" for sentence, names in said.items()]
+    for result in results:
+        for entry in result["comparisons"]:
+            if entry["reason"] == OTHER_LABELS and entry["metric"] == METRICS[0]:
+                sentences.append(
+                    f"{result['name']} and {entry['right']} choose among different labels, so "
+                    "they are not compared."
+                )
+    return sentences
+
+
+def _about_labels(result: Mapping[str, Any]) -> Iterator[str]:
+    labels, over = result["possible_labels"], result["f1_macro_labels"]
+    source = f" ({result['labels_from']})" if result["labels_from"] else ""
+    yield f"the possible answers are {listed(labels)}{source}."
+    unknown, absent = result["unknown_labels"], result["absent_labels"]
+    if unknown:
+        number = sum(unknown.values())
+        yield (
+            f"{counted(unknown)} cannot be answered; "
+            f"{'this row counts' if number == 1 else f'these {number} rows count'} as wrong. "
+            f"{near(unknown, labels) or ''}"
+        ).strip()
+    if absent:
+        which = "this label" if len(absent) == 1 else "one of these labels"
+        yield f"no row of the file has {which}, which can still be answered: {listed(absent)}."
+    if len(absent) == len(labels) - 1 and not unknown:
+        yield "all rows have one label, so the scores do not say how well it is told from others."
+    if len(over) < len(labels) + len(unknown):
+        yield (
+            f"macro-F1 is the mean over {len(over)} of {len(labels) + len(unknown)} labels, those "
+            f"that a row has or that were answered: {listed(over)}."
+        )
+
+
+def _asked(
+    rows: Sequence[Example],
+    *,
     models: Sequence[str],
     adapters: Sequence[Path],
+    labels: Sequence[str] | None,
+    shown: Sequence[Example],
+) -> dict[str, LabelChoice]:
+    """The name of each model and adapter, in the order in which they are asked, and its labels."""
+    own = [read_format(read_record(folder)["prompt"]).labels for folder in adapters]
+    names = _different([*models, *(folder.name or str(folder) for folder in adapters)])
+    tuned = dict(zip(names[len(models) :], own, strict=True))
+    found: dict[str, LabelChoice] = {}
+    if models:
+        common, source = labels_for_models(labels, tuned, rows, shown)
+        for name in names[: len(models)]:
+            found[name] = choice_of(common, source, rows, who=name)
+    for name, its in tuned.items():
+        found[name] = choice_of(its, "those of its training", rows, who=name)
+    return found
+
+
+def _different(names: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for name in names:
+        found.append(name if name not in found else f"{name}-{len(found) + 1}")
+    return found
+
+
+def _opened(
+    models: Sequence[str],
+    adapters: Sequence[Path],
+    choices: Sequence[LabelChoice],
     prompt: Prompt,
     shots: Sequence[tuple[str, str]],
     device: str,
     dtype: str,
-) -> Iterator[tuple[str, Any, Any]]:
-    """Each name with its model and encoder, loaded one after the other."""
-    for name in models:
+) -> Iterator[tuple[Any, Any]]:
+    """Each model with its encoder, loaded one after the other."""
+    for name, choice in zip(models, choices, strict=False):
         loaded = load(name, device=device, dtype=dtype)
-        yield name, loaded.model, encoder_for(loaded.tokenizer, loaded.model, prompt, labels, shots)
+        yield (
+            loaded.model,
+            encoder_for(loaded.tokenizer, loaded.model, prompt, choice.labels, shots),
+        )
     for folder in adapters:
         opened = open_adapter(folder, device=device, dtype=dtype)
-        strange = [label for label in labels if label not in opened.encoder.format.labels]
-        if strange:
-            raise UsageError(
-                f"the label {strange[0]!r} of the file is none of the adapter's: "
-                f"{', '.join(opened.encoder.format.labels)}."
-            )
-        yield opened.name, opened.model, opened.encoder
+        yield opened.model, opened.encoder
+
+
+def _ask(
+    model: Any,
+    encoder: Encoder,
+    rows: Sequence[Example],
+    evaluation: Evaluation,
+    *,
+    title: str,
+    choice: LabelChoice,
+) -> tuple[Predictions, dict[str, Any]]:
+    """What a model answers to all rows, also to those whose label it cannot know."""
+    labels = encoder.format.labels
+    # Such a row is asked as any other, and held against its own label afterwards.
+    known = [row if row.label in labels else replace(row, label=labels[0]) for row in rows]
+    predictions, about = ask_rows(model, encoder, known, evaluation, title=title)
+    truth = tuple(row.label for row in rows)
+    about |= {"labels_from": choice.source, "possible_labels": list(labels)}
+    return _with_truth(predictions, truth, tuple(choice.unknown)), about
+
+
+def _with_truth(
+    predictions: Predictions, truth: tuple[str, ...], unknown: tuple[str, ...]
+) -> Predictions:
+    """The predictions held against ``truth``, whose ``unknown`` labels have no probability."""
+    likelihoods = predictions.likelihoods
+    if likelihoods is not None:
+        more = len(unknown)
+        likelihoods = replace(
+            likelihoods,
+            logprobs=tuple((*row, *[-math.inf] * more) for row in likelihoods.logprobs),
+            empty=(*likelihoods.empty, *[0.0] * more),
+            tokens=(*likelihoods.tokens, *[1] * more),
+            forced=tuple(
+                right and label not in unknown
+                for right, label in zip(likelihoods.forced, truth, strict=True)
+            ),
+        )
+    return replace(
+        predictions,
+        labels=(*predictions.labels, *unknown),
+        truth=truth,
+        likelihoods=likelihoods,
+    )
+
+
+def _possible(predictions: Predictions) -> list[str]:
+    """The labels that could be answered: all but those that had no probability in any row."""
+    if predictions.likelihoods is None:
+        return list(predictions.labels)
+    columns = zip(*predictions.likelihoods.logprobs, strict=True)
+    return [
+        label
+        for label, column in zip(predictions.labels, columns, strict=True)
+        if any(value > -math.inf for value in column)
+    ]
+
+
+def _labels_of(predictions: Predictions, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Which labels a result is about."""
+    possible = about.get("possible_labels") or _possible(predictions)
+    counts = Counter(predictions.truth)
+    return {
+        "labels_from": about.get("labels_from"),
+        "possible_labels": possible,
+        "unknown_labels": {
+            label: counts[label] for label in predictions.labels if label not in possible
+        },
+        "absent_labels": [label for label in possible if label not in counts],
+    }
 
 
 def _compared(
@@ -144,6 +303,12 @@ def _compared(
             {
                 "name": name,
                 **values,
+                **_labels_of(predictions, abouts.get(name, {})),
+                "f1_macro_labels": [
+                    entry["label"]
+                    for entry in values["scores"]["classes"]
+                    if entry["f1"] is not None
+                ],
                 "unparsed_reasons": first.get("unparsed_reasons", {}),
                 **abouts.get(name, {}),
                 "comparisons": [],
@@ -154,9 +319,12 @@ def _compared(
     for left, right in combinations(range(len(results)), 2):
         if sides[left].truth != sides[right].truth:
             continue
+        same = _same_labels(results[left], results[right])
         for metric in METRICS:
-            difference = compare_rows(
-                metric, [sides[left]], [sides[right]], 0.0, seed, evaluation.resamples
+            difference = (
+                compare_rows(metric, [sides[left]], [sides[right]], 0.0, seed, evaluation.resamples)
+                if same
+                else undefined(OTHER_LABELS)
             )
             pairs.append((left, right, metric, difference))
     for (left, right, metric, difference), corrected in zip(
@@ -171,3 +339,7 @@ def _compared(
             }
         )
     return results
+
+
+def _same_labels(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
+    return set(left["possible_labels"]) == set(right["possible_labels"])

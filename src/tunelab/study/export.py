@@ -1,19 +1,21 @@
 """Export an adapter as a plain transformers folder, and show that it answers alike.
 
-The adapter is written into the weights of its base model. What is saved is read back, and its
-logits are compared with those of the model with the adapter beside it.
+The adapter is written into the weights of its base model. What is saved is read back, and what it
+says is compared with what the model with the adapter beside it says.
 """
 
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tunelab import registry
 from tunelab.errors import RunError, UsageError
+from tunelab.file_modes import follow_umask
 from tunelab.generation.context import ending_tokens
+from tunelab.models.loading import load
 from tunelab.prompts.encoding import Encoder
 from tunelab.results import (
     ADAPTER_RECORD,
@@ -25,47 +27,37 @@ from tunelab.results import (
 )
 from tunelab.seals import FILES, SEAL, file_hashes, find_damage, is_intact, sealed
 from tunelab.study.adapters import OpenedAdapter, open_adapter, read_record
+from tunelab.study.export_agreement import (
+    Agreement,
+    ask,
+    check_merge,
+    check_rounding,
+    compare,
+    sample_texts,
+)
 from tunelab.study.exported_card import exported_card
 from tunelab.study.model_card import CARD
 
-# Of the largest logit: what the same sums in another order may differ by, and no more.
-TOLERANCE = {"float32": 1e-4, "bfloat16": 0.05, "float16": 0.01}
-TEXTS = (
-    "What a day! I'd not expected <this>.",
-    "i feel a little better now that it is over",
-    "امروز کتاب‌هایم را پیدا کردم و خوشحالم.",
-    "",
-)
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How the logits of the exported model and of the model with its adapter differ.
-
-    ``largest_difference`` and ``largest_logit`` are absolute, over the next-token logits at every
-    position of ``prompts`` prompts with ``tokens`` tokens together; ``same_next`` counts the
-    positions at which both find the same token likeliest.
-    """
-
-    largest_difference: float
-    largest_logit: float
-    prompts: int
-    tokens: int
-    same_next: int
-
 
 def export_adapter(
-    adapter: Path, out: Path, *, device: str = "cpu", dtype: str = "float32"
+    adapter: Path,
+    out: Path,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    texts: Sequence[str] = (),
 ) -> Agreement:
     """Write a plain transformers folder that needs neither PEFT nor the base model.
 
     It holds safetensors, the tokenizer with its chat template, a generation configuration that
-    stops where the adapter was taught to, the prompt, and a card. A folder that already is the
-    whole export of this adapter is kept as it is.
+    stops where the adapter was taught to, the prompt, and a card. What it says is compared with
+    what the model with its adapter says: logits, and the labels of ``texts``, by default of some
+    rows of the starter corpus. A folder that already is the whole export of this adapter is kept
+    as it is.
 
     Raises:
         UsageError: the adapter's method cannot be merged, or ``out`` holds something.
-        RunError: the logits do not agree, the folder cannot be written, or another process
+        RunError: the two do not agree, the folder cannot be written, or another process
             exports to it; nothing stays of it.
     """
     record = read_record(adapter)
@@ -79,30 +71,42 @@ def export_adapter(
     with _held(out):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             return _exported_before(record, out, dtype)
-        return _export(adapter, record, merge, out, device=device, dtype=dtype)
+        found = texts or sample_texts()
+        return _export(adapter, record, merge, out, found, device=device, dtype=dtype)
 
 
 def _export(
-    adapter: Path, record: dict[str, Any], merge: Any, out: Path, *, device: str, dtype: str
+    adapter: Path,
+    record: dict[str, Any],
+    merge: Any,
+    out: Path,
+    texts: Sequence[str],
+    *,
+    device: str,
+    dtype: str,
 ) -> Agreement:
     import torch
 
     # Merged in 32 bits and rounded once, whatever is written.
     opened = open_adapter(adapter, device=device, dtype="float32")
-    prompts = [list(opened.encoder.prompt(text).ids) for text in TEXTS]
-    expected = next_token_logits(opened.model, prompts)
+    untouched = None
+    if dtype != "float32":
+        untouched = _rounded_base(str(record["model"]), opened.encoder, texts, device, dtype)
+    expected = ask(opened.model, opened.encoder, texts)
     merged = merge(opened.model)
+    check_merge(compare(expected, ask(merged, opened.encoder, [])))
     fresh = out.with_name(f".{out.name}.part")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         _save(merged.to(getattr(torch, dtype)), opened, fresh)
-        agreement = _compare(expected, next_token_logits(_read(fresh, device, dtype), prompts))
-        if agreement.largest_difference > TOLERANCE[dtype] * max(agreement.largest_logit, 1.0):
-            raise RunError(
-                f"the merged model's logits differ by {agreement.largest_difference:.2g}, more "
-                f"than {dtype} explains, so it was not kept; use --dtype float32."
-            )
+        read = _read(fresh, device, dtype)
+        _check_weights(merged, read, out)
+        agreement = replace(
+            compare(expected, ask(read, opened.encoder, texts)), untouched=untouched
+        )
+        check_rounding(agreement, dtype)
         _describe(adapter, fresh, record, agreement, dtype)
+        follow_umask(fresh)
         if out.is_dir():
             out.rmdir()
         fresh.replace(out)
@@ -115,11 +119,38 @@ def _export(
     return agreement
 
 
+def _rounded_base(
+    model: str, encoder: Encoder, texts: Sequence[str], device: str, dtype: str
+) -> Agreement:
+    """What rounding changes in the base model, which nothing was merged into."""
+    whole, rounded = (
+        ask(load(model, device=device, dtype=kind).model, encoder, texts)
+        for kind in ("float32", dtype)
+    )
+    return compare(whole, rounded)
+
+
+def _check_weights(merged: Any, read: Any, out: Path) -> None:
+    """Refuse a folder that gives other weights than those that were written.
+
+    Raises:
+        RunError: one is missing or has other numbers.
+    """
+    found = read.state_dict()
+    for name, weight in merged.state_dict().items():
+        if name not in found or not found[name].float().equal(weight.float()):
+            raise RunError(
+                f"the weight {name} is not read back as it was written, so {out} was not kept; use "
+                "the adapter as it is."
+            )
+
+
 @contextmanager
 def _held(out: Path) -> Iterator[None]:
     """Hold the name of a folder, so that two processes do not fill it together."""
     from filelock import FileLock, Timeout
 
+    missing = [folder for folder in out.absolute().parents if not folder.exists()]
     make_folder(out.absolute().parent)
     path = out.absolute().with_name(f".{out.name}.lock")
     lock = FileLock(path)
@@ -134,6 +165,10 @@ def _held(out: Path) -> Iterator[None]:
         with suppress(OSError):
             path.unlink()
         lock.release()
+        with suppress(OSError):
+            # Where nothing was exported, these are empty.
+            for folder in missing:
+                folder.rmdir()
 
 
 def _exported_before(adapter: dict[str, Any], out: Path, dtype: str) -> Agreement:
@@ -151,30 +186,8 @@ def _exported_before(adapter: dict[str, Any], out: Path, dtype: str) -> Agreemen
             raise RunError(f"{damaged} is missing or was changed; remove {out} and export again.")
         known = SEAL in adapter and record.get("adapter") == adapter[SEAL]
         if known and record["dtype"] == dtype:
-            return Agreement(**record["agreement"])
+            return Agreement.from_dict(record["agreement"])
     raise UsageError(f"{out} holds something already; name a folder that does not exist.")
-
-
-def next_token_logits(model: Any, prompts: Sequence[Sequence[int]]) -> list[Any]:
-    """The logits of every position of each prompt: tokens × vocabulary, in float32 on the CPU."""
-    import torch
-
-    with torch.inference_mode():
-        return [
-            model(input_ids=torch.tensor([list(ids)], device=model.device)).logits[0].float().cpu()
-            for ids in prompts
-        ]
-
-
-def _compare(expected: Sequence[Any], found: Sequence[Any]) -> Agreement:
-    pairs = list(zip(expected, found, strict=True))
-    return Agreement(
-        largest_difference=max(float((left - right).abs().max()) for left, right in pairs),
-        largest_logit=max(float(left.abs().max()) for left, _ in pairs),
-        prompts=len(pairs),
-        tokens=sum(len(left) for left, _ in pairs),
-        same_next=sum(int((left.argmax(-1) == right.argmax(-1)).sum()) for left, right in pairs),
-    )
 
 
 def _save(model: Any, opened: OpenedAdapter, folder: Path) -> None:
@@ -182,7 +195,11 @@ def _save(model: Any, opened: OpenedAdapter, folder: Path) -> None:
     # The path of this machine's cache is nobody's business.
     model.config.name_or_path = ""
     model.save_pretrained(folder)
-    opened.loaded.tokenizer.save_pretrained(folder)
+    tokenizer = opened.loaded.tokenizer
+    # Or it would be read with the side of the base model, and rows of a batch would be asked
+    # with padding behind the prompt.
+    tokenizer.init_kwargs["padding_side"] = tokenizer.padding_side
+    tokenizer.save_pretrained(folder)
 
 
 def _generation(encoder: Encoder, model: Any) -> Any:
@@ -219,7 +236,8 @@ def _describe(
     card = adapter / CARD
     before = card.read_text(encoding="utf-8") if card.is_file() else ""
     write_text(
-        folder / CARD, exported_card(before, name=name, record=record, agreement=asdict(agreement))
+        folder / CARD,
+        exported_card(before, name=name, record=record, agreement=agreement.to_dict(), dtype=dtype),
     )
     exported = {
         "version": 1,
@@ -228,7 +246,7 @@ def _describe(
         "method": record["method"],
         "dtype": dtype,
         "prompt": record["prompt"],
-        "agreement": asdict(agreement),
+        "agreement": agreement.to_dict(),
     }
     names = [path.name for path in folder.iterdir()]
     write_json(folder / ADAPTER_RECORD, sealed(exported, file_hashes(folder, names)))

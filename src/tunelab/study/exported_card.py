@@ -13,13 +13,14 @@ _OURS = "tunelab"
 
 
 def exported_card(
-    before: str, *, name: str, record: Mapping[str, Any], agreement: Mapping[str, Any]
+    before: str, *, name: str, record: Mapping[str, Any], agreement: Mapping[str, Any], dtype: str
 ) -> str:
     """The card beside a merged model.
 
     ``before`` is the adapter's card: what it says of data, training and scores holds for the
     merged model too. Another program's card is not carried over.
     """
+    base = agreement["untouched"]
     usage = fill(
         "exported_usage.md.j2",
         {
@@ -30,6 +31,11 @@ def exported_card(
             "same": agreement["same_next"],
             "difference": Markdown(f"{agreement['largest_difference']:.2g}"),
             "largest": Markdown(f"{agreement['largest_logit']:.3g}"),
+            "rows": agreement["rows"],
+            "same_label": agreement["same_label"],
+            "dtype": Markdown(dtype),
+            "untouched": Markdown(f"{base['largest_difference']:.2g}") if base else None,
+            "untouched_label": base["same_label"] if base else None,
         },
     )
     head = _HEAD.match(before)

@@ -3,7 +3,7 @@
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,13 @@ from typing import Any
 from tunelab.bounded_files import check_links, within
 from tunelab.config import Study, fingerprint, to_yaml
 from tunelab.errors import RunError, TunelabError
+from tunelab.file_modes import follow_umask
 from tunelab.results import (
     RECORD,
     Result,
     complete_result,
     disk_failure,
+    load_result,
     make_folder,
     save_result,
     write_text,
@@ -24,6 +26,9 @@ from tunelab.results import (
 _log = logging.getLogger(__name__)
 
 STUDY = "study.yaml"
+_LOCK = ".lock"
+# What is written before any work: nothing to go on from.
+_BEFORE_WORK = (_LOCK, STUDY, "environment.json", "predict.json")
 # Part of every hash: raised when stages write something else than before.
 FORMAT = 3
 
@@ -45,7 +50,9 @@ def open_folder(out: Path, study: Study) -> Iterator[None]:
 def locked(out: Path) -> Iterator[None]:
     """Hold the run folder, so that two processes do not write into it together.
 
-    The process that holds it may hold it again; one that was killed holds it no longer.
+    The process that holds it may hold it again; one that was killed holds it no longer. Where the
+    work fails before it has anything to go on from, a folder that was new is removed again, and one
+    that was empty is left empty.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -53,8 +60,10 @@ def locked(out: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
+    missing = _missing_folders(out)
     make_folder(out)
-    lock = FileLock(out.resolve() / ".lock", is_singleton=True)
+    empty = all(path.name == _LOCK for path in out.iterdir())
+    lock = FileLock(out.resolve() / _LOCK, is_singleton=True)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -69,8 +78,51 @@ def locked(out: Path) -> Iterator[None]:
         ) from None
     try:
         yield
+    except Exception:
+        outermost = lock.lock_counter == 1
+        if outermost and empty and not _is_begun(out):
+            _remove_traces(out, missing)
+        raise
     finally:
         lock.release()
+
+
+def _missing_folders(out: Path) -> list[Path]:
+    """The folders that have to be made for ``out``, the innermost first."""
+    return [folder for folder in (out, *out.parents) if not folder.exists()]
+
+
+def _is_begun(out: Path) -> bool:
+    """Whether a folder holds something that the same command would go on from."""
+    for path in out.rglob("*"):
+        if path.is_dir() or (path.parent == out and path.name in _BEFORE_WORK):
+            continue
+        if path.name != RECORD or _status(path.parent) != "failed":
+            return True
+    return False
+
+
+def _status(folder: Path) -> str | None:
+    """The status of the record of a stage, or None where it cannot be read."""
+    try:
+        return load_result(folder).status
+    except TunelabError:
+        return None
+
+
+def _remove_traces(out: Path, made: Sequence[Path]) -> None:
+    """Empty a folder, and remove those of ``made`` that are empty then."""
+    for path in out.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    for folder in made:
+        try:
+            folder.rmdir()
+        except OSError:
+            # Something else was put there meanwhile.
+            return
 
 
 def run_stage(
@@ -122,6 +174,7 @@ def replace_folder(target: Path, write: Callable[[Path], None]) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
     fresh.mkdir(parents=True)
     write(fresh)
+    follow_umask(fresh)
     if target.exists():
         target.replace(old)
     fresh.replace(target)

@@ -28,11 +28,11 @@ from tunelab.study.prediction_parts import (
     label_parts,
     write_part,
 )
+from tunelab.study.prediction_target import Target
 from tunelab.study.text_chunks import Chunk, identity_of, read_chunks
 
 # Rows of a part: what a kill can cost, and what is held at once.
 PART_ROWS = 4096
-_SINGLE = (".jsonl", ".json", ".parquet")
 
 
 def label_texts(
@@ -110,7 +110,7 @@ def label_here(
 
 def predict_files(
     files: Sequence[str],
-    out: str,
+    target: Target,
     *,
     adapter: str,
     text: str,
@@ -119,18 +119,17 @@ def predict_files(
 ) -> Labelled:
     """Label every row of files; a call that was killed goes on where it was.
 
-    ``out`` is a .jsonl or .parquet file, which appears when it is whole, or a folder (or a URL)
-    of Parquet parts. ``adapter`` tells what labels from what did, and ``work`` takes chunks and,
-    as ``out``, where their parts go.
+    ``target`` is a folder (or a URL) of Parquet parts, or a file that they become when all are
+    there. ``adapter`` tells what labels from what did, and ``work`` takes chunks and, as ``out``,
+    where their parts go.
 
     Raises:
-        UsageError: a file or row cannot be used, or ``out`` was begun with something else.
-        RunError: ``out`` cannot be written, or another process writes to it.
+        UsageError: a file or row cannot be used, or the parts were begun with something else.
+        RunError: the target cannot be written, or another process writes to it.
     """
-    single = Path(out) if out.lower().endswith(_SINGLE) else None
-    if single is not None and is_remote(out):
-        raise UsageError(f"{out}: name a folder for remote parts, not a file.")
-    parts = str(single.with_name(f".{single.name}.parts")) if single else out
+    parts = target.parts
+    if parts is None:
+        raise UsageError("labels on the screen have no parts; name a file or a folder.")
     order = {"adapter": adapter, "text": text, "part_rows": rows, "inputs": identity_of(files)}
     do: Work = partial(work, out=parts)
     with ExitStack() as stack:
@@ -139,9 +138,9 @@ def predict_files(
         bar = stack.enter_context(row_bar("rows labelled"))
         chunks = read_chunks(files, text=text, rows=rows)
         labelled = label_parts(chunks, parts, order, do, on_rows=bar.update)
-        if single is not None:
-            join_parts(Path(parts), labelled.parts, single)
-    if single is not None:
+        if target.file is not None:
+            join_parts(Path(parts), labelled.parts, target.file, named=len(files) > 1)
+    if target.file is not None:
         shutil.rmtree(parts, ignore_errors=True)
     return labelled
 

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.errors import RunError, UsageError
-from tunelab.results import RECORD, write_atomically
+from tunelab.results import RECORD
 from tunelab.seals import FILES, SEAL, is_intact, sealed
 from tunelab.storage import join, list_files, read_bytes, remove, write_bytes
+from tunelab.study.prediction_files import write_tables
 from tunelab.study.text_chunks import Chunk
 
 _log = logging.getLogger(__name__)
@@ -151,28 +152,16 @@ def part_name(number: int) -> str:
     return f"part-{number:08d}.parquet"
 
 
-def join_parts(out: Path, parts: int, target: Path) -> None:
-    """One file of all parts, in the order of the rows: .parquet, or JSON lines without the file.
+def join_parts(out: Path, parts: int, target: Path, *, named: bool = False) -> None:
+    """One file of all parts, in the order of the rows, as the ending of ``target`` says.
+
+    ``named``: with the name of each row's file, which .parquet always has.
 
     Raises:
         RunError: ``target`` cannot be written, or a part is damaged.
     """
-    import pyarrow.parquet as pq
-
     files = [out / part_name(number) for number in range(parts)]
-
-    def write_parquet(temporary: Path) -> None:
-        with pq.ParquetWriter(temporary, pq.read_schema(files[0])) as writer:
-            for file in files:
-                writer.write_table(_table(file))
-
-    def write_lines(temporary: Path) -> None:
-        with temporary.open("w", encoding="utf-8") as stream:
-            for file in files:
-                for row in _table(file).drop_columns("file").to_pylist():
-                    stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-    write_atomically(target, write_parquet if target.suffix == ".parquet" else write_lines)
+    write_tables(target, lambda: map(_table, files), named=named)
 
 
 def _table(part: Path) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from transformers import TrainerState
 
+from tunelab.file_modes import follow_umask
 from tunelab.results import write_json
 from tunelab.seals import file_hashes, find_damage
 
@@ -28,6 +29,7 @@ def complete_checkpoint(folder: Path, step: int, *, keep: int = 2) -> None:
         return
     if (folder / BEST).is_file():
         _link(folder / BEST, checkpoint / BEST)
+    follow_umask(checkpoint)
     names = [file.name for file in checkpoint.iterdir() if file.is_file() and file.name != COMPLETE]
     write_json(checkpoint / COMPLETE, file_hashes(checkpoint, names))
     for old in list(_newest_first(folder))[keep:]:
