@@ -108,7 +108,10 @@ def next_token_logits(model: Any, prompts: Sequence[Sequence[int]]) -> list[Any]
 
 
 def compare(expected: Answers, found: Answers) -> Agreement:
-    """How ``found`` differs from ``expected``; a logit that is not finite makes it infinite."""
+    """How ``found`` differs from ``expected``; a logit that is not finite makes it infinite.
+
+    Labels are compared as far as both have some.
+    """
     pairs = list(zip(expected.logits, found.logits, strict=True))
     difference = max(float((left - right).abs().max()) for left, right in pairs)
     return Agreement(
@@ -117,7 +120,7 @@ def compare(expected: Answers, found: Answers) -> Agreement:
         prompts=len(pairs),
         tokens=sum(len(left) for left, _ in pairs),
         same_next=sum(int((left.argmax(-1) == right.argmax(-1)).sum()) for left, right in pairs),
-        rows=len(expected.labels),
+        rows=min(len(expected.labels), len(found.labels)),
         same_label=sum(map(str.__eq__, expected.labels, found.labels)),
     )
 
