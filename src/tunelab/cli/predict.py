@@ -87,7 +87,15 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _tell(labelled: Any) -> int:
+    from tunelab.study.prediction_parts import NO_LABEL
+
     shares = ", ".join(f"{label} {count}" for label, count in sorted(labelled.labels.items()))
     kept = f" ({labelled.kept} were labelled before)" if labelled.kept else ""
     print(f"{labelled.rows} rows{kept}: {shares}", file=sys.stderr)
+    missing = labelled.labels.get(NO_LABEL, 0)
+    if missing:
+        print(
+            f"{missing} of {labelled.rows} rows have no label; the field reason of each says why.",
+            file=sys.stderr,
+        )
     return 0
