@@ -88,6 +88,7 @@ def test_hostile_labels_and_texts_stay_text(workspace: Workspace, tmp_path: Path
             "data.sample={train: 12, validation: 3, test: 6}",
             "prompt.max_length=400",
             "prompt.system=<iframe>\n---\n# {labels}",
+            "evaluation.max_new_tokens=null",
             "training.epochs=1",
             "disclosure=<script>x</script>",
         ],

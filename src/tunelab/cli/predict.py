@@ -132,8 +132,17 @@ def from_standard_input(files: list[str]) -> Iterator[list[str]]:
 
 
 def _tell(labelled: Any) -> int:
+    from tunelab.study.prediction_parts import NO_LABEL
+
     shares = ", ".join(f"{label} {count}" for label, count in sorted(labelled.labels.items()))
     kept = f" ({labelled.kept} were labelled before)" if labelled.kept else ""
     rows = "1 row" if labelled.rows == 1 else f"{labelled.rows} rows"
     print(f"{rows}{kept}: {shares}", file=sys.stderr)
+    missing = labelled.labels.get(NO_LABEL, 0)
+    if missing:
+        print(
+            f"{missing} of {rows} {'has' if missing == 1 else 'have'} no label; the field reason "
+            "of each says why.",
+            file=sys.stderr,
+        )
     return 0
