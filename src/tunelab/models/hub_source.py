@@ -44,6 +44,11 @@ def fetch(card: ModelCard) -> Path:
     return folder
 
 
+def is_here(card: ModelCard) -> bool:
+    """Whether the model can be read without the network."""
+    return _local_snapshot(card) is not None
+
+
 def _local_snapshot(card: ModelCard) -> Path | None:
     from huggingface_hub.errors import LocalEntryNotFoundError
 

