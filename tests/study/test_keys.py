@@ -67,10 +67,6 @@ def _dropped(outcome: Outcome, out: Path) -> Any:
     return len(_rows("train")(outcome, out)["text"])
 
 
-def _events(outcome: Outcome, _: Path) -> Any:
-    return len(list(_train(outcome).folder.glob("runs/**/events*"))) > 0
-
-
 def _mode(outcome: Outcome, _: Path) -> Any:
     return outcome["evaluate", "instruct"].values["mode"]
 
@@ -151,7 +147,6 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "training.packing": ("false", _value("packed"), []),
     "training.shared_prefix": ("false", _value("prefix"), []),
     "training.fused": ("false", _value("fused"), ["device=cpu"]),
-    "training.tracking": ("[tensorboard]", _events, []),
     "evaluation.modes": ("[score, generate]", _mode, []),
     "evaluation.max_new_tokens": ("1", _answers, []),
     "evaluation.normalize": ("mean", _probabilities, []),
@@ -179,8 +174,8 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "evaluation.baselines": ("[]", _cells, []),
     "disclosure": ("A friend helped.", _report, []),
 }
-# These two are looked at in tests of their own below.
-ELSEWHERE = {"device", "evaluation.batch_size", "claims.language"}
+# These are looked at in tests of their own below.
+ELSEWHERE = {"device", "evaluation.batch_size", "claims.language", "training.tracking"}
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +225,30 @@ def test_device_acts(workspace: Workspace, tmp_path: Path) -> None:
     study = open_study(str(workspace.study), [f"device={absent}"])
     with pytest.raises(UsageError, match=f"device={absent} is not on this machine"):
         run_study(study, tmp_path)
+
+
+def test_tracking_acts(workspace: Workspace, tmp_path: Path) -> None:
+    def events(folder: str, tracking: str) -> int:
+        study = open_study(str(workspace.study), [f"training.tracking={tracking}"])
+        run_study(study, tmp_path / folder)
+        return len(list((tmp_path / folder).glob("train/*/runs/**/events*")))
+
+    assert events("watched", "[tensorboard]") > 0
+    assert events("unwatched", "[]") == 0
+
+
+@pytest.mark.parametrize(
+    "override", ["training.tracking=[tensorboard]", "training.learning_rate=0.5"]
+)
+def test_what_decides_nothing_trains_nothing_again(
+    override: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    def trained(*overrides: str) -> list[str]:
+        own = ["methods.0.learning_rate=0.002", *overrides]
+        results = run_study(open_study(str(workspace.study), own), tmp_path)
+        return [result.hash for result in results if result.stage == "train"]
+
+    assert trained() == trained(override)
 
 
 def test_batch_size_of_evaluation_acts(workspace: Workspace) -> None:

@@ -149,7 +149,6 @@ def train_cell(
     entry, seed, name = cell.entry, int(cell.seed or 0), str(cell.model)
     settings = method_settings(entry)
     device, dtype = device_and_dtype(study)
-    options = study.training.model_dump(exclude={"seeds"})
     target = out / "adapters" / cell.name
 
     def work(folder: Path) -> dict[str, Any]:
@@ -169,7 +168,7 @@ def train_cell(
         "data": data.hash,
         "model": model_hash(name),
         "prompt": study.prompt.model_dump(),
-        "training": options,
+        "training": _deciding(study),
         "learning_rate": learning_rate(study, entry),
         "method": entry.name,
         "settings": settings.model_dump(),
@@ -338,6 +337,15 @@ def _train(
         "adapter_bytes": sum(file.stat().st_size for file in target.glob("*.safetensors")),
         **{key: value for key, value in vars(outcome).items() if key not in {"model", "history"}},
     }
+
+
+def _deciding(study: Study) -> dict[str, Any]:
+    """The training options that decide what comes out of a training.
+
+    The seed, the learning rate and the type of the weights are part of a stage's key on their
+    own, as a method can have its own; a tracker only watches.
+    """
+    return study.training.model_dump(exclude={"seeds", "learning_rate", "precision", "tracking"})
 
 
 def _texts(rows: Sequence[Example]) -> list[str]:

@@ -1,8 +1,9 @@
 """Open a study: a preset's name or a file, with overrides, every name in it resolved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from tunelab.bounded_files import home_path
 from tunelab.config import Study, make_study
@@ -20,16 +21,66 @@ def preset_names() -> list[str]:
     )
 
 
+EXTENDS = "extends"
+_MOST_PARENTS = 20
+
+
 def open_study(name: str, overrides: Sequence[str] = ()) -> Study:
     """Read a study, put the overrides in, check every key and resolve every name.
 
     Raises:
         UsageError: no such preset or file, an unknown key or name, or a value of the wrong type.
     """
-    values = read_keys(_find(name))
+    values = read_extended(_find(name))
     study = make_study(apply_overrides(values, overrides))
     check_names(study)
     return study
+
+
+def read_extended(path: Path) -> dict[str, Any]:
+    """Read a study file, and under its keys those of the study that ``extends`` names.
+
+    ``extends`` is the name of a preset, or the path of a file, relative to the file that names
+    it. Sections are merged key by key; a list or a plain value replaces the one that it extends.
+
+    Raises:
+        UsageError: a file cannot be read, or the files extend each other in a circle.
+    """
+    chain = [path]
+    layers = [read_keys(path)]
+    while EXTENDS in layers[-1]:
+        parent = layers[-1].pop(EXTENDS)
+        if not isinstance(parent, str) or not parent:
+            raise UsageError(
+                f"{chain[-1]}: extends must be the name of a preset or the path of a study file."
+            )
+        path = _find_parent(parent, chain[-1].parent)
+        if path.resolve() in {one.resolve() for one in chain} or len(chain) > _MOST_PARENTS:
+            names = " -> ".join(one.name for one in (*chain, path))
+            raise UsageError(f"studies extend each other in a circle: {names}.")
+        chain.append(path)
+        layers.append(read_keys(path))
+    values: dict[str, Any] = {}
+    for layer in reversed(layers):
+        values = merge_sections(values, layer)
+    return values
+
+
+def merge_sections(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``over`` put on ``under``: dictionaries are merged, everything else is replaced."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge_sections(below, value) if both else value
+    return merged
+
+
+def _find_parent(name: str, folder: Path) -> Path:
+    if name in preset_names():
+        return _find(name)
+    beside = folder / name
+    return beside if beside.is_file() else _find(name)
 
 
 def _find(name: str) -> Path:
