@@ -12,7 +12,9 @@ def add_study(
     parser: argparse.ArgumentParser, out: str = "runs/<study>", *, remote: bool = False
 ) -> None:
     """STUDY, its overrides, and the run folder, ``out`` by default; ``remote``: or a URL."""
-    parser.add_argument("study", metavar="STUDY", help="a preset's name or a YAML file")
+    parser.add_argument(
+        "study", metavar="STUDY", help="a preset, a YAML file, or a file of labelled texts"
+    )
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="as in training.epochs=1")
     parser.add_argument(
         "--out",

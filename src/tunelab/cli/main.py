@@ -17,6 +17,7 @@ _LONGEST = 2_000
 _WHOLE_NUMBER = re.compile(r"[-+]?[0-9]+")
 
 VERBS = {
+    "init": "look at a file of labelled texts, and write a study for it",
     "run": "the whole study, resuming what is finished",
     "tokenize": "compare tokenizers on a text, a file, parallel files or a corpus; train some",
     "generate": "answer prompts with one model or several side by side",
@@ -161,7 +162,7 @@ def usage() -> str:
             "usage: tunelab VERB [STUDY] [key=value ...] [options]",
             "",
             "From labelled text to a fine-tuned model that is compared with evidence.",
-            "STUDY is a YAML file or a preset:",
+            "STUDY is a YAML file, a file of labelled texts, or a preset:",
             "starter, emotion-cpu, emotion-cpu-full, llama-3.2-1b.",
             "",
             *lines,

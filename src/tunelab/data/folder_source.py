@@ -32,11 +32,7 @@ def load(location: str, *, text: str, label: str, notes: LoadingNotes) -> Datase
             part missing, a file is a link that leads out of the folder, or a row cannot be used.
     """
     folder = Path(location).expanduser()
-    found = _files(folder)
-    if "train" not in found and (folder / "data").is_dir():
-        found = _files(within(folder, folder / "data"))
-    if "train" not in found:
-        raise UsageError(_no_training(folder))
+    found = split_files(folder)
     splits: dict[str, list[Example]] = {}
     for split, paths in found.items():
         splits[split] = []
@@ -56,6 +52,20 @@ def load(location: str, *, text: str, label: str, notes: LoadingNotes) -> Datase
         origin=f"the folder {folder.resolve().name}",
         licence="the user's own",
     )
+
+
+def split_files(folder: Path) -> dict[str, list[Path]]:
+    """The files of each split, of the folder itself or of the folder ``data`` in it.
+
+    Raises:
+        UsageError: the folder cannot be read, there is no training file, or two for one split.
+    """
+    found = _files(folder)
+    if "train" not in found and (folder / "data").is_dir():
+        found = _files(within(folder, folder / "data"))
+    if "train" not in found:
+        raise UsageError(_no_training(folder))
+    return found
 
 
 def _files(folder: Path) -> dict[str, list[Path]]:

@@ -1,5 +1,6 @@
 """Open a study: a preset's name or a file, with overrides, every name in it resolved."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +22,8 @@ def preset_names() -> list[str]:
     )
 
 
+_log = logging.getLogger(__name__)
+
 EXTENDS = "extends"
 _MOST_PARENTS = 20
 
@@ -28,13 +31,33 @@ _MOST_PARENTS = 20
 def open_study(name: str, overrides: Sequence[str] = ()) -> Study:
     """Read a study, put the overrides in, check every key and resolve every name.
 
+    For a file of labelled texts it is the study that :func:`.first_look.propose_study` proposes,
+    and the log says what was taken.
+
     Raises:
         UsageError: no such preset or file, an unknown key or name, or a value of the wrong type.
     """
-    values = read_extended(_find(name))
+    path = _find(name)
+    values = _proposed(path) if is_data_file(path) else read_extended(path)
     study = make_study(apply_overrides(values, overrides))
     check_names(study)
     return study
+
+
+def is_data_file(path: Path) -> bool:
+    """Whether a file holds labelled texts, by its name, rather than a study."""
+    from tunelab.data.readers import EXTENSIONS, kind_of
+
+    return kind_of(path) in EXTENSIONS
+
+
+def _proposed(path: Path) -> dict[str, Any]:
+    from tunelab.study.first_look import describe, look_at, plain_name, propose_study
+
+    look = look_at(str(path))
+    for line in describe(look):
+        _log.warning("%s", line)
+    return propose_study(look, plain_name(str(path)))
 
 
 def read_extended(path: Path) -> dict[str, Any]:
@@ -95,7 +118,10 @@ def _find(name: str) -> Path:
     except OSError as error:
         raise UsageError(f"cannot open the study {name[:100]!r}: {error.strerror}.") from None
     if path.is_dir():
-        raise UsageError(f"{name} is a folder; name a study file or one of {', '.join(presets)}.")
+        raise UsageError(
+            f"{name} is a folder; name a study file or one of {', '.join(presets)}. For a folder "
+            f"of labelled files, write a study first: tunelab init {name}."
+        )
     if there or path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
         return path
     raise unknown("preset or study file", name, presets)
