@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch.nn.functional import conv2d, linear, scaled_dot_product_attention
+from torch.nn.functional import conv2d, scaled_dot_product_attention
 from torch.profiler import ProfilerActivity, profile, record_function
 from transformers import AutoModelForCausalLM, LlamaConfig, Phi3Config
 
@@ -147,11 +147,3 @@ def test_the_scratch_memory_of_kernels_is_told_apart() -> None:
     )
     # The log-sums, one for each query, are a tensor too.
     assert peak > tensors == answer.nbytes + 2 * 6 * 48 * 4
-
-
-def test_copies_of_an_operation_made_of_others_are_tensors() -> None:
-    """A trace sees what such an operation makes on its way."""
-    rows, weight = torch.randn(3, 5, 8).transpose(0, 1), torch.randn(6, 8)
-    answer, peak, tensors = _peaks(lambda: linear(rows, weight))
-    # The rows are made contiguous first.
-    assert peak == tensors == rows.nbytes + answer.nbytes
