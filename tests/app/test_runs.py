@@ -152,7 +152,7 @@ def test_a_run_is_read_without_torch(settings: AppSettings, finished: Path) -> N
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for part in ("Test rows", "lora", 'data-state="finished"', "tl-chart"):
+    for part in ("Scores on the test rows", "lora", 'data-state="finished"', "tl-chart"):
         assert part in done.stdout
 
 

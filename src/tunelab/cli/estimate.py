@@ -17,9 +17,8 @@ from dataclasses import asdict
 from typing import Any
 
 from tunelab.cli.arguments import add_format, split_overrides
-from tunelab.cli.tables import print_table
+from tunelab.cli.tables import print_sentence, print_table
 from tunelab.errors import UsageError
-from tunelab.visible_text import visible
 
 _PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -147,7 +146,7 @@ def _rounded(size: int) -> str:
 def _say(sentence: str, format: str) -> None:
     """A sentence below a table, where people read it."""
     if format == "table":
-        print(visible(sentence))
+        print_sentence(sentence)
 
 
 def _one(arguments: argparse.Namespace, settings: Any, memory: int, module: Any) -> int:

@@ -53,6 +53,16 @@ def print_table(
         _rich_table(rows, title, first_out=first_out, vital=vital, blocks=blocks)
 
 
+def print_sentence(sentence: str) -> None:
+    """Print a sentence for people, broken between words where the window ends."""
+    from rich.console import Console
+    from rich.text import Text
+
+    width = _width()
+    console = Console(width=_FILE if width is None else width)
+    console.print(Text(visible(sentence)))
+
+
 def show(value: Any) -> str:
     """A cell as people read it; what is undefined is a dash."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):

@@ -158,6 +158,8 @@ def train(
         # What reading the model took, and making the batches ready, is no part of the training.
         restart_peak(device)
     held_before = read_peak(device) if counts else None
+    # Read now, as a training removes the checkpoints that it has no more need of.
+    earlier_peak_kept = _keeps_peak(checkpoint)
     start = look()
     try:
         with ExitStack() as stack:
@@ -185,7 +187,11 @@ def train(
         for callback in trainer.callback_handler.callbacks
         if isinstance(callback, LossTracker)
     )
-    peak_unknown = _why_no_peak(tracker, checkpoint, device if counts else None)
+    peak_unknown = None
+    if tracker.peak_bytes is None:
+        peak_unknown = "this system and device do not tell the highest memory of a process"
+    elif not earlier_peak_kept:
+        peak_unknown = "the training was resumed, and its earlier part kept no highest memory"
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     if any(not math.isfinite(loss) for loss in losses):
         raise RunError(
@@ -244,22 +250,15 @@ def _had_stopped(trainer: Any, checkpoint: Path | None) -> bool:
     return True
 
 
-def _why_no_peak(tracker: Any, checkpoint: Path | None, counted_of: str | None) -> str | None:
-    """Why the highest memory of a training is not known, or None where it is.
-
-    ``counted_of``: the device that counts it, or None.
-    """
+def _keeps_peak(checkpoint: Path | None) -> bool:
+    """Whether the part of a training before a checkpoint kept its highest memory; True for none."""
     from tunelab.training.callbacks import LossTracker
     from tunelab.training.checkpoints import read_state
 
-    if counted_of is None or tracker.peak_bytes is None:
-        return "this system and device do not tell the highest memory of a process"
     if checkpoint is None:
-        return None
+        return True
     before = read_state(checkpoint).stateful_callbacks[LossTracker.__name__]["attributes"]
-    if before.get("peak_bytes") is None:
-        return "the training was resumed, and its earlier part kept no highest memory"
-    return None
+    return before.get("peak_bytes") is not None
 
 
 def _fused(trainer: Any, options: Training, plan: BatchPlan, precision: str, device: str) -> Any:
