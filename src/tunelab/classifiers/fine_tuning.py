@@ -127,7 +127,7 @@ def kept_random_state() -> Iterator[None]:
 
     python, array = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             yield
     finally:
         random.setstate(python)

@@ -157,7 +157,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             NotFittedError: `fit` was not called.
             ValueError: X is no list of texts.
         """
-        chosen: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        chosen: np.ndarray = self.classes_[likeliest]
         return chosen
 
     def predict_proba(self, X: Any) -> "np.ndarray":  # noqa: N803 - scikit-learn's name

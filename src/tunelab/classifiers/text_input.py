@@ -62,17 +62,11 @@ def as_classes(labels: Any, rows: int) -> "tuple[np.ndarray, np.ndarray]":
             "TextClassifier requires y to be passed, but the target y is None; give a label for "
             "each text."
         )
-    values = column_or_1d(labels, warn=True)
+    values = column_or_1d(_as_array(labels), warn=True)
     if len(values) != rows:
         raise ValueError(
             f"X holds {rows} texts and y holds {len(values)} labels; give one label for each text."
         )
-    if values.dtype == object:
-        missing = [position for position, value in enumerate(values) if _is_missing(value)]
-        if missing:
-            raise ValueError(
-                f"y holds no label at position {missing[0]}; label the row, or leave it out."
-            )
     assert_all_finite(values, input_name="y", estimator_name="TextClassifier")
     strange = [value for value in values.tolist() if not isinstance(value, str | int | float)]
     if strange:
@@ -81,9 +75,9 @@ def as_classes(labels: Any, rows: int) -> "tuple[np.ndarray, np.ndarray]":
         check_classification_targets(values)
         classes, index = np.unique(values, return_inverse=True)
     except TypeError:
-        raise ValueError(
-            "y holds labels of several types, which have no order; turn all into texts."
-        ) from None
+        raise _mixed() from None
+    if rows < 2:
+        raise ValueError("X holds 1 sample; a classifier needs 2 or more, of 2 classes or more.")
     if len(classes) < 2:
         raise ValueError(
             f"y holds only the class {_shown(classes.tolist()[0])}; a classifier needs 2 classes "
@@ -113,10 +107,40 @@ def label_rows(words: Sequence[str], index: Iterable[int]) -> list[str]:
     return [words[position] for position in index]
 
 
-def _is_missing(value: Any) -> bool:
-    import pandas as pd
+def _as_array(labels: Any) -> Any:
+    """Labels as an array, or as they are; a missing one is not turned into a word.
 
-    return value is None or value is pd.NA or (isinstance(value, float) and value != value)
+    NumPy would write a nan among texts as the text "nan", and a column of pandas that can hold
+    missing numbers would become one of fractions.
+
+    Raises:
+        ValueError: a label is missing, or texts stand beside something else.
+    """
+    import numpy as np
+
+    is_column = hasattr(labels, "to_numpy") and getattr(labels, "ndim", 1) == 1
+    array = labels.to_numpy() if is_column else labels
+    if isinstance(array, list | tuple) or (
+        isinstance(array, np.ndarray) and array.dtype == object and array.ndim == 1
+    ):
+        missing = [position for position, value in enumerate(array) if _is_missing(value)]
+        if missing:
+            raise ValueError(
+                f"y holds no label at position {missing[0]}; label the row, or leave it out."
+            )
+        if len({isinstance(value, str) for value in array}) > 1:
+            raise _mixed()
+    return array
+
+
+def _mixed() -> ValueError:
+    return ValueError("y holds labels of several types, which have no order; turn all into texts.")
+
+
+def _is_missing(value: Any) -> bool:
+    # pandas' own sign for it is neither equal to itself nor different from itself.
+    unlike_itself = type(value).__name__ in ("NAType", "NaTType")
+    return value is None or unlike_itself or (isinstance(value, float) and value != value)
 
 
 def _shown(value: Any) -> str:
