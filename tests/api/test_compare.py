@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import tunelab
+from conftest import Workspace
 from tunelab.api.compare import _shared
 from tunelab.errors import UsageError
 from tunelab.evaluation.comparison import compare_shares
@@ -95,3 +96,29 @@ def test_the_same_text_with_another_label_is_another_row() -> None:
 def test_a_wrong_call_is_told(trained: Any, baselines: Any, call: Any, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         call(trained.folder, baselines.folder)
+
+
+def test_other_labels_are_not_compared(trained: Any, tmp_path: Path, workspace: Workspace) -> None:
+    """The same rows, among others of a label that the first run does not have."""
+    rows = pd.read_csv(workspace.folder / "rows.csv")[["text", "label"]]
+    test = trained.predictions[trained.predictions["name"] == "lora"]
+    more = pd.DataFrame({"text": [f"whatever {n}" for n in range(9)], "label": "none"})
+    data = tmp_path / "data"
+    data.mkdir()
+    known = rows["text"].isin(test["text"])
+    pd.concat([rows[~known], more]).to_csv(data / "train.csv", index=False)
+    rows[known].to_csv(data / "test.csv", index=False)
+    other = tunelab.run(
+        {
+            "name": "wider",
+            "data": {"source": str(data)},
+            "models": {"base": None, "instruct": None},
+            "methods": [],
+            "evaluation": {"baselines": ["majority"], "resamples": 100},
+        },
+        out=tmp_path / "wider",
+    )
+    compared = tunelab.compare([trained, other])
+    assert (compared.rows, compared.tests) == (9, 0)
+    assert set(compared.table["reason"]) == {"the two choose among different labels"}
+    assert compared.table["difference"].isna().all()

@@ -117,6 +117,7 @@ def test_a_column_of_labels_is_taken_with_the_usual_warning() -> None:
         (pd.Series([1, pd.NA, 2], dtype="Int64"), "contains NaN|y holds no label"),
         (pd.to_datetime(pd.Series(["2020", "2021", "2020"])), "a label must be"),
         (np.array(["a", float("nan"), "b"], dtype=object), "y holds no label at position 1"),
+        (["a", " ", "b"], "y holds a blank label"),
         (pd.Series(["a", None, "b"]), "y holds no label at position 1"),
     ],
     ids=repr,

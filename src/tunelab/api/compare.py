@@ -11,13 +11,14 @@ from tunelab.api.opened_run import Run, open_run
 from tunelab.api.tables import as_html, as_text, frame
 from tunelab.errors import UsageError
 from tunelab.evaluation.estimates import Difference
-from tunelab.evaluation.predictions import Generated, Likelihoods, Predictions
 from tunelab.evaluation.row_metrics import ROW_METRICS, Answered
 
 if TYPE_CHECKING:
     import pandas as pd
 
 METRICS = ("accuracy",)
+# The one with fewer labels to choose from has the easier task.
+_OTHER_LABELS = "the two choose among different labels"
 _COLUMNS = (
     *("left", "right", "metric", "left_value", "right_value", "difference", "low", "high"),
     *("p_value", "p_corrected", "test", "rows", "rows_needed", "reason"),
@@ -66,6 +67,10 @@ class _Side:
     def title(self) -> str:
         return f"{self.run}/{self.name}"
 
+    @property
+    def labels(self) -> frozenset[str]:
+        return frozenset(self.answered[0].predictions.labels)
+
 
 def compare(
     runs: Sequence[str | Path | Run],
@@ -77,16 +82,17 @@ def compare(
 ) -> RunComparison:
     """Compare the classifiers of two runs or more on the test rows that all runs share.
 
-    Two rows are the same where text and true label are. ``runs`` are folders or opened runs;
-    ``classifiers`` leaves only those of these names; ``metrics`` are those of a claim that rows
-    are compared by, such as accuracy and f1_macro. ``seed`` and ``resamples`` are of the
-    bootstrap behind the intervals of F1.
+    Two rows are the same where text and true label are. Classifiers that choose among different
+    labels are not compared, since the one with fewer has the easier task. ``runs`` are folders or
+    opened runs; ``classifiers`` leaves only those of these names; ``metrics`` are those of a
+    claim that rows are compared by, such as accuracy and f1_macro. ``seed`` and ``resamples`` are
+    of the bootstrap behind the intervals of F1.
 
     Raises:
         UsageError: there are fewer than two runs, they share no row, or a name is unknown.
         RunError: a record in a folder is damaged.
     """
-    from tunelab.evaluation.claims import compare_rows
+    from tunelab.evaluation.claims import compare_rows, undefined
     from tunelab.evaluation.corrections import holm
     from tunelab.registry import check_name
 
@@ -114,6 +120,8 @@ def compare(
     ]
     differences = [
         compare_rows(metric, left.answered, right.answered, 0.0, seed, resamples)
+        if left.labels == right.labels
+        else undefined(_OTHER_LABELS)
         for left, right, metric in pairs
     ]
     corrected = holm([difference.p_value for difference in differences])
@@ -191,26 +199,16 @@ def _restricted(answered: Answered, rows: Sequence[int]) -> Answered:
 
     whole = answered.predictions
     generated, likelihoods = whole.generated, whole.likelihoods
-    predictions = Predictions(
-        labels=whole.labels,
+    predictions = replace(
+        whole,
         texts=some(whole.texts),
         truth=some(whole.truth),
-        generated=None
-        if generated is None
-        else Generated(
-            answers=some(generated.answers),
-            labels=some(generated.labels),
-            reasons=some(generated.reasons),
-            stopped=some(generated.stopped),
-            tokens=some(generated.tokens),
-        ),
-        likelihoods=None
-        if likelihoods is None
-        else Likelihoods(
-            logprobs=some(likelihoods.logprobs),
-            empty=likelihoods.empty,
-            tokens=likelihoods.tokens,
-            forced=some(likelihoods.forced),
+        # Every field of an answer in words has an entry for each row.
+        generated=generated
+        and replace(generated, **{key: some(value) for key, value in vars(generated).items()}),
+        likelihoods=likelihoods
+        and replace(
+            likelihoods, logprobs=some(likelihoods.logprobs), forced=some(likelihoods.forced)
         ),
     )
     return replace(

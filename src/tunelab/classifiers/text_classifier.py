@@ -1,6 +1,7 @@
 """A fine-tuned language model as a scikit-learn classifier."""
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping
 from numbers import Number
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from tunelab.bounded_files import home_path, is_file, is_folder, read_bounded, within
-from tunelab.errors import UsageError
+from tunelab.errors import TunelabError, UsageError
 from tunelab.library_warnings import hide_library_warnings
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 RECORD = "text_classifier.json"
 _LARGEST = 20_000_000
+_STUDY_KEY = re.compile(r"\b(?:prompt|training)\.(?=[a-z])")
 _INSTRUCTION = "Classify the text. Answer with one of these labels: {labels}."
 _TYPES = (
     *("bool", "str", "object", "float16", "float32", "float64"),
@@ -130,15 +132,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             train_rows, validation_rows = draw_validation(
                 rows, self.validation_fraction, how["seed"]
             )
-            tuned = fine_tune(
-                train_rows,
-                validation_rows,
-                **how,
-                labels=words,
-                folder=Path(name) / "train",
-                target=Path(name) / "adapters" / "classifier",
-                title=f"{self.method} trains" if self.verbose else "",
-            )
+            try:
+                tuned = fine_tune(
+                    train_rows,
+                    validation_rows,
+                    **how,
+                    labels=words,
+                    folder=Path(name) / "train",
+                    target=Path(name) / "adapters" / "classifier",
+                    title=f"{self.method} trains" if self.verbose else "",
+                )
+            except TunelabError as error:
+                # A study's key is a parameter here.
+                raise type(error)(_STUDY_KEY.sub("", str(error))) from None
             self.adapter_ = read_adapter(Path(name) / "adapters" / "classifier")
         self.classes_ = classes
         self.n_iter_ = tuned.outcome.steps
@@ -265,10 +271,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         if self.learning_rate is not None:
             given["learning_rate"] = _plain_number(self.learning_rate)
         training = validated(Training, given)
+        instruction = _INSTRUCTION if self.instruction is None else self.instruction
+        if not isinstance(instruction, str):
+            raise UsageError(f"instruction is {instruction!r}; it must be a text.")
         prompt = validated(
             Prompt,
             {
-                "system": _INSTRUCTION if self.instruction is None else self.instruction,
+                "system": instruction,
                 "max_length": _plain_number(self.max_length),
             },
         )

@@ -90,12 +90,14 @@ def class_words(classes: "np.ndarray") -> tuple[str, ...]:
     """The word that stands for each class in a prompt; 1.0 is written as 1.
 
     Raises:
-        ValueError: two classes have the same word.
+        ValueError: a class has no word, or two have the same.
     """
     words = tuple(
         str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
         for value in classes.tolist()
     )
+    if not all(words):
+        raise ValueError("y holds a blank label; give each text a label that can be seen.")
     twice = [word for word in words if words.count(word) > 1]
     if twice:
         raise ValueError(f"two classes of y are written {twice[0]!r}; rename one.")
