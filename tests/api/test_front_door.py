@@ -29,6 +29,11 @@ def test_importing_tunelab_imports_nothing_heavy() -> None:
     assert _imported("import tunelab; dir(tunelab); tunelab.__version__", HEAVY) == []
 
 
+def test_a_classifier_is_made_without_torch() -> None:
+    program = "import tunelab; tunelab.TextClassifier(), tunelab.load, tunelab.Study()"
+    assert _imported(program, ("torch", "transformers", "peft")) == []
+
+
 def test_a_run_is_opened_without_torch(trained: Any) -> None:
     program = (
         f"import tunelab; run = tunelab.open_run({str(trained.folder)!r}); repr(run); "

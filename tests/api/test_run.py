@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -14,6 +15,7 @@ from api_studies import small_study
 from conftest import Workspace
 from tunelab.api.run import make
 from tunelab.cli.main import main
+from tunelab.config import Models
 from tunelab.errors import RunError, UsageError
 
 _SIGNS = (("!", "loud"), ("?", "unsure"))
@@ -119,6 +121,8 @@ def test_overrides_set_keys(workspace: Workspace) -> None:
             "name": "other",
             "data": {"source": workspace.folder / "rows.csv"},
             "training__early_stopping": None,
+            "evaluation__resamples": np.int64(200),
+            "models": Models(base=None, instruct=str(workspace.folder / "model")),
         },
     )
     assert (study.training.epochs, study.training.learning_rate) == (2.5, 1e-5)
@@ -127,6 +131,7 @@ def test_overrides_set_keys(workspace: Workspace) -> None:
     assert study.name == "other"
     assert study.data.sample.train == "all"
     assert study.training.early_stopping is None
+    assert study.evaluation.resamples == 200
 
 
 @pytest.mark.parametrize(
@@ -140,6 +145,21 @@ def test_overrides_set_keys(workspace: Workspace) -> None:
         (["starter"], {}, "no list"),
         (None, {}, "no NoneType"),
         ("starter", {"out": 3}, "unknown key 'out'"),
+        (
+            "starter",
+            {"data__source": pd.DataFrame()},
+            "data.source holds a value of the type DataFrame",
+        ),
+        (
+            {"data": {"source": pd.DataFrame()}},
+            {},
+            "data.source holds a value of the type DataFrame",
+        ),
+        (
+            {"methods": [{"name": "lora", "r": object()}]},
+            {},
+            "methods.0.r holds a value of the type object",
+        ),
     ],
 )
 def test_a_wrong_call_is_told_before_anything_begins(

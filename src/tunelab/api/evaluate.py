@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class EvaluationResult:
     """What :func:`evaluate` found.
 
     ``scores``: a row for each model, with 95 % intervals. ``comparisons``: a row for each two
@@ -50,7 +50,7 @@ def evaluate(
     precision: str = "auto",
     seed: int = 42,
     **settings: Any,
-) -> Evaluation:
+) -> EvaluationResult:
     """Ask models and fine-tuned classifiers for the label of every row, and compare them.
 
     ``models`` are names of models and folders of classifiers, such as
@@ -68,14 +68,13 @@ def evaluate(
         UsageError: a name, a setting, the file or a row of it cannot be used.
         RunError: a model cannot be loaded.
     """
-    from tunelab.config import Evaluation as Settings
-    from tunelab.config import Prompt
+    from tunelab.config import Evaluation, Prompt
     from tunelab.evaluation.predictions import read_models
     from tunelab.results import read_table
     from tunelab.study.evaluate import evaluate_file, evaluate_stored, is_stored
     from tunelab.validation import validated
 
-    asked = validated(Settings, settings)
+    asked = validated(Evaluation, settings)
     given = validated(Prompt, prompt or {}, prefix="prompt.")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise UsageError(f"seed is {seed!r}; it must be a whole number from 0 to 4294967295.")
@@ -154,7 +153,9 @@ def _rows(file: Any, *, text: str, label: str) -> list[Any]:
     return kept
 
 
-def _found(details: list[dict[str, Any]], predictions: Mapping[str, Any], asked: Any) -> Evaluation:
+def _found(
+    details: list[dict[str, Any]], predictions: Mapping[str, Any], asked: Any
+) -> EvaluationResult:
     import pandas as pd
 
     from tunelab.study.answered import table_rows
@@ -177,7 +178,7 @@ def _found(details: list[dict[str, Any]], predictions: Mapping[str, Any], asked:
             {"name": one["name"], **row}
             for row in table_rows(predictions[one["name"]], one["mode"], asked)
         ]
-    return Evaluation(
+    return EvaluationResult(
         scores=frame(scores, ("name",)),
         comparisons=frame(comparisons, ("left", *_COMPARED)),
         predictions=pd.DataFrame(rows),

@@ -5,11 +5,12 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
 from tunelab.api.opened_run import Run, open_run
-from tunelab.config import Study, make_study, to_dict
+from tunelab.config import MethodEntry, Section, Study, make_study, to_dict
 from tunelab.errors import TunelabError, UsageError
 from tunelab.library_warnings import hide_library_warnings
 
@@ -64,13 +65,17 @@ def make(study: str | Path | Mapping[str, Any] | Study, overrides: Mapping[str, 
     from tunelab.study.opening import open_study
     from tunelab.study.resolution import check_names
 
-    words = [f"{key.replace('__', '.')}={_as_yaml(value)}" for key, value in overrides.items()]
+    words = []
+    for name, value in overrides.items():
+        key = name.replace("__", ".")
+        # As the command line would write it: JSON, which YAML reads.
+        words.append(f"{key}={json.dumps(_plain(value, key), ensure_ascii=False)}")
     if isinstance(study, str | Path):
         return open_study(str(study), words)
     if isinstance(study, Study):
         values: Mapping[str, Any] = to_dict(study)
     elif isinstance(study, Mapping):
-        values = study
+        values = _plain(study, "")
     else:
         raise UsageError(
             f"a study is a preset's name, a file, a dictionary or a Study, and no "
@@ -81,17 +86,31 @@ def make(study: str | Path | Mapping[str, Any] | Study, overrides: Mapping[str, 
     return made
 
 
-def _as_yaml(value: Any) -> str:
-    """A value as the command line would write it: JSON, which YAML reads."""
-    if isinstance(value, Study):
-        raise UsageError("a Study cannot be a value of a study; give its keys.")
-    if hasattr(value, "model_dump"):
-        value = value.model_dump(mode="json")
-    return json.dumps(value, ensure_ascii=False, default=_plain)
+def _plain(value: Any, key: str) -> Any:
+    """A value of a study as JSON has it: a path is a text, a number of NumPy's one of Python's.
 
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else str(value)
+    Raises:
+        UsageError: it is something that no study file could hold.
+    """
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {
+            str(name): _plain(inner, f"{key}.{name}" if key else str(name))
+            for name, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_plain(inner, f"{key}.{index}") for index, inner in enumerate(value)]
+    if isinstance(value, Section | MethodEntry):
+        return value.model_dump(mode="json")
+    if isinstance(value, Number) and hasattr(value, "item"):
+        return value.item()
+    raise UsageError(
+        f"{key} holds a value of the type {type(value).__name__}, which a study file cannot hold; "
+        "give a text, a number, a list or a dictionary. Data is named by its file."
+    )
 
 
 def _local(out: str | Path) -> Path:

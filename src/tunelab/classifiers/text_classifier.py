@@ -50,7 +50,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         random_state: decides the draw, the first weights and the order of the rows.
         device: auto, cpu, cuda or mps.
         precision: auto, float32, bfloat16 or float16.
-        folder: where `fit` saves what it made, as `save` does; None for nowhere.
+        folder: where `fit` saves what it made, as `save` does, in the place of what an earlier
+            fit saved; None for nowhere.
         verbose: show progress.
 
     Attributes after `fit`:
