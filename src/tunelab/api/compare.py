@@ -194,8 +194,9 @@ def _shared(rows: Mapping[str, Sequence[Key]]) -> tuple[dict[str, list[int]], in
 def _restricted(answered: Answered, rows: Sequence[int]) -> Answered:
     """The answers to some of the rows, in the order of ``rows``."""
 
-    def some(values: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(values[row] for row in rows)
+    def some(values: Any) -> Any:
+        # What was not recorded of any row stays so.
+        return None if values is None else tuple(values[row] for row in rows)
 
     whole = answered.predictions
     generated, likelihoods = whole.generated, whole.likelihoods
@@ -215,7 +216,7 @@ def _restricted(answered: Answered, rows: Sequence[int]) -> Answered:
         answered,
         predictions=predictions,
         predicted=some(answered.predicted),
-        scored=None if answered.scored is None else some(answered.scored),
+        scored=some(answered.scored),
     )
 
 
