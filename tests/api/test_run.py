@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,7 @@ from conftest import Workspace
 from tunelab.api.run import make
 from tunelab.cli.main import main
 from tunelab.config import Models
-from tunelab.errors import RunError, UsageError
-
-_SIGNS = (("!", "loud"), ("?", "unsure"))
+from tunelab.errors import TunelabError, UsageError
 
 
 def test_scores_are_those_of_the_records(trained: Any) -> None:
@@ -180,20 +179,20 @@ def test_a_url_is_left_to_the_command_line(workspace: Workspace) -> None:
 def test_a_failure_is_raised_and_the_rest_can_be_opened(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    # Texts without a word, which TF-IDF cannot be trained on.
-    rows = [f"{sign * (number + 1)},{label}" for number in range(20) for sign, label in _SIGNS]
-    (tmp_path / "signs.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
-    study = small_study(workspace, claims=[], methods=[], models={"base": None, "instruct": None})
-    study["data"] = {"source": str(tmp_path / "signs.csv")}
-    study["evaluation"] = {"baselines": ["majority", "tfidf-svm"], "resamples": 100}
-    with pytest.raises(RunError, match="tfidf-svm failed") as caught:
+    broken = tmp_path / "broken"
+    shutil.copytree(workspace.folder / "model", broken)
+    (broken / "model.safetensors").write_bytes(b"no weights")
+    study = small_study(
+        workspace, claims=[], methods=[], models={"base": None, "instruct": str(broken)}
+    )
+    with pytest.raises(TunelabError, match="instruct failed") as caught:
         tunelab.run(study, out=tmp_path / "failed")
     assert "tunelab.open_run(" in caught.value.__notes__[0]
     run = tunelab.open_run(tmp_path / "failed")
-    assert [one.name for one in run.failures] == ["tfidf-svm"]
+    assert [one.name for one in run.failures] == ["instruct"]
     assert list(run.scores["name"]) == ["majority"]
-    assert "failed: tfidf-svm:" in repr(run)
-    assert "<li>tfidf-svm:" in run._repr_html_()
+    assert "failed: instruct:" in repr(run)
+    assert "<li>instruct:" in run._repr_html_()
     assert (tmp_path / "failed" / "report.html").is_file()
 
 

@@ -219,11 +219,6 @@ def test_a_wrong_parameter_is_told_by_fit(
         quick.fit(X, Y)
 
 
-def test_labels_that_differ_only_in_case_are_told(quick: TextClassifier) -> None:
-    with pytest.raises(UsageError, match="stands in two spellings"):
-        quick.fit(X[:4], ["Joy", "joy", "fear", "fear"])
-
-
 def test_numbers_of_numpy_are_parameters_as_well(quick: TextClassifier) -> None:
     quick.set_params(
         epochs=np.float64(1),

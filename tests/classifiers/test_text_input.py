@@ -127,9 +127,10 @@ def test_what_is_no_label_is_told(labels: Any, told: str) -> None:
         class_words(as_classes(labels, 3)[0])
 
 
-def test_two_classes_with_one_word_are_told() -> None:
-    with pytest.raises(ValueError, match="two classes of y are written 'a'"):
-        class_words(np.array(["a", "a "]))
+@pytest.mark.parametrize("classes", [["a", "a "], ["Joy", "joy"], ["STRASSE", "straße"]])
+def test_two_classes_with_one_word_are_told(classes: list[str]) -> None:
+    with pytest.raises(ValueError, match="differ at most in case or blanks"):
+        class_words(np.array(classes))
 
 
 def _rows(**counts: int) -> list[Example]:

@@ -108,8 +108,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         The random numbers of Python, NumPy and torch are left as they were.
 
         Raises:
-            ValueError: X is no list of texts, y has not a label for each, or one class only.
-            UsageError: a parameter is wrong, or two labels differ only in case.
+            ValueError: X is no list of texts; y has not a label for each, or one class only, or two
+                classes that differ only in case.
+            UsageError: a parameter is wrong.
             RunError: the model cannot be loaded, or the training failed.
         """
         from tunelab.classifiers.fine_tuning import fine_tune, kept_random_state

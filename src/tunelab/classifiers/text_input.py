@@ -90,7 +90,7 @@ def class_words(classes: "np.ndarray") -> tuple[str, ...]:
     """The word that stands for each class in a prompt; 1.0 is written as 1.
 
     Raises:
-        ValueError: a class has no word, or two have the same.
+        ValueError: a class has no word, or two have the same but for case.
     """
     words = tuple(
         str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
@@ -98,9 +98,15 @@ def class_words(classes: "np.ndarray") -> tuple[str, ...]:
     )
     if not all(words):
         raise ValueError("y holds a blank label; give each text a label that can be seen.")
-    twice = [word for word in words if words.count(word) > 1]
-    if twice:
-        raise ValueError(f"two classes of y are written {twice[0]!r}; rename one.")
+    seen: dict[str, str] = {}
+    for word in words:
+        form = word.casefold()
+        if form in seen:
+            raise ValueError(
+                f"the classes {seen[form]!r} and {word!r} of y differ at most in case or blanks; "
+                "write them the same, or rename one."
+            )
+        seen[form] = word
     return words
 
 
