@@ -1,6 +1,6 @@
 """Texts and labels as people hand them over: lists, arrays, columns of a table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -108,11 +108,6 @@ def class_words(classes: "np.ndarray") -> tuple[str, ...]:
             )
         seen[form] = word
     return words
-
-
-def label_rows(words: Sequence[str], index: Iterable[int]) -> list[str]:
-    """The word of each row."""
-    return [words[position] for position in index]
 
 
 def _as_array(labels: Any) -> Any:
