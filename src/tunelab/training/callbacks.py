@@ -175,7 +175,7 @@ class LossTracker(TrainerCallback, ExportableState):
 
 
 class ProgressBar(TrainerCallback):
-    """One line on standard error: steps, time left, and the last losses."""
+    """One line on standard error: steps, time left, and the last losses; none without a title."""
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -187,7 +187,7 @@ class ProgressBar(TrainerCallback):
         """Draw the bar, from the step that a resumed run begins at."""
         from tqdm import tqdm
 
-        if state.is_world_process_zero:
+        if state.is_world_process_zero and self.title:
             self.bar = tqdm(
                 total=state.max_steps,
                 initial=state.global_step,

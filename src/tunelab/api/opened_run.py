@@ -1,0 +1,208 @@
+"""A run as Python objects and data frames; opening one needs neither torch nor transformers."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunelab.api.tables import as_html, as_text, frame
+from tunelab.bounded_files import home_path, is_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tunelab.config import Study
+    from tunelab.report.run_folder import RunFolder
+
+# What identifies a row of the tables: the classifier, and how it came to be.
+WHO = ("name", "kind", "model", "method", "seed")
+_REPORT = "report.html"
+_INDEX = "run.json"
+_SHOWN = ("accuracy", "accuracy_low", "accuracy_high", "f1_macro", "unparsed", "rows")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim of the study and what the test rows say about it.
+
+    ``verdict`` is supported, refuted or undecided, and ``why`` gives the reason. ``difference``
+    is left minus right with its 95 % interval ``low`` to ``high``; ``p_value`` is of the test
+    against the claim's margin, ``p_corrected`` after correction over all tests of the run. What
+    is undefined is None. ``rows_needed`` test rows would decide a difference of this size.
+    """
+
+    claim: str
+    verdict: str
+    why: str
+    metric: str
+    left: str
+    right: str | float
+    relation: str
+    margin: float
+    left_value: float | None
+    right_value: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p_value: float | None
+    p_corrected: float | None
+    test: str
+    rows: int
+    rows_needed: int | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A part of a study that failed, and the sentence that says why."""
+
+    name: str
+    error: str
+
+
+def open_run(path: str | Path) -> "Run":
+    """Open the folder of a run, finished or not.
+
+    Raises:
+        UsageError: the folder holds no run.
+        RunError: a record in it is damaged.
+    """
+    from tunelab.report.run_folder import read_run
+
+    return Run(read_run(home_path(str(path))))
+
+
+class Run:
+    """What a study came to. Tables are data frames; what is undefined in them is <NA>."""
+
+    def __init__(self, record: "RunFolder") -> None:
+        self._record = record
+        self.folder: Path = record.folder
+
+    @cached_property
+    def study(self) -> "Study":
+        """The study as it was run, every default written out."""
+        from tunelab.config import make_study
+
+        return make_study(self._record.study)
+
+    @cached_property
+    def scores(self) -> "pd.DataFrame":
+        """A row for each classifier: its metrics on the test rows, each with a 95 % interval.
+
+        Columns: name, kind, model, method, seed; for each metric its value and _low and _high;
+        unparsed (answers without a label), rows, and seconds that answering took.
+        """
+        rows = []
+        for result in self._record.evaluated:
+            values = result.values
+            row = self._who(result)
+            for metric, interval in values["intervals"].items():
+                row[metric] = values["scores"].get(metric, interval["value"])
+                row[f"{metric}_low"], row[f"{metric}_high"] = interval["low"], interval["high"]
+            row["unparsed"] = values["scores"]["unparsed"]
+            row["rows"] = values["scores"]["rows"]
+            row["seconds"] = values.get("seconds")
+            rows.append(row)
+        return frame(rows, WHO)
+
+    @cached_property
+    def predictions(self) -> "pd.DataFrame":
+        """What each classifier answered to each test row.
+
+        Columns: name, kind, model, method, seed; row, text, truth, predicted; then all that a
+        language model's answer tells, such as its words and the probability of each label.
+        """
+        import pandas as pd
+
+        from tunelab.report.run_folder import predictions
+
+        tables = []
+        for result in self._record.evaluated:
+            table = predictions(result)
+            for position, (key, value) in enumerate(self._who(result).items()):
+                kind = "Int64" if key == "seed" else "string"
+                column = pd.array([value] * len(table), dtype=kind)  # type: ignore[call-overload]
+                table.insert(position, key, column)
+            tables.append(table)
+        return pd.concat(tables, ignore_index=True) if tables else frame([], WHO)
+
+    @cached_property
+    def verdicts(self) -> list[Verdict]:
+        """The verdict on each claim of the study, in its order."""
+        from tunelab.report.verdicts import judge
+
+        found = []
+        for judged in judge(self._record).claims:
+            values = judged.to_dict()
+            difference = values["difference"]
+            found.append(
+                Verdict(
+                    **{
+                        key: values[key]
+                        for key in (
+                            *("claim", "verdict", "why", "metric", "left", "right", "relation"),
+                            *("margin", "left_value", "right_value", "p_corrected"),
+                        )
+                    },
+                    difference=difference["value"],
+                    **{
+                        key: difference[key]
+                        for key in ("low", "high", "p_value", "test", "rows", "rows_needed")
+                    },
+                )
+            )
+        return found
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The parts that failed; empty where the study is whole."""
+        return [Failure(one["name"], one["error"]) for one in self._record.failures]
+
+    @property
+    def report(self) -> Path:
+        """The path of report.html, which is built where it is missing or older than the run.
+
+        Raises:
+            RunError: a record is damaged, or the folder cannot be written.
+        """
+        from tunelab.report.build import build_report
+
+        path, index = self.folder / _REPORT, self.folder / _INDEX
+        if is_file(path) and path.stat().st_mtime_ns >= index.stat().st_mtime_ns:
+            return path
+        return build_report(self.folder)
+
+    def __repr__(self) -> str:
+        """The scores as a table of text."""
+        table = as_text(self._short())
+        lines = [self._title(), "", table if len(self.scores) else "no scores yet"]
+        lines += [f"failed: {one.name}: {one.error}" for one in self.failures]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """The scores as a table of a notebook; names and errors stand in it as text alone."""
+        table = as_html(self._short())
+        failed = "".join(
+            f"<li>{escape(one.name)}: {escape(one.error)}</li>" for one in self.failures
+        )
+        return (
+            f"<p>{escape(self._title())}</p>{table}"
+            + (f"<p>failed:</p><ul>{failed}</ul>" if failed else "")
+        )  # fmt: skip
+
+    def _title(self) -> str:
+        name, claims = self._record.study.get("name", ""), self._record.study.get("claims") or []
+        return (
+            f"Run {str(name)!r} in {self.folder}: "
+            f"classifiers: {len(self.scores)}, claims: {len(claims)}"
+        )
+
+    def _short(self) -> "pd.DataFrame":
+        table = self.scores
+        columns = ["name", *(column for column in _SHOWN if column in table)]
+        return table[columns]
+
+    def _who(self, result: Any) -> dict[str, Any]:
+        values = result.values
+        return {"name": result.name, **{key: values.get(key) for key in WHO[1:]}}

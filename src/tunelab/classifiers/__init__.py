@@ -1,0 +1,1 @@
+"""Classifiers: what labels texts, by scikit-learn's contract."""

@@ -1,0 +1,134 @@
+"""Fine-tune a language model to label texts, from plain arguments to the files of an adapter."""
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunelab import registry
+from tunelab.config import Prompt, Training
+from tunelab.data.examples import Example
+from tunelab.errors import UsageError
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """What a training leaves behind besides the adapter's files.
+
+    ``outcome`` is a :class:`tunelab.training.train.TrainingOutcome`; ``train_rows`` are the
+    encoded training rows.
+    """
+
+    outcome: Any
+    loaded: Any
+    encoder: Any
+    train_rows: Sequence[Any]
+
+
+def fine_tune(
+    train_rows: Sequence[Example],
+    validation_rows: Sequence[Example],
+    *,
+    model: str,
+    method: str,
+    settings: Any,
+    labels: Sequence[str],
+    prompt: Prompt,
+    training: Training,
+    learning_rate: float,
+    seed: int,
+    device: str,
+    dtype: str,
+    folder: Path,
+    target: Path,
+    title: str = "",
+    callbacks: Sequence[Any] = (),
+) -> FineTuned:
+    """Adapt ``model`` with ``method`` to rows, and write the adapter and its prompt to ``target``.
+
+    ``settings`` are the method's own, checked. Checkpoints go to ``folder`` and are removed at
+    the end; a training that was killed goes on from the last whole one. Without a ``title`` no
+    progress is shown.
+
+    Raises:
+        UsageError: a label cannot be told from another, or a setting does not fit the model.
+        RunError: the model cannot be loaded, the loss is no number any more, the device has no
+            memory left or the disk is full.
+    """
+    import torch
+
+    from tunelab.models.loading import load
+    from tunelab.prompts.checks import check_rows
+    from tunelab.prompts.encoding import encode_examples
+    from tunelab.prompts.tokens import encode_text, leading_tokens
+    from tunelab.study.adapters import save_adapter
+    from tunelab.study.asking import encoder_for
+    from tunelab.study.folder import replace_folder
+    from tunelab.training.checkpoints import remove_checkpoints
+    from tunelab.training.processes import divides_weights, is_first
+    from tunelab.training.train import train
+
+    if dtype == "float16" and device == "cpu":
+        raise UsageError("precision=float16 needs a GPU; use float32 or bfloat16.")
+    module = registry.resolve("method", method, registry.METHODS)
+    loaded = load(
+        model, device="cpu" if divides_weights() else device, dtype=module.WEIGHTS or dtype
+    )
+    encoder = encoder_for(loaded.tokenizer, loaded.model, prompt, labels)
+    encoded = []
+    for rows in (train_rows, validation_rows):
+        texts = [row.text for row in rows]
+        encoded.append(encode_examples(encoder, texts, [row.label for row in rows]))
+        check_rows(encoder, encoded[-1], texts)
+    torch.manual_seed(seed)
+    # As a text that begins with it is seen: many models rest their attention on the BOS.
+    instruction = leading_tokens(loaded.tokenizer)
+    instruction += encode_text(loaded.tokenizer, encoder.format.system)[0]
+    outcome = train(
+        module.adapt(loaded.model, settings, instruction),
+        train_rows=encoded[0],
+        validation_rows=encoded[1],
+        pad_token=loaded.tokenizer.pad_token_id,
+        options=training,
+        learning_rate=learning_rate,
+        precision=dtype,
+        device=device,
+        seed=seed,
+        folder=folder,
+        title=title,
+        callbacks=callbacks,
+    )
+    if is_first():
+        replace_folder(
+            target,
+            lambda fresh: save_adapter(
+                fresh,
+                outcome.model,
+                method=method,
+                loaded=loaded,
+                encoder=encoder,
+                run=folder.name,
+            ),
+        )
+        remove_checkpoints(folder)
+    return FineTuned(outcome, loaded, encoder, encoded[0])
+
+
+@contextmanager
+def kept_random_state() -> Iterator[None]:
+    """Leave the random numbers of Python, NumPy and torch to the caller as they were.
+
+    A training seeds all of them.
+    """
+    import numpy as np
+    import torch
+
+    python, array = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(array)
