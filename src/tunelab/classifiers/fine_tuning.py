@@ -48,9 +48,10 @@ def fine_tune(
 ) -> FineTuned:
     """Adapt ``model`` with ``method`` to rows, and write the adapter and its prompt to ``target``.
 
-    ``settings`` are the method's own, checked. Checkpoints go to ``folder`` and are removed at
-    the end; a training that was killed goes on from the last whole one. Without a ``title`` no
-    progress is shown.
+    ``settings`` are the method's own, checked. Checkpoints go to ``folder``, and a training that was
+    killed goes on from the last complete one; the caller removes them when it has kept the outcome
+    (:func:`tunelab.training.checkpoints.remove_checkpoints`). Without a ``title`` no progress is
+    shown.
 
     Raises:
         UsageError: a label cannot be told from another, or a setting does not fit the model.
@@ -66,12 +67,11 @@ def fine_tune(
     from tunelab.study.adapters import save_adapter
     from tunelab.study.asking import encoder_for
     from tunelab.study.folder import replace_folder
-    from tunelab.training.checkpoints import remove_checkpoints
     from tunelab.training.processes import divides_weights, is_first
     from tunelab.training.train import train
 
     if dtype == "float16" and device == "cpu":
-        raise UsageError("precision=float16 needs a GPU; use float32 or bfloat16.")
+        raise UsageError("training.precision=float16 needs a GPU; use float32 or bfloat16.")
     module = registry.resolve("method", method, registry.METHODS)
     loaded = load(
         model, device="cpu" if divides_weights() else device, dtype=module.WEIGHTS or dtype
@@ -112,7 +112,6 @@ def fine_tune(
                 run=folder.name,
             ),
         )
-        remove_checkpoints(folder)
     return FineTuned(outcome, loaded, encoder, encoded[0])
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from tunelab.data.normalizing import normal_text
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -14,7 +16,8 @@ _SHOWN = 60
 def as_texts(texts: Any, name: str = "X") -> list[str]:
     """One-dimensional texts as a list: of a list, a tuple, an array or a column of a table.
 
-    A half of a surrogate pair, which no file and no tokenizer takes, becomes a question mark.
+    Texts are in the form in which files are loaded (:mod:`tunelab.data.normalizing`). A half of a
+    surrogate pair, which no file and no tokenizer takes, becomes a question mark.
 
     Raises:
         ValueError: it is one text, has more than one dimension, holds something else than texts,
@@ -43,7 +46,7 @@ def as_texts(texts: Any, name: str = "X") -> list[str]:
                 f"{name} holds {_shown(text)} at position {position}, which is no text; turn it "
                 "into one, or leave the row out."
             )
-    return [text.encode("utf-8", "replace").decode("utf-8") for text in found]
+    return [normal_text(text.encode("utf-8", "replace").decode("utf-8")) for text in found]
 
 
 def as_classes(labels: Any, rows: int) -> "tuple[np.ndarray, np.ndarray]":

@@ -10,13 +10,13 @@ from tunelab import registry
 from tunelab.config import MethodEntry, Study, fingerprint
 from tunelab.data.examples import Example
 from tunelab.data.sampling import draw_shots
-from tunelab.errors import TunelabError, UsageError
+from tunelab.errors import TunelabError
 from tunelab.evaluation.predictions import Predictions, read_predictions
 from tunelab.models.device import pick_device, pick_dtype
 from tunelab.models.lineage import describe_lineage
 from tunelab.models.loading import LoadedModel, load, model_hash
 from tunelab.results import Result, load_result, read_table, stage_file, write_table
-from tunelab.study.adapters import open_adapter, save_adapter, trained_by
+from tunelab.study.adapters import open_adapter, trained_by
 from tunelab.study.answered import (
     ABOUT,
     COUNTED,
@@ -27,9 +27,9 @@ from tunelab.study.answered import (
     measured,
 )
 from tunelab.study.asking import encoder_for
-from tunelab.study.folder import replace_folder, run_stage
+from tunelab.study.folder import run_stage
 from tunelab.study.prepare import PreparedData
-from tunelab.study.resolution import learning_rate, method_module, method_settings, model_card
+from tunelab.study.resolution import learning_rate, method_settings, model_card
 from tunelab.study.together import stage_together
 
 
@@ -264,72 +264,42 @@ def _train(
     target: Path,
     callbacks: Sequence[Any],
 ) -> dict[str, Any]:
-    import torch
-
-    from tunelab.prompts.checks import check_rows
-    from tunelab.prompts.encoding import encode_examples
-    from tunelab.prompts.tokens import encode_text, leading_tokens
+    from tunelab.classifiers.fine_tuning import fine_tune
     from tunelab.prompts.viewer import measure_lengths
     from tunelab.training.checkpoints import remove_checkpoints
-    from tunelab.training.processes import divides_weights, is_first
-    from tunelab.training.train import train
+    from tunelab.training.processes import is_first
 
     assert cell.entry is not None
     entry, seed, name = cell.entry, int(cell.seed or 0), str(cell.model)
     settings = method_settings(entry)
-    module = method_module(entry)
     device, dtype = device_and_dtype(study)
-    if dtype == "float16" and device == "cpu":
-        raise UsageError("training.precision=float16 needs a GPU; use float32 or bfloat16.")
-    loaded = load(
-        name, device="cpu" if divides_weights() else device, dtype=module.WEIGHTS or dtype
-    )
-    encoder = encoder_for(loaded.tokenizer, loaded.model, study.prompt, data.labels)
-    encoded = {
-        split: encode_examples(encoder, _texts(rows), [row.label for row in rows])
-        for split, rows in data.splits.items()
-        if split != "test"
-    }
-    for split, rows in encoded.items():
-        check_rows(encoder, rows, _texts(data.splits[split]))
-    torch.manual_seed(seed)
-    # As a text that begins with it is seen: many models rest their attention on the BOS.
-    instruction = leading_tokens(loaded.tokenizer)
-    instruction += encode_text(loaded.tokenizer, encoder.format.system)[0]
-    model = module.adapt(loaded.model, settings, instruction)
-    outcome = train(
-        model,
-        train_rows=encoded["train"],
-        validation_rows=encoded["validation"],
-        pad_token=loaded.tokenizer.pad_token_id,
-        options=study.training,
+    tuned = fine_tune(
+        data.splits["train"],
+        data.splits["validation"],
+        model=name,
+        method=entry.name,
+        settings=settings,
+        labels=data.labels,
+        prompt=study.prompt,
+        training=study.training,
         learning_rate=learning_rate(study, entry),
-        precision=dtype,
-        device=device,
         seed=seed,
+        device=device,
+        dtype=dtype,
         folder=folder,
+        target=target,
         title=f"{cell.name} trains",
         callbacks=callbacks,
     )
     if not is_first():
         return {}
-    replace_folder(
-        target,
-        lambda fresh: save_adapter(
-            fresh,
-            outcome.model,
-            method=entry.name,
-            loaded=loaded,
-            encoder=encoder,
-            run=folder.name,
-        ),
-    )
-    write_table(folder / "history.parquet", outcome.history)
+    outcome = vars(tuned.outcome)
+    write_table(folder / "history.parquet", outcome["history"])
     remove_checkpoints(folder)
     return {
         "kind": "tuned",
         "model": name,
-        **_origin(loaded),
+        **_origin(tuned.loaded),
         "method": entry.name,
         "settings": settings.model_dump(),
         "learning_rate": learning_rate(study, entry),
@@ -338,13 +308,13 @@ def _train(
         "device": device,
         "lengths": vars(
             measure_lengths(
-                encoded["train"],
+                tuned.train_rows,
                 max_length=study.prompt.max_length,
                 batch_size=study.training.batch_size,
             )
         ),
         "adapter_bytes": sum(file.stat().st_size for file in target.glob("*.safetensors")),
-        **{key: value for key, value in vars(outcome).items() if key not in {"model", "history"}},
+        **{key: value for key, value in outcome.items() if key not in {"model", "history"}},
     }
 
 
