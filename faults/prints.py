@@ -24,9 +24,9 @@ _FILES = (
 _TIMED = {"trade_offs"}
 # Equal but for what varies.
 _RECORDS = ("*/*/result.json", "generate/*/open.json", "run.json")
-# How long things took, and when; the seal, which covers these too; and the answers of open prompts
-# as they came, of which an interrupted prompt has some twice until they are put in order. Those in
-# order have times in them, so that the hash of their file varies too.
+# How long things took, when, and beside what other work; the seal, which covers these too; and the
+# answers of open prompts as they came, of which an interrupted prompt has some twice until they are
+# put in order. Those in order have times in them, so that the hash of their file varies too.
 _VARIES = {
     "started",
     "wall_seconds",
@@ -35,6 +35,11 @@ _VARIES = {
     "seconds_to_best",
     "seconds_per_step",
     "peak_bytes",
+    "peak_unknown",
+    "held_before",
+    "resumed",
+    "other_cpus",
+    "free_cpus",
     "rows_per_second",
     "seal",
     "answers.jsonl",

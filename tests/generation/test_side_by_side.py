@@ -1,6 +1,7 @@
 """Models side by side: who is asked what, and every measure with its interval."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -121,7 +122,7 @@ def test_measures_by_prompt(measure: str, expected: list[float | None]) -> None:
 def test_intervals_are_over_prompts() -> None:
     from scipy.stats import t
 
-    [row] = compare_open(CHECKED, TOLD)
+    [row] = compare_open(CHECKED, [replace(answer, ending="stop token") for answer in TOLD])
     assert (row["model"], row["temperature"], row["prompts"], row["samples"]) == ("m", 0.7, 3, 2)
     values = [4.0, 2.0, 7.0]
     mean = sum(values) / 3
@@ -131,13 +132,22 @@ def test_intervals_are_over_prompts() -> None:
     assert tokens["value"] == pytest.approx(mean)
     assert tokens["low"] == pytest.approx(mean - reach)
     assert tokens["high"] == pytest.approx(mean + reach)
-    # Shares end at 0 and 1, and one value has no interval, with the reason.
-    assert (row["open_stopped"]["low"], row["open_stopped"]["high"]) == (0.0, 1.0)
+    # One value has no interval, with the reason.
     assert row["open_repetition"]["low"] is None
     assert row["open_repetition"]["reason"] == "one prompt shows no spread"
     assert row["by_kind"] == {"arithmetic": 0.5, "format": 1.0, "open": None}
     assert row["first_token_seconds"] == pytest.approx(0.5)
     assert set(MEASURES) <= set(row)
+
+
+def test_lengths_of_cut_answers_are_bounds() -> None:
+    [row] = compare_open(CHECKED, TOLD)
+    tokens = row["open_tokens"]
+    assert (tokens["value"], tokens["bound"]) == (pytest.approx(13 / 3), "at least")
+    assert (tokens["low"], tokens["high"]) == (None, None)
+    assert tokens["reason"] == "3 of 6 answers of m were cut at a limit"
+    # Whether an answer ended is known of each; shares end at 0 and 1.
+    assert (row["open_stopped"]["low"], row["open_stopped"]["high"]) == (0.0, 1.0)
 
 
 def test_perplexity_by_hand() -> None:

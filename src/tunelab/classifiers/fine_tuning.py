@@ -48,8 +48,8 @@ def fine_tune(
 ) -> FineTuned:
     """Adapt ``model`` with ``method`` to rows, and write the adapter and its prompt to ``target``.
 
-    ``settings`` are the method's own, checked. Checkpoints go to ``folder``, and a training that was
-    killed goes on from the last complete one; the caller removes them when it has kept the outcome
+    ``settings`` are the method's own, checked. Checkpoints go to ``folder``; a training that was
+    killed goes on from the last complete one. The caller removes them when it has kept the outcome
     (:func:`tunelab.training.checkpoints.remove_checkpoints`). Without a ``title`` no progress is
     shown.
 
