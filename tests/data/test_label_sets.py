@@ -134,6 +134,19 @@ def test_swapped_columns(tmp_path: Path) -> None:
         open_source(str(path), text="label", label="text")
 
 
+def test_swapped_columns_with_long_texts(tmp_path: Path) -> None:
+    rows = [{"a": f"the reply to note {n} was long and kind", "b": "xy"[n % 2]} for n in range(40)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"swapped; try data\.text=a data\.label=b"):
+        open_source(str(path), text="b", label="a")
+
+
+def test_labels_with_decimals_are_bare_numbers(tmp_path: Path) -> None:
+    dataset = open_source(str(_file(tmp_path, ["1.0", "2.0"] * 9)), text="text", label="label")
+    assert any("bare numbers" in note for note in dataset.notes)
+
+
 @pytest.mark.parametrize(
     "labels",
     [

@@ -114,12 +114,12 @@ CASES: list[Case] = [
     ),
     refused(
         "weights that are no safetensors",
-        "no whole safetensors",
+        "not a complete safetensors",
         _files(adapter_model_DOT_safetensors=b"\x80\x04."),
     ),
     refused(
         "weights that are a pickle with a long name",
-        "no whole safetensors",
+        "not a complete safetensors",
         _files(adapter_model_DOT_safetensors=b"\xff" * 64),
     ),
     refused("no weights", "holds no adapter_model", _files()),

@@ -16,7 +16,7 @@ from tunelab.errors import UsageError
 _HIDDEN = frozenset({"-1", "?"})
 _MISSING = frozenset({"nan", "none", "null", "n/a", "<na>", "#n/a"})
 _WHOLE = re.compile(r"(-?\d+)\.0+")
-_NUMBER = re.compile(r"[-+]?\d+")
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 
 def settle_labels(dataset: Dataset, notes: LoadingNotes) -> Dataset:
@@ -90,8 +90,8 @@ def _odd(labels: Sequence[str]) -> list[str]:
         )
     if labels and all(_NUMBER.fullmatch(label) for label in labels):
         sentences.append(
-            f"The labels are bare numbers ({listed(labels)}), of which a model that is asked "
-            "cannot know what they mean; write names in their place if there are any."
+            f"The labels are bare numbers ({listed(labels)}). A model that is asked cannot know "
+            "what they mean; replace them by names if there are any."
         )
     return sentences
 
