@@ -81,6 +81,12 @@ def test_labels_that_stand_alone() -> None:
         "b": "has no test row",
     }.items():
         assert any(f"'{label}' {words}" in sentence for sentence in told)
+    assert any(
+        "All test rows have the label" in one
+        for one in lonely_labels(
+            {"train": {"a": 5, "b": 2}, "validation": {"a": 1, "b": 0}, "test": {"a": 3, "b": 0}}
+        )
+    )
     many = {split: dict.fromkeys(map(str, range(200)), 1) for split in SPLITS}
     assert "200 labels have one training row" in lonely_labels(many)[0]
     assert len(lonely_labels(many)[0]) < 200

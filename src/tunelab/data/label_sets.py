@@ -99,7 +99,17 @@ def _odd(labels: Sequence[str]) -> list[str]:
 def lonely_labels(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     """What cannot be learnt or measured, by name; ``counts`` are rows by split and label."""
     train, validation, test = (counts[split] for split in SPLITS)
+    tested = [label for label in test if test[label]]
+    only = (
+        [
+            f"All test rows have the label {tested[0]!r}, so the scores cannot say how well any "
+            "label is told from the others; bring test rows of other labels, or more rows."
+        ]
+        if len(tested) == 1
+        else []
+    )
     return [
+        *only,
         *_about(
             [label for label in train if not train[label] and test[label]],
             "test rows and no training row, so that nothing that is trained can learn {it}",
