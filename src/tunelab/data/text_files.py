@@ -117,7 +117,7 @@ def _not_decodable(path: Path, encoding: str) -> UsageError:
         start = file.read(16)
     for mark, kind, advice in _BINARY:
         if start.startswith(mark):
-            return UsageError(f"{path} is {kind} and not text, as its name says; {advice}.")
+            return UsageError(f"{path} is {kind}, although its name says text; {advice}.")
     if encoding.startswith(("utf-16", "utf-32")):
         return UsageError(
             f"{path}: not {encoding.upper()}, though it begins so; save the file as UTF-8."
