@@ -25,15 +25,15 @@ def check_regular(path: Path) -> None:
     """Refuse what reading could hang on: a device, a pipe, a socket.
 
     Raises:
-        UsageError: it is no regular file, or no name that a file can have.
+        UsageError: it is not a regular file, or no name that a file can have.
         OSError: it is missing or may not be looked at.
     """
     try:
         mode = path.stat().st_mode
     except ValueError:
-        raise UsageError(f"{str(path)!r} is no name of a file.") from None
+        raise UsageError(f"{str(path)!r} cannot be the name of a file.") from None
     if not stat.S_ISREG(mode):
-        raise UsageError(f"{path} is no regular file; name a file that is.")
+        raise UsageError(f"{path} is not a regular file; name a file that is.")
 
 
 def within(folder: Path, path: Path) -> Path:

@@ -22,7 +22,7 @@ def check_parquet(path: Path) -> None:
     """Refuse a Parquet file that becomes far more than it is.
 
     Raises:
-        UsageError: it does, or it is no regular file.
+        UsageError: it does, or it is not a regular file.
         OSError, pyarrow.ArrowException: it is missing or no whole Parquet file.
     """
     from pyarrow import parquet

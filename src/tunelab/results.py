@@ -100,7 +100,7 @@ def read_json(path: Path) -> Any:
 
     Raises:
         RunError: it is missing or damaged.
-        UsageError: it is no regular file, or too large.
+        UsageError: it is not a regular file, or too large.
     """
     try:
         return json.loads(read_bounded(path, _LARGEST).decode("utf-8"))
@@ -129,7 +129,7 @@ def read_table(path: Path) -> "pd.DataFrame":
 
     Raises:
         RunError: it is missing or damaged.
-        UsageError: it is no regular file, or would become far more than it is.
+        UsageError: it is not a regular file, or would become far more than it is.
     """
     import pandas as pd
     from pyarrow import ArrowException

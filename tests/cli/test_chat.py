@@ -177,7 +177,7 @@ def test_a_server_that_fails_keeps_the_question(talk: Talk) -> None:
     assert code == 0
     assert out == "answer 1: 4\nuser: one\nassistant: answer 1: 4\nuser: two\n"
     assert "the question is kept; /again asks it once more" in err
-    assert "gave no whole answer in 4 tries: it failed with status 500: out of memory." in err
+    assert "gave no complete answer in 4 tries: it failed with status 500: out of memory." in err
 
 
 def test_an_interrupt_ends_an_answer_and_it_goes_on(workspace: Workspace, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_help_of_a_verb(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["predict", "missing.txt", "--adapter", "x"], "no file"),
         (["evaluate", "missing.csv", "--model", "smollm2-135m-instruct"], "no file"),
         (["evaluate", "missing.csv"], "--model NAME"),
-        (["report", "missing"], "no run folder"),
+        (["report", "missing"], "not a run folder"),
         (["train", "starter", "--method", "lorra"], "did you mean lora"),
     ],
 )

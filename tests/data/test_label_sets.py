@@ -81,6 +81,12 @@ def test_labels_that_stand_alone() -> None:
         "b": "has no test row",
     }.items():
         assert any(f"'{label}' {words}" in sentence for sentence in told)
+    assert any(
+        "All test rows have the label" in one
+        for one in lonely_labels(
+            {"train": {"a": 5, "b": 2}, "validation": {"a": 1, "b": 0}, "test": {"a": 3, "b": 0}}
+        )
+    )
     many = {split: dict.fromkeys(map(str, range(200)), 1) for split in SPLITS}
     assert "200 labels have one training row" in lonely_labels(many)[0]
     assert len(lonely_labels(many)[0]) < 200
@@ -132,6 +138,19 @@ def test_swapped_columns(tmp_path: Path) -> None:
     path = _file(tmp_path, ["a", "b"] * 20)
     with pytest.raises(UsageError, match=r"swapped; try data\.text=text data\.label=label"):
         open_source(str(path), text="label", label="text")
+
+
+def test_swapped_columns_with_long_texts(tmp_path: Path) -> None:
+    rows = [{"a": f"the reply to note {n} was long and kind", "b": "xy"[n % 2]} for n in range(40)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"swapped; try data\.text=a data\.label=b"):
+        open_source(str(path), text="b", label="a")
+
+
+def test_labels_with_decimals_are_bare_numbers(tmp_path: Path) -> None:
+    dataset = open_source(str(_file(tmp_path, ["1.0", "2.0"] * 9)), text="text", label="label")
+    assert any("bare numbers" in note for note in dataset.notes)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_parquet(tmp_path: Path) -> None:
     rows = to_examples(read_rows(path), text="text", label="label", where="a")
     assert [(row.text, row.label) for row in rows] == [("one", "1"), ("", "2")]
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(UsageError, match="no whole Parquet"):
+    with pytest.raises(UsageError, match="not a complete Parquet"):
         list(read_rows(path))
 
 
@@ -52,7 +52,7 @@ def test_parquet(tmp_path: Path) -> None:
         ("a.jsonl", b"[1]\n", "line 1: not a JSON object"),
         ("a.jsonl", b'{"text": "a", "label": "x"}\n{"text": "b"}\n', "line 2: unknown column"),
         ("a.jsonl", b'{"text": "a", "label": null}\n', "holds no label in any"),
-        ("a.jsonl", b'{"text": ["a"], "label": "x"}\n', "holds no text"),
+        ("a.jsonl", b'{"text": ["a"], "label": "x"}\n', "holds a list and not a text"),
         ("a.csv", b"text,label\na,x\nb\n", "line 3: 1 cell, but the header has 2"),
         ("a.csv", b"text,label\na,b,x\n", "line 2: 3 cells"),
         ("a.csv", b"txt,label\na,x\n", "did you mean txt"),
@@ -60,7 +60,7 @@ def test_parquet(tmp_path: Path) -> None:
         ("a.csv", b"text,label\ncaf\xe9,x\n", "line 2: not UTF-8"),
         ("a.txt", b"no label here\n", "no semicolon"),
         ("a.csv", b"text,label\na,x\nb,x\n", "two labels or more"),
-        ("a.xlsx", b"PK", "no whole Excel workbook"),
+        ("a.xlsx", b"PK", "not a complete Excel workbook"),
         ("a.xls", b"PK", "unknown kind of file '.xls'; save it as"),
         ("a.csv", b"text,label\n", "holds no rows"),
         ("a.csv", b'text,label\n"a\nb",x\nc\n', "line 4: 1 cell,"),
@@ -74,7 +74,7 @@ def test_parquet(tmp_path: Path) -> None:
         ("a.jsonl", b'{"text": "a", "label": NaN}\n', "holds no label in any of its 1 row"),
         ("a.jsonl", b'{"text": "a", "label": [1]}\n', "one word or number"),
         ("a.txt", b"a;\nb;\n", "holds no label in any of its 2 rows"),
-        ("a.parquet", b"PAR1 and no more", "no whole Parquet"),
+        ("a.parquet", b"PAR1 and no more", "not a complete Parquet"),
     ],
 )
 def test_faults(tmp_path: Path, name: str, content: bytes, message: str) -> None:

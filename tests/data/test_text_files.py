@@ -43,7 +43,7 @@ def test_what_the_encoding_may_be(tmp_path: Path, encoding: str, text: str) -> N
 
 def test_a_packed_file_that_is_cut(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(TABLE.encode() * 100)[:-20])
-    with pytest.raises(UsageError, match="no whole gzip file"):
+    with pytest.raises(UsageError, match="not a complete gzip file"):
         list(read_rows(tmp_path / "a.csv.gz"))
 
 
@@ -51,4 +51,21 @@ def test_one_line_of_another_encoding(tmp_path: Path) -> None:
     content = "text,label\n" + "a café,x\nthe façade,y\n" * 3
     (tmp_path / "a.csv").write_bytes(content.encode() + "another café,x\n".encode("cp1252"))
     with pytest.raises(UsageError, match="line 8: not UTF-8, as other lines are; correct this"):
+        list(read_rows(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (b"PK\x03\x04\x14\0\xff", "an Excel or zip file, although"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "an old Excel file"),
+        (gzip.compress(b"text,label"), "a gzip file.*add .gz"),
+        (b"PAR1\x15\x04\xff\xfe", "a Parquet file"),
+    ],
+)
+def test_binary_files_with_the_name_of_a_text_file(
+    tmp_path: Path, start: bytes, words: str
+) -> None:
+    (tmp_path / "a.csv").write_bytes(start + b"\xff\xfe\xfd" * 9)
+    with pytest.raises(UsageError, match=words):
         list(read_rows(tmp_path / "a.csv"))

@@ -376,3 +376,24 @@ def test_long_answers_end_soon(answer: str) -> None:
     started = time.process_time()
     parse_answer(answer, [*LABELS, "不满", "not angry"])
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("answer", "label"),
+    [
+        ("minus 2", "-2"),
+        ("The score is negative 2.", "-2"),
+        ("- 2", None),
+        ("Answer: - 2", None),
+        ("It is - 2", None),
+        ("-2", "-2"),
+        ("2", "2"),
+        ("2 and not minus 2", "2"),
+    ],
+)
+def test_a_minus_sign_away_from_its_number(answer: str, label: str | None) -> None:
+    assert parse_answer(answer, ["-2", "0", "2"]).label == label
+
+
+def test_a_list_mark_before_a_number_that_has_no_negative() -> None:
+    assert parse_answer("- 2", ["0", "2"]).label == "2"

@@ -112,7 +112,7 @@ def _labels(rows: list[Any]) -> list[str]:
     return [row.label for row in rows]
 
 
-_HIDDEN = "characters, all of which can be seen"
+_HIDDEN = "no line breaks or hidden characters"
 
 CASES: list[Case] = [
     refused("a device", "no file|no such|unknown", lambda _: _open(Path("/dev/zero"))),
@@ -140,16 +140,16 @@ CASES: list[Case] = [
     refused("the same in lists", "small file that becomes", _parquet(_repeated_in_lists)),
     refused("400 MB of one letter", "small file that becomes", _parquet(_compressed)),
     refused("60 million empty rows", "small file that becomes", _parquet(_many_rows)),
-    refused("dates that Python has not", "no whole Parquet", _parquet(_late_dates)),
-    refused("Parquet's name alone", "no whole Parquet", _file("a.parquet", b"PAR1")),
+    refused("dates that Python has not", "not a complete Parquet", _parquet(_late_dates)),
+    refused("Parquet's name alone", "not a complete Parquet", _file("a.parquet", b"PAR1")),
     refused(
         "Parquet with a huge footer",
-        "no whole Parquet",
+        "not a complete Parquet",
         _file("a.parquet", b"PAR1aaaa\xff\xff\xff\x7fPAR1"),
     ),
     refused(
         "Parquet of noise",
-        "no whole Parquet",
+        "not a complete Parquet",
         _file("a.parquet", b"PAR1" + bytes(range(256)) * 9 + b"\x40\x00\x00\x00PAR1"),
     ),
     refused(
@@ -160,25 +160,29 @@ CASES: list[Case] = [
     refused("a pickle", "unknown kind", _file("a.pkl", b"\x80\x04.")),
     refused(
         "a zip that is called CSV",
-        "not UTF-8|unknown column",
+        "is an Excel or zip file",
         _file("a.csv", b"PK\x03\x04\xff\xff"),
     ),
-    refused("gzip", "no whole gzip", _file("a.csv.gz", b"\x1f\x8b\x08")),
-    refused("gzip that is none", "no whole gzip", _file("a.csv.gz", b"text,label\na,x\nb,y\n")),
+    refused("gzip", "not a complete gzip", _file("a.csv.gz", b"\x1f\x8b\x08")),
+    refused(
+        "gzip that is none", "not a complete gzip", _file("a.csv.gz", b"text,label\na,x\nb,y\n")
+    ),
     refused(
         "400 MB of gzip",
         "becomes far more",
         _file("a.jsonl.gz", gzip.compress((b" " * 999_999 + b"\n") * 400, 6)),
     ),
     refused("an archive in gzip", "unknown kind", _file("a.parquet.gz", gzip.compress(b"PAR1"))),
-    refused("a workbook's name alone", "no whole Excel", _file("a.xlsx", b"PK\x03\x04")),
+    refused("a workbook's name alone", "not a complete Excel", _file("a.xlsx", b"PK\x03\x04")),
     refused(
         "a workbook that becomes 400 MB",
         "becomes far more",
         _file("a.xlsx", _archive({"xl/workbook.xml": b" " * 400_000_000})),
     ),
-    refused("a zip that is no workbook", "no whole Excel", _file("a.xlsx", _archive({"a": b"b"}))),
-    refused("gzip that is called JSONL", "not UTF-8", _file("a.jsonl", b"\x1f\x8b\x08\x00")),
+    refused(
+        "a zip that is no workbook", "not a complete Excel", _file("a.xlsx", _archive({"a": b"b"}))
+    ),
+    refused("gzip that is called JSONL", "is a gzip file", _file("a.jsonl", b"\x1f\x8b\x08\x00")),
     refused(
         "an open quotation mark of 20 MB",
         "field larger|never closed|characters or more",

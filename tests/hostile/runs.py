@@ -156,16 +156,18 @@ CASES: list[Case] = [
     refused("an index that is a link out", _OUT, _spoiled(_link("run.json", "../../secret.json"))),
     refused(
         "an index that is a link to itself",
-        "no run folder",
+        "not a run folder",
         _spoiled(_link("run.json", "run.json")),
     ),
-    refused("an index that is a device", "no run folder", _spoiled(_link("run.json", "/dev/zero"))),
-    refused("an index that is a pipe", "no run folder", _spoiled(_pipe("run.json"))),
     refused(
-        "an environment that is a pipe", "no regular file", _spoiled(_pipe("environment.json"))
+        "an index that is a device", "not a run folder", _spoiled(_link("run.json", "/dev/zero"))
+    ),
+    refused("an index that is a pipe", "not a run folder", _spoiled(_pipe("run.json"))),
+    refused(
+        "an environment that is a pipe", "not a regular file", _spoiled(_pipe("environment.json"))
     ),
     refused(
-        "a record that is a pipe", "no regular file", _spoiled(_pipe("prepare/data/result.json"))
+        "a record that is a pipe", "not a regular file", _spoiled(_pipe("prepare/data/result.json"))
     ),
     refused(
         "figures that are a link out", _OUT, _spoiled(_link("figures", "../../outside"), _report)
@@ -242,9 +244,11 @@ CASES: list[Case] = [
         "small file that becomes",
         lambda folder: (repeated_text(folder / "a"), read_table(folder / "a")),
     ),
-    refused("a table that is a device", "no regular file", lambda _: read_table(Path("/dev/zero"))),
-    refused("JSON of a device", "no regular file", lambda _: read_json(Path("/dev/zero"))),
-    refused("JSON of a folder", "no regular file", read_json),
+    refused(
+        "a table that is a device", "not a regular file", lambda _: read_table(Path("/dev/zero"))
+    ),
+    refused("JSON of a device", "not a regular file", lambda _: read_json(Path("/dev/zero"))),
+    refused("JSON of a folder", "not a regular file", read_json),
     harmless(
         "a run elsewhere is not on the app's list",
         lambda names: names == ["run"],

@@ -101,7 +101,7 @@ CASES: list[Case] = [
     refused("a tracker that is a module", "unknown tracker", _override("training.tracking=[os]")),
     refused(
         "a folder that is none",
-        "no model folder",
+        "(?:no|not a) model folder",
         _override("models.instruct=../../no/such/folder"),
     ),
     refused("a home of nobody", "nobody's home|cannot", _override("models.base=~nobody-of-this/x")),
@@ -112,8 +112,8 @@ CASES: list[Case] = [
         _override("data.source=file:///etc/passwd"),
     ),
     refused("a data source of NUL", "unknown data source|cannot", _override('data.source="a\\0b"')),
-    refused("a device", "is no regular file", _link("/dev/zero")),
-    refused("a pipe", "is no regular file", _pipe),
+    refused("a device", "is not a regular file", _link("/dev/zero")),
+    refused("a pipe", "is not a regular file", _pipe),
     refused("a link that leads nowhere", "no study file", _link("/no/such/file")),
     refused("a link that leads to itself", "cannot read|no study", _link("study.yaml")),
     refused("a billion samples", "should be less", _override("generation={samples: 1000000000}")),
@@ -134,12 +134,12 @@ CASES: list[Case] = [
     ),
     refused(
         "a conversation that is a device",
-        "no regular file|no conversation file|unknown conversation",
+        "not a regular file|no conversation file|unknown conversation",
         _override("conversations=[/dev/zero]"),
     ),
     refused(
         "prompts that are a device",
-        "no regular file",
+        "not a regular file",
         _override("generation={prompts: /dev/zero}"),
     ),
     refused(
@@ -169,7 +169,7 @@ CASES: list[Case] = [
     ),
     refused(
         "a folder as a study",
-        "no regular file|cannot read",
+        "not a regular file|cannot read",
         lambda folder: read_keys(folder),
     ),
 ]

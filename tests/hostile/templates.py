@@ -167,6 +167,6 @@ CASES: list[Case] = [
     refused("a file of deep brackets", "no Jinja template", _file(b"{{ " + b"(" * 50_000 + b" }}")),
     refused("a file of 2 MB", "larger than 1 MB", _file(b"a" * 2_000_000)),
     refused("a file in another encoding", "UTF-8", _file("é".encode("latin-1"))),
-    refused("a device", "no regular file", _file_at("/dev/zero")),
+    refused("a device", "not a regular file", _file_at("/dev/zero")),
     refused("a link that leads nowhere", "cannot read", _file_at("/no/such")),
 ]

@@ -87,7 +87,7 @@ def test_names(tmp_path: Path) -> None:
     assert find("owner/name").source == "hub"
     with pytest.raises(UsageError, match="did you mean"):
         find("gemma-3-270")
-    with pytest.raises(UsageError, match="no model folder"):
+    with pytest.raises(UsageError, match="there is no model folder"):
         find("./missing")
 
 

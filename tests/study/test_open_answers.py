@@ -46,7 +46,7 @@ def test_a_comparison_goes_on_where_its_endpoint_gave_up(
 ) -> None:
     study = _study(workspace, endpoint)
     Answering.left = 5
-    with pytest.raises(RunError, match=r"gave no whole answer in 4 tries.*out of memory\."):
+    with pytest.raises(RunError, match=r"gave no complete answer in 4 tries.*out of memory\."):
         answer_open(study, tmp_path)
     [kept] = tmp_path.glob("generate/*/answers.jsonl")
     lines = kept.read_text(encoding="utf-8").splitlines()

@@ -87,7 +87,7 @@ def _raw_label(value: Any, column: str, where: str, number: int) -> str:
         value = int(value)
     if isinstance(value, list | dict | bytes) and value:
         raise UsageError(
-            f"{where}, line {number}: the label must be one word or number, and the column "
+            f"{where}, line {number}: a label must be one word or number, but the column "
             f"{column!r} holds {_kind(value)}."
         )
     return _writable(value) if not isinstance(value, list | dict | bytes) else ""
@@ -96,8 +96,8 @@ def _raw_label(value: Any, column: str, where: str, number: int) -> str:
 def _check_label(label: str, where: str, number: int) -> None:
     if has_hidden(label) or len(label) > _LONGEST_LABEL:
         raise UsageError(
-            f"{where}, line {number}: the label must be words of at most {_LONGEST_LABEL} "
-            "characters, all of which can be seen."
+            f"{where}, line {number}: a label must be at most {_LONGEST_LABEL} characters long and "
+            "hold no line breaks or hidden characters. Is it the right column?"
         )
 
 
@@ -114,7 +114,7 @@ def text_of(row: Mapping[str, Any], column: str, *, where: str, number: int) -> 
         return ""
     if isinstance(value, list | dict | bytes):
         raise UsageError(
-            f"{where}, line {number}: the column {column!r} holds no text, but {_kind(value)}."
+            f"{where}, line {number}: the column {column!r} holds {_kind(value)} and not a text."
         )
     return _writable(value)
 

@@ -47,7 +47,7 @@ _FOLDS: Sequence[tuple[str, Callable[[str], str]]] = (
     ("in case alone", _case),
     ("in blanks, half-spaces or hyphens alone", _blanks),
     ("in digits of several scripts alone", _digits),
-    ("in letters that look alike, such as ی and ي", _letters),
+    ("in letters that look alike (as ی and ي do)", _letters),
 )
 
 

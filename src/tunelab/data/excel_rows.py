@@ -37,7 +37,7 @@ def read_excel_rows(path: Path, notes: LoadingNotes) -> Iterator[tuple[int, Row]
     except Exception as error:
         # It raises whatever the broken part raised: zip, XML, key and value errors.
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise UsageError(f"{path} is no whole Excel workbook ({reason}).") from None
+        raise UsageError(f"{path} is not a complete Excel workbook ({reason}).") from None
     try:
         sheet, others = _first_table(book)
         if sheet is None:
@@ -56,7 +56,7 @@ def _check_size(path: Path) -> None:
             size = sum(part.file_size for part in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError):
         raise UsageError(
-            f"{path} is no whole Excel workbook; save it again, or as CSV UTF-8."
+            f"{path} is not a complete Excel workbook; save it again, or as CSV UTF-8."
         ) from None
     if size > _FREE + _TIMES * path.stat().st_size:
         raise UsageError(

@@ -49,7 +49,7 @@ def check_label_column(dataset: Dataset, *, text: str, label: str) -> list[str]:
     if found.different < _FEW:
         return []
     refused = _refusal(found)
-    if refused is None and found.rows >= 20 and found.share > 0.8:
+    if found.rows >= 20 and found.share > 0.8:
         texts = len({row.text for row in rows})
         if 2 <= texts <= found.rows / 4:
             raise UsageError(
@@ -78,8 +78,9 @@ def check_label_column(dataset: Dataset, *, text: str, label: str) -> list[str]:
 def _refusal(found: _Values) -> str | None:
     if found.decimals > 0.5 and found.different >= 20 and found.share > 0.1:
         return (
-            ", most of them numbers with decimals, as scores are: tunelab predicts classes, not "
-            "numbers; cut them into classes, as low and high, or name another column."
+            ", most of them numbers with decimals, so they are probably scores. tunelab predicts "
+            "classes, not numbers: cut them into classes, such as low and high, or name another "
+            "column."
         )
     if found.rows >= 30 and found.share > 0.8 and found.words >= 5:
         return ", of many words each: it holds texts, not labels."

@@ -16,7 +16,7 @@ from tunelab.errors import UsageError
 _HIDDEN = frozenset({"-1", "?"})
 _MISSING = frozenset({"nan", "none", "null", "n/a", "<na>", "#n/a"})
 _WHOLE = re.compile(r"(-?\d+)\.0+")
-_NUMBER = re.compile(r"[-+]?\d+")
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 
 def settle_labels(dataset: Dataset, notes: LoadingNotes) -> Dataset:
@@ -90,8 +90,8 @@ def _odd(labels: Sequence[str]) -> list[str]:
         )
     if labels and all(_NUMBER.fullmatch(label) for label in labels):
         sentences.append(
-            f"The labels are bare numbers ({listed(labels)}), of which a model that is asked "
-            "cannot know what they mean; write names in their place if there are any."
+            f"The labels are bare numbers ({listed(labels)}). A model that is asked cannot know "
+            "what they mean; replace them by names if there are any."
         )
     return sentences
 
@@ -99,7 +99,17 @@ def _odd(labels: Sequence[str]) -> list[str]:
 def lonely_labels(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     """What cannot be learnt or measured, by name; ``counts`` are rows by split and label."""
     train, validation, test = (counts[split] for split in SPLITS)
+    tested = [label for label in test if test[label]]
+    only = (
+        [
+            f"All test rows have the label {tested[0]!r}, so the scores cannot say how well any "
+            "label is told from the others; bring test rows of other labels, or more rows."
+        ]
+        if len(tested) == 1
+        else []
+    )
     return [
+        *only,
         *_about(
             [label for label in train if not train[label] and test[label]],
             "test rows and no training row, so that nothing that is trained can learn {it}",

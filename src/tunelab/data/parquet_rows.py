@@ -18,7 +18,7 @@ def read_parquet_rows(path: Path, notes: LoadingNotes) -> Iterator[tuple[int, Ro
     """Numbers of rows (from 1) and rows. A class number becomes its name; -1 becomes null.
 
     Raises:
-        UsageError: the file is no whole Parquet file, or becomes far more than it is.
+        UsageError: the file is not a complete Parquet file, or becomes far more than it is.
     """
     import pyarrow
     from pyarrow import parquet
@@ -44,7 +44,7 @@ def read_parquet_rows(path: Path, notes: LoadingNotes) -> Iterator[tuple[int, Ro
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         # A date that Python has no name for is a ValueError or an OverflowError.
         reason = (str(error).splitlines() or [""])[0][:120]
-        raise UsageError(f"{path} is no whole Parquet file ({reason}).") from None
+        raise UsageError(f"{path} is not a complete Parquet file ({reason}).") from None
 
 
 def class_names(metadata: Any) -> dict[str, list[str]]:

@@ -51,7 +51,7 @@ def read_rows(
             empty = False
             yield row
     except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise UsageError(f"{path} is no whole gzip file; pack it again.") from None
+        raise UsageError(f"{path} is not a complete gzip file; pack it again.") from None
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}.") from None
     if empty:
@@ -122,10 +122,12 @@ def _read_labelled_lines(path: Path) -> Iterator[tuple[int, Row]]:
             text, separator, label = line.rstrip("\r\n").rpartition(";")
             if not separator:
                 tabs = "\t" in line
-                hint = "it has a tab: name the file .tsv, with a header" if tabs else "add one"
-                raise UsageError(
-                    f"{path}, line {number}: not text;label, there is no semicolon; {hint}."
+                hint = (
+                    "it has a tab: name the file .tsv and write a header above it"
+                    if tabs
+                    else "write the text, a semicolon and the label"
                 )
+                raise UsageError(f"{path}, line {number} has no semicolon; {hint}.")
             yield number, {"text": text, "label": label.strip()}
 
 

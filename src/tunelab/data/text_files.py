@@ -33,8 +33,8 @@ def open_text(path: Path, *, newline: str | None = None) -> Iterator[IO[str]]:
     """The characters of a file; ``newline`` as :func:`open` takes it.
 
     Raises:
-        UsageError: the file is not in the encoding that it begins with, is no whole gzip file, or
-            becomes far more than it is.
+        UsageError: the file is not in the encoding that it begins with, is not a complete gzip
+            file, or becomes far more than it is.
         OSError: it is missing or may not be read.
     """
     encoding = find_encoding(path)
@@ -44,21 +44,21 @@ def open_text(path: Path, *, newline: str | None = None) -> Iterator[IO[str]]:
         except UnicodeDecodeError:
             raise _not_decodable(path, encoding) from None
         except (gzip.BadGzipFile, EOFError, zlib.error):
-            raise UsageError(f"{path} is no whole gzip file; pack it again.") from None
+            raise UsageError(f"{path} is not a complete gzip file; pack it again.") from None
 
 
 def find_encoding(path: Path) -> str:
     """``utf-8`` unless the first bytes tell of another encoding.
 
     Raises:
-        UsageError: it is no whole gzip file.
+        UsageError: it is not a complete gzip file.
         OSError: the file is missing or may not be read.
     """
     try:
         with open_binary(path) as file:
             start = file.read(4096)
     except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise UsageError(f"{path} is no whole gzip file; pack it again.") from None
+        raise UsageError(f"{path} is not a complete gzip file; pack it again.") from None
     for mark, encoding in _MARKS:
         if start.startswith(mark):
             return encoding
@@ -102,7 +102,22 @@ class _BoundedGzip(gzip.GzipFile):
         return content
 
 
+# How files that are no text begin, and what they are.
+_BINARY = (
+    (b"PK\x03\x04", "an Excel or zip file", "name it .xlsx if it comes from Excel"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file", "save it as CSV UTF-8 or as .xlsx"),
+    (b"\x1f\x8b", "a gzip file", "add .gz to its name"),
+    (b"PAR1", "a Parquet file", "name it .parquet"),
+    (b"SQLite format 3", "an SQLite file", "export the table as CSV"),
+)
+
+
 def _not_decodable(path: Path, encoding: str) -> UsageError:
+    with open_binary(path) as file:
+        start = file.read(16)
+    for mark, kind, advice in _BINARY:
+        if start.startswith(mark):
+            return UsageError(f"{path} is {kind}, although its name says text; {advice}.")
     if encoding.startswith(("utf-16", "utf-32")):
         return UsageError(
             f"{path}: not {encoding.upper()}, though it begins so; save the file as UTF-8."

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -90,6 +90,11 @@ _BOXED = regex.compile(
     r"\\(?:boxed|fbox|text|textbf|mathrm|mathbf|emph)\s*\{(?P<inside>[^{}\n]{0,2000})\}"
 )
 _SENTENCE_END = regex.compile(r"[.;!?](?=\s|[\"'*_`)\]]|$)|[\n。；！？؟।։]")
+# A minus sign away from its number, which may also be the mark of a list, and the word for it.
+_APART = regex.compile(r"(?<![\p{L}\p{N}])[-−–—]\s+$")
+_MINUS = regex.compile(
+    r"(?<!\p{L})(?:minus|negative|moins|menos|meno|минус|منفی|マイナス|负|負)\s*$", regex.I
+)
 _LIST_MARK = regex.compile(r"(?:[-*+•·>]|#{1,6})\s+(?=\S)|\(?\d{1,3}[.)]\s+(?=\S)")
 
 
@@ -154,7 +159,7 @@ class _Reader:
             return whole
         if not _has_letter(text) and not self.signs:
             return ParsedAnswer(None, EMPTY if not _has_symbol(text) else NO_LABEL)
-        spans = self.finder.spans(text)[-_MOST_SPANS:]
+        spans = [self._signed(text, span) for span in self.finder.spans(text)[-_MOST_SPANS:]]
         if not spans:
             return ParsedAnswer(None, NO_LABEL if text.strip(_MARKS) else EMPTY)
         refused = denied(text, spans)
@@ -168,6 +173,21 @@ class _Reader:
                 break
         return ParsedAnswer(None, SEVERAL)
 
+    def _signed(self, text: str, span: Span) -> Span:
+        """The span with what stands before a number: "minus 1" is -1, "- 1" may be either."""
+        negative = f"-{span.label}"
+        if span.label is None or negative not in self.given or not span.label[0].isdigit():
+            return span
+        before = text[max(0, span.start - 20) : span.start]
+        if _MINUS.search(before):
+            return replace(span, label=negative)
+        return replace(span, label=None) if _APART.search(before) else span
+
+    def _is_sign_apart(self, form: str) -> bool:
+        """Whether a form is "- 1" where -1 is a label: it may as well be 1 in a list."""
+        sign, _, number = form.partition(" ")
+        return sign in ("-", "−", "–", "—") and f"-{number.strip(_MARKS)}" in self.given
+
     def _label(self, label: str) -> ParsedAnswer:
         return ParsedAnswer(self.given[label], None)
 
@@ -180,6 +200,8 @@ class _Reader:
         if len(text) > 2 * self.longest + _AROUND and len(text.strip()) > self.longest + _AROUND:
             return None
         forms = _undressed(text.strip() or text, self.signs)
+        if any(self._is_sign_apart(form) for form, _ in forms):
+            return ParsedAnswer(None, SEVERAL)
         for form, _ in forms:
             if (exact := self.finder.exactly(form)) is not None:
                 return self._label(exact)

@@ -90,7 +90,7 @@ _BEFORE = [
     r"nicht|kein|keine|keinen|keinem|keiner|keines|weder|noch|ohne|niemals|nie|keineswegs|nichts",
     r"keinesfalls|keinerlei|statt|anstatt|anstelle von|außer|ausser",
     r"niet|geen|zonder|nooit|noch|behalve|nie",
-    r"inte|icke|ingen|inget|inga|utan|varken|aldrig|ikke|ikkje|intet|ingenting|uten|uden|hverken",
+    r"ekki|inte|icke|ingen|inget|inga|utan|varken|aldrig|ikke|ikkje|intet|ingenting|uten|uden|hverken",
     # French
     r"pas|ni|aucun|aucune|sans|jamais|point de|nullement|guère|plutôt que|au lieu d[e']?|sauf",
     # Spanish, Portuguese, Italian, Catalan, Romanian
@@ -99,6 +99,7 @@ _BEFORE = [
     r"né|senza|mai|nessun|nessuna|nessuno|invece di|invece che|anziché|tranne|sense|cap|nici|fără",
     # Slavic
     r"не|нет|ни|без|нельзя|никак\w*|немає|немає|ні|жодн\w*|нема|няма|кроме|вместо|замість|крім",
+    r"nije|nisu|nuk|nu (?:este|e|sunt|era|exprimă)",
     r"nie|bez|żad\w+|ani|nigdy|zamiast|oprócz|není|nejsou|nikoli|žádn\w+|ne",
     # Greek, Finnish, Hungarian, Estonian, Latvian, Lithuanian
     r"δεν|δε|όχι|μη|μην|χωρίς|ούτε|ποτέ|ei|eikä|ilman|nem|sem|nincs|pole|nav|nėra",
@@ -159,6 +160,8 @@ _AFTER_FINAL = [
     r"[가-힣]{0,4}(?:\s*[가-힣]+){0,3}?\s*(?:아니\w*|아닙\w*|아닌\w*|아님|않\w*|없\w*|못\w*|안\s)",
     # Burmese, Khmer
     r".{0,12}(?:မဟုတ်|မရှိ|မ\w{0,6}ဘူး)",
+    # Georgian, Armenian, Amharic, Kurdish, Kazakh
+    r"\s+(?:არ|არა|ვერ|չէ|չի|չեն|አይደለም|አይደለችም|نییە|نیە|نيە|емес)(?!\w)",
     # Hungarian, Finnish: postpositions
     r"\s+(?:nélkül|dışında|olmadan|haricinde|के बिना|के बजाय|بغیر)",
 ]
@@ -167,9 +170,11 @@ _AFTER_FINAL = [
 _TURNS = (
     r"(?<![\w'])(?:(?<!anything )(?<!all )but(?! for)|however|yet|instead(?! of)|although"
     r"|though|whereas|sondern|aber|jedoch|doch|vielmehr"
-    r"|maar|echter|men|utan att|mais|plutôt(?! que)|cependant|sino|pero|mas|por[eé]m|antes sim"
+    r"|maar|echter|men|utan att|(?<=\b(?:inte|icke|ej)\b[^.!?]{1,80})utan|heldur"
+    r"|mais|plutôt(?! que)|cependant|sino|pero|mas|por[eé]m|antes sim"
     r"|e sim|bensì|ma|però|ci|dar"
-    r"|а|но|однако|зато|але|проте|ale|lecz|nýbrž|αλλά|όμως|vaan|mutta|hanem|tetapi|tapi"
+    r"|а|но|однако|зато|але|проте|ale|lecz|nego|već|ampak"
+    r"|nýbrž|αλλά|όμως|vaan|mutta|hanem|tetapi|tapi"
     r"|melainkan|mà(?: là)?|nhưng"
     r"|بلکه|ولی|اما|لیکن|بل|لکن|ولکن|إنما|بلکہ|אלא|אבל|बल्कि|लेकिन|परंतु|मगर|বরং|কিন্তু|aksine"
     r"|ama|fakat|ancak|bilakis)(?![\w'])"

@@ -63,7 +63,7 @@ def configuration(name: str, *, fetch: bool = True) -> Any:
         raise UsageError(f"the configuration of {name} is known to the Hub alone.")
     folder = Path(card.location) if card.source == "folder" else _from_hub(card.location)
     if not (folder / "config.json").is_file():
-        raise UsageError(f"{folder} is no model folder: it holds no config.json.")
+        raise UsageError(f"{folder} is not a model folder: it holds no config.json.")
     return _read(folder)
 
 

@@ -105,8 +105,8 @@ def _check_sizes(folder: Path, kind: str, values: Mapping[str, Any]) -> None:
             shapes = {name: weights.get_slice(name).get_shape() for name in weights.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise UsageError(
-            f"{folder / WEIGHTS} is no whole safetensors file ({str(error)[:120]}); train the "
-            "adapter again."
+            f"{folder / WEIGHTS} is not a complete safetensors file ({str(error)[:120]}); train "
+            "the adapter again."
         ) from None
     if kind == "IA3":
         fits = bool(shapes)

@@ -19,7 +19,7 @@ def fetch(card: ModelCard) -> Path:
     """
     folder = Path(card.location)
     if not (folder / "config.json").is_file():
-        raise UsageError(f"{folder} is no model folder: it holds no config.json.")
+        raise UsageError(f"{folder} is not a model folder: it holds no config.json.")
     if not any(folder.glob("*.safetensors")):
         raise UsageError(
             f"{folder} holds no *.safetensors; save the model with save_pretrained (pickled "

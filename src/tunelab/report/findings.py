@@ -32,7 +32,7 @@ def find(run: RunFolder, judgement: Judgement) -> list[Finding]:
     if not scored:
         return []
     sides = sides_of(run)
-    told = [*_best(scored), *notes(of_results(scored))]
+    told = [*_best(scored), *_one_label(scored), *notes(of_results(scored))]
     compared = [
         _against(comparison, sides)
         for comparison in judgement.comparisons
@@ -97,6 +97,16 @@ def _best(scored: Sequence[Result]) -> Iterator[str]:
         f"{_joined(best)} {verb} the highest accuracy{way}: {number(highest)} on "
         f"{counted(entry['rows'], 'test row')} (95 % interval {range_})."
     )
+
+
+def _one_label(scored: Sequence[Result]) -> Iterator[str]:
+    classes = scored[0].values["scores"]["classes"]
+    tested = [entry["label"] for entry in classes if entry["support"]]
+    if len(tested) == 1:
+        yield (
+            f"All test rows have the label {tested[0]}, so the scores do not say how well any "
+            "label is told from the others."
+        )
 
 
 def _by_label(result: Result) -> bool:

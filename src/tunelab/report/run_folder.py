@@ -60,7 +60,7 @@ def read_run(folder: Path) -> RunFolder:
 
     if not is_file(folder / "run.json"):
         raise UsageError(
-            f"{str(folder)[:200]} is no run folder: it holds no run.json. Run a study first."
+            f"{str(folder)[:200]} is not a run folder: it holds no run.json. Run a study first."
         )
     for name in ("run.json", "study.yaml", "environment.json"):
         _inside(folder, name)

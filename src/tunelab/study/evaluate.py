@@ -37,6 +37,7 @@ from tunelab.study.label_choice import (
     labels_for_models,
     listed,
     near,
+    same_numbers,
 )
 
 _log = logging.getLogger(__name__)
@@ -90,6 +91,11 @@ def evaluate_file(
             one possible answer.
         RunError: a model or an adapter cannot be loaded.
     """
+    known = [
+        *(labels or ()),
+        *(label for folder in adapters for label in _labels_of_adapter(folder)),
+    ]
+    rows, shown = same_numbers(rows, known), same_numbers(shown, known)
     asked = _asked(rows, models=models, adapters=adapters, labels=labels, shown=shown)
     found: dict[str, Predictions] = {}
     abouts: dict[str, dict[str, Any]] = {}
@@ -201,7 +207,7 @@ def _asked(
     shown: Sequence[Example],
 ) -> dict[str, LabelChoice]:
     """The name of each model and adapter, in the order in which they are asked, and its labels."""
-    own = [read_format(read_record(folder)["prompt"]).labels for folder in adapters]
+    own = [_labels_of_adapter(folder) for folder in adapters]
     names = _different([*models, *(folder.name or str(folder) for folder in adapters)])
     tuned = dict(zip(names[len(models) :], own, strict=True))
     found: dict[str, LabelChoice] = {}
@@ -212,6 +218,10 @@ def _asked(
     for name, its in tuned.items():
         found[name] = choice_of(its, "those of its training", rows, who=name)
     return found
+
+
+def _labels_of_adapter(folder: Path) -> tuple[str, ...]:
+    return read_format(read_record(folder)["prompt"]).labels
 
 
 def _different(names: Sequence[str]) -> list[str]:

@@ -5,17 +5,21 @@ task easier, and one with a single label would make it no task at all. An adapte
 that it was trained with.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from tunelab.data.examples import Example
+from tunelab.data.normalizing import normal_label
 from tunelab.errors import UsageError
 from tunelab.visible_text import visible
 
 _SHOWN = 12
+# More labels than this, of which most rows have one for themselves, are none.
+_MANY = 100
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,22 @@ def choice_of(
     return LabelChoice(tuple(labels), source, unknown, absent)
 
 
+def same_numbers(rows: Sequence[Example], labels: Iterable[str]) -> list[Example]:
+    """The rows; a label that is the number of one of ``labels``, as "1.0" is of "1", becomes it."""
+    known = set(labels)
+    numbers = {_number(label): label for label in known if _number(label) is not None}
+    spelled = {
+        label: numbers[number]
+        for label in {row.label for row in rows} - known
+        if (number := _number(label)) in numbers
+    }
+    return [replace(row, label=spelled.get(row.label, row.label)) for row in rows]
+
+
+def _number(label: str) -> float | None:
+    return float(label) if re.fullmatch(r"[-+]?\d{1,9}(?:\.\d{1,9})?", label, re.ASCII) else None
+
+
 def labels_for_models(
     given: Sequence[str] | None,
     adapters: Mapping[str, Sequence[str]],
@@ -64,7 +84,8 @@ def labels_for_models(
     the file and of the examples ``shown``.
 
     Raises:
-        UsageError: there is only one, or an example has another one.
+        UsageError: there is only one, an example has another one, or the file's column of labels
+            holds no labels.
     """
     if given is not None:
         labels, source = tuple(given), "those of --labels"
@@ -74,6 +95,13 @@ def labels_for_models(
     else:
         labels = tuple(sorted({row.label for row in [*rows, *shown]}))
         source = "those of the file"
+        alone = sum(count == 1 for count in Counter(row.label for row in rows).values())
+        if len(labels) > _MANY and alone > len(rows) / 2:
+            raise UsageError(
+                f"the column of the labels has {len(labels):,} different values in "
+                f"{len(rows):,} rows, so it does not seem to hold labels. Name the right column "
+                "with --label, or the labels of the task with --labels."
+            )
     if len(labels) < 2:
         raise UsageError(
             f"there is only one possible answer, {labels[0]!r} ({source}), so every answer would "
@@ -101,10 +129,10 @@ def parse_labels(words: str) -> tuple[str, ...]:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError):
             raise UsageError(f"--labels {words}: there is no such file of UTF-8 lines.") from None
-        labels = [line.strip() for line in lines if line.strip()]
+        labels = [normal_label(line) for line in lines if normal_label(line)]
     else:
         cells = next(csv.reader([words], skipinitialspace=True), [])
-        labels = [cell.strip() for cell in cells]
+        labels = [normal_label(cell) for cell in cells]
     if not labels or not all(labels):
         raise UsageError("--labels has a blank label; write them as in --labels anger,fear,joy.")
     twice = [label for label, count in Counter(labels).items() if count > 1]

@@ -77,7 +77,7 @@ def _usable_file(out: str, files: Sequence[str]) -> Path:
             "parts into the folder."
         )
     if path.exists() and not path.is_file():
-        raise UsageError(f"--out {out} is no regular file; name another.")
+        raise UsageError(f"--out {out} is not a regular file; name another.")
     for file in files:
         if not is_remote(file) and path.exists() and path.samefile(file):
             raise UsageError(f"--out {out} is the file that is read; name another.")

@@ -100,7 +100,7 @@ def train(
     the others divided: it can be saved, and not be run.
 
     Raises:
-        RunError: the loss is no number any more, the device has no memory left, or the disk is
+        RunError: the loss is not a number any more, the device has no memory left, or the disk is
             full.
     """
     import torch
@@ -195,7 +195,7 @@ def train(
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     if any(not math.isfinite(loss) for loss in losses):
         raise RunError(
-            f"{title}: the loss is no number any more; lower training.learning_rate "
+            f"{title}: the loss is not a number any more; lower training.learning_rate "
             f"(it was {learning_rate:g}) or use training.precision=float32."
         )
     if divides_weights():

@@ -153,7 +153,7 @@ def _answer(
             if attempt == patience.attempts:
                 tries = f"{attempt} tries" if attempt > 1 else "one try"
                 raise EndpointError(
-                    f"the endpoint {request.url} gave no whole answer in {tries}: {fault}.",
+                    f"the endpoint {request.url} gave no complete answer in {tries}: {fault}.",
                     partial=best.text,
                 ) from None
             wait = fault.wait or patience.pause * 2 ** (attempt - 1)
