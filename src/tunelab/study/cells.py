@@ -29,7 +29,7 @@ from tunelab.study.answered import (
 from tunelab.study.asking import encoder_for
 from tunelab.study.folder import replace_folder, run_stage
 from tunelab.study.prepare import PreparedData
-from tunelab.study.resolution import learning_rate, method_module, method_settings, model_card
+from tunelab.study.resolution import learning_rate, method_of, method_settings, model_card
 from tunelab.study.together import stage_together
 
 
@@ -277,12 +277,12 @@ def _train(
     assert cell.entry is not None
     entry, seed, name = cell.entry, int(cell.seed or 0), str(cell.model)
     settings = method_settings(entry)
-    module = method_module(entry)
+    method = method_of(entry)
     device, dtype = device_and_dtype(study)
     if dtype == "float16" and device == "cpu":
         raise UsageError("training.precision=float16 needs a GPU; use float32 or bfloat16.")
     loaded = load(
-        name, device="cpu" if divides_weights() else device, dtype=module.WEIGHTS or dtype
+        name, device="cpu" if divides_weights() else device, dtype=method.weights or dtype
     )
     encoder = encoder_for(loaded.tokenizer, loaded.model, study.prompt, data.labels)
     encoded = {
@@ -296,7 +296,7 @@ def _train(
     # As a text that begins with it is seen: many models rest their attention on the BOS.
     instruction = leading_tokens(loaded.tokenizer)
     instruction += encode_text(loaded.tokenizer, encoder.format.system)[0]
-    model = module.adapt(loaded.model, settings, instruction)
+    model = method.adapt(loaded.model, settings, instruction)
     outcome = train(
         model,
         train_rows=encoded["train"],
