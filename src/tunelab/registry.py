@@ -53,7 +53,7 @@ class PlugIns(Mapping[str, str]):
     def _check(self, entry: EntryPoint, found: Mapping[str, str]) -> None:
         if entry.name in self.own or entry.name in found:
             raise UsageError("there is another of this name")
-        _load(self.check)(entry.name, entry.load())
+        import_target(self.check)(entry.name, entry.load())
 
 
 def _named(error: Exception) -> str:
@@ -143,10 +143,11 @@ def resolve(kind: str, name: str, table: Mapping[str, str]) -> Any:
     Raises:
         UsageError: ``name`` is not in the table.
     """
-    return _load(table[check_name(kind, name, table)])
+    return import_target(table[check_name(kind, name, table)])
 
 
-def _load(target: str) -> Any:
+def import_target(target: str) -> Any:
+    """Import ``"module"`` or ``"module:attribute"``."""
     module, _, attribute = target.partition(":")
     loaded = import_module(module)
     return getattr(loaded, attribute) if attribute else loaded
