@@ -13,6 +13,7 @@ from typing import Any
 from tunelab import registry
 from tunelab.cli.main import VERBS, make_parser
 from tunelab.config import Generation, Study, to_dict
+from tunelab.methods.contract import find_method
 from tunelab.methods.contrasts import CONTRASTS
 from tunelab.report.drawings import draw_method
 from tunelab.study.opening import preset_names
@@ -112,16 +113,16 @@ def methods_page() -> str:
         "rows.",
     ]
     for name in registry.METHODS:
-        module = registry.resolve("method", name, registry.METHODS)
-        title, _, body = str(module.__doc__).strip().partition("\n")
+        method = find_method(name)
+        title, _, body = method.explanation.strip().partition("\n")
         lines += ["", f"## {name}", "", f"**{title}**", "", _drawing(name), "", _prose(body), ""]
-        rate = module.LEARNING_RATE
+        rate = method.learning_rate
         lines += [
             f"Learning rate: {rate if rate is not None else 'the one of the study'}. "
-            f"Merged into the weights by `tunelab export`: {'yes' if module.merge else 'no'}.",
+            f"Merged into the weights by `tunelab export`: {'yes' if method.merge else 'no'}.",
             "",
         ]
-        fields = module.Settings.model_json_schema().get("properties", {})
+        fields = method.Settings.model_json_schema().get("properties", {})
         if fields:
             lines += [
                 "| setting | type | default | meaning |",

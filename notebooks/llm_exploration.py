@@ -758,7 +758,7 @@ display(
         for name, one in kinds.items()
     )
 )
-full_rate = registry.resolve("method", "full", registry.METHODS).LEARNING_RATE
+full_rate = registry.resolve("method", "full", registry.METHODS).learning_rate
 lost = [name for name, one in kinds.items() if one.eps > full_rate]
 conclude(
     f"On this device ({DEVICE}) training runs in {DTYPE}.",

@@ -173,6 +173,7 @@ def run(cell: dict[str, Any], measured: bool) -> dict[str, Any]:
 def formula(cell: dict[str, Any]) -> dict[str, Any]:
     """The formula's estimate of a cell, in bytes, part by part."""
     from tunelab.memory.dimensions import dimensions_of
+
     from tunelab.memory.fits import summary
     from tunelab.memory.formulas import estimate
 

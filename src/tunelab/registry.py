@@ -1,11 +1,69 @@
 """From a name to the thing it names, imported only when it is used."""
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import cached_property
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from tunelab.errors import UsageError
+from tunelab.errors import TunelabError, UsageError
+
+_log = logging.getLogger(__name__)
+
+
+class PlugIns(Mapping[str, str]):
+    """A table of names to which other installed packages add theirs, by entry points of a group.
+
+    The packages are looked for when a name is asked for that is not ``own``, or all are. One that
+    cannot be used is told of in a sentence and left out. ``check``: the function, as
+    ``"module:attribute"``, that refuses what is none of this kind.
+    """
+
+    def __init__(self, kind: str, own: Mapping[str, str], *, group: str, check: str) -> None:
+        self.kind, self.own, self.group, self.check = kind, own, group, check
+
+    def __getitem__(self, name: str) -> str:
+        return self.own[name] if name in self.own else self.added[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.own, **self.added})
+
+    def __len__(self) -> int:
+        return len(self.own) + len(self.added)
+
+    @cached_property
+    def added(self) -> Mapping[str, str]:
+        """What other packages add, in the order of its names."""
+        found: dict[str, str] = {}
+        for entry in sorted(entry_points(group=self.group), key=lambda one: one.name):
+            try:
+                self._check(entry, found)
+            except Exception as error:
+                reason = str(error) if isinstance(error, TunelabError) else _named(error)
+                _log.warning(
+                    "the %s %r of %s (%s) cannot be used and is left out: %s.",
+                    *(self.kind, entry.name[:60], _owner(entry), entry.value[:120], reason),
+                )
+            else:
+                found[entry.name] = entry.value
+        return found
+
+    def _check(self, entry: EntryPoint, found: Mapping[str, str]) -> None:
+        if entry.name in self.own or entry.name in found:
+            raise UsageError("there is another of this name")
+        import_target(self.check)(entry.name, entry.load())
+
+
+def _named(error: Exception) -> str:
+    first = (str(error).splitlines() or [""])[0][:200].rstrip(".")
+    return f"{type(error).__name__}: {first}".removesuffix(": ")
+
+
+def _owner(entry: EntryPoint) -> str:
+    return f"the package {entry.dist.name}" if entry.dist else "an unknown package"
+
 
 DATA_SOURCES: Mapping[str, str] = {
     "starter": "tunelab.data.starter_source:load",
@@ -18,16 +76,21 @@ MODEL_SOURCES: Mapping[str, str] = {
     "hub": "tunelab.models.hub_source:fetch",
     "folder": "tunelab.models.folder_source:fetch",
 }
-METHODS: Mapping[str, str] = {
-    "full": "tunelab.methods.full",
-    "lora": "tunelab.methods.lora",
-    "rslora": "tunelab.methods.rslora",
-    "dora": "tunelab.methods.dora",
-    "ia3": "tunelab.methods.ia3",
-    "prompt_tuning": "tunelab.methods.prompt_tuning",
-    "prefix_tuning": "tunelab.methods.prefix_tuning",
-    "p_tuning": "tunelab.methods.p_tuning",
-}
+METHODS = PlugIns(
+    "method",
+    {
+        "full": "tunelab.methods.full:METHOD",
+        "lora": "tunelab.methods.lora:METHOD",
+        "rslora": "tunelab.methods.rslora:METHOD",
+        "dora": "tunelab.methods.dora:METHOD",
+        "ia3": "tunelab.methods.ia3:METHOD",
+        "prompt_tuning": "tunelab.methods.prompt_tuning:METHOD",
+        "prefix_tuning": "tunelab.methods.prefix_tuning:METHOD",
+        "p_tuning": "tunelab.methods.p_tuning:METHOD",
+    },
+    group="tunelab.methods",
+    check="tunelab.methods.contract:check_method",
+)
 BASELINES: Mapping[str, str] = {
     "majority": "tunelab.evaluation.baselines:majority",
     "tfidf-svm": "tunelab.evaluation.baselines:tfidf_svm",
@@ -68,7 +131,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
 
 def check_name(kind: str, name: str, known: Iterable[str]) -> str:
     """Return ``name`` if it is among ``known``, else raise :class:`UsageError`."""
-    names = list(known)
+    names = known if isinstance(known, Collection) else list(known)
     if name not in names:
         raise unknown(kind, name, names)
     return name
@@ -80,7 +143,11 @@ def resolve(kind: str, name: str, table: Mapping[str, str]) -> Any:
     Raises:
         UsageError: ``name`` is not in the table.
     """
-    target = table[check_name(kind, name, table)]
+    return import_target(table[check_name(kind, name, table)])
+
+
+def import_target(target: str) -> Any:
+    """Import ``"module"`` or ``"module:attribute"``."""
     module, _, attribute = target.partition(":")
     loaded = import_module(module)
     return getattr(loaded, attribute) if attribute else loaded

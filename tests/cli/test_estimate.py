@@ -1,6 +1,8 @@
 """`tunelab estimate`: JSON, tables, and calls that cannot be."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from causal_families import tiny_config
 from conftest import build_model
 from tunelab.cli.main import main
+from tunelab.models.device import has_gpu_driver
 
 
 def test_json_of_a_model_that_could_not_be_loaded(capsys: pytest.CaptureFixture[str]) -> None:
@@ -21,6 +24,28 @@ def test_json_of_a_model_that_could_not_be_loaded(capsys: pytest.CaptureFixture[
     assert found["bytes"]["peak"] == max(found["moments"].values())
     assert found["traced"] is None
     assert found["largest_batch"] >= 0
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "--model llama-3.2-1b --method lora",
+        "--model FOLDER --method prefix_tuning --precision bfloat16 --terms",
+        "--compare",
+        "--fits --memory 24",
+    ],
+)
+def test_formulas_need_neither_torch_nor_transformers(asked: str, tmp_path: Path) -> None:
+    build_model("llama").config.save_pretrained(tmp_path)
+    words = ["estimate", *asked.replace("FOLDER", str(tmp_path)).split()]
+    # Where there is a GPU, its memory is asked of torch.
+    words += ["--device", "cpu"] if has_gpu_driver() else []
+    code = (
+        f"import sys; from tunelab.cli.main import main; assert main({words!r}) == 0; "
+        "print(sorted({'torch', 'transformers', 'peft'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (0, "[]")
 
 
 def test_trace_and_measurement_of_a_folder(

@@ -17,9 +17,8 @@ from tunelab.config import Training
 from tunelab.errors import TunelabError, UsageError
 from tunelab.evaluation.scoring import score_labels
 from tunelab.generation.answering import answer_prompts
-from tunelab.memory.configurations import configuration
-from tunelab.memory.dimensions import dimensions_of
-from tunelab.memory.formulas import estimate
+from tunelab.memory.configurations import configuration, shape_by_name
+from tunelab.memory.formulas import estimate, left_out, step_as_run
 from tunelab.memory.settings import StepSettings
 from tunelab.memory.step import build
 from tunelab.memory.trace import trace
@@ -67,16 +66,16 @@ def _settings(name: str) -> Any:
 
 def _estimated(family: str, folder: Path) -> None:
     tiny_config(family).save_pretrained(folder)
-    at = dimensions_of(configuration(str(folder)))
-    known = at.left_out is None
-    assert known or "is left out" in str(at.left_out)
+    shape = shape_by_name(str(folder))
+    assert shape == shape_of(configuration(str(folder)))
+    assert shape.llama_kind or "is left out" in str(left_out(shape))
     for name, module in METHODS.items():
         try:
-            found = estimate(at, name, module, _settings(name), STEP)
+            found = estimate(shape, module, _settings(name), STEP)
         except UsageError:
             # The method cannot be had, and its own tests look at what it says.
             continue
-        assert found.peak > 4 * at.shape.parameters > 0
+        assert found.peak > 4 * shape.parameters > 0
 
 
 def _trained_and_asked(
@@ -174,10 +173,10 @@ def test_every_method_is_put_on_it_or_says_why_not(family: str, method: str) -> 
 @pytest.mark.parametrize("family", ["gpt2", "opt", "bloom"])
 def test_the_estimate_of_an_unknown_family_is_near_its_trace(family: str) -> None:
     config = tiny_config(family, **MIDDLE)
-    at = dimensions_of(config)
-    step = at.step(StepSettings(batch=8, length=64))
+    shape = shape_of(config)
+    step = step_as_run(shape, StepSettings(batch=8, length=64))
     assert not step.packed
     settings = lora.Settings(r=8)
-    found = estimate(at, "lora", lora, settings, step)
+    found = estimate(shape, lora.METHOD, settings, step)
     # Of activation functions and attention nothing is counted.
-    assert found.peak == pytest.approx(trace(config, lora, settings, step).peak, rel=0.4)
+    assert found.peak == pytest.approx(trace(config, lora.METHOD, settings, step).peak, rel=0.4)

@@ -18,12 +18,12 @@ from transformers import AutoModelForCausalLM, LlamaConfig, Phi3Config
 
 from tunelab import registry
 from tunelab.config import Training
-from tunelab.memory.dimensions import dimensions_of
 from tunelab.memory.formulas import estimate
 from tunelab.memory.measure import STEP, highest, measure
 from tunelab.memory.settings import StepSettings
 from tunelab.memory.step import make_rows
 from tunelab.memory.trace import trace
+from tunelab.models.shape import shape_of
 from tunelab.training.train import train
 
 SIZES = {
@@ -49,7 +49,7 @@ def _all(
     asked = StepSettings(**{"batch": 4, "length": 48, **step})
     real = measure(config, module, chosen, asked)
     traced = trace(config, module, chosen, asked)
-    formula = estimate(dimensions_of(config), method, module, chosen, asked)
+    formula = estimate(shape_of(config), module, chosen, asked)
     assert real.tensors is not None
     assert real.tensors <= real.peak
     return real.tensors, traced.peak, formula.peak

@@ -7,27 +7,27 @@ import pytest
 
 from tunelab import registry
 from tunelab.errors import UsageError
-from tunelab.memory.configurations import configuration
-from tunelab.memory.dimensions import Dimensions, dimensions_of
 from tunelab.memory.fits import USABLE, check_fits, compare, largest_batch, nearest, what_fits
 from tunelab.memory.formulas import estimate
 from tunelab.memory.settings import StepSettings
+from tunelab.models.description import ModelShape
+from tunelab.models.known import known_shape
 
 STEP = StepSettings(batch=8, length=128, device="cuda")
 GB = 10**9
 
 
 @pytest.fixture(scope="module")
-def mistral() -> Dimensions:
-    return dimensions_of(configuration("mistral-7b-v0.1"))
+def mistral() -> ModelShape:
+    return known_shape("mistral-7b-v0.1")
 
 
-def _given(method: str) -> tuple[str, Any, Any]:
+def _given(method: str) -> tuple[Any, Any]:
     module = registry.resolve("method", method, registry.METHODS)
-    return method, module, module.Settings()
+    return module, module.Settings()
 
 
-def test_the_largest_batch_fits_and_the_next_does_not(mistral: Dimensions) -> None:
+def test_the_largest_batch_fits_and_the_next_does_not(mistral: ModelShape) -> None:
     step = replace(STEP, precision="bfloat16")
     rows = largest_batch(mistral, *_given("lora"), step, 24 * GB)
     assert rows > 1
@@ -39,7 +39,7 @@ def test_the_largest_batch_fits_and_the_next_does_not(mistral: Dimensions) -> No
     assert largest_batch(mistral, *_given("full"), step, 24 * GB) == 0
 
 
-def test_what_does_not_fit_names_the_nearest_that_does(mistral: Dimensions) -> None:
+def test_what_does_not_fit_names_the_nearest_that_does(mistral: ModelShape) -> None:
     assert nearest(mistral, *_given("lora"), STEP, 28 * GB) == "--precision bfloat16"
     near = nearest(mistral, *_given("full"), STEP, 24 * GB)
     assert near is not None

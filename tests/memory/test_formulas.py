@@ -7,25 +7,25 @@ import pytest
 
 from tunelab import registry
 from tunelab.errors import UsageError
-from tunelab.memory.configurations import configuration
-from tunelab.memory.dimensions import Dimensions, dimensions_of
 from tunelab.memory.formulas import Estimate, by_part, estimate
 from tunelab.memory.settings import StepSettings, check
+from tunelab.models.description import ModelShape
+from tunelab.models.known import known_shape
 
 STEP = StepSettings(batch=8, length=128)
 
 
 @pytest.fixture(scope="module")
-def llama() -> Dimensions:
-    return dimensions_of(configuration("llama-3.2-1b"))
+def llama() -> ModelShape:
+    return known_shape("llama-3.2-1b")
 
 
-def _estimate(at: Dimensions, method: str, step: StepSettings, **settings: Any) -> Estimate:
+def _estimate(at: ModelShape, method: str, step: StepSettings, **settings: Any) -> Estimate:
     module = registry.resolve("method", method, registry.METHODS)
-    return estimate(at, method, module, module.Settings.model_validate(settings), step)
+    return estimate(at, module, module.Settings.model_validate(settings), step)
 
 
-def test_lora_of_llama(llama: Dimensions) -> None:
+def test_lora_of_llama(llama: ModelShape) -> None:
     found = _estimate(llama, "lora", STEP, r=16, targets="all-linear")
     parts = by_part(found)
     assert (found.count.trainable, found.count.total) == (11_272_192, 1_247_086_592)
@@ -39,7 +39,7 @@ def test_lora_of_llama(llama: Dimensions) -> None:
     assert found.moment == "backward pass begins"
 
 
-def test_terms_are_what_their_numbers_say(llama: Dimensions) -> None:
+def test_terms_are_what_their_numbers_say(llama: ModelShape) -> None:
     found = _estimate(llama, "lora", replace(STEP, prefix=20))
     for term in found.terms:
         numbers = [float(word.replace(",", "")) for word in term.numbers.split(" × ")]
@@ -50,9 +50,9 @@ def test_terms_are_what_their_numbers_say(llama: Dimensions) -> None:
         assert len(term.formula.split(" · ")) >= 2
 
 
-def test_full_holds_four_times_its_weights(llama: Dimensions) -> None:
+def test_full_holds_four_times_its_weights(llama: ModelShape) -> None:
     parts = by_part(_estimate(llama, "full", STEP))
-    assert parts["gradients"] == parts["weights"] == 4 * llama.shape.parameters
+    assert parts["gradients"] == parts["weights"] == 4 * llama.parameters
     assert parts["optimizer"] == 2 * parts["weights"]
 
 
@@ -67,12 +67,12 @@ def test_full_holds_four_times_its_weights(llama: Dimensions) -> None:
     ],
 )
 def test_what_changes_a_part(
-    llama: Dimensions, change: dict[str, Any], part: str, expected: int
+    llama: ModelShape, change: dict[str, Any], part: str, expected: int
 ) -> None:
     assert by_part(_estimate(llama, "lora", replace(STEP, **change)))[part] == expected
 
 
-def test_what_lowers_the_peak(llama: Dimensions) -> None:
+def test_what_lowers_the_peak(llama: ModelShape) -> None:
     step = replace(STEP, length=512)
     plain = _estimate(llama, "lora", step).peak
     for change in (
@@ -87,7 +87,7 @@ def test_what_lowers_the_peak(llama: Dimensions) -> None:
     assert _estimate(llama, "lora", replace(step, weights="4-bit")).peak < eight
 
 
-def test_a_prefix_has_its_keys_and_values_counted(llama: Dimensions) -> None:
+def test_a_prefix_has_its_keys_and_values_counted(llama: ModelShape) -> None:
     found = _estimate(llama, "lora", replace(STEP, prefix=20))
     # 16 layers, keys and values of 8 heads of 64, once and before each of 8 rows.
     assert by_part(found)["cache"] == 16 * 9 * 20 * 2 * 8 * 64 * 4
@@ -112,6 +112,6 @@ def test_a_step_that_cannot_be(method: str, step: dict[str, Any], message: str) 
         check(StepSettings(**{"length": 128, **step}), module)
 
 
-def test_a_rank_above_the_layer_is_refused(llama: Dimensions) -> None:
+def test_a_rank_above_the_layer_is_refused(llama: ModelShape) -> None:
     with pytest.raises(UsageError, match="the highest that works is r=512"):
         _estimate(llama, "lora", STEP, r=4096)

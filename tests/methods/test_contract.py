@@ -198,7 +198,7 @@ def test_every_setting_acts(name: str, key: str, rows: list[EncodedExample]) -> 
 @pytest.mark.parametrize("name", METHODS)
 def test_trains_in_sixteen_bits(name: str, rows: list[EncodedExample], tmp_path: Path) -> None:
     method = METHODS[name]
-    model = build_model() if method.WEIGHTS == "float32" else build_model().bfloat16()
+    model = build_model() if method.weights == "float32" else build_model().bfloat16()
     adapted = method.adapt(model, _settings(name), INSTRUCTION)
     own = {key: value for key, value in adapted.named_parameters() if value.requires_grad}
     assert all(value.dtype == torch.float32 for value in own.values())

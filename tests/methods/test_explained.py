@@ -4,6 +4,7 @@ import pytest
 
 from tunelab import registry
 from tunelab.errors import UsageError
+from tunelab.methods.contract import find_method
 from tunelab.methods.contrasts import CONTRASTS
 from tunelab.methods.explained import explain
 
@@ -11,7 +12,7 @@ from tunelab.methods.explained import explain
 @pytest.mark.parametrize("name", registry.METHODS)
 def test_nothing_is_lost(name: str) -> None:
     found = explain(name)
-    text = str(registry.resolve("method", name, registry.METHODS).__doc__)
+    text = find_method(name).explanation
     shown = [found.known_as, found.title, *(block for _, block in found.blocks), found.source]
     assert set(" ".join(text.split()).split()) - {"Source:", "Sources:"} <= {
         word

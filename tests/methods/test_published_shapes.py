@@ -9,7 +9,8 @@ from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Phi3C
 from tunelab import registry
 from tunelab.methods import lora
 from tunelab.methods.counting import ParameterCount
-from tunelab.models.shape import ModelShape, shape_of
+from tunelab.models.description import ModelShape
+from tunelab.models.shape import shape_of
 from tunelab.training.train import count_parameters
 
 METHODS = {name: registry.resolve("method", name, registry.METHODS) for name in registry.METHODS}

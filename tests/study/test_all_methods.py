@@ -42,7 +42,7 @@ def test_every_method_in_one_study(workspace: Workspace, tmp_path: Path) -> None
     rates = {name: values["learning_rate"] for name, values in trained.items()}
     assert rates["full-seed1"] == 0.003
     assert rates["lora-seed1"] == 0.01
-    assert rates["ia3-seed1"] == registry.resolve("method", "ia3", registry.METHODS).LEARNING_RATE
+    assert rates["ia3-seed1"] == registry.resolve("method", "ia3", registry.METHODS).learning_rate
     # What was kept answers as what was trained: asked again, from disk.
     for name in ("p_tuning-seed1", "prefix_tuning-seed2", "ia3-seed1"):
         opened = open_adapter(tmp_path / "adapters" / name, device="cpu", dtype="float32")

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from loopback import run_against, serving
 from tunelab import registry
 from tunelab.cli.main import main
 from tunelab.errors import RunError, UsageError
+from tunelab.methods import lora
 from tunelab.study.adapters import open_adapter
 from tunelab.study.export import export_adapter
 from tunelab.study.export_agreement import Agreement, check_rounding
@@ -163,7 +165,7 @@ def test_a_wrong_merge_is_refused(
             merged.model.layers[1].mlp.up_proj.weight[0] += 0.5
         return merged
 
-    monkeypatch.setattr(METHODS["lora"], "merge", wrong)
+    monkeypatch.setattr(lora, "METHOD", replace(lora.METHOD, merge=wrong))
     with pytest.raises(RunError, match="where they should be the same"):
         export_adapter(adapter, tmp_path / "out", dtype="bfloat16", texts=FEW)
     assert not (tmp_path / "out").exists()

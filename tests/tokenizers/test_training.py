@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from tunelab.errors import UsageError
+from tunelab.models.known import known_shape
 from tunelab.tokenizers.cost import rows_at_length, text_cost
 from tunelab.tokenizers.loading import load
 from tunelab.tokenizers.parallel import built_in
 from tunelab.tokenizers.pieces import cut
 from tunelab.tokenizers.round_trip import round_trip
-from tunelab.tokenizers.shapes import SHAPES, find_shape
 from tunelab.tokenizers.training import ALGORITHMS, curve, save, split_lines, train
 from tunelab.tokenizers.vocabulary import as_bytes, overlaps, scripts
 
@@ -103,14 +103,14 @@ def test_rows_at_a_largest_length() -> None:
     ],
 )
 def test_shapes_have_the_parameters_of_their_models(name: str, parameters: int) -> None:
-    shape = SHAPES[name]
-    counted = shape.layer_parameters() + shape.embedding_parameters()
+    shape = known_shape(name)
+    counted = shape.linear_parameters + shape.embedding_parameters()
     # Norms are left out: less than a thousandth.
     assert 0 <= parameters - counted < parameters / 1000
 
 
 def test_cost_of_a_million_words() -> None:
-    shape = find_shape("meta-llama/Llama-3.2-1B")
+    shape = known_shape("meta-llama/Llama-3.2-1B")
     cost = text_cost(shape, vocabulary=128_256, tokens_a_word=2.0, context=1)
     assert cost.tokens == 2_000_000
     # 16 layers x 8 heads x 64 numbers, keys and values, two bytes each: 32 KiB a token.
@@ -119,4 +119,4 @@ def test_cost_of_a_million_words() -> None:
     twice = text_cost(shape, vocabulary=128_256, tokens_a_word=4.0, context=1)
     assert twice.compute == 2 * cost.compute
     with pytest.raises(UsageError, match=r"did you mean llama-3\.2-1b"):
-        find_shape("llama-3.2-1")
+        known_shape("llama-3.2-1")

@@ -63,11 +63,10 @@ def estimate(
     """
     import pandas as pd
 
-    from tunelab import registry
-    from tunelab.memory.configurations import configuration
-    from tunelab.memory.dimensions import dimensions_of
+    from tunelab.memory.configurations import shape_by_name
     from tunelab.memory.fits import largest_batch, summary
     from tunelab.memory.formulas import estimate as by_formula
+    from tunelab.memory.formulas import step_as_run
     from tunelab.memory.settings import (
         BYTES,
         OPTIMIZERS,
@@ -76,6 +75,7 @@ def estimate(
         StepSettings,
         check,
     )
+    from tunelab.methods.contract import find_method
     from tunelab.validation import validated
 
     for kind, word, known in (
@@ -88,8 +88,8 @@ def estimate(
         if word not in known:
             shown = ", ".join(str(one) for one in known)
             raise UsageError(f"unknown {kind} {word!r}: known are: {shown}.")
-    module = registry.resolve("method", method, registry.METHODS)
-    chosen = validated(module.Settings, settings)
+    way = find_method(method)
+    chosen = validated(way.Settings, settings)
     step = StepSettings(
         batch=batch,
         length=length,
@@ -104,9 +104,10 @@ def estimate(
         sharding=sharding,
         device=_device() if device == "auto" else device,
     )
-    check(step, module)
+    check(step, way)
     room = _memory(step.device) if memory is None else _bytes(memory)
-    given = (dimensions_of(configuration(str(model))), method, module, chosen, step)
+    shape = shape_by_name(str(model))
+    given = (shape, way, chosen, step_as_run(shape, step))
     found = by_formula(*given)
     numbers = summary(found)
     counts = {key: numbers.pop(key) for key in ("trainable", "total", "share", "peak")}

@@ -19,8 +19,6 @@ from tunelab.errors import TunelabError, UsageError
 STARTER, OWN = "the starter corpus", "my own file"
 # Training and test rows that the form begins with; 0 is all.
 ROWS: Mapping[str, tuple[int, int]] = {STARTER: (300, 90), OWN: (0, 0)}
-# Methods with a rank.
-RANKED = ("lora", "rslora", "dora")
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def study_values(form: Form, source: str, models: Sequence[str]) -> dict[str, An
     model = pick("model", form.model, models)
     method = pick("method", form.method, list(registry.METHODS))
     entry: dict[str, Any] = {"name": method, "model": model}
-    if method in RANKED:
+    if has_rank(method):
         entry |= {"r": _whole(form.rank), "alpha": 2 * _whole(form.rank)}
     own = source != STARTER
     values: dict[str, Any] = {
@@ -79,6 +77,13 @@ def study_values(form: Form, source: str, models: Sequence[str]) -> dict[str, An
     if form.beside:
         values["claims"] = _claims(method)
     return values
+
+
+def has_rank(method: str) -> bool:
+    """Whether a method has a rank and its scale among its settings."""
+    from tunelab.methods.contract import find_method
+
+    return {"r", "alpha"} <= set(find_method(method).Settings.model_fields)
 
 
 def preview(settings: AppSettings, form: Form, *, show: int = 3) -> tuple[Mapping[str, Any], Any]:

@@ -1,7 +1,6 @@
 """Memory: where the bytes of a training step go, and what fits on a device."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from tunelab import registry
@@ -26,9 +25,9 @@ _SEEN = {
 
 def known_models() -> list[str]:
     """The models whose sizes are known without a network."""
-    from tunelab.tokenizers.shapes import SHAPES
+    from tunelab.models.known import KNOWN
 
-    return list(SHAPES)
+    return list(KNOWN)
 
 
 def this_memory() -> float:
@@ -58,11 +57,11 @@ def look(
     from tunelab.memory.fits import largest_batch, summary, what_fits
     from tunelab.memory.formulas import estimate
     from tunelab.memory.settings import StepSettings, check
+    from tunelab.methods.contract import find_method
+    from tunelab.models.known import known_shape
 
     pick("model", model, known_models())
-    module = registry.resolve(
-        "method", pick("method", method, list(registry.METHODS)), registry.METHODS
-    )
+    chosen_method = find_method(pick("method", method, list(registry.METHODS)))
     memory = int(_within("memory of the device", gigabytes, 0.1, 10_000) * 1e9)
     step = StepSettings(
         batch=int(_within("batch size", batch, 1, 4096)),
@@ -75,13 +74,12 @@ def look(
         device=pick("device", device, DEVICES),
     )
     try:
-        check(step, module)
+        check(step, chosen_method)
     except UsageError as error:
         raise UsageError(str(error).replace("--", "")) from None
-    at = _dimensions(model)
-    chosen = module.Settings()
-    found = estimate(at, method, module, chosen, step)
-    largest = largest_batch(at, method, module, chosen, step, memory)
+    given = (known_shape(model), chosen_method, chosen_method.Settings(), step)
+    found = estimate(*given)
+    largest = largest_batch(*given, memory)
     return (
         join([verdict(found.peak, memory, largest), bars(summary(found), memory)]),
         _fits_table(what_fits([model], step, memory), memory),
@@ -149,11 +147,3 @@ def _within(name: str, value: Any, low: float, high: float) -> float:
     if not isinstance(value, int | float) or not low <= value <= high:
         raise UsageError(f"the {name} must be a number from {low:g} to {high:,g}.")
     return float(value)
-
-
-@lru_cache(maxsize=16)
-def _dimensions(model: str) -> Any:
-    from tunelab.memory.configurations import configuration
-    from tunelab.memory.dimensions import dimensions_of
-
-    return dimensions_of(configuration(model))

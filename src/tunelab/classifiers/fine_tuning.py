@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunelab import registry
 from tunelab.config import Prompt, Training
 from tunelab.data.examples import Example
 from tunelab.errors import UsageError
@@ -60,6 +59,7 @@ def fine_tune(
     """
     import torch
 
+    from tunelab.methods.contract import find_method
     from tunelab.models.loading import load
     from tunelab.prompts.checks import check_rows
     from tunelab.prompts.encoding import encode_examples
@@ -72,10 +72,8 @@ def fine_tune(
 
     if dtype == "float16" and device == "cpu":
         raise UsageError("training.precision=float16 needs a GPU; use float32 or bfloat16.")
-    module = registry.resolve("method", method, registry.METHODS)
-    loaded = load(
-        model, device="cpu" if divides_weights() else device, dtype=module.WEIGHTS or dtype
-    )
+    way = find_method(method)
+    loaded = load(model, device="cpu" if divides_weights() else device, dtype=way.weights or dtype)
     encoder = encoder_for(loaded.tokenizer, loaded.model, prompt, labels)
     encoded = []
     for rows in (train_rows, validation_rows):
@@ -87,7 +85,7 @@ def fine_tune(
     instruction = leading_tokens(loaded.tokenizer)
     instruction += encode_text(loaded.tokenizer, encoder.format.system)[0]
     outcome = train(
-        module.adapt(loaded.model, settings, instruction),
+        way.adapt(loaded.model, settings, instruction),
         train_rows=encoded[0],
         validation_rows=encoded[1],
         pad_token=loaded.tokenizer.pad_token_id,

@@ -251,16 +251,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         """The parameters, each checked and resolved, as arguments of the training."""
         from sklearn.utils import check_random_state
 
-        from tunelab import registry
         from tunelab.config import Prompt, Training
+        from tunelab.methods.contract import find_method
         from tunelab.models.catalog import find
         from tunelab.models.device import pick_device, pick_dtype
         from tunelab.validation import validated
 
         find(str(self.model))
-        module = registry.resolve("method", str(self.method), registry.METHODS)
+        method = find_method(str(self.method))
         settings = validated(
-            module.Settings,
+            method.Settings,
             {key: _plain_number(value) for key, value in (self.method_settings or {}).items()},
             prefix="method_settings.",
         )
@@ -294,7 +294,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
             raise UsageError(f"random_state is {seed!r}; it must be from 0 to 4294967295, or None.")
         device = pick_device(self.device)
-        own = None if self.learning_rate is not None else module.LEARNING_RATE
+        own = None if self.learning_rate is not None else method.learning_rate
         return {
             "model": str(self.model),
             "method": str(self.method),

@@ -60,18 +60,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Estimate, and print what was asked for."""
-    from tunelab import registry
     from tunelab.memory.settings import check
+    from tunelab.methods.contract import find_method
 
     settings = _step(arguments)
     memory = _memory(arguments, settings.device)
-    module = registry.resolve("method", arguments.method, registry.METHODS)
-    check(settings, module)
+    method = find_method(arguments.method)
+    check(settings, method)
     if arguments.compare or arguments.fits:
         return _tables(arguments, settings, memory)
     if len(arguments.model) != 1:
         raise UsageError("name one --model, or ask for --compare or --fits.")
-    return _one(arguments, settings, memory, module)
+    return _one(arguments, settings, memory, method)
 
 
 def _tables(arguments: argparse.Namespace, settings: Any, memory: int) -> int:
@@ -149,20 +149,18 @@ def _say(sentence: str, format: str) -> None:
         print_sentence(sentence)
 
 
-def _one(arguments: argparse.Namespace, settings: Any, memory: int, module: Any) -> int:
-    from tunelab.memory.configurations import configuration
-    from tunelab.memory.dimensions import dimensions_of
+def _one(arguments: argparse.Namespace, settings: Any, memory: int, method: Any) -> int:
+    from tunelab.memory.configurations import configuration, shape_by_name
     from tunelab.memory.fits import check_fits, largest_batch, summary
-    from tunelab.memory.formulas import estimate
+    from tunelab.memory.formulas import estimate, left_out, step_as_run
     from tunelab.memory.settings import check_runs
 
     if arguments.trace or arguments.measure:
         check_runs(settings)
-    chosen = _chosen(arguments, module)
-    config = configuration(arguments.model[0])
-    at = dimensions_of(config)
-    settings = at.step(settings)
-    given = (at, arguments.method, module, chosen, settings)
+    chosen = _chosen(arguments, method)
+    shape = shape_by_name(arguments.model[0])
+    settings = step_as_run(shape, settings)
+    given = (shape, method, chosen, settings)
     found = estimate(*given)
     if arguments.measure:
         check_fits(*given, _free(settings.device))
@@ -186,21 +184,22 @@ def _one(arguments: argparse.Namespace, settings: Any, memory: int, module: Any)
             }
             for term in found.terms
         ],
-        "left_out": at.left_out,
+        "left_out": left_out(shape),
         "memory": memory,
         "usable": _usable(memory),
         "largest_batch": largest_batch(*given, memory),
         "traced": None,
         "measured": None,
     }
+    config = configuration(arguments.model[0]) if arguments.trace or arguments.measure else None
     if arguments.trace:
         from tunelab.memory.trace import trace
 
-        result["traced"] = asdict(trace(config, module, chosen, settings))
+        result["traced"] = asdict(trace(config, method, chosen, settings))
     if arguments.measure:
         from tunelab.memory.measure import measure
 
-        result["measured"] = asdict(measure(config, module, chosen, settings))
+        result["measured"] = asdict(measure(config, method, chosen, settings))
     _print(result, found, arguments)
     return 0
 
@@ -273,9 +272,9 @@ def _step(arguments: argparse.Namespace) -> Any:
 
     device = arguments.device
     if device == "auto":
-        from tunelab.models.device import pick_device
+        from tunelab.models.device import has_gpu_driver, pick_device
 
-        device = "cuda" if pick_device() == "cuda" else "cpu"
+        device = "cuda" if has_gpu_driver() and pick_device() == "cuda" else "cpu"
     return StepSettings(
         batch=arguments.batch,
         length=arguments.length,
@@ -306,11 +305,14 @@ def _memory(arguments: argparse.Namespace, device: str) -> int:
         if not arguments.memory > 0:
             raise UsageError("--memory must be above 0.")
         return int(arguments.memory * 1e9)
-    from tunelab.models.device import device_facts
+    from tunelab.models.device import device_facts, has_gpu_driver
 
-    facts = device_facts()
-    found = facts.get("device_memory", facts["memory"]) if device == "cuda" else facts["memory"]
-    return int(found)
+    if device == "cuda" and has_gpu_driver():
+        facts = device_facts()
+        return int(facts.get("device_memory", facts["memory"]))
+    import psutil
+
+    return int(psutil.virtual_memory().total)
 
 
 def _free(device: str) -> int:
@@ -323,8 +325,8 @@ def _free(device: str) -> int:
     return int(facts["device_memory_free" if device == "cuda" else "memory_free"])
 
 
-def _chosen(arguments: argparse.Namespace, module: Any) -> Any:
+def _chosen(arguments: argparse.Namespace, method: Any) -> Any:
     from tunelab.strict_yaml import apply_overrides
     from tunelab.validation import validated
 
-    return validated(module.Settings, apply_overrides({}, split_overrides(arguments.overrides)))
+    return validated(method.Settings, apply_overrides({}, split_overrides(arguments.overrides)))

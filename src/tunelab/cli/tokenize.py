@@ -139,9 +139,9 @@ def _file(arguments: argparse.Namespace) -> int:
             raise UsageError(f"--{name} must be 1 or more.")
     size = check_file(arguments.file)
     if arguments.model is not None:
-        from tunelab.tokenizers.shapes import find_shape
+        from tunelab.models.known import known_shape
 
-        find_shape(arguments.model)
+        known_shape(arguments.model)
     tokenizers = _load(arguments.tokenizer)
     with _progress(size, arguments.file.name) as advance:
         results = compare_file(
@@ -166,8 +166,8 @@ def _file(arguments: argparse.Namespace) -> int:
 def _add_costs(
     arguments: argparse.Namespace, tokenizers: Sequence[Any], results: list[dict[str, Any]]
 ) -> None:
+    from tunelab.models.known import known_shape
     from tunelab.tokenizers.cost import rows_at_length, text_cost
-    from tunelab.tokenizers.shapes import find_shape
 
     for tokenizer, row in zip(tokenizers, results, strict=True):
         if arguments.max_length is not None:
@@ -187,7 +187,7 @@ def _add_costs(
                     f"({row['undefined'].get('fertility')})."
                 )
             cost = text_cost(
-                find_shape(arguments.model),
+                known_shape(arguments.model),
                 vocabulary=tokenizer.vocabulary_size,
                 tokens_a_word=row["fertility"],
                 context=arguments.context,

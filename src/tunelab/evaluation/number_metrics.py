@@ -32,9 +32,10 @@ class NumberMetric:
 
 def full_numbers(record: Record) -> dict[str, float]:
     """What full fine-tuning of the same model would count, from the record of an adapter."""
-    parameters = int(record["total_parameters"])
-    if record["method"] != "full":
-        parameters -= int(record["trainable_parameters"])
+    parameters, trained = int(record["total_parameters"]), int(record["trainable_parameters"])
+    if trained < parameters:
+        # What an adapter adds is no part of the model.
+        parameters -= trained
     return {
         "trainable_parameters": parameters,
         "trainable_share": 1.0,

@@ -1,88 +1,73 @@
-"""The configuration of a model by its name, without weights and, for known models, offline."""
+"""The shape and the configuration of a model by its name, without weights and, for known models,
+offline.
+"""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tunelab.errors import RunError, UsageError
+from tunelab.errors import UsageError
 from tunelab.hub import download
 from tunelab.models.catalog import find
+from tunelab.models.decoders import decoder_shape
+from tunelab.models.description import ModelShape
+from tunelab.models.folder_checks import check_configuration, read_config
+from tunelab.models.known import KNOWN, OTHER_NAMES, known_shape
+from tunelab.models.shape import read_configuration, shape_of
 from tunelab.registry import unknown
-from tunelab.tokenizers.shapes import SHAPES, Shape
-
-_LLAMA_CONTEXT = {"max_position_embeddings": 131_072}
-_PHI = {
-    "max_position_embeddings": 131_072,
-    "partial_rotary_factor": 0.75,
-    "pad_token_id": 199_999,
-    "bos_token_id": 199_999,
-    "eos_token_id": 199_999,
-}
-# The family, and what its configuration says besides sizes; from the published configurations.
-_FAMILIES: Mapping[str, tuple[str, dict[str, Any]]] = {
-    "smollm2-135m-instruct": ("llama", {"max_position_embeddings": 8192}),
-    "gemma-3-270m": ("gemma3_text", {"max_position_embeddings": 32_768, "sliding_window": 512}),
-    "llama-3.2-1b": ("llama", _LLAMA_CONTEXT),
-    "llama-3.2-1b-instruct": ("llama", _LLAMA_CONTEXT),
-    "llama-3.2-3b": ("llama", _LLAMA_CONTEXT),
-    "mistral-7b-v0.1": ("mistral", {"max_position_embeddings": 32_768, "sliding_window": 4096}),
-    "phi-4-mini-instruct": ("phi3", _PHI),
-}
-_OTHER_NAMES = {
-    "phi-4-mini": "phi-4-mini-instruct",
-    "llama-3.2-3b-instruct": "llama-3.2-3b",
-    "meta-llama/Llama-3.2-3B": "llama-3.2-3b",
-    "meta-llama/Llama-3.2-3B-Instruct": "llama-3.2-3b",
-    "HuggingFaceTB/SmolLM2-135M-Instruct": "smollm2-135m-instruct",
-    "google/gemma-3-270m": "gemma-3-270m",
-}
 
 
-def configuration(name: str, *, fetch: bool = True) -> Any:
-    """The transformers configuration of a known model, a folder's or a Hub repository's.
+def shape_by_name(name: str, *, fetch: bool = True) -> ModelShape:
+    """The shape of a known model, of a folder's, or of a Hub repository's.
 
-    Nothing is asked of the Hub for a model that is known, nor where ``fetch`` is False.
+    transformers is needed only for families that :mod:`tunelab.models.decoders` does not have.
 
     Raises:
         UsageError: the name is none of these, or the folder has no config.json; or only the Hub
-            knows it, and it is not to be asked.
+            knows it, and ``fetch`` is False.
         RunError: transformers cannot read it, or the Hub does not give it.
     """
-    name = _OTHER_NAMES.get(name, name)
-    if name in SHAPES:
-        return _known(name, SHAPES[name])
+    name = OTHER_NAMES.get(name, name)
+    if name in KNOWN:
+        return known_shape(name)
+    folder = _folder(name, fetch=fetch)
+    return decoder_shape(read_config(folder / "config.json")) or shape_of(
+        read_configuration(folder)
+    )
+
+
+def configuration(name: str) -> Any:
+    """The transformers configuration of a known model, a folder's or a Hub repository's.
+
+    Nothing is asked of the Hub for a model that is known.
+
+    Raises:
+        UsageError: the name is none of these, or the folder has no config.json.
+        RunError: transformers cannot read it, or the Hub does not give it.
+    """
+    name = OTHER_NAMES.get(name, name)
+    if name not in KNOWN:
+        return read_configuration(_folder(name))
+    from transformers import AutoConfig
+
+    values = dict(KNOWN[name])
+    return AutoConfig.for_model(values.pop("model_type"), **values)
+
+
+def _folder(name: str, *, fetch: bool = True) -> Path:
+    """The folder with the config.json of a model that is not known, which has been checked."""
     try:
         card = find(name)
     except UsageError:
         if "/" in name:
             raise
-        raise unknown("model", name, [*SHAPES, *_OTHER_NAMES]) from None
-    if card.name in SHAPES:
-        return _known(card.name, SHAPES[card.name])
+        raise unknown("model", name, [*KNOWN, *OTHER_NAMES]) from None
     if card.source != "folder" and not fetch:
         raise UsageError(f"the configuration of {name} is known to the Hub alone.")
     folder = Path(card.location) if card.source == "folder" else _from_hub(card.location)
     if not (folder / "config.json").is_file():
         raise UsageError(f"{folder} is not a model folder: it holds no config.json.")
-    return _read(folder)
-
-
-def _known(name: str, shape: Shape) -> Any:
-    from transformers import AutoConfig
-
-    family, more = _FAMILIES[name]
-    return AutoConfig.for_model(
-        family,
-        num_hidden_layers=shape.layers,
-        hidden_size=shape.hidden,
-        intermediate_size=shape.mlp,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        head_dim=shape.head_size,
-        vocab_size=shape.vocabulary,
-        tie_word_embeddings=shape.tied,
-        **more,
-    )
+    check_configuration(folder)
+    return folder
 
 
 def _from_hub(location: str) -> Path:
@@ -93,18 +78,3 @@ def _from_hub(location: str) -> Path:
         what="model",
         is_complete=lambda folder: (folder / "config.json").is_file(),
     )
-
-
-def _read(folder: Path) -> Any:
-    from transformers import AutoConfig
-
-    from tunelab.models.folder_checks import check_configuration
-
-    check_configuration(folder)
-    try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except Exception as error:
-        raise RunError(
-            f"the configuration in {folder} cannot be read "
-            f"({type(error).__name__}: {(str(error).splitlines() or [''])[0][:160]})."
-        ) from None

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tunelab import registry
 from tunelab.errors import UsageError
-from tunelab.memory.configurations import configuration
-from tunelab.memory.dimensions import Dimensions, dimensions_of
+from tunelab.memory import formulas
+from tunelab.memory.configurations import shape_by_name
 from tunelab.memory.formulas import Estimate, by_part, estimate
 from tunelab.memory.settings import StepSettings
+from tunelab.methods.contract import Method, find_method
+from tunelab.models.description import ModelShape
 
 # The part of a device that a step may fill: the formula may be short by a little, and allocators
 # cannot use every gap.
@@ -19,13 +20,13 @@ _MOST = 2**20
 
 
 def largest_batch(
-    at: Dimensions, method: str, module: Any, chosen: Any, settings: StepSettings, memory: int
+    shape: ModelShape, method: Method[Any], chosen: Any, settings: StepSettings, memory: int
 ) -> int:
     """The most rows of a batch whose step fits into ``memory`` bytes; 0 if not one does."""
 
     def fits(rows: int) -> bool:
         step = replace(settings, batch=rows)
-        return estimate(at, method, module, chosen, step).peak <= memory * USABLE
+        return estimate(shape, method, chosen, step).peak <= memory * USABLE
 
     if not fits(1):
         return 0
@@ -39,17 +40,17 @@ def largest_batch(
 
 
 def check_fits(
-    at: Dimensions, method: str, module: Any, chosen: Any, settings: StepSettings, memory: int
+    shape: ModelShape, method: Method[Any], chosen: Any, settings: StepSettings, memory: int
 ) -> None:
     """Refuse a step that the estimate finds too large for a device of ``memory`` bytes.
 
     Raises:
         UsageError: as said, with the nearest step that fits.
     """
-    found = estimate(at, method, module, chosen, settings)
+    found = estimate(shape, method, chosen, settings)
     if found.peak <= memory * USABLE:
         return
-    near = nearest(at, method, module, chosen, settings, memory)
+    near = nearest(shape, method, chosen, settings, memory)
     raise UsageError(
         f"this step needs about {gigabytes(found.peak)} and the device has {gigabytes(memory)}, of "
         f"which {USABLE:.0%} can be filled; "
@@ -58,15 +59,15 @@ def check_fits(
 
 
 def nearest(
-    at: Dimensions, method: str, module: Any, chosen: Any, settings: StepSettings, memory: int
+    shape: ModelShape, method: Method[Any], chosen: Any, settings: StepSettings, memory: int
 ) -> str | None:
     """The options of the nearest step that fits: the fewest changes, and of these the first.
 
     Fewer rows come first, then checkpointing, 16-bit weights, 4-bit weights, and LoRA in place
     of full fine-tuning.
     """
-    for words, other, step in _alternatives(method, module, chosen, settings):
-        rows = largest_batch(at, other[0], other[1], other[2], step, memory)
+    for words, other, step in _alternatives(method, chosen, settings):
+        rows = largest_batch(shape, *other, step, memory)
         if rows:
             fewer = f"--batch {rows}" if rows < settings.batch else ""
             return " ".join(word for word in (*words, fewer) if word)
@@ -82,15 +83,14 @@ def compare(
     """
     rows = []
     for name in names:
-        at = dimensions_of(configuration(name))
-        for method in ("full", "lora"):
-            module = registry.resolve("method", method, registry.METHODS)
-            chosen = module.Settings()
-            found = estimate(at, method, module, chosen, settings)
-            row = {"model": name, "method": method, "peak": found.peak}
+        shape = shape_by_name(name)
+        for method in map(find_method, ("full", "lora")):
+            chosen = method.Settings()
+            found = estimate(shape, method, chosen, settings)
+            row = {"model": name, "method": method.name, "peak": found.peak}
             if memory is not None:
                 row["fits"] = found.peak <= memory * USABLE
-                row["largest_batch"] = largest_batch(at, method, module, chosen, settings, memory)
+                row["largest_batch"] = largest_batch(shape, method, chosen, settings, memory)
             rows.append({**row, **summary(found)})
     return rows
 
@@ -99,18 +99,18 @@ def what_fits(names: Sequence[str], settings: StepSettings, memory: int) -> list
     """For each model, the ways to train it from the dearest to the cheapest, and which fit."""
     rows = []
     for name in names:
-        at = dimensions_of(configuration(name))
-        for title, method, step in _ways(settings):
-            module = registry.resolve("method", method, registry.METHODS)
-            chosen = module.Settings()
-            found = estimate(at, method, module, chosen, step)
+        shape = shape_by_name(name)
+        for title, name_of_method, step in _ways(settings):
+            method = find_method(name_of_method)
+            chosen = method.Settings()
+            found = estimate(shape, method, chosen, step)
             rows.append(
                 {
                     "model": name,
                     "way": title,
                     "peak": found.peak,
                     "fits": found.peak <= memory * USABLE,
-                    "largest_batch": largest_batch(at, method, module, chosen, step, memory),
+                    "largest_batch": largest_batch(shape, method, chosen, step, memory),
                 }
             )
     return rows
@@ -118,7 +118,7 @@ def what_fits(names: Sequence[str], settings: StepSettings, memory: int) -> list
 
 def left_out(names: Sequence[str]) -> list[str]:
     """What the estimates of these models leave out, a sentence for each that leaves out any."""
-    sentences = {name: dimensions_of(configuration(name)).left_out for name in names}
+    sentences = {name: formulas.left_out(shape_by_name(name)) for name in names}
     return [f"{name}: {sentence}" for name, sentence in sentences.items() if sentence]
 
 
@@ -153,12 +153,12 @@ def _ways(settings: StepSettings) -> Iterator[tuple[str, str, StepSettings]]:
     )
 
 
-_Method = tuple[str, Any, Any]
+_Chosen = tuple[Method[Any], Any]
 
 
 def _alternatives(
-    method: str, module: Any, chosen: Any, settings: StepSettings
-) -> Iterator[tuple[tuple[str, ...], _Method, StepSettings]]:
+    method: Method[Any], chosen: Any, settings: StepSettings
+) -> Iterator[tuple[tuple[str, ...], _Chosen, StepSettings]]:
     changes: list[tuple[str, Mapping[str, Any]]] = [("", {})]
     if not settings.checkpointing:
         changes.append(("--checkpointing", {"checkpointing": True}))
@@ -167,15 +167,15 @@ def _alternatives(
             (f"--precision bfloat16 {words}".strip(), {"precision": "bfloat16", **values})
             for words, values in list(changes)
         ]
-    own: _Method = (method, module, chosen)
+    own: _Chosen = (method, chosen)
     for words, values in changes:
         yield (words,), own, replace(settings, **values)
     smallest = {**changes[-1][1], "weights": "4-bit"}
-    if method != "full":
+    if not method.trains_all_weights:
         yield (changes[-1][0], "--weights 4-bit"), own, replace(settings, **smallest)
         return
-    lora = registry.resolve("method", "lora", registry.METHODS)
-    other: _Method = ("lora", lora, lora.Settings())
+    lora = find_method("lora")
+    other: _Chosen = (lora, lora.Settings())
     for words, values in changes:
         yield ("--method lora", words), other, replace(settings, **values)
     words = changes[-1][0]

@@ -7,15 +7,15 @@
 Activations are let go block by block as gradients come, so one of the two ends is the highest.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tunelab.memory.activations import LOW_RANK, block_terms, layer_tokens
-from tunelab.memory.dimensions import Dimensions
+from tunelab.memory.activations import block_terms, layer_tokens, merged
 from tunelab.memory.settings import BYTES, StepSettings
-from tunelab.memory.terms import Term, total
+from tunelab.memory.terms import PARTS, Term, total
+from tunelab.methods.contract import Method
 from tunelab.methods.counting import ParameterCount
+from tunelab.models.description import ModelShape
 
 # Bytes of a number and its share of what quantizing keeps beside it: a float32 for each row of
 # int8, and for NF4 a float32 for each 64 numbers.
@@ -48,30 +48,30 @@ class Estimate:
 
 
 def estimate(
-    at: Dimensions, method: str, module: Any, chosen: Any, settings: StepSettings
+    shape: ModelShape, method: Method[Any], chosen: Any, settings: StepSettings
 ) -> Estimate:
     """The estimate for each device; of padded rows where the family is not known in detail.
 
-    ``method``: its name, ``module``: its module, ``chosen``: its settings.
+    ``chosen``: the method's settings.
 
     Raises:
         UsageError: the method cannot have these settings with this model.
     """
-    settings = at.step(settings)
-    count = module.count(at.shape, chosen)
+    settings = step_as_run(shape, settings)
+    count = method.count(shape, chosen)
     terms = [
-        *_weights(at, method, module, chosen, settings, count),
+        *_weights(shape, method, chosen, settings, count),
         *_optimizer(settings, count),
         *_gradients(settings, count),
-        *_activations(at, method, chosen, settings, count),
-        *_logits(at, settings),
+        *_activations(shape, method, chosen, settings, count),
+        *_logits(shape, settings),
     ]
-    begins = _working_where_it_begins(at, method, chosen, settings)
-    ends = _working_where_it_ends(at, method, settings)
+    begins = _working_where_it_begins(shape, method, chosen, settings)
+    ends = _working_where_it_ends(shape, method)
     terms += [begins, *ends]
     held = total(terms, "weights", "optimizer")
     kept = total(terms, "activations", "cache")
-    first = _first_gradient(at, method)
+    first = _first_gradient(shape, method)
     moments = {
         "backward pass begins": held + kept + first + max(total(terms, "logits"), begins.bytes),
         "backward pass ends": held + total(terms, "gradients") + total(ends, "working"),
@@ -79,30 +79,69 @@ def estimate(
     return Estimate(count, tuple(terms), moments)
 
 
+def asked_bytes(shape: ModelShape, settings: StepSettings) -> int:
+    """Bytes of a model that is only asked: its weights and the logits."""
+    weights = _model_weights(shape, settings, BYTES[settings.precision])
+    return total([*weights, *_logits(shape, settings)], "weights", "logits")
+
+
 def by_part(found: Estimate) -> dict[str, int]:
     """Bytes of each part."""
-    from tunelab.memory.terms import PARTS
-
     return {part: total(found.terms, part) for part in PARTS}
 
 
+def left_out(shape: ModelShape) -> str | None:
+    """What the estimate of this family leaves out, as a sentence, or None for nothing."""
+    if shape.llama_kind:
+        return None
+    return (
+        f"{shape.family} has blocks that the formulas do not know in detail: rows are "
+        "taken as padded, activations from its linear layers and norms alone, and what "
+        "attention, experts, recurrent states and activation functions keep besides is left "
+        "out; --trace follows the step itself."
+    )
+
+
+def step_as_run(shape: ModelShape, settings: StepSettings) -> StepSettings:
+    """The step as this family runs it: the plain way, rows padded, where it is not known."""
+    return settings if shape.llama_kind else replace(settings, packed=False, prefix=0)
+
+
 def _weights(
-    at: Dimensions,
-    method: str,
-    module: Any,
+    shape: ModelShape,
+    method: Method[Any],
     chosen: Any,
     settings: StepSettings,
     count: ParameterCount,
 ) -> list[Term]:
-    shared = settings.devices if settings.sharding == "fsdp" else 1
-    share = (("1 / devices", 1 / shared),) if shared > 1 else ()
-    size = BYTES[module.WEIGHTS or settings.precision]
-    bytes_each = (f"{size} bytes", float(size))
-    base = at.shape.parameters
+    size = BYTES[method.weights or settings.precision]
+    terms = _model_weights(shape, settings, size)
+    if not method.trains_all_weights:
+        terms.append(
+            Term(
+                "weights", "what the method adds", (("trainable", count.trainable), ("4 bytes", 4))
+            )
+        )
+    kept = method.kept(shape.kinds, chosen, settings.fused)
+    if merged(kept, settings):
+        adapted = sum(layer.inputs * layer.outputs for layer in shape.of_kinds(kept.inputs))
+        terms.append(Term("weights", "merged weights", (("W of adapted", adapted), ("4 bytes", 4))))
+    if settings.devices > 1 and settings.sharding == "fsdp":
+        block = shape.linear_parameters / shape.layers
+        embedding = shape.vocabulary * shape.hidden
+        whole = (("2 blocks + embedding", 2 * block + embedding), _bytes_each(size))
+        terms.append(Term("weights", "gathered from the other devices", whole))
+    return terms
+
+
+def _model_weights(shape: ModelShape, settings: StepSettings, size: int) -> list[Term]:
+    """The model's own weights on a device; ``size``: bytes of each that is not quantized."""
+    share = _sharded(settings)
+    base = shape.parameters
     terms = []
     if settings.weights:
         each = _QUANTIZED[settings.weights]
-        quantized = at.linear_parameters
+        quantized = shape.linear_parameters
         terms.append(
             Term(
                 "weights",
@@ -111,29 +150,12 @@ def _weights(
             )
         )
         base -= quantized
-    terms.append(
-        Term("weights", "weights of the model", (("parameters", base), bytes_each, *share))
-    )
-    if method != "full":
-        terms.append(
-            Term(
-                "weights", "what the method adds", (("trainable", count.trainable), ("4 bytes", 4))
-            )
-        )
-    if method in LOW_RANK and settings.merges and not chosen.dropout:
-        adapted = sum(layer.inputs * layer.outputs for layer in _adapted(at, chosen))
-        terms.append(Term("weights", "merged weights", (("W of adapted", adapted), ("4 bytes", 4))))
-    if shared > 1:
-        block = at.linear_parameters / at.layers
-        whole = (("2 blocks + embedding", 2 * block + at.v * at.h), bytes_each)
-        terms.append(Term("weights", "gathered from the other devices", whole))
-    return terms
+    factors = (("parameters", base), _bytes_each(size), *share)
+    return [*terms, Term("weights", "weights of the model", factors)]
 
 
-def _adapted(at: Dimensions, chosen: Any) -> Sequence[Any]:
-    from tunelab.methods.targets import target_kinds
-
-    return at.shape.of_kinds(target_kinds(at.shape.kinds, chosen.targets))
+def _bytes_each(size: int) -> tuple[str, float]:
+    return f"{size} bytes", float(size)
 
 
 def _optimizer(settings: StepSettings, count: ParameterCount) -> list[Term]:
@@ -162,16 +184,20 @@ def _sharded(settings: StepSettings) -> tuple[tuple[str, float], ...]:
 
 
 def _activations(
-    at: Dimensions, method: str, chosen: Any, settings: StepSettings, count: ParameterCount
+    shape: ModelShape,
+    method: Method[Any],
+    chosen: Any,
+    settings: StepSettings,
+    count: ParameterCount,
 ) -> list[Term]:
-    block = block_terms(at, method, chosen, settings)
+    block = block_terms(shape, method, chosen, settings)
     if not settings.checkpointing:
-        layers = ("layers", float(at.layers))
+        layers = ("layers", float(shape.layers))
         terms = [replace(term, factors=(layers, *term.factors)) for term in block]
-        return terms + _copies(at, method, settings, count)
+        return terms + _copies(shape, method, chosen, settings, count)
     tokens = layer_tokens(method, chosen, settings)
-    size = 4 if method == "full" else BYTES[settings.precision]
-    inputs = (("layers", at.layers), ("T", tokens), ("h", at.h), (f"{size} bytes", size))
+    size = 4 if method.trains_all_weights else BYTES[settings.precision]
+    inputs = (("layers", shape.layers), ("T", tokens), ("h", shape.hidden), (f"{size} bytes", size))
     return [
         Term("activations", "inputs of the blocks", inputs),
         *(replace(term, name=f"of one block: {term.name}") for term in block),
@@ -179,43 +205,52 @@ def _activations(
 
 
 def _copies(
-    at: Dimensions, method: str, settings: StepSettings, count: ParameterCount
+    shape: ModelShape,
+    method: Method[Any],
+    chosen: Any,
+    settings: StepSettings,
+    count: ParameterCount,
 ) -> list[Term]:
     """What is trained is held in float32; products in 16 bits keep a copy in 16."""
-    if settings.precision == "float32" or method not in {"full", *LOW_RANK}:
+    if settings.precision == "float32":
         return []
-    cast = at.linear_parameters + at.v * at.h if method == "full" else count.trainable
+    if method.trains_all_weights:
+        cast = shape.linear_parameters + shape.vocabulary * shape.hidden
+    elif method.kept(shape.kinds, chosen, settings.fused).rank:
+        cast = count.trainable
+    else:
+        return []
     factors = (("W of products", cast), ("2 bytes", 2))
     return [Term("activations", f"copies of what is trained in {settings.precision}", factors)]
 
 
-def _logits(at: Dimensions, settings: StepSettings) -> list[Term]:
+def _logits(shape: ModelShape, settings: StepSettings) -> list[Term]:
     trained = ("N", settings.batch * settings.trained)
     return [
         Term(
             "logits",
             "log-probabilities and their gradients",
-            (("3", 3), trained, ("V", at.v), ("4 bytes", 4)),
+            (("3", 3), trained, ("V", shape.vocabulary), ("4 bytes", 4)),
         )
     ]
 
 
 def _working_where_it_begins(
-    at: Dimensions, method: str, chosen: Any, settings: StepSettings
+    shape: ModelShape, method: Method[Any], chosen: Any, settings: StepSettings
 ) -> Term:
     tokens = layer_tokens(method, chosen, settings)
     size = ("bytes", BYTES[settings.precision])
-    wide = ("(2 m + 2 h)", 2 * at.m + 2 * at.h)
+    wide = ("(2 m + 2 h)", 2 * shape.inner + 2 * shape.hidden)
     return Term("working", "gradients within a block", (("T", tokens), wide, size))
 
 
-def _first_gradient(at: Dimensions, method: str) -> int:
+def _first_gradient(shape: ModelShape, method: Method[Any]) -> int:
     """The output layer's gradient stands already where the backward pass begins."""
-    return 4 * at.v * at.h if method == "full" else 0
+    return 4 * shape.vocabulary * shape.hidden if method.trains_all_weights else 0
 
 
-def _working_where_it_ends(at: Dimensions, method: str, settings: StepSettings) -> list[Term]:
-    if method != "full" or not at.tied:
+def _working_where_it_ends(shape: ModelShape, method: Method[Any]) -> list[Term]:
+    if not method.trains_all_weights or not shape.tied:
         return []
-    two = (("2", 2), ("V", at.v), ("h", at.h), ("4 bytes", 4))
+    two = (("2", 2), ("V", shape.vocabulary), ("h", shape.hidden), ("4 bytes", 4))
     return [Term("working", "gradients of embedding and output, beside their sum", two)]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunelab.errors import UsageError
+from tunelab.methods.contract import Method
 from tunelab.training.train import MERGE_FROM
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -68,10 +69,8 @@ class StepSettings:
         return self.fused and self.tokens >= MERGE_FROM
 
 
-def check(settings: StepSettings, method: Any) -> None:
+def check(settings: StepSettings, method: Method[Any]) -> None:
     """Refuse a step that cannot be, before anything is built.
-
-    ``method``: the method's module.
 
     Raises:
         UsageError: as said, with the nearest that can.
@@ -93,16 +92,16 @@ def check(settings: StepSettings, method: Any) -> None:
         )
     if settings.prefix and not settings.packed:
         raise UsageError("a shared prefix needs packed rows; leave out --padded or --prefix.")
-    full = method.__name__.endswith(".full")
-    if settings.weights and full:
+    if settings.weights and method.trains_all_weights:
         raise UsageError(
-            f"{settings.weights} weights cannot be trained, as full does; use --method lora."
+            f"{settings.weights} weights cannot be trained, as {method.name} does; use --method "
+            "lora."
         )
     if settings.precision == "float16" and settings.device == "cpu":
         raise UsageError("--precision float16 needs a GPU; use bfloat16, or --device cuda.")
-    if settings.checkpointing and not settings.packed and method.__name__.endswith("prefix_tuning"):
+    if settings.checkpointing and not settings.packed and method.virtual_in_attention_alone:
         raise UsageError(
-            "prefix tuning cannot be trained with checkpointing where rows are padded; leave out "
+            f"{method.name} cannot be trained with checkpointing where rows are padded; leave out "
             "--padded or --checkpointing, or use --method prompt_tuning."
         )
 

@@ -44,7 +44,7 @@ def build(
     import torch
     from transformers import AutoModelForCausalLM
 
-    dtype = method.WEIGHTS or settings.precision
+    dtype = method.weights or settings.precision
     with torch.device(device or settings.device):
         model = with_known_attention(
             lambda attention: AutoModelForCausalLM.from_config(

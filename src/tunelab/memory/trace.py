@@ -75,7 +75,7 @@ class _LiveStorages(TorchDispatchMode):
 def trace(config: Any, method: Any, chosen: Any, settings: StepSettings) -> Trace:
     """Trace a step of a model of this configuration.
 
-    ``method``: the method's module, ``chosen``: its settings.
+    ``chosen``: the settings of ``method``.
 
     Raises:
         UsageError: PEFT cannot put the method on the model.

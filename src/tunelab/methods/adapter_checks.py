@@ -5,34 +5,22 @@ and matrices of any size. Only what tunelab's own methods write is read.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tunelab import registry
 from tunelab.bounded_files import check_links, check_regular, is_folder
 from tunelab.errors import UsageError
+from tunelab.methods.contract import AdapterFiles, find_method
 from tunelab.models.folder_checks import read_config
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
-# What may differ from PEFT's own defaults, by its name of the method.
+# What may differ from PEFT's own defaults whatever the method is.
 _EVERYWHERE = {
     *("peft_type", "task_type", "inference_mode", "base_model_name_or_path", "peft_version"),
     *("revision",),
-}
-_PROMPT = {
-    *("num_virtual_tokens", "token_dim", "num_transformer_submodules"),
-    *("num_attention_heads", "num_layers", "modules_to_save"),
-}
-_ALLOWED: Mapping[str, set[str]] = {
-    "LORA": {
-        *("r", "lora_alpha", "lora_dropout", "target_modules", "use_dora", "use_rslora"),
-        "fan_in_fan_out",
-    },
-    "IA3": {"target_modules", "feedforward_modules", "fan_in_fan_out"},
-    "PROMPT_TUNING": _PROMPT,
-    "PREFIX_TUNING": {*_PROMPT, "encoder_hidden_size", "prefix_projection"},
-    "P_TUNING": {*_PROMPT, "encoder_hidden_size"},
 }
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,200}")
 _LARGEST_NUMBER = 1_000_000
@@ -58,17 +46,23 @@ def check_adapter(folder: Path) -> None:
             "read); train the adapter again."
         ) from None
     kind = values.get("peft_type")
-    if not isinstance(kind, str) or kind not in _ALLOWED:
+    known = [one for name in registry.METHODS if (one := find_method(name).adapter)]
+    files = [one for one in known if one.peft_type == kind]
+    if not isinstance(kind, str) or not files:
+        kinds = dict.fromkeys(one.peft_type for one in known)
         raise UsageError(
             f"{folder / CONFIG}: peft_type {str(kind)[:60]!r} is no method of tunelab's; it has "
-            f"{', '.join(_ALLOWED)}."
+            f"{', '.join(kinds)}."
         )
-    _check_settings(folder, kind, values)
-    _check_sizes(folder, kind, values)
+    _check_settings(folder, kind, _EVERYWHERE.union(*(one.settings for one in files)), values)
+    shapes = _read_shapes(folder)
+    if not any(_fits(one, values, shapes) for one in files):
+        raise UsageError(
+            f"{folder / CONFIG} and {WEIGHTS} do not fit each other; train the adapter again."
+        )
 
 
-def _check_settings(folder: Path, kind: str, values: Mapping[str, Any]) -> None:
-    allowed = _EVERYWHERE | _ALLOWED[kind]
+def _check_settings(folder: Path, kind: str, allowed: set[str], values: Mapping[str, Any]) -> None:
     defaults = _defaults(kind)
     for key, value in values.items():
         known = key in allowed or (key in defaults and value == defaults[key])
@@ -96,32 +90,28 @@ def _plain(key: str, value: Any) -> bool:
     )
 
 
-def _check_sizes(folder: Path, kind: str, values: Mapping[str, Any]) -> None:
-    """The sizes in the configuration against those of the weights, which the file's own bound."""
+def _read_shapes(folder: Path) -> dict[str, Sequence[int]]:
+    """The sizes of the weights, which the file's own bound."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(folder / WEIGHTS, framework="numpy") as weights:
-            shapes = {name: weights.get_slice(name).get_shape() for name in weights.keys()}  # noqa: SIM118
+            return {name: weights.get_slice(name).get_shape() for name in weights.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise UsageError(
             f"{folder / WEIGHTS} is not a complete safetensors file ({str(error)[:120]}); train "
             "the adapter again."
         ) from None
-    if kind == "IA3":
-        fits = bool(shapes)
-    elif kind == "LORA":
-        thin = [shape for name, shape in shapes.items() if name.endswith("lora_A.weight")]
-        fits = bool(thin) and all(shape[:1] == [values.get("r")] for shape in thin)
-    else:
-        width = values.get("token_dim")
-        if kind == "PREFIX_TUNING" and isinstance(width, int):
-            width *= 2 * int(values.get("num_layers") or 0)
-        fits = shapes == {"prompt_embeddings": [values.get("num_virtual_tokens"), width]}
-    if not fits:
-        raise UsageError(
-            f"{folder / CONFIG} and {WEIGHTS} do not fit each other; train the adapter again."
-        )
+
+
+def _fits(
+    files: AdapterFiles, values: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]
+) -> bool:
+    try:
+        return files.fits(values, shapes)
+    except (TypeError, ValueError, KeyError):
+        # A size that is no number.
+        return False
 
 
 def _defaults(kind: str) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tunelab.models.shape import ModelShape
+from tunelab.models.description import ModelShape
 
 
 @dataclass(frozen=True)

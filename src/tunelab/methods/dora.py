@@ -19,17 +19,20 @@ https://arxiv.org/abs/2402.09353.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from tunelab.methods.adapter_files import load as load
-from tunelab.methods.adapter_files import merge as merge
-from tunelab.methods.adapter_files import save as save
+from tunelab.methods.adapter_files import load, merge, save
+from tunelab.methods.contract import Drawing, Kept, Method
 from tunelab.methods.counting import ParameterCount
-from tunelab.methods.low_rank import LowRankSettings, adapt_low_rank, count_low_rank
-from tunelab.models.shape import ModelShape
-
-LEARNING_RATE: float | None = None
-WEIGHTS: str | None = None
+from tunelab.methods.low_rank import (
+    LOW_RANK_FILES,
+    LowRankSettings,
+    adapt_low_rank,
+    count_low_rank,
+    keep_low_rank,
+)
+from tunelab.models.description import ModelShape
 
 
 class Settings(LowRankSettings):
@@ -52,3 +55,28 @@ def count(shape: ModelShape, settings: Settings) -> ParameterCount:
         UsageError: a target module is not in the model, or the rank is above a layer's own.
     """
     return count_low_rank(shape, settings, magnitudes=True)
+
+
+def _kept(kinds: Sequence[str], settings: Settings, fused: bool) -> Kept:
+    """As LoRA, and the outputs that meet the lengths; with their directions where not fused."""
+    low_rank = keep_low_rank(kinds, settings, fused)
+    times = 1 if fused and not settings.dropout else 2
+    return replace(low_rank, outputs=dict.fromkeys(low_rank.inputs, times))
+
+
+METHOD = Method(
+    name="dora",
+    Settings=Settings,
+    adapt=adapt,
+    count=count,
+    save=save,
+    load=load,
+    merge=merge,
+    explanation=str(__doc__),
+    drawing=Drawing(
+        "Two thin matrices beside each linear layer are trained, and the length of its weights.",
+        ("beside_layers", "magnitudes"),
+    ),
+    adapter=LOW_RANK_FILES,
+    kept=_kept,
+)

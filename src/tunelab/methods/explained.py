@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from tunelab import registry
+from tunelab.methods.contract import find_method
 
 _SOURCE = re.compile(r"^Sources?: ")
 
@@ -30,9 +30,10 @@ def explain(name: str) -> Explanation:
     Raises:
         UsageError: there is no method of that name.
     """
-    module = registry.resolve("method", name, registry.METHODS)
-    head, *rest = str(module.__doc__).strip().split("\n\n")
-    known_as, _, title = " ".join(head.split()).partition(": ")
+    head, *rest = find_method(name).explanation.strip().split("\n\n")
+    known_as, colon, title = " ".join(head.split()).partition(": ")
+    if not colon:
+        known_as, title = name, known_as
     blocks, source = [], ""
     for part in rest:
         lines = part.splitlines()

@@ -16,13 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tunelab.methods.contract import Drawing, Method
 from tunelab.methods.counting import ParameterCount
 from tunelab.methods.settings import MethodSettings
-from tunelab.models.shape import ModelShape
-
-LEARNING_RATE: float | None = 3e-5
-# The steps of trained weights are too small for 16 bits.
-WEIGHTS: str | None = "float32"
+from tunelab.models.description import ModelShape
 
 
 class Settings(MethodSettings):
@@ -69,3 +66,21 @@ def load(model: Any, folder: Path) -> Any:
         local_files_only=True,
     )
     return trained.to(model.device).eval()
+
+
+METHOD = Method(
+    name="full",
+    Settings=Settings,
+    adapt=adapt,
+    count=count,
+    save=save,
+    load=load,
+    merge=merge,
+    explanation=str(__doc__),
+    drawing=Drawing("Every layer of every block is trained."),
+    adapter=None,
+    learning_rate=3e-5,
+    # The steps of trained weights are too small for 16 bits.
+    weights="float32",
+    trains_all_weights=True,
+)

@@ -25,9 +25,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from tunelab.errors import UsageError
-from tunelab.methods.adapter_files import load as load
-from tunelab.methods.adapter_files import merge as merge
-from tunelab.methods.adapter_files import save as save
+from tunelab.methods.adapter_files import load, merge, save
+from tunelab.methods.contract import AdapterFiles, Drawing, Kept, Method
 from tunelab.methods.counting import ParameterCount, added
 from tunelab.methods.settings import MethodSettings
 from tunelab.methods.targets import (
@@ -38,10 +37,7 @@ from tunelab.methods.targets import (
     stored_as_inputs_first,
     target_kinds,
 )
-from tunelab.models.shape import ModelShape
-
-LEARNING_RATE: float | None = 5e-3
-WEIGHTS: str | None = None
+from tunelab.models.description import ModelShape
 
 
 class Settings(MethodSettings):
@@ -95,3 +91,32 @@ def _scaled(present: Sequence[str], settings: Settings) -> tuple[list[str], list
     inputs = target_kinds(present, settings.feedforward)
     outputs = target_kinds(present, settings.targets)
     return [kind for kind in outputs if kind not in inputs], inputs
+
+
+def _kept(kinds: Sequence[str], settings: Settings, fused: bool) -> Kept:
+    """What meets the vectors, in their own float32, as PEFT casts it."""
+    outputs, inputs = _scaled(kinds, settings)
+    return Kept(inputs=inputs, outputs=dict.fromkeys(outputs, 1), float32=True)
+
+
+METHOD = Method(
+    name="ia3",
+    Settings=Settings,
+    adapt=adapt,
+    count=count,
+    save=save,
+    load=load,
+    merge=merge,
+    explanation=str(__doc__),
+    drawing=Drawing(
+        "Vectors that scale keys, values and the inside of the MLP are trained.", ("scales",)
+    ),
+    adapter=AdapterFiles(
+        "IA3",
+        frozenset({"target_modules", "feedforward_modules", "fan_in_fan_out"}),
+        # Each vector has the size of its layer, which the model's own weights tell.
+        lambda values, shapes: bool(shapes),
+    ),
+    learning_rate=5e-3,
+    kept=_kept,
+)

@@ -19,15 +19,17 @@ https://arxiv.org/abs/2106.09685.
 from collections.abc import Sequence
 from typing import Any
 
-from tunelab.methods.adapter_files import load as load
-from tunelab.methods.adapter_files import merge as merge
-from tunelab.methods.adapter_files import save as save
+from tunelab.methods.adapter_files import load, merge, save
+from tunelab.methods.contract import Drawing, Method
 from tunelab.methods.counting import ParameterCount
-from tunelab.methods.low_rank import LowRankSettings, adapt_low_rank, count_low_rank
-from tunelab.models.shape import ModelShape
-
-LEARNING_RATE: float | None = None
-WEIGHTS: str | None = None
+from tunelab.methods.low_rank import (
+    LOW_RANK_FILES,
+    LowRankSettings,
+    adapt_low_rank,
+    count_low_rank,
+    keep_low_rank,
+)
+from tunelab.models.description import ModelShape
 
 
 class Settings(LowRankSettings):
@@ -50,3 +52,21 @@ def count(shape: ModelShape, settings: Settings) -> ParameterCount:
         UsageError: a target module is not in the model, or the rank is above a layer's own.
     """
     return count_low_rank(shape, settings)
+
+
+METHOD = Method(
+    name="lora",
+    Settings=Settings,
+    adapt=adapt,
+    count=count,
+    save=save,
+    load=load,
+    merge=merge,
+    explanation=str(__doc__),
+    drawing=Drawing(
+        "Two thin matrices beside each linear layer are trained.",
+        ("beside_layers",),
+    ),
+    adapter=LOW_RANK_FILES,
+    kept=keep_low_rank,
+)

@@ -1,11 +1,13 @@
 """What LoRA and its variants share: their settings, and how they are put on a model."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from tunelab.config import Count, Number
 from tunelab.errors import UsageError
+from tunelab.methods.contract import AdapterFiles, Kept
 from tunelab.methods.counting import ParameterCount, added
 from tunelab.methods.settings import MethodSettings
 from tunelab.methods.targets import (
@@ -16,7 +18,7 @@ from tunelab.methods.targets import (
     stored_as_inputs_first,
     target_kinds,
 )
-from tunelab.models.shape import ModelShape
+from tunelab.models.description import ModelShape
 
 
 class LowRankSettings(MethodSettings):
@@ -79,3 +81,29 @@ def count_low_rank(
     if magnitudes:
         trainable += sum(layer.outputs for layer in layers)
     return added(shape, trainable)
+
+
+def keep_low_rank(kinds: Sequence[str], settings: LowRankSettings, fused: bool) -> Kept:
+    """The inputs of the adapted layers, and A x of each."""
+    return Kept(
+        inputs=target_kinds(kinds, settings.targets),
+        rank=settings.r,
+        dropout=settings.dropout > 0,
+    )
+
+
+def _fits(values: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> bool:
+    thin = [shape for name, shape in shapes.items() if name.endswith("lora_A.weight")]
+    return bool(thin) and all(list(shape[:1]) == [values.get("r")] for shape in thin)
+
+
+LOW_RANK_FILES = AdapterFiles(
+    "LORA",
+    frozenset(
+        {
+            *("r", "lora_alpha", "lora_dropout", "target_modules", "use_dora", "use_rslora"),
+            "fan_in_fan_out",
+        }
+    ),
+    _fits,
+)

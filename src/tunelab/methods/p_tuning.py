@@ -19,21 +19,26 @@ the weights.
 Source: Liu et al., GPT Understands, Too, 2021, https://arxiv.org/abs/2103.10385.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
 
 from tunelab.config import Count
-from tunelab.methods.adapter_files import save as save
+from tunelab.methods.adapter_files import save
+from tunelab.methods.contract import Drawing, Method
 from tunelab.methods.counting import ParameterCount, added
-from tunelab.methods.soft_prompt import SoftPromptSettings, check_room, put_before, start_tokens
-from tunelab.methods.soft_prompt import load as load
-from tunelab.models.shape import ModelShape
-
-LEARNING_RATE: float | None = 2e-3
-WEIGHTS: str | None = None
-merge: Callable[[Any], Any] | None = None
+from tunelab.methods.soft_prompt import (
+    SoftPromptSettings,
+    check_room,
+    count_virtual_tokens,
+    keep_nothing,
+    load,
+    prompt_files,
+    put_before,
+    start_tokens,
+)
+from tunelab.models.description import ModelShape
 
 
 class Settings(SoftPromptSettings):
@@ -94,3 +99,20 @@ def _begin_at(encoder: Any, wanted: Any) -> None:
     solution = torch.linalg.pinv(inside.double().cpu()) @ wanted.double().cpu()
     last.weight.copy_(solution[:-1].t())
     last.bias.copy_(solution[-1])
+
+
+METHOD = Method(
+    name="p_tuning",
+    Settings=Settings,
+    adapt=adapt,
+    count=count,
+    save=save,
+    load=load,
+    merge=None,
+    explanation=str(__doc__),
+    drawing=Drawing("A network that makes virtual tokens before the row is trained.", ("network",)),
+    adapter=prompt_files("P_TUNING", "encoder_hidden_size"),
+    learning_rate=2e-3,
+    virtual_tokens=count_virtual_tokens,
+    kept=keep_nothing,
+)

@@ -18,22 +18,27 @@ Source: Li and Liang, Prefix-Tuning: Optimizing Continuous Prompts for Generatio
 https://arxiv.org/abs/2101.00190.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from tunelab.config import Count
 from tunelab.errors import UsageError
-from tunelab.methods.adapter_files import save as save
+from tunelab.methods.adapter_files import save
+from tunelab.methods.contract import Drawing, Method
 from tunelab.methods.counting import ParameterCount, added
-from tunelab.methods.soft_prompt import SoftPromptSettings, check_room, put_before, start_tokens
-from tunelab.methods.soft_prompt import load as load
-from tunelab.models.shape import ModelShape
-
-LEARNING_RATE: float | None = 1e-2
-WEIGHTS: str | None = None
-merge: Callable[[Any], Any] | None = None
+from tunelab.methods.soft_prompt import (
+    SoftPromptSettings,
+    check_room,
+    count_virtual_tokens,
+    keep_nothing,
+    load,
+    prompt_files,
+    put_before,
+    start_tokens,
+)
+from tunelab.models.description import ModelShape
 
 
 class Settings(SoftPromptSettings):
@@ -115,3 +120,34 @@ def _keys_and_values(model: Any, tokens: Sequence[int]) -> list[tuple[Any, Any]]
         pairs = [(layer.keys, layer.values) for layer in cache.layers]
     model.train(was_training)
     return pairs
+
+
+def _width(values: Mapping[str, Any]) -> int | None:
+    """Keys and values of all layers."""
+    layers, size = values.get("num_layers"), values.get("token_dim")
+    return 2 * layers * size if isinstance(layers, int) and isinstance(size, int) else None
+
+
+METHOD = Method(
+    name="prefix_tuning",
+    Settings=Settings,
+    adapt=adapt,
+    count=count,
+    save=save,
+    load=load,
+    merge=None,
+    explanation=str(__doc__),
+    drawing=Drawing(
+        "Keys and values before the row's own are trained in every block.", ("prefixes",)
+    ),
+    adapter=prompt_files(
+        "PREFIX_TUNING",
+        "encoder_hidden_size",
+        "prefix_projection",
+        width=_width,
+    ),
+    learning_rate=1e-2,
+    virtual_tokens=count_virtual_tokens,
+    virtual_in_attention_alone=True,
+    kept=keep_nothing,
+)

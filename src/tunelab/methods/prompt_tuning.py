@@ -17,18 +17,23 @@ Source: Lester et al., The Power of Scale for Parameter-Efficient Prompt Tuning,
 https://arxiv.org/abs/2104.08691.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from tunelab.methods.adapter_files import save as save
+from tunelab.methods.adapter_files import save
+from tunelab.methods.contract import Drawing, Method
 from tunelab.methods.counting import ParameterCount, added
-from tunelab.methods.soft_prompt import SoftPromptSettings, check_room, put_before, start_tokens
-from tunelab.methods.soft_prompt import load as load
-from tunelab.models.shape import ModelShape
-
-LEARNING_RATE: float | None = 1e-2
-WEIGHTS: str | None = None
-merge: Callable[[Any], Any] | None = None
+from tunelab.methods.soft_prompt import (
+    SoftPromptSettings,
+    check_room,
+    count_virtual_tokens,
+    keep_nothing,
+    load,
+    prompt_files,
+    put_before,
+    start_tokens,
+)
+from tunelab.models.description import ModelShape
 
 
 class Settings(SoftPromptSettings):
@@ -65,3 +70,20 @@ def count(shape: ModelShape, settings: Settings) -> ParameterCount:
     """
     check_room(shape, settings)
     return added(shape, settings.virtual_tokens * shape.hidden)
+
+
+METHOD = Method(
+    name="prompt_tuning",
+    Settings=Settings,
+    adapt=adapt,
+    count=count,
+    save=save,
+    load=load,
+    merge=None,
+    explanation=str(__doc__),
+    drawing=Drawing("Virtual tokens before the row are trained.", ("virtual_tokens",)),
+    adapter=prompt_files("PROMPT_TUNING"),
+    learning_rate=1e-2,
+    virtual_tokens=count_virtual_tokens,
+    kept=keep_nothing,
+)

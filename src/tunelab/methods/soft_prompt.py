@@ -1,6 +1,6 @@
 """What soft prompts share: their settings, the tokens they begin at, and how they are loaded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,9 +9,10 @@ from pydantic import Field
 from tunelab.config import Count
 from tunelab.errors import UsageError
 from tunelab.methods.adapter_files import load as load_adapter
+from tunelab.methods.contract import AdapterFiles, Kept
 from tunelab.methods.settings import MethodSettings
 from tunelab.methods.targets import put_on
-from tunelab.models.shape import ModelShape
+from tunelab.models.description import ModelShape
 from tunelab.models.virtual_tokens import hide_virtual_tokens
 
 Start = Literal["instruction", "vocabulary", "random"]
@@ -82,3 +83,34 @@ def check_room(shape: ModelShape, settings: SoftPromptSettings) -> None:
             f"virtual_tokens={settings.virtual_tokens} fill what this model sees, "
             f"{min(limits)} tokens; use {min(limits) // 2} or fewer."
         )
+
+
+def count_virtual_tokens(settings: SoftPromptSettings) -> int:
+    """Virtual tokens before every row."""
+    return settings.virtual_tokens
+
+
+def keep_nothing(kinds: Sequence[str], settings: SoftPromptSettings, fused: bool) -> Kept:
+    """No layer is trained, so that none keeps anything for its own sake."""
+    return Kept()
+
+
+def prompt_files(
+    peft_type: str,
+    *more: str,
+    width: Callable[[Mapping[str, Any]], int | None] = lambda values: values.get("token_dim"),
+) -> AdapterFiles:
+    """The files of a soft prompt: one matrix, virtual tokens × ``width``.
+
+    ``more``: settings beside those that all soft prompts have; ``width``: from the configuration.
+    """
+
+    def fits(values: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> bool:
+        found = {name: list(shape) for name, shape in shapes.items()}
+        return found == {"prompt_embeddings": [values.get("num_virtual_tokens"), width(values)]}
+
+    shared = {
+        *("num_virtual_tokens", "token_dim", "num_transformer_submodules"),
+        *("num_attention_heads", "num_layers", "modules_to_save"),
+    }
+    return AdapterFiles(peft_type, frozenset(shared | set(more)), fits)

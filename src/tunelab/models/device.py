@@ -1,10 +1,14 @@
 """The device: which one, what it runs fast, how much memory it has."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from tunelab.errors import UsageError
 from tunelab.registry import check_name
 
+# NVIDIA's driver, that of its small boards, AMD's, and Windows' own within Linux.
+_GPU_FILES = ("/dev/nvidiactl", "/dev/nvmap", "/dev/kfd", "/dev/dxg")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -27,6 +31,15 @@ def pick_device(preference: str = "auto") -> str:
         have = ", ".join(name for name, available in there.items() if available)
         raise UsageError(f"device={preference} is not on this machine; it has {have}.")
     return preference
+
+
+def has_gpu_driver() -> bool:
+    """Whether torch may find a GPU for CUDA here; False is certain, and takes no torch to know."""
+    if sys.platform == "win32":
+        from ctypes.util import find_library
+
+        return find_library("nvcuda") is not None
+    return any(Path(name).exists() for name in _GPU_FILES)
 
 
 def pick_dtype(precision: str, device: str) -> str:

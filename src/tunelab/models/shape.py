@@ -1,23 +1,21 @@
 """The shape of a model: its linear layers and sizes, from its configuration, without weights.
 
-The modules are built on PyTorch's meta device, where a tensor has a shape and no memory, so the
-shape of a model of any size is known in a second and is that of the real model.
+Known models and families of the Llama kind are described in :mod:`tunelab.models.decoders` from
+their configuration's values alone. Of every other model the modules are built here on PyTorch's
+meta device, where a tensor has a shape and no memory, so the shape of a model of any size is known
+in a second and is that of the real model.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from tunelab.errors import RunError
+from tunelab.models.description import OTHER_CACHES, PLAIN_ATTENTION, LinearLayer, ModelShape
 from tunelab.models.foreign import reason_of
 
-# Attention of these kinds keeps one key and one value for each token, and nothing else.
-_PLAIN_ATTENTION = {"full_attention", "sliding_attention"}
-# Settings of models whose caches hold something else than that for some layer.
-_OTHER_CACHES = ("kv_lora_rank", "num_kv_shared_layers", "global_head_dim", "per_layer_config")
 # The experts of a layer in one parameter of three dimensions, and the layers of other experts of
 # the same model. PEFT takes the names of the latter for the former.
 _EXPERTS = {"gate_up_proj", "down_proj"}
@@ -25,52 +23,9 @@ _OF_EXPERTS = {"gate", "gate_proj", "up_proj", "down_proj", "w1", "w2", "w3"}
 # A state-space layer reads the weight of this one by itself, without running the layer.
 _READ_BARE = {"out_proj", "conv1d"}
 _STATE_SPACES = {"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"}
-
-
-@dataclass(frozen=True)
-class LinearLayer:
-    """A linear layer: its full name and the sizes of its weight, ``outputs`` × ``inputs``.
-
-    ``kind`` is the end of the name, which layers of all blocks share: its last part, or the last
-    two where layers of different parents have the same last part (GPT-2's ``attn.c_proj`` and
-    ``mlp.c_proj``).
-    """
-
-    name: str
-    inputs: int
-    outputs: int
-    kind: str
-
-
-@dataclass(frozen=True)
-class ModelShape:
-    """What a decoder is made of.
-
-    ``parameters`` counts tied weights once. ``context`` is the longest sequence, and ``window``
-    how far back attention reaches in the layers that do not reach all of it; None for no limit.
-    ``cache`` is the number of key heads and the size of each, alike in all layers, or None for a
-    model that keeps something else than keys and values.
-    """
-
-    family: str
-    parameters: int
-    layers: int
-    hidden: int
-    vocabulary: int
-    context: int | None
-    window: int | None
-    cache: tuple[int, int] | None
-    linears: tuple[LinearLayer, ...]
-
-    @property
-    def kinds(self) -> list[str]:
-        """The kinds of linear layers, sorted."""
-        return sorted({layer.kind for layer in self.linears})
-
-    def of_kinds(self, kinds: Iterable[str]) -> list[LinearLayer]:
-        """The linear layers of these kinds, in all blocks."""
-        wanted = set(kinds)
-        return [layer for layer in self.linears if layer.kind in wanted]
+# The linear layers of a block of the Llama kind, in the families that fuse some and those that not.
+_ATTENTION = ({"q_proj", "k_proj", "v_proj", "o_proj"}, {"qkv_proj", "o_proj"})
+_GATED_MLP = ({"gate_proj", "up_proj", "down_proj"}, {"gate_up_proj", "down_proj"})
 
 
 def empty_model(config: Any) -> Any:
@@ -104,17 +59,48 @@ def shape_of(config: Any) -> ModelShape:
 def shape_of_model(model: Any) -> ModelShape:
     """The shape of a model."""
     text = model.config.get_text_config()
-    embedding = model.get_input_embeddings()
+    embedding, output = model.get_input_embeddings(), model.get_output_embeddings()
+    layers = number_of(text, "num_hidden_layers") or number_of(text, "decoder_layers") or 1
+    hidden = number_of(text, "hidden_size") or int(embedding.weight.shape[1])
+    heads = number_of(text, "num_attention_heads") or 1
+    head = number_of(text, "head_dim") or hidden // heads
+    linears, cache = linear_layers(model), _cache(model, text)
+    norms = [
+        module.weight.numel()
+        for module in model.modules()
+        if type(module).__name__.endswith("Norm") and getattr(module, "weight", None) is not None
+    ]
+    widest = max((max(one.inputs, one.outputs) for one in linears), default=hidden)
     return ModelShape(
         family=str(text.model_type),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        layers=number_of(text, "num_hidden_layers") or number_of(text, "decoder_layers") or 1,
-        hidden=number_of(text, "hidden_size") or int(embedding.weight.shape[1]),
+        layers=layers,
+        hidden=hidden,
         vocabulary=number_of(text, "vocab_size") or int(embedding.weight.shape[0]),
         context=number_of(text, "max_position_embeddings"),
         window=number_of(text, "sliding_window"),
-        cache=_cache(model, text),
-        linears=tuple(linear_layers(model)),
+        cache=cache,
+        linears=tuple(linears),
+        inner=number_of(text, "intermediate_size") or widest,
+        heads=heads,
+        key_heads=number_of(text, "num_key_value_heads") or heads,
+        head_size=head,
+        tied=output is not None and output.weight is embedding.weight,
+        norms=sum(size == hidden for size in norms) // layers,
+        head_norms=sum(size == head for size in norms) // layers,
+        llama_kind=cache is not None and _is_llama_kind(model, linears, layers),
+    )
+
+
+def _is_llama_kind(model: Any, linears: Iterable[LinearLayer], layers: int) -> bool:
+    """Whether each block is attention with a gated MLP behind it."""
+    counts = Counter(layer.kind for layer in linears)
+    known = [attention | mlp for attention in _ATTENTION for mlp in _GATED_MLP]
+    return (
+        set(counts) in known
+        and set(counts.values()) == {layers}
+        # Experts are parameters of three dimensions.
+        and all(parameter.dim() < 3 for parameter in model.parameters())
     )
 
 
@@ -220,12 +206,12 @@ def _kinds(names: Iterable[str]) -> Mapping[str, str]:
 def _cache(model: Any, text: Any) -> tuple[int, int] | None:
     """Key heads and their size, where every layer keeps keys and values of one size alone."""
     heads = number_of(text, "num_attention_heads")
-    kinds = set(getattr(text, "layer_types", None) or _PLAIN_ATTENTION)
+    kinds = set(getattr(text, "layer_types", None) or PLAIN_ATTENTION)
     stateful = bool(getattr(model, "_is_stateful", False))
-    if stateful or not heads or not kinds <= _PLAIN_ATTENTION:
+    if stateful or not heads or not kinds <= PLAIN_ATTENTION:
         return None
     values = text.to_dict()
-    if any(values.get(name) for name in _OTHER_CACHES):
+    if any(values.get(name) for name in OTHER_CACHES):
         return None
     key_heads = number_of(text, "num_key_value_heads") or heads
     size = number_of(text, "head_dim") or (number_of(text, "hidden_size") or 0) // heads

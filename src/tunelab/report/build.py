@@ -116,7 +116,9 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         on_device=any(result.values.get("device") == "cuda" for result in run.trained),
         contrasts=contrasts_of(methods, judgement.methods),
         explanations=[
-            (explain(name), draw_method(name)) for name in {row.method: row for row in methods}
+            (explain(name), draw_method(name))
+            # A run of a method that came from another package can be read without it.
+            for name in {row.method: row for row in methods if row.method in registry.METHODS}
         ],
         rules_kept=rules_kept,
         alpha=ALPHA,

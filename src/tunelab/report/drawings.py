@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from html import escape
 
 from tunelab import registry
+from tunelab.methods.contract import find_method
 
 _TRAINED = "#D55E00"
 _LINEAR = {
@@ -25,11 +26,15 @@ def draw_method(name: str) -> str:
     """The drawing of a method as an SVG element.
 
     Raises:
-        UsageError: there is no drawing of that name.
+        UsageError: there is no method of that name, or it names a part that is not drawn here.
     """
-    registry.check_name("drawing", name, _TABLE)
-    words, parts = _TABLE[name]
-    return _frame(words, "".join((_model(full=name == "full"), *(part() for part in parts))))
+    method = find_method(name)
+    parts = [
+        PARTS[registry.check_name("part of a drawing", part, PARTS)]()
+        for part in method.drawing.parts
+    ]
+    model = _model(full=method.trains_all_weights)
+    return _frame(method.drawing.words, "".join((model, *parts)))
 
 
 def _frame(words: str, body: str) -> str:
@@ -169,20 +174,11 @@ def _prefixes() -> str:
     )
 
 
-_Drawing = tuple[str, tuple[Callable[[], str], ...]]
-_TABLE: Mapping[str, _Drawing] = {
-    "full": ("Every layer of every block is trained.", ()),
-    "lora": ("Two thin matrices beside each linear layer are trained.", (_beside_layers,)),
-    "rslora": ("Two thin matrices beside each linear layer are trained.", (_beside_layers,)),
-    "dora": (
-        "Two thin matrices beside each linear layer are trained, and the length of its weights.",
-        (_beside_layers, _magnitudes),
-    ),
-    "ia3": ("Vectors that scale keys, values and the inside of the MLP are trained.", (_scales,)),
-    "prompt_tuning": ("Virtual tokens before the row are trained.", (_virtual_tokens,)),
-    "prefix_tuning": (
-        "Keys and values before the row's own are trained in every block.",
-        (_prefixes,),
-    ),
-    "p_tuning": ("A network that makes virtual tokens before the row is trained.", (_network,)),
+PARTS: Mapping[str, Callable[[], str]] = {
+    "beside_layers": _beside_layers,
+    "magnitudes": _magnitudes,
+    "scales": _scales,
+    "virtual_tokens": _virtual_tokens,
+    "prefixes": _prefixes,
+    "network": _network,
 }

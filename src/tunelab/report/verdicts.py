@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
+from tunelab import registry
 from tunelab.config import Claim, Study, make_study
 from tunelab.evaluation.claims import compare_rows, decide, signed_margin, undefined
 from tunelab.evaluation.comparison import compare_means, compare_numbers
@@ -14,6 +15,7 @@ from tunelab.evaluation.limits import bound_of, mean_span
 from tunelab.evaluation.number_metrics import NUMBER_METRICS, full_numbers, unlike_measured
 from tunelab.evaluation.row_metrics import ROW_METRICS, TOKENS, spans
 from tunelab.generation.comparison import MEASURES
+from tunelab.methods.contract import find_method
 from tunelab.report.open_record import (
     OPEN,
     compare_open_answers,
@@ -257,6 +259,11 @@ def _tokens(claim: Claim, run: RunFolder, margin: float) -> Difference:
     return compare_means(counts[claim.left], counts[str(claim.right)], margin=margin)
 
 
+def _trains_all(name: str) -> bool:
+    """Whether this is a method whose numbers follow from the model alone, without a training."""
+    return name in registry.METHODS and find_method(name).trains_all_weights
+
+
 def _numbers(claim: Claim, left: Side, sides: Mapping[str, Side], margin: float) -> Difference:
     metric = NUMBER_METRICS[claim.metric]
     lefts = [metric.of(result.values) for result in left.trained]
@@ -265,7 +272,7 @@ def _numbers(claim: Claim, left: Side, sides: Mapping[str, Side], margin: float)
         rights = [float(claim.right)]
     elif claim.right in sides:
         rights = [metric.of(result.values) for result in sides[claim.right].trained]
-    elif claim.right == "full" and metric.counted and left.trained:
+    elif _trains_all(claim.right) and metric.counted and left.trained:
         rights = [full_numbers(left.trained[0].values).get(claim.metric)]
     else:
         return undefined(f"{claim.right} is not part of this run", margin)

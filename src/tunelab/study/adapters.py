@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunelab import registry
 from tunelab.bounded_files import is_folder, read_bounded, within
 from tunelab.errors import RunError, UsageError
+from tunelab.methods.contract import find_method
 from tunelab.models.loading import LoadedModel, load
 from tunelab.prompts.conversation import read_format
 from tunelab.prompts.encoding import Encoder
@@ -35,7 +35,7 @@ def save_adapter(
     for config in getattr(model, "peft_config", {}).values():
         # PEFT would note the folder of this machine's cache.
         config.base_model_name_or_path = loaded.card.location or loaded.card.name
-    registry.resolve("method", method, registry.METHODS).save(model, folder)
+    find_method(method).save(model, folder)
     # PEFT leaves a blank form with the folder of this machine; the study writes its own card.
     (folder / "README.md").unlink(missing_ok=True)
     record = {
@@ -129,7 +129,7 @@ def open_adapter(folder: Path, *, device: str, dtype: str) -> OpenedAdapter:
             f"the tokenizer of {record['model']} makes other tokens of the prompt than in "
             f"training; {folder} would be asked something else than it was taught."
         )
-    method = registry.resolve("method", str(record["method"]), registry.METHODS)
+    method = find_method(str(record["method"]))
     try:
         model = method.load(loaded.model, folder)
     except (OSError, ValueError, KeyError, RuntimeError) as error:

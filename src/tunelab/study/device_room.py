@@ -5,25 +5,25 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
-from tunelab import registry
 from tunelab.config import Study
 from tunelab.data.examples import Example
 from tunelab.errors import TunelabError, UsageError
-from tunelab.memory.configurations import configuration
-from tunelab.memory.dimensions import Dimensions, dimensions_of
+from tunelab.memory.configurations import shape_by_name
 from tunelab.memory.fits import gigabytes, largest_batch
 from tunelab.memory.formulas import estimate
 from tunelab.memory.settings import StepSettings
+from tunelab.methods.contract import Method, find_method
+from tunelab.models.description import ModelShape
 from tunelab.models.device import device_facts, pick_device, pick_dtype
-from tunelab.study.resolution import method_module, method_settings, model_card
+from tunelab.study.resolution import method_of, method_settings, model_card
+from tunelab.study.training_step import ANSWER, step_of
 from tunelab.training.processes import divides_weights, process_count
 
 # Characters of a token, taken high: the rows are not yet tokenized, and a device must not be
 # called too small for rows that are shorter than they seem.
 _CHARACTERS = 6
-_ANSWER = 3
 
-_Method = tuple[str, Any, Any]
+_Chosen = tuple[Method[Any], Any]
 
 
 def check_room(study: Study, rows: Sequence[Example]) -> None:
@@ -38,10 +38,10 @@ def check_room(study: Study, rows: Sequence[Example]) -> None:
     facts = device_facts()
     memory = int(facts["device_memory"] if device == "cuda" else facts["memory"])
     step = _smallest_step(study, rows, device)
-    for place, at, own in _methods(study):
-        needed = _peak(at, own, step)
+    for place, shape, own in _methods(study):
+        needed = _peak(shape, own, step)
         if needed is not None and needed > memory:
-            near = _nearest(at, own, step, memory, study)
+            near = _nearest(shape, own, step, memory, study)
             entry = study.methods[place]
             raise UsageError(
                 f"methods.{place} ({entry.name} of {entry.model}): a step needs "
@@ -57,33 +57,25 @@ def most_memory(study: Study) -> int | None:
     known here.
     """
     device = pick_device(study.device)
-    longest = study.prompt.max_length
-    step = replace(
-        _smallest_step(study, [], device),
-        length=longest,
-        prefix=0,
-        answer=min(_ANSWER, longest - 1),
-    )
-    if study.training.batch_tokens is not None:
-        step = replace(step, batch=max(1, study.training.batch_tokens // longest))
-    peaks = [_peak(at, own, step) for _, at, own in _methods(study)]
+    step = _step(study, device, length=study.prompt.max_length)
+    peaks = [_peak(shape, own, step) for _, shape, own in _methods(study)]
     return max((peak for peak in peaks if peak is not None), default=None)
 
 
-def _methods(study: Study) -> Iterator[tuple[int, Dimensions, _Method]]:
+def _methods(study: Study) -> Iterator[tuple[int, ModelShape, _Chosen]]:
     """The methods by their place, each with its model; without those not known here."""
     for place, entry in enumerate(study.methods):
         try:
-            at = dimensions_of(configuration(model_card(study, entry.model).name, fetch=False))
+            shape = shape_by_name(model_card(study, entry.model).name, fetch=False)
         except TunelabError:
             continue
-        yield place, at, (entry.name, method_module(entry), method_settings(entry, place))
+        yield place, shape, (method_of(entry), method_settings(entry, place))
 
 
-def _peak(at: Dimensions, own: _Method, step: StepSettings) -> int | None:
+def _peak(shape: ModelShape, own: _Chosen, step: StepSettings) -> int | None:
     """Bytes, or None where the method cannot have its settings: that is told elsewhere."""
     try:
-        return estimate(at, *own, step).peak
+        return estimate(shape, *own, step).peak
     except TunelabError:
         return None
 
@@ -93,32 +85,32 @@ def _smallest_step(study: Study, rows: Sequence[Example], device: str) -> StepSe
     training = study.training
     text = fmean(len(row.text) for row in rows) if rows else 0.0
     prefix = len(study.prompt.system) // _CHARACTERS
-    length = min(int(text / _CHARACTERS) + prefix + _ANSWER + 2, study.prompt.max_length)
+    length = min(int(text / _CHARACTERS) + prefix + ANSWER + 2, study.prompt.max_length)
     shared = training.packing and training.shared_prefix
+    return _step(
+        study, device, length=length, prefix=min(prefix, length - ANSWER - 1) if shared else 0
+    )
+
+
+def _step(study: Study, device: str, *, length: int, prefix: int = 0) -> StepSettings:
     # On CUDA each process has a device of its own; those on a CPU share its memory.
-    divided = device == "cuda" and divides_weights()
-    batch = training.batch_size
-    if training.batch_tokens is not None:
-        batch = max(1, training.batch_tokens // length)
-    return StepSettings(
-        batch=batch,
+    sharded = device == "cuda" and divides_weights()
+    return step_of(
+        study.training,
         length=length,
-        prefix=min(prefix, length - _ANSWER - 1) if shared else 0,
-        answer=min(_ANSWER, length - 1),
-        packed=training.packing,
-        precision=pick_dtype(training.precision, device),
-        device="cuda" if device == "cuda" else "cpu",
-        devices=process_count() if divided else 1,
-        sharding="fsdp" if divided else "ddp",
+        prefix=prefix,
+        precision=pick_dtype(study.training.precision, device),
+        device=device,
+        sharded_over=process_count() if sharded else 1,
     )
 
 
 def _nearest(
-    at: Dimensions, own: _Method, step: StepSettings, memory: int, study: Study
+    shape: ModelShape, own: _Chosen, step: StepSettings, memory: int, study: Study
 ) -> str | None:
     """The settings of the nearest step that has room: the fewest changes of the study."""
     for words, method, other in _alternatives(own, step):
-        rows = largest_batch(at, *method, other, memory)
+        rows = largest_batch(shape, *method, other, memory)
         if not rows:
             continue
         if rows < step.batch:
@@ -133,14 +125,14 @@ def _nearest(
 
 
 def _alternatives(
-    own: _Method, step: StepSettings
-) -> Iterator[tuple[list[str], _Method, StepSettings]]:
+    own: _Chosen, step: StepSettings
+) -> Iterator[tuple[list[str], _Chosen, StepSettings]]:
     half = replace(step, precision="bfloat16")
     yield [], own, step
     if step.precision == "float32":
         yield ["training.precision=bfloat16"], own, half
-    if own[0] == "full":
-        module = registry.resolve("method", "lora", registry.METHODS)
-        lora: _Method = ("lora", module, module.Settings())
+    if own[0].trains_all_weights:
+        method = find_method("lora")
+        lora: _Chosen = (method, method.Settings())
         yield ["the method lora"], lora, step
         yield ["the method lora", "training.precision=bfloat16"], lora, half

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tunelab import registry
 from tunelab.errors import RunError, UsageError
 from tunelab.file_modes import follow_umask
 from tunelab.generation.context import ending_tokens
+from tunelab.methods.contract import find_method
 from tunelab.models.loading import load
 from tunelab.prompts.encoding import Encoder
 from tunelab.results import (
@@ -62,7 +62,7 @@ def export_adapter(
     """
     record = read_record(adapter)
     method = str(record["method"])
-    merge = registry.resolve("method", method, registry.METHODS).merge
+    merge = find_method(method).merge
     if merge is None:
         raise UsageError(
             f"{method} cannot be merged into the weights, as it puts trained vectors before every "

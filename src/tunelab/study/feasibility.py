@@ -8,10 +8,12 @@ from tunelab.config import Study
 from tunelab.errors import TunelabError, UsageError
 from tunelab.memory.settings import StepSettings
 from tunelab.memory.step import build
+from tunelab.methods.contract import Method
 from tunelab.methods.counting import ParameterCount
+from tunelab.models.description import ModelShape
 from tunelab.models.loading import fetch
-from tunelab.models.shape import ModelShape, read_configuration, read_shape
-from tunelab.study.resolution import learning_rate, method_module, method_settings, model_card
+from tunelab.models.shape import read_configuration, read_shape
+from tunelab.study.resolution import learning_rate, method_of, method_settings, model_card
 from tunelab.training.schedule import check_schedule
 
 _log = logging.getLogger(__name__)
@@ -40,22 +42,22 @@ def check_feasible(study: Study) -> dict[int, ParameterCount]:
         except TunelabError:
             continue
         try:
-            counts[place] = method_module(entry).count(shape, settings)
-            _check_context(study, shape, getattr(settings, "virtual_tokens", 0))
-            _check_adapts(folder, method_module(entry), settings)
+            counts[place] = method_of(entry).count(shape, settings)
+            _check_context(study, shape, method_of(entry).virtual_tokens(settings))
+            _check_adapts(folder, method_of(entry), settings)
         except UsageError as error:
             raise UsageError(f"methods.{place} ({entry.name} of {entry.model}): {error}") from None
     return counts
 
 
-def _check_adapts(folder: Path, module: Any, settings: Any) -> None:
+def _check_adapts(folder: Path, method: Method[Any], settings: Any) -> None:
     """Put a method on a model without numbers, as it will be put on the real one.
 
     Raises:
         UsageError: PEFT refuses it.
     """
     try:
-        build(read_configuration(folder), module, settings, StepSettings(), device="meta")
+        build(read_configuration(folder), method, settings, StepSettings(), device="meta")
     except TunelabError:
         raise
     except Exception as error:

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tunelab import __version__, registry
+from tunelab import __version__
 from tunelab.config import Study
 from tunelab.data.examples import SPLITS
 from tunelab.data.sources import source_kind
 from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.few_rows import FEW_ROWS, macro_labels
 from tunelab.evaluation.number_metrics import time_doubt
+from tunelab.methods.contract import find_method
 from tunelab.models.catalog import ModelCard, find
 from tunelab.models.lineage import known_lineage, other_origin, told_model
 from tunelab.numbers import count, counted, duration, interval, number, share
@@ -142,7 +143,7 @@ def metadata(study: Study, prepared: Result, trained: Result, own: Sequence[Resu
     language = _LANGUAGES.get(data_set)
     data = ModelCardData(
         base_model=base_model(card),
-        library_name="transformers" if method == "full" else "peft",
+        library_name="peft" if _is_adapter(method) else "transformers",
         language=language,
         datasets=[data_set] if on_hub else None,
         metrics=["accuracy", "f1"],
@@ -189,19 +190,23 @@ def base_in_words(card: ModelCard) -> str:
 
 def method_summary(method: str) -> str:
     """The first sentence that the method's own file says of it."""
-    module = registry.resolve("method", method, registry.METHODS)
-    first = str(module.__doc__).strip().splitlines()[0].rstrip(".")
+    first = find_method(method).explanation.strip().splitlines()[0].rstrip(".")
     return first.partition(": ")[2] or first
+
+
+def _is_adapter(method: str) -> bool:
+    """Whether what was saved needs PEFT and the base model, and is no whole model itself."""
+    return find_method(method).adapter is not None
 
 
 def adapter_usage(name: str, method: str, card: ModelCard, prompt: Mapping[str, Any]) -> str:
     """The section that says how to use an adapter, in Markdown."""
-    merges = registry.resolve("method", method, registry.METHODS).merge is not None
+    merges = find_method(method).merge is not None
     return fill(
         "adapter_usage.md.j2",
         {
             "folder": Markdown(f"adapters/{name}"),
-            "library": "transformers" if method == "full" else "PEFT",
+            "library": "PEFT" if _is_adapter(method) else "transformers",
             "method": method,
             "style": prompt["style"],
             "base_hint": Markdown(_base_hint(card)),
@@ -230,7 +235,7 @@ def _base_hint(card: ModelCard) -> str:
 
 def _summary(study: Study, prepared: Result, card: ModelCard, method: str) -> str:
     labels = len(prepared.values["labels"])
-    kind = "The weights" if method == "full" else "An adapter"
+    kind = "An adapter" if _is_adapter(method) else "The weights"
     return (
         f"{kind} that makes {base_in_words(card)} answer with one of {labels} labels for a text, "
         f"trained in the study {plain_name(study.name)}."

@@ -7,6 +7,7 @@ from typing import Any
 from tunelab import registry
 from tunelab.config import Claim, MethodEntry, Study
 from tunelab.errors import UsageError
+from tunelab.methods.contract import Method, find_method
 from tunelab.models.catalog import ModelCard, find
 from tunelab.validation import validated
 
@@ -70,13 +71,13 @@ def check_names(study: Study) -> None:
         _check_installed(name, TRACKERS[name])
 
 
-def method_module(entry: MethodEntry) -> Any:
-    """The module of a method.
+def method_of(entry: MethodEntry) -> Method[Any]:
+    """The method of an entry.
 
     Raises:
         UsageError: there is none of that name.
     """
-    return registry.resolve("method", entry.name, registry.METHODS)
+    return find_method(entry.name)
 
 
 def method_settings(entry: MethodEntry, place: int = 0) -> Any:
@@ -85,7 +86,7 @@ def method_settings(entry: MethodEntry, place: int = 0) -> Any:
     Raises:
         UsageError: an unknown setting, or a value of the wrong type.
     """
-    return validated(method_module(entry).Settings, entry.settings, prefix=f"methods.{place}.")
+    return validated(method_of(entry).Settings, entry.settings, prefix=f"methods.{place}.")
 
 
 def method_ids(study: Study) -> list[str]:
@@ -109,7 +110,7 @@ def model_card(study: Study, name: str) -> ModelCard:
 
 def learning_rate(study: Study, entry: MethodEntry) -> float:
     """The entry's own learning rate, else the method's, else the study's."""
-    own = entry.learning_rate or method_module(entry).LEARNING_RATE
+    own = entry.learning_rate or method_of(entry).learning_rate
     return float(own or study.training.learning_rate)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunelab.tokenizers.shapes import Shape
+from tunelab.models.description import ModelShape
 
 _BYTES_OF_A_CACHED_NUMBER = 2
 
@@ -67,7 +67,12 @@ def rows_at_length(lengths: Sequence[int], *, max_length: int, batch_size: int) 
 
 
 def text_cost(
-    shape: Shape, *, vocabulary: int, tokens_a_word: float, context: int, words: int = 1_000_000
+    shape: ModelShape,
+    *,
+    vocabulary: int,
+    tokens_a_word: float,
+    context: int,
+    words: int = 1_000_000,
 ) -> TextCost:
     """The cost of reading ``words`` words with a tokenizer on a model of this shape.
 
@@ -76,11 +81,11 @@ def text_cost(
     """
     tokens = tokens_a_word * words
     embeddings = shape.embedding_parameters(vocabulary)
-    layers = shape.layer_parameters()
+    layers = shape.linear_parameters
     # Queries meet half of the context on the average, twice: for the weights and the sum.
-    attention = 2 * 2 * shape.layers * shape.heads * shape.head_size * context / 2
+    attention = 2 * 2 * shape.layers * shape.query_width * context / 2
     per_token = 2 * (layers + vocabulary * shape.hidden) + attention
-    cached = 2 * shape.layers * shape.kv_heads * shape.head_size * _BYTES_OF_A_CACHED_NUMBER
+    cached = 2 * shape.layers * shape.key_width * _BYTES_OF_A_CACHED_NUMBER
     return TextCost(
         tokens_a_word=tokens_a_word,
         tokens=tokens,

@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 from tunelab.config import Study
 from tunelab.errors import TunelabError
-from tunelab.memory.configurations import configuration
-from tunelab.memory.dimensions import dimensions_of
-from tunelab.memory.formulas import estimate
-from tunelab.memory.settings import StepSettings
+from tunelab.memory.configurations import shape_by_name
+from tunelab.memory.formulas import asked_bytes, estimate
 from tunelab.memory.terms import total
-from tunelab.registry import METHODS, resolve
 from tunelab.study.cells import Cell, device_and_dtype
-from tunelab.study.resolution import method_module, method_settings
+from tunelab.study.resolution import method_of, method_settings
+from tunelab.study.training_step import step_of
 
 # Python with torch and transformers, before a model is there.
 PROCESS = 1_500_000_000
@@ -39,24 +37,12 @@ def needs_of(study: Study, cell: Cell, *, cpus: int) -> Needs:
     device, dtype = device_and_dtype(study)
     gpu = device == "cuda"
     try:
-        at = dimensions_of(configuration(cell.model))
+        shape = shape_by_name(cell.model)
     except TunelabError:
         return Needs(cpus, int(gpu), PROCESS + UNKNOWN)
-    if cell.entry is not None:
-        method, module = cell.entry.name, method_module(cell.entry)
-        settings = method_settings(cell.entry)
-    else:
-        # Which every model can have: of the terms only weights and logits count here.
-        method, module = "prompt_tuning", resolve("method", "prompt_tuning", METHODS)
-        settings = module.Settings()
-    step = StepSettings(
-        batch=study.training.batch_size,
-        length=study.prompt.max_length,
-        packed=study.training.packing,
-        precision=dtype,
-        device="cuda" if gpu else "cpu",
-    )
-    found = estimate(at, method, module, settings, step)
-    asked = total(found.terms, "weights", "logits")
-    held = found.peak if cell.entry is not None and not gpu else asked
+    step = step_of(study.training, length=study.prompt.max_length, precision=dtype, device=device)
+    if cell.entry is None:
+        return Needs(cpus, int(gpu), PROCESS + asked_bytes(shape, step))
+    found = estimate(shape, method_of(cell.entry), method_settings(cell.entry), step)
+    held = total(found.terms, "weights", "logits") if gpu else found.peak
     return Needs(cpus, int(gpu), PROCESS + held)

@@ -57,36 +57,30 @@ def _best_loss(outcome: Outcome) -> float | None:
 
 def _estimated_peak(outcome: Outcome) -> float:
     from tunelab.memory.formulas import estimate
-    from tunelab.memory.settings import StepSettings
-    from tunelab.study.resolution import method_module, method_settings
+    from tunelab.study.resolution import method_of, method_settings
+    from tunelab.study.training_step import step_of
 
-    entry, training, record = outcome.study.methods[0], outcome.study.training, outcome.trained
-    prefix, longest = int(record["prefix"]), int(record["lengths"]["longest"])
-    batch = training.batch_size
-    if training.batch_tokens is not None:
-        batch = max(1, (training.batch_tokens - prefix) // max(1, longest - prefix))
+    entry, record = outcome.study.methods[0], outcome.trained
+    longest = int(record["lengths"]["longest"])
     share = float(record["lengths"]["trained_share"])
-    settings = StepSettings(
-        batch=batch,
+    step = step_of(
+        outcome.study.training,
         length=longest,
-        prefix=prefix,
+        prefix=int(record["prefix"]),
         answer=max(1, math.ceil(share * longest)),
         packed=bool(record["packed"]),
         precision=str(record["precision"]),
-        device="cuda" if record["device"] == "cuda" else "cpu",
+        device=str(record["device"]),
     )
-    at = _dimensions(str(record["model"]))
-    return float(
-        estimate(at, entry.name, method_module(entry), method_settings(entry), settings).peak
-    )
+    shape = _shape(str(record["model"]))
+    return float(estimate(shape, method_of(entry), method_settings(entry), step).peak)
 
 
 @cache
-def _dimensions(model: str) -> Any:
-    from tunelab.memory.configurations import configuration
-    from tunelab.memory.dimensions import dimensions_of
+def _shape(model: str) -> Any:
+    from tunelab.memory.configurations import shape_by_name
 
-    return dimensions_of(configuration(model))
+    return shape_by_name(model)
 
 
 # Shares follow from numbers that are goals; what a process held at most is not that of one trial
