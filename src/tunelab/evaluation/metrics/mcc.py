@@ -26,7 +26,7 @@ def _correlation(counts: Counts) -> Any:
 def _why(counts: Counts) -> str:
     if (counts.support > 0).sum() == 1:
         return "all rows have the same true label"
-    return "every answer is the same label" if counts.hits.sum() else "all answers are alike"
+    return "every answer is the same label" if counts.predicted.sum() else "no answer has a label"
 
 
 METRIC = count_metric(
