@@ -90,9 +90,9 @@ def _score(name: str, values: Any) -> dict[str, Any]:
         "accuracy": scores["accuracy"],
         "95 % interval": None if low is None or high is None else f"{low:.3f} to {high:.3f}",
         **{
-            metric.title: found[name]["value"]
+            metric.title: found.get(name, {}).get("value")
             for name, metric in all_metrics().items()
-            if metric.headline and name in found
+            if metric.headline
         },
         "answers without a label": scores["unparsed"],
         "rows": scores["rows"],

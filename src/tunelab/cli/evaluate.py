@@ -174,8 +174,8 @@ def _row(result: dict[str, Any], *, full: bool) -> dict[str, Any]:
         "rows": scores["rows"],
         "f1_labels": len(result["f1_macro_labels"]),
         **{
-            name: result["metrics"][name]["value"]
+            name: result["metrics"].get(name, {}).get("value")
             for name, metric in all_metrics().items()
-            if name in result["metrics"] and (metric.headline or full)
+            if metric.headline or full
         },
     }

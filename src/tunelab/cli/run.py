@@ -114,9 +114,9 @@ def score_row(result: Any, *, full: bool = False) -> dict[str, Any]:
         "accuracy": scores["accuracy"],
         "95 % interval": _interval(scores["accuracy_low"], scores["accuracy_high"]),
         **{
-            name: found[name]["value"]
+            name: found.get(name, {}).get("value")
             for name, metric in all_metrics().items()
-            if name in found and (metric.headline or full)
+            if metric.headline or full
         },
         "scored": ((result.values["scored"] or {}).get("scores") or {}).get("accuracy"),
         "unparsed": scores["unparsed"],

@@ -20,7 +20,17 @@ from tunelab.evaluation.metrics import Metric, all_metrics
 from tunelab.evaluation.number_metrics import time_doubt
 from tunelab.models.catalog import ModelCard, find
 from tunelab.models.lineage import known_lineage, other_origin, told_model
-from tunelab.numbers import Unit, count, counted, duration, interval, number, share, with_unit
+from tunelab.numbers import (
+    UNDEFINED,
+    Unit,
+    count,
+    counted,
+    duration,
+    interval,
+    number,
+    share,
+    with_unit,
+)
 from tunelab.results import ADAPTER_RECORD, Result, read_json, write_text
 from tunelab.study.inert_markdown import Markdown, fill, inert, one_line, plain_name
 
@@ -141,7 +151,8 @@ def metadata(study: Study, prepared: Result, trained: Result, own: Sequence[Resu
         )
         for result in own
         for metric in _headlines()
-        if metric.hub_type and (found := recorded(result.values)[metric.id])["value"] is not None
+        if metric.hub_type
+        and (found := recorded(result.values).get(metric.id, {})).get("value") is not None
     ]
     language = _LANGUAGES.get(data_set)
     data = ModelCardData(
@@ -311,7 +322,10 @@ def _score_row(result: Result) -> dict[str, Any]:
     found = recorded(result.values)
     return {
         "name": result.name,
-        "headlines": [_interval(found[metric.id], metric.unit) for metric in _headlines()],
+        "headlines": [
+            _interval(found[metric.id], metric.unit) if metric.id in found else UNDEFINED
+            for metric in _headlines()
+        ],
         "unparsed": result.values["scores"]["unparsed"],
     }
 
