@@ -13,6 +13,8 @@ from typing import Any
 from tunelab import registry
 from tunelab.cli.main import VERBS, make_parser
 from tunelab.config import Generation, Study, to_dict
+from tunelab.evaluation.metrics import find_metric
+from tunelab.evaluation.number_metrics import NUMBER_METRICS
 from tunelab.methods.contract import find_method
 from tunelab.methods.contrasts import CONTRASTS
 from tunelab.report.drawings import draw_method
@@ -140,10 +142,37 @@ def methods_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics_page() -> str:
+    """Every metric of answers that tunelab has, and the numbers of trainings."""
+    lines = [
+        "# Metrics",
+        _NOTE,
+        "",
+        "Metrics of answers stand in `results.parquet` and in the reports; claims and goals of "
+        "sweeps name them by the name in the first column. The headline metrics are those of the "
+        "first tables, and all models are compared in them. Installed packages can bring more: "
+        "see [Add a metric](../add-a-metric.md).",
+        "",
+        "| name | title | what it measures | reads | best |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name in registry.METRICS:
+        metric = find_metric(name)
+        title = f"**{metric.title}** (headline)" if metric.headline else metric.title
+        lines.append(
+            f"| `{name}` | {title} | {_cell(metric.description)} | {metric.reads} | {metric.best} |"
+        )
+    lines += ["", "Claims can also name these numbers of trainings:", ""]
+    lines += ["| name | what it measures |", "| --- | --- |"]
+    lines += [f"| `{name}` | {_cell(one.description)} |" for name, one in NUMBER_METRICS.items()]
+    return "\n".join(lines) + "\n"
+
+
 GENERATED: Mapping[str, Callable[[], str]] = {
     "study-file": study_page,
     "command-line": command_page,
     "methods": methods_page,
+    "metrics": metrics_page,
 }
 
 

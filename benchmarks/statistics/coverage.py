@@ -22,7 +22,8 @@ from designs import LABELS, Seeds, answer_lengths, one_model, two_models
 from tunelab.evaluation.bootstrap import limits
 from tunelab.evaluation.comparison import compare_means, tango_interval
 from tunelab.evaluation.metrics import wilson_interval
-from tunelab.evaluation.resampling import AVERAGES, f1_bootstrap, f1_of_cells
+from tunelab.evaluation.metrics.f1 import STATISTICS
+from tunelab.evaluation.resampling import count_bootstrap, of_cells
 from tunelab.evaluation.seeds import across_seeds
 
 ROWS = (100, 240, 1000, 2000)
@@ -115,14 +116,16 @@ def of_two_models(design: Cell, studies: int, resamples: int, generator: Any) ->
 def of_f1(
     name: str, models: Any, design: Cell, studies: int, resamples: int, generator: Any
 ) -> Iterator[Cell]:
-    truth = f1_of_cells(models.cells, LABELS)(models.shares[None])[0]
-    intervals: list[list[Interval]] = [[] for _ in AVERAGES]
+    truth = of_cells(list(STATISTICS.values()), models.cells, LABELS)(models.shares[None])[0]
+    intervals: list[list[Interval]] = [[] for _ in STATISTICS]
     for number, (places, counts) in enumerate(models.studies(design["rows"], studies, generator)):
-        samples = f1_bootstrap(places, counts, LABELS, seed=number, resamples=resamples)
+        samples = count_bootstrap(
+            list(STATISTICS.values()), places, counts, LABELS, seed=number, resamples=resamples
+        )
         for into, sample in zip(intervals, samples, strict=True):
             freedom = sample.freedom if "less" in design else math.inf
             into.append((None, None) if sample.degenerate else limits(sample, freedom=freedom))
-    for average, found, value in zip(AVERAGES, intervals, truth.tolist(), strict=True):
+    for average, found, value in zip(STATISTICS, intervals, truth.tolist(), strict=True):
         yield cell(f"{name}: {average}", design, found, value)
 
 

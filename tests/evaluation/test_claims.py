@@ -4,10 +4,8 @@ import pytest
 
 from tunelab.evaluation.claims import compare_rows, decide, signed_margin
 from tunelab.evaluation.comparison import compare_numbers, compare_shares
-from tunelab.evaluation.metrics import wilson_interval
+from tunelab.evaluation.metrics import Answered, Resampling, find_metric, wilson_interval
 from tunelab.evaluation.predictions import Predictions, parse_all
-from tunelab.evaluation.resampling import f1_difference
-from tunelab.evaluation.row_metrics import Answered
 
 LABELS = ("joy", "fear")
 
@@ -80,15 +78,7 @@ def test_rows_metrics_equal_their_statistics() -> None:
         for model in (left, right)
     ]
     assert _difference("accuracy", [left], [right]) == compare_shares(*flags)
-    f1 = f1_difference(
-        left.truth,
-        left.predicted,
-        right.predicted,
-        LABELS,
-        average="macro",
-        seed=0,
-        resamples=500,
-    )
+    f1 = find_metric("f1_macro").compare(left, right, 0.0, Resampling(0, 500))
     assert _difference("f1_macro", [left], [right]) == f1
     same = _difference("answer_tokens", [left], [right])
     assert (same.value, same.p_value) == (0.0, None)

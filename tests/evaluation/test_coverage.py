@@ -13,7 +13,8 @@ from scipy.special import ndtr
 from tunelab.evaluation.bootstrap import limits
 from tunelab.evaluation.comparison import compare_means, tango_interval
 from tunelab.evaluation.metrics import wilson_interval
-from tunelab.evaluation.resampling import AVERAGES, f1_bootstrap, f1_of_cells
+from tunelab.evaluation.metrics.f1 import STATISTICS
+from tunelab.evaluation.resampling import count_bootstrap, of_cells
 from tunelab.evaluation.seeds import across_seeds
 
 STUDIES = 2000
@@ -60,12 +61,13 @@ def test_f1(models: int) -> None:
         ]
     )
     cells = [(label, *((label + step) % 3 for step in missed)) for label, *missed in cells]
-    truth = f1_of_cells(cells, 3)(shares[None])[0]
+    truth = of_cells(list(STATISTICS.values()), cells, 3)(shares[None])[0]
     bounds: list[list[tuple[float, float]]] = []
     studies = np.random.default_rng(models).multinomial(240, shares, size=STUDIES)
     for number, counts in enumerate(studies):
         seen = counts > 0
-        found = f1_bootstrap(
+        found = count_bootstrap(
+            list(STATISTICS.values()),
             [cell for cell, kept in zip(cells, seen, strict=True) if kept],
             counts[seen],
             3,
@@ -78,7 +80,7 @@ def test_f1(models: int) -> None:
                 for sample in found
             ]
         )
-    for place, average in enumerate(AVERAGES):
+    for place, average in enumerate(STATISTICS):
         share = _covered((study[place] for study in bounds), truth[place])
         assert 0.93 <= share <= 0.97, average
 

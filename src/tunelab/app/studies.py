@@ -7,6 +7,9 @@ from tunelab.app import job
 from tunelab.app.markup import Markup, join, link, notice, table, tag
 from tunelab.app.names import report_path, run_folder, run_names
 from tunelab.errors import TunelabError
+from tunelab.evaluation.measuring import recorded
+from tunelab.evaluation.metrics import all_metrics
+from tunelab.numbers import with_unit
 from tunelab.report.run_folder import read_run
 from tunelab.results import read_json
 
@@ -37,6 +40,10 @@ def details(runs: Path, name: str) -> Markup:
         parts.append(tag("p", link(f"/report/{name}", "Open the report"), class_="tl-open"))
     scores = [_score(result.name, result.values) for result in run.evaluated]
     parts.append(table(scores, caption="Scores on the test rows"))
+    every = [_every_score(result.name, result.values) for result in run.evaluated]
+    if every:
+        folded = table(every, caption="All scores on the test rows")
+        parts.append(tag("details", join([tag("summary", "All scores"), folded])))
     parts.append(table(_verdicts(folder), caption="Claims"))
     parts += [notice(f"{one['name']}: {one['error']}") for one in run.failures]
     return join(parts)
@@ -75,16 +82,31 @@ def _state(folder: Path) -> str:
 
 
 def _score(name: str, values: Any) -> dict[str, Any]:
-    scores = values["scores"]
+    scores, found = values["scores"], recorded(values)
     low, high = scores["accuracy_low"], scores["accuracy_high"]
     return {
         "name": name,
         "model": Path(str(values["model"])).name,
         "accuracy": scores["accuracy"],
         "95 % interval": None if low is None or high is None else f"{low:.3f} to {high:.3f}",
-        "macro F1": scores["f1_macro"],
+        **{
+            metric.title: found.get(name, {}).get("value")
+            for name, metric in all_metrics().items()
+            if metric.headline
+        },
         "answers without a label": scores["unparsed"],
         "rows": scores["rows"],
+    }
+
+
+def _every_score(name: str, values: Any) -> dict[str, Any]:
+    found = recorded(values)
+    return {
+        "name": name,
+        **{
+            metric.title: with_unit(found[key]["value"], metric.unit) if key in found else None
+            for key, metric in all_metrics().items()
+        },
     }
 
 

@@ -70,7 +70,7 @@ def execute(arguments: argparse.Namespace) -> int:
         results = _ask(arguments, study)
     else:
         results = evaluate_stored(arguments.file, evaluation=study.evaluation, seed=arguments.seed)
-    table = [_row(result) for result in results]
+    table = [_row(result, full=arguments.format != "table") for result in results]
     print_table(
         table,
         arguments.format,
@@ -151,7 +151,10 @@ def _check_save(path: Path | None) -> None:
         raise UsageError(f"--save {path}: predictions are kept as Parquet; name a .parquet file.")
 
 
-def _row(result: dict[str, Any]) -> dict[str, Any]:
+def _row(result: dict[str, Any], *, full: bool) -> dict[str, Any]:
+    """A line of the table: the headline metrics, or with ``full`` all of them."""
+    from tunelab.evaluation.metrics import all_metrics
+
     scores, f1 = result["scores"], result["intervals"]["f1_macro"]
     generated, scored = result["generated"] or {}, result["scored"] or {}
     return {
@@ -170,4 +173,9 @@ def _row(result: dict[str, Any]) -> dict[str, Any]:
         "unparsed": scores["unparsed"],
         "rows": scores["rows"],
         "f1_labels": len(result["f1_macro_labels"]),
+        **{
+            name: result["metrics"].get(name, {}).get("value")
+            for name, metric in all_metrics().items()
+            if metric.headline or full
+        },
     }

@@ -61,7 +61,8 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
                 _try_report(out)
             raise
         report = build_report(out)
-    rows = [score_row(result) for result in results if result.stage == "evaluate"]
+    full = arguments.format != "table"
+    rows = [score_row(result, full=full) for result in results if result.stage == "evaluate"]
     verdicts = read_json(out / "verdicts.json")
     value = {
         "report": str(report),
@@ -73,7 +74,7 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
         arguments.format,
         title=f"{study.name}: test rows",
         value=value,
-        first_out=("model", "seconds", "f1_weighted", "rows"),
+        first_out=("model", "seconds", "rows"),
     )
     if verdicts and arguments.format == "table":
         claims = [verdict_row(verdict) for verdict in verdicts]
@@ -101,16 +102,22 @@ def _engine(arguments: argparse.Namespace, remote: str | None) -> Any:
     return partial(run_on_ray, workers=workers, cpus=arguments.cpus, remote=remote)
 
 
-def score_row(result: Any) -> dict[str, Any]:
-    """A model's line in the table."""
-    scores = result.values["scores"]
+def score_row(result: Any, *, full: bool = False) -> dict[str, Any]:
+    """A model's line in the table: the headline metrics, or with ``full`` all of them."""
+    from tunelab.evaluation.measuring import recorded
+    from tunelab.evaluation.metrics import all_metrics
+
+    scores, found = result.values["scores"], recorded(result.values)
     return {
         "name": result.name,
         "model": result.values["model"],
         "accuracy": scores["accuracy"],
         "95 % interval": _interval(scores["accuracy_low"], scores["accuracy_high"]),
-        "f1_macro": scores["f1_macro"],
-        "f1_weighted": scores["f1_weighted"],
+        **{
+            name: found.get(name, {}).get("value")
+            for name, metric in all_metrics().items()
+            if metric.headline or full
+        },
         "scored": ((result.values["scored"] or {}).get("scores") or {}).get("accuracy"),
         "unparsed": scores["unparsed"],
         "rows": scores["rows"],

@@ -25,6 +25,7 @@ class Bootstrap:
 
     ``bias`` and ``acceleration`` are z0 and a of the BCa interval. ``freedom`` are the degrees of
     freedom of the variance that the rows show, few where few rows move the statistic.
+    ``undefined`` is the share of the resamples in which it has no value; they are left out.
     """
 
     value: float
@@ -32,6 +33,7 @@ class Bootstrap:
     bias: float
     acceleration: float
     freedom: float
+    undefined: float = 0.0
 
     @property
     def error(self) -> float:
@@ -51,7 +53,8 @@ def bootstrap(
 
     Each resample draws ``rows`` rows from cells of these ``weights`` (cells,), which are the rows
     counted in each cell or, for a smoothed bootstrap, near them. ``statistics`` maps weights
-    (samples, cells) to values (samples, statistics) and does not depend on the weights' sum.
+    (samples, cells) to values (samples, statistics), NaN where one is not defined, and does not
+    depend on the weights' sum.
 
     Raises:
         ValueError: there are no rows, or fewer than two resamples.
@@ -77,9 +80,14 @@ def bootstrap(
     second, third, fourth = (shares @ influence**power for power in (2, 3, 4))
     found = []
     for place, value in enumerate(values.tolist()):
-        column = draws[:, place]
+        # NaN is sorted behind all numbers.
+        kept = resamples - int(np.isnan(draws[:, place]).sum())
+        if kept < 2:
+            found.append(Bootstrap(value, np.full(2, value), 0.0, 0.0, math.inf, 1.0))
+            continue
+        column = draws[:kept, place]
         below = np.searchsorted(column, value - 1e-12) + np.searchsorted(column, value + 1e-12)
-        share = min(max(below / 2, 1), resamples - 1) / resamples
+        share = min(max(below / 2, 1), kept - 1) / kept
         spread = second[place]
         kurtosis = fourth[place] / spread**2 if spread > 1e-20 else math.inf
         found.append(
@@ -95,6 +103,7 @@ def bootstrap(
                 freedom=max(_LEAST_FREEDOM, 2 * rows / (kurtosis - 1))
                 if kurtosis > 1
                 else math.inf,
+                undefined=1 - kept / resamples,
             )
         )
     return found

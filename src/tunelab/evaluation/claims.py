@@ -4,22 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from tunelab.evaluation.comparison import compare_means, compare_shares
-from tunelab.evaluation.estimates import Difference
-from tunelab.evaluation.few_rows import macro_doubt
-from tunelab.evaluation.limits import Span, compare_limited, exactly
-from tunelab.evaluation.resampling import f1_against, f1_difference
-from tunelab.evaluation.row_metrics import (
-    ROW_METRICS,
-    Answered,
-    RowMetric,
-    cut_answers,
-    not_comparable,
-    spans,
-)
+from tunelab.evaluation.estimates import Difference, undefined
+from tunelab.evaluation.metrics import Answered, Metric, Resampling, find_metric
 
 Relation = Literal["more", "less", "about"]
 Verdict = Literal["supported", "refuted", "undecided"]
+# The tokens of sentences, which tokenizers are compared by; its rows are sentences.
+TOKENS = "tokens"
 # A claim is decided where its corrected p-value is below this.
 ALPHA = 0.05
 
@@ -89,142 +80,44 @@ def compare_rows(
     seed: int,
     resamples: int,
 ) -> Difference:
-    """Left minus right in a metric of :data:`ROW_METRICS`, tested against ``margin``.
+    """Left minus right in a registered metric, tested against ``margin``.
 
     Each side is a model, or one that was trained with several seeds; all answered the same rows.
     With several, the interval covers other seeds as well as other rows.
     """
-    about = ROW_METRICS[metric]
-    sides = list(left) + ([] if isinstance(right, float | int) else list(right))
-    reason = not_comparable(metric, about, sides)
+    about = find_metric(metric)
+    resampling = Resampling(seed, resamples)
+    others: Sequence[Answered | float] = [right] if isinstance(right, float | int) else right
+    sides = [side for side in (*left, *others) if isinstance(side, Answered)]
+    reason = _not_comparable(about, sides)
+    if reason is None and max(len(left), len(others)) > 1:
+        reason = about.censored(sides)
     if reason is not None:
         return undefined(reason, margin)
-    if metric == "f1_macro":
-        reason = macro_doubt(sides[0].truth, [side.predicted for side in sides])
-        if reason is not None:
-            return undefined(reason, margin)
-    if about.about == "length" and not all(_known(about, side) for side in sides):
-        return _limited(about, left, right, margin)
-    if len(left) == 1 and (isinstance(right, float | int) or len(right) == 1):
-        other = right if isinstance(right, float | int) else right[0]
-        return _compare(metric, about, left[0], other, margin, seed, resamples)
-    return _over_seeds(metric, about, left, right, margin, seed, resamples)
+    if len(left) == len(others) == 1:
+        return about.compare(left[0], others[0], margin, resampling)
+    return _over_seeds(about, left, others, margin, resampling)
 
 
-def _known(about: RowMetric, side: Answered) -> bool:
-    return all(span.known for span in spans(about, side) or ())
-
-
-def _limited(
-    about: RowMetric, left: Sequence[Answered], right: Sequence[Answered] | float, margin: float
-) -> Difference:
-    """The difference of two sides of which answers were cut at their limit."""
-    number = right if isinstance(right, float | int) else None
-    others: Sequence[Answered] = () if isinstance(right, float | int) else right
-    reason = cut_answers([*left, *others])
-    if len(left) > 1 or len(others) > 1:
-        return undefined(reason, margin)
-    rows = spans(about, left[0]) or []
-    against: Sequence[Span] = (
-        [exactly(number)] * len(rows) if number is not None else spans(about, others[0]) or []
-    )
-    if not rows:
-        return undefined("there are no rows", margin)
-    return compare_limited(rows, against, margin=margin, reason=reason)
-
-
-def undefined(reason: str, margin: float = 0.0) -> Difference:
-    """A difference that is not there, and why."""
-    return Difference(None, None, None, None, "none", margin, None, None, 0, None, reason)
-
-
-def _compare(
-    metric: str,
-    about: RowMetric,
-    left: Answered,
-    right: Answered | float,
-    margin: float,
-    seed: int,
-    resamples: int,
-) -> Difference:
-    values = list(about.values(left) or ())
-    if about.kind == "f1":
-        average, labels = metric.removeprefix("f1_"), left.predictions.labels
-        if isinstance(right, Answered):
-            return f1_difference(
-                left.truth,
-                left.predicted,
-                right.predicted,
-                tuple(dict.fromkeys((*labels, *right.predictions.labels))),
-                average=average,
-                seed=seed,
-                resamples=resamples,
-                margin=margin,
-            )
-        return f1_against(
-            left.truth,
-            left.predicted,
-            labels,
-            right,
-            average=average,
-            seed=seed,
-            resamples=resamples,
-            margin=margin,
-        )
-    if not isinstance(right, Answered):
-        if about.kind == "share":
-            return share_against(values, right, margin)
-        return compare_means(values, [right] * len(values), margin=margin)
-    others = list(about.values(right) or ())
-    if about.kind == "share":
-        return compare_shares(list(map(bool, values)), list(map(bool, others)), margin=margin)
-    return compare_means(values, others, margin=margin)
-
-
-def share_against(values: Sequence[float], number: float, margin: float) -> Difference:
-    """The share of ones among ``values`` minus a number: Wilson's interval, exact binomial test."""
-    from scipy.stats import binomtest
-
-    from tunelab.evaluation.metrics import wilson_interval
-
-    rows, hits = len(values), int(sum(values))
-    if not rows:
-        return undefined("there are no rows", margin)
-    low, high = wilson_interval(hits, rows)
-    edge = min(1.0, max(0.0, number + margin))
-    return Difference(
-        value=hits / rows - number,
-        low=None if low is None else low - number,
-        high=None if high is None else high - number,
-        p_value=float(binomtest(hits, rows, edge).pvalue),
-        test="exact binomial",
-        margin=margin,
-        effect=None,
-        effect_name=None,
-        rows=rows,
-        rows_needed=_rows_for_share(hits / rows, edge),
-    )
-
-
-def _rows_for_share(value: float, edge: float) -> int | None:
-    from scipy.stats import norm
-
-    distance = abs(value - edge)
-    if distance < 1e-12:
-        return None
-    before, after = math.sqrt(edge * (1 - edge)), math.sqrt(value * (1 - value))
-    spread = float(norm.ppf(0.975)) * before + float(norm.ppf(0.8)) * after
-    return max(1, math.ceil((spread / distance) ** 2))
+def _not_comparable(about: Metric, sides: Sequence[Answered]) -> str | None:
+    """Why models cannot be compared in a metric, or None where they can."""
+    if any(about.rows(side) is None for side in sides):
+        return about.doubt(sides) or f"{about.id} needs answers that were not asked for"
+    if len({side.truth for side in sides}) > 1:
+        return "the two did not answer the same rows"
+    if about.reads == "text":
+        silent = next((side.name for side in sides if not side.writes), None)
+        if silent is not None:
+            return f"{silent or 'a baseline'} gives labels and writes no text"
+    return about.doubt(sides)
 
 
 def _over_seeds(
-    metric: str,
-    about: RowMetric,
+    about: Metric,
     left: Sequence[Answered],
-    right: Sequence[Answered] | float,
+    right: Sequence[Answered | float],
     margin: float,
-    seed: int,
-    resamples: int,
+    resampling: Resampling,
 ) -> Difference:
     """The mean difference over seeds, its error from rows and from seeds added in squares.
 
@@ -233,17 +126,11 @@ def _over_seeds(
     :mod:`tunelab.evaluation.seeds`. The p-value is that of the level at which this interval ends
     at the margin.
     """
-    if not isinstance(right, float | int) and len(right) not in (1, len(left)) and len(left) > 1:
+    if len(right) not in (1, len(left)) and len(left) > 1:
         return undefined("the two were trained with different numbers of seeds", margin)
-    count = max(len(left), 1 if isinstance(right, float | int) else len(right))
-    pairs = [
-        (
-            left[place % len(left)],
-            right if isinstance(right, float | int) else right[place % len(right)],
-        )
-        for place in range(count)
-    ]
-    single = [_compare(metric, about, a, b, margin, seed, resamples) for a, b in pairs]
+    count = max(len(left), len(right))
+    pairs = [(left[at % len(left)], right[at % len(right)]) for at in range(count)]
+    single = [about.compare(one, other, margin, resampling) for one, other in pairs]
     values = [entry.value for entry in single if entry.value is not None]
     if len(values) < count:
         return undefined(single[0].reason or "a seed's difference is not defined", margin)
@@ -273,21 +160,19 @@ def _over_seeds(
 
 
 def _error_of_rows(
-    about: RowMetric,
+    about: Metric,
     pairs: Sequence[tuple[Answered, Answered | float]],
     single: Sequence[Difference],
 ) -> float | None:
     """The standard error of the mean difference that comes from the rows."""
-    if about.kind == "f1":
+    if not about.mean_of_rows:
         errors = [float(entry.details.get("standard_error", math.nan)) for entry in single]
         # All seeds answered the same rows, so their errors do not cancel.
         return None if any(map(math.isnan, errors)) else math.fsum(errors) / len(errors)
     columns = []
     for left, right in pairs:
-        values = about.values(left) or ()
-        others = (
-            (about.values(right) or ()) if isinstance(right, Answered) else [right] * len(values)
-        )
+        values = _row_values(about, left)
+        others = _row_values(about, right) if isinstance(right, Answered) else [right] * len(values)
         columns.append([a - b for a, b in zip(values, others, strict=True)])
     means = [math.fsum(column) / len(pairs) for column in zip(*columns, strict=True)]
     if len(means) < 2:
@@ -295,6 +180,10 @@ def _error_of_rows(
     middle = math.fsum(means) / len(means)
     variance = math.fsum((value - middle) ** 2 for value in means) / (len(means) - 1)
     return math.sqrt(variance / len(means))
+
+
+def _row_values(about: Metric, side: Answered) -> list[float]:
+    return [span.low for span in about.rows(side) or ()]
 
 
 def _howe(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunelab.evaluation.estimates import Difference
+from tunelab.evaluation.estimates import Difference, undefined
 
 CONFIDENCE = 0.95
 POWER = 0.8
@@ -156,6 +156,31 @@ def compare_means(
     )
 
 
+def share_against(values: Sequence[float], number: float, margin: float) -> Difference:
+    """The share of ones among ``values`` minus a number: Wilson's interval, exact binomial test."""
+    from scipy.stats import binomtest
+
+    from tunelab.evaluation.metrics.scores import wilson_interval
+
+    rows, hits = len(values), int(sum(values))
+    if not rows:
+        return undefined("there are no rows", margin)
+    low, high = wilson_interval(hits, rows)
+    edge = min(1.0, max(0.0, number + margin))
+    return Difference(
+        value=hits / rows - number,
+        low=None if low is None else low - number,
+        high=None if high is None else high - number,
+        p_value=float(binomtest(hits, rows, edge).pvalue),
+        test="exact binomial",
+        margin=margin,
+        effect=None,
+        effect_name=None,
+        rows=rows,
+        rows_needed=_rows_for_share(hits / rows, edge),
+    )
+
+
 def compare_numbers(left: float, right: float, *, margin: float = 0.0) -> Difference:
     """Left minus right of quantities that are counted, such as parameters or bytes.
 
@@ -254,6 +279,17 @@ def _rows_for_shares(only_left: float, only_right: float, margin: float) -> int 
     reach = float(norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt(null)
     reach += float(norm.ppf(POWER)) * math.sqrt(expected)
     return math.ceil((reach / distance) ** 2)
+
+
+def _rows_for_share(value: float, edge: float) -> int | None:
+    from scipy.stats import norm
+
+    distance = abs(value - edge)
+    if distance < 1e-12:
+        return None
+    before, after = math.sqrt(edge * (1 - edge)), math.sqrt(value * (1 - value))
+    spread = float(norm.ppf((1 + CONFIDENCE) / 2)) * before + float(norm.ppf(POWER)) * after
+    return max(1, math.ceil((spread / distance) ** 2))
 
 
 def _rows_for_mean(effect: float) -> int | None:

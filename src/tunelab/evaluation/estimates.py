@@ -56,3 +56,8 @@ class Difference:
     def to_dict(self) -> dict[str, Any]:
         """The difference as JSON values."""
         return asdict(replace(self, details=dict(self.details)))
+
+
+def undefined(reason: str, margin: float = 0.0) -> Difference:
+    """A difference that is not there, and why."""
+    return Difference(None, None, None, None, "none", margin, None, None, 0, None, reason)

@@ -19,13 +19,10 @@ def macro_doubt(truth: Sequence[str], answers: Sequence[Sequence[str | None]]) -
     hundred of another label; and a label that no row has, once answered, enters one model's mean
     and not the other's.
     """
+    doubt = single_row_doubt("macro-F1", truth)
+    if doubt is not None:
+        return doubt
     support = Counter(truth)
-    rare = [label for label, rows in support.items() if rows == 1]
-    if rare:
-        return (
-            f"macro-F1 counts {named(rare)}, with one test row, as much as each other label; one "
-            "row measures no label"
-        )
     given = [{label for label in column if label is not None} for column in answers]
     foreign = sorted(set().union(*given) - set(support))
     if foreign and any(not set(foreign) <= own for own in given):
@@ -34,6 +31,17 @@ def macro_doubt(truth: Sequence[str], answers: Sequence[Sequence[str | None]]) -
             "test row has, was answered by some"
         )
     return None
+
+
+def single_row_doubt(metric: str, truth: Sequence[str]) -> str | None:
+    """Why a mean over labels does not compare models, where a label has one row; else None."""
+    rare = [label for label, rows in Counter(truth).items() if rows == 1]
+    if not rare:
+        return None
+    return (
+        f"{metric} counts {named(rare)}, with one test row, as much as each other label; one row "
+        "measures no label"
+    )
 
 
 def macro_labels(support: Sequence[tuple[str, int]]) -> str | None:

@@ -1,20 +1,16 @@
 """All metrics of one model's predictions, each with its interval."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from tunelab.evaluation.answers import REASONS
 from tunelab.evaluation.calibration import brier, expected_calibration_error, reliability
 from tunelab.evaluation.choosing import Normalize, adjust, choose, probabilities
 from tunelab.evaluation.collapse import collapse_of
-from tunelab.evaluation.estimates import Estimate
-from tunelab.evaluation.limits import at_least, exactly, limited_estimate
-from tunelab.evaluation.metrics import score, wilson_interval
+from tunelab.evaluation.metrics import Answered, Resampling, all_metrics, find_metric, score
+from tunelab.evaluation.metrics.constructors import share
 from tunelab.evaluation.predictions import Generated, Likelihoods, Predictions
-from tunelab.evaluation.resampling import AVERAGES, f1_interval
-from tunelab.evaluation.row_metrics import Answered
-from tunelab.evaluation.seeds import summarize
 
 Mode = Literal["generate", "score"]
 WAYS = {"generate": "generated", "score": "scored"}
@@ -53,22 +49,25 @@ def measure(
     calibrate: bool,
     seed: int,
     resamples: int,
+    writes: bool = True,
 ) -> dict[str, Any]:
     """The metrics as JSON values.
 
     ``generated`` and ``scored`` hold what each way of answering gives, ``forced`` the accuracy
     under teacher forcing; what was not asked for is None. ``scores`` and ``intervals`` are those
-    of the first of ``modes`` that was asked, which ``mode`` names.
+    of the first of ``modes`` that was asked, which ``mode`` names. ``metrics`` holds every
+    registered metric whose evidence is there; ``writes`` is False for what gives labels alone.
     """
+    resampling = Resampling(seed, resamples)
     generated = scored = forced = None
     if predictions.generated is not None:
-        generated = _generated(predictions, predictions.generated, seed, resamples)
+        generated = _generated(predictions, predictions.generated, resampling)
     if predictions.likelihoods is not None:
         choices = choose_labels(
             predictions.likelihoods, predictions.labels, normalize=normalize, calibrate=calibrate
         )
         scored = {
-            **_scored(predictions, choices, seed, resamples),
+            **_scored(predictions, choices, resampling),
             "normalize": normalize,
             "calibrate": calibrate,
         }
@@ -77,6 +76,8 @@ def measure(
     mode = next((mode for mode in modes if found[mode] is not None), None)
     mode = mode or ("generate" if scored is None else "score")
     first = found[mode] or {}
+    measured = {"mode": mode, "scored": scored}
+    others = _others(replace(answered(predictions, measured), writes=writes), resampling)
     return {
         "mode": mode,
         "scores": first["scores"],
@@ -84,51 +85,28 @@ def measure(
         "generated": generated,
         "scored": scored,
         "forced": forced,
+        "metrics": {**first["intervals"], **others},
     }
 
 
-def share(flags: Sequence[bool]) -> Estimate:
-    """The share of rows that are true, with Wilson's interval."""
-    if not flags:
-        return Estimate(None, None, None, "there are no rows")
-    low, high = wilson_interval(sum(flags), len(flags))
-    return Estimate(sum(flags) / len(flags), low, high)
-
-
 def _generated(
-    predictions: Predictions, generated: Generated, seed: int, resamples: int
+    predictions: Predictions, generated: Generated, resampling: Resampling
 ) -> dict[str, Any]:
     reasons = [reason for reason in generated.reasons if reason is not None]
     return {
-        **_scores(predictions, generated.labels, seed, resamples),
+        **_scores(predictions, generated.labels, resampling),
         "unparsed_reasons": {reason: reasons.count(reason) for reason in REASONS},
-        "answer_tokens": _length(generated).to_dict(),
+        "answer_tokens": find_metric("answer_tokens")
+        .estimate(Answered(predictions, generated.labels, None), resampling)
+        .to_dict(),
         "stopped": share(generated.stopped).to_dict(),
     }
 
 
-def _length(generated: Generated) -> Estimate:
-    """The mean tokens of an answer, a bound where answers were cut."""
-    if generated.tokens is None:
-        return Estimate(None, None, None, "the tokens of these answers were not counted")
-    cut = sum(not stopped for stopped in generated.stopped)
-    if cut:
-        return limited_estimate(
-            [
-                exactly(count) if stopped else at_least(count)
-                for count, stopped in zip(generated.tokens, generated.stopped, strict=True)
-            ],
-            f"{cut} of {len(generated.stopped)} answers were cut at the limit of tokens",
-        )
-    return summarize(list(map(float, generated.tokens)), "row")
-
-
-def _scored(
-    predictions: Predictions, choices: Choices, seed: int, resamples: int
-) -> dict[str, Any]:
+def _scored(predictions: Predictions, choices: Choices, resampling: Resampling) -> dict[str, Any]:
     places = [predictions.labels.index(label) for label in predictions.truth]
     return {
-        **_scores(predictions, choices.labels, seed, resamples),
+        **_scores(predictions, choices.labels, resampling),
         "brier": brier(choices.probabilities, places),
         "calibration_error": expected_calibration_error(choices.probabilities, places).to_dict(),
         "reliability": [entry.to_dict() for entry in reliability(choices.probabilities, places)],
@@ -136,31 +114,48 @@ def _scored(
 
 
 def _scores(
-    predictions: Predictions, chosen: Sequence[str | None], seed: int, resamples: int
+    predictions: Predictions, chosen: Sequence[str | None], resampling: Resampling
 ) -> dict[str, Any]:
-    scores = score(predictions.truth, chosen, predictions.labels)
+    """The metrics that read labels, of the labels of one way of answering."""
+    scores = score(predictions.truth, chosen, predictions.labels).to_dict()
+    answered = Answered(predictions, tuple(chosen), None)
     intervals = {
-        f"f1_{average}": f1_interval(
-            predictions.truth,
-            chosen,
-            predictions.labels,
-            average=average,
-            seed=seed,
-            resamples=resamples,
-        ).to_dict()
-        for average in AVERAGES
+        name: metric.estimate(answered, resampling).to_dict()
+        for name, metric in all_metrics().items()
+        if metric.reads == "labels"
     }
-    accuracy = share([true == guess for true, guess in zip(predictions.truth, chosen, strict=True)])
+    for name, found in intervals.items():
+        if name not in scores:
+            scores[name] = found["value"]
+            if found["value"] is None:
+                scores["undefined"][name] = found["reason"]
+    return {"scores": scores, "intervals": intervals, "collapse": _collapse(scores)}
+
+
+def _others(answered: Answered, resampling: Resampling) -> dict[str, Any]:
+    """The metrics that read more than labels, where there is what they read."""
+    there = {
+        "labels": False,
+        "answers": answered.predictions.generated is not None,
+        "likelihoods": answered.predictions.likelihoods is not None,
+        "text": answered.predictions.generated is not None and answered.writes,
+    }
     return {
-        "scores": scores.to_dict(),
-        "intervals": {"accuracy": accuracy.to_dict(), **intervals},
-        "collapse": _collapse(scores.to_dict()),
+        name: metric.estimate(answered, resampling).to_dict()
+        for name, metric in all_metrics().items()
+        if there[metric.reads]
     }
 
 
 def _collapse(scores: Mapping[str, Any]) -> dict[str, Any] | None:
     found = collapse_of(scores)
     return None if found is None else asdict(found)
+
+
+def recorded(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Every metric in a record of :func:`measure`; older records have those of the labels alone."""
+    found: Mapping[str, Any] = values.get("metrics") or values["intervals"]
+    return found
 
 
 def answered(predictions: Predictions, measured: Mapping[str, Any]) -> Answered:

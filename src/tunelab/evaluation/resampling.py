@@ -1,73 +1,167 @@
-"""Intervals of F1 and of differences of F1, by resampling rows."""
+"""Intervals of functions of the confusion matrix, and of their differences, by resampling rows."""
 
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tunelab.evaluation.bootstrap import CONFIDENCE, Bootstrap, bootstrap, limits, two_sided_p
 from tunelab.evaluation.estimates import Difference, Estimate
 
-AVERAGES = ("macro", "micro", "weighted")
 RESAMPLES = 5000
 POWER = 0.8
 PAIRED_BOOTSTRAP = "paired bootstrap"
 
-# Hits that a label without any is given in the bootstrap; see f1_bootstrap.
+# Hits that a label without any is given in the bootstrap; see count_bootstrap.
 _HIDDEN_HITS = 0.25
 
 # Rows below which resamples are too few different ones to show an interval.
 LEAST_ROWS = 10
+# Share of the resamples that may leave a statistic undefined; above it there is no interval.
+_MOST_UNDEFINED = 0.05
 
 _EFFECT = "difference in standard deviations of one row's influence"
+_NO_ROWS = "there are no rows"
 
 
-def f1_interval(
+@dataclass(frozen=True)
+class Counts:
+    """The confusion matrices of some samples of rows, in float64; shares count as well as rows.
+
+    ``weights``: (samples, cells), how often each cell was drawn. ``true`` and ``given``: (cells,),
+    the labels of a cell, of which ``labels`` stands for an answer without one.
+    """
+
+    weights: Any
+    true: Any
+    given: Any
+    labels: int
+
+    @cached_property
+    def hits(self) -> Any:
+        """Right rows of each label: (samples, labels)."""
+        return self.weights @ (self._true * self._given)
+
+    @cached_property
+    def support(self) -> Any:
+        """True rows of each label: (samples, labels)."""
+        return self.weights @ self._true
+
+    @cached_property
+    def predicted(self) -> Any:
+        """Rows that were given each label: (samples, labels)."""
+        return self.weights @ self._given
+
+    @cached_property
+    def rows(self) -> Any:
+        """All rows: (samples,)."""
+        return self.support.sum(axis=1)
+
+    @cached_property
+    def unparsed(self) -> Any:
+        """Rows whose answer has no label: (samples,)."""
+        return self.rows - self.predicted.sum(axis=1)
+
+    @cached_property
+    def confusion(self) -> Any:
+        """A row a true label, a column a given one, the last for no label: (samples, labels,
+        labels + 1). Large with many labels.
+        """
+        import numpy as np
+
+        width = self.labels + 1
+        cells = np.eye(self.labels * width)[self.true * width + self.given]
+        return (self.weights @ cells).reshape(-1, self.labels, width)
+
+    @cached_property
+    def _true(self) -> Any:
+        import numpy as np
+
+        return np.eye(self.labels)[self.true]
+
+    @cached_property
+    def _given(self) -> Any:
+        import numpy as np
+
+        return np.eye(self.labels + 1)[self.given][:, : self.labels]
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A number that follows from a confusion matrix.
+
+    ``of`` maps :class:`Counts` to (samples,), NaN where it is not defined. It must not depend on
+    how many rows there are, only on their shares. ``why`` says of one sample why it is not
+    defined.
+    """
+
+    of: Callable[[Counts], Any]
+    why: Callable[[Counts], str] = lambda counts: "it is not defined for these rows"
+
+
+def count_value(
+    statistic: Statistic,
+    truth: Sequence[str],
+    predicted: Sequence[str | None],
+    labels: Sequence[str],
+) -> Estimate:
+    """A statistic of one model's answers, without an interval.
+
+    Raises:
+        ValueError: as :func:`count_interval`.
+    """
+    cells, counts = _cells(labels, truth, predicted)
+    return _value(statistic, cells, counts, len(labels))
+
+
+def count_interval(
+    statistic: Statistic,
     truth: Sequence[str],
     predicted: Sequence[str | None],
     labels: Sequence[str],
     *,
-    average: str,
     seed: int,
     resamples: int = RESAMPLES,
 ) -> Estimate:
-    """F1 as :func:`tunelab.evaluation.metrics.score` defines it, with its 95 % interval.
+    """A statistic of one model's answers with its 95 % interval.
 
-    The interval is BCa over rows as :func:`f1_bootstrap` draws them. In simulated studies
+    The interval is BCa over rows as :func:`count_bootstrap` draws them. In simulated studies
     (``benchmarks/statistics``) it covers the true value as it promises; percentiles lie too low for
     macro-F1, as resamples spread the few rows of a rare label, and cover 90 to 92 % at 100 rows,
     and normal intervals are too short near 1.
 
     Raises:
-        ValueError: the lengths differ, a label is not among ``labels``, or the average has
-            another name than macro, micro or weighted.
+        ValueError: the lengths differ, or a label is not among ``labels``.
     """
-    place = _place(average)
     cells, counts = _cells(labels, truth, predicted)
-    rows = sum(counts)
-    if not rows:
-        return Estimate(None, None, None, "there are no rows")
-    value = _value(cells, counts, len(labels), place)
-    sample = f1_bootstrap(cells, counts, len(labels), seed=seed, resamples=resamples)[place]
-    reason = _no_interval(sample, cells, rows, labels=len(labels))
+    found = _value(statistic, cells, counts, len(labels))
+    if found.value is None:
+        return found
+    (sample,) = count_bootstrap(
+        [statistic], cells, counts, len(labels), seed=seed, resamples=resamples
+    )
+    reason = _no_interval(sample, cells, sum(counts), labels=len(labels))
     if reason:
-        return Estimate(value, None, None, reason)
-    low, high = _holding(value, limits(sample))
-    return Estimate(value, low, high)
+        return Estimate(found.value, None, None, reason)
+    low, high = _holding(found.value, limits(sample))
+    return Estimate(found.value, low, high)
 
 
-def f1_difference(
+def count_difference(
+    statistic: Statistic,
     truth: Sequence[str],
     left: Sequence[str | None],
     right: Sequence[str | None],
     labels: Sequence[str],
     *,
-    average: str,
     seed: int,
     resamples: int = RESAMPLES,
     margin: float = 0.0,
 ) -> Difference:
-    """F1 of left minus F1 of right, by a bootstrap that keeps both answers to a row together.
+    """A statistic of left minus that of right, by a bootstrap that keeps both answers to a row
+    together.
 
     Interval and p-value come from one distribution, so that they agree. Only the rows that the two
     answer differently move a difference, and where these are few the normal quantile is too short:
@@ -77,19 +171,20 @@ def f1_difference(
     for a mean of differences is Cohen's d_z; ``rows_needed`` takes that deviation as it is.
 
     Raises:
-        ValueError: as :func:`f1_interval`.
+        ValueError: as :func:`count_interval`.
     """
     from scipy.stats import norm
 
-    place = _place(average)
     cells, counts = _cells(labels, truth, left, right)
     rows = sum(counts)
-    value = low = high = p_value = effect = needed = None
+    low = high = p_value = effect = needed = None
     details: dict[str, float | int] = {}
-    reason: str | None = "there are no rows"
-    if rows:
-        value = _value(cells, counts, len(labels), place)
-        sample = f1_bootstrap(cells, counts, len(labels), seed=seed, resamples=resamples)[place]
+    found = _value(statistic, cells, counts, len(labels))
+    value, reason = found.value, found.reason
+    if value is not None:
+        (sample,) = count_bootstrap(
+            [statistic], cells, counts, len(labels), seed=seed, resamples=resamples
+        )
         reason = (
             "left and right give the same answers"
             if all(cell[1] == cell[2] for cell in cells)
@@ -122,7 +217,51 @@ def f1_difference(
     )
 
 
-def f1_bootstrap(
+def count_against(
+    statistic: Statistic,
+    truth: Sequence[str],
+    predicted: Sequence[str | None],
+    labels: Sequence[str],
+    number: float,
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    margin: float = 0.0,
+) -> Difference:
+    """A statistic of one model's answers minus a given number, as :func:`count_difference`.
+
+    Raises:
+        ValueError: as :func:`count_interval`.
+    """
+    cells, counts = _cells(labels, truth, predicted)
+    low = high = p_value = None
+    own = _value(statistic, cells, counts, len(labels))
+    reason = own.reason
+    if own.value is not None:
+        (sample,) = count_bootstrap(
+            [statistic], cells, counts, len(labels), seed=seed, resamples=resamples
+        )
+        reason = _no_interval(sample, cells, sum(counts), labels=len(labels))
+        if reason is None:
+            low, high = (limit - number for limit in _holding(own.value, limits(sample)))
+            p_value = two_sided_p(sample, number + margin)
+    return Difference(
+        value=None if own.value is None else own.value - number,
+        low=low,
+        high=high,
+        p_value=p_value,
+        test="bootstrap",
+        margin=margin,
+        effect=None,
+        effect_name=None,
+        rows=sum(counts),
+        rows_needed=None,
+        reason=reason,
+    )
+
+
+def count_bootstrap(
+    statistics: Sequence[Statistic],
     cells: Sequence[Sequence[int]],
     counts: Sequence[int],
     labels: int,
@@ -130,7 +269,7 @@ def f1_bootstrap(
     seed: int,
     resamples: int,
 ) -> list[Bootstrap]:
-    """Macro-, micro- and weighted F1 of rows that are counted in cells, each resampled.
+    """Statistics of rows that are counted in cells, each resampled.
 
     A cell is (true label, predicted one), or (true label, left's, right's) for the difference;
     ``labels`` stands for an unparsed answer. The value of each is that of the rows drawn from.
@@ -142,45 +281,53 @@ def f1_bootstrap(
     smoothed = _with_hidden_hits(cells, counts, labels)
     return bootstrap(
         list(smoothed.values()),
-        f1_of_cells(list(smoothed), labels),
+        of_cells(statistics, list(smoothed), labels),
         rows=int(sum(counts)),
         seed=seed,
         resamples=resamples,
     )
 
 
-def f1_of_cells(cells: Sequence[Sequence[int]], labels: int) -> Callable[[Any], Any]:
-    """The function from weights (samples, cells) to macro-, micro- and weighted F1, (samples, 3).
+def of_cells(
+    statistics: Sequence[Statistic], cells: Sequence[Sequence[int]], labels: int
+) -> Callable[[Any], Any]:
+    """The function from weights (samples, cells) to the statistics, (samples, statistics).
 
-    Of three columns it gives left's F1 minus right's.
+    Of three columns it gives left's value minus right's.
     """
     import numpy as np
 
-    table = np.asarray(cells, dtype=int)
-    truth = np.eye(labels)[table[:, 0]]
-    guesses = [np.eye(labels + 1)[column][:, :labels] for column in table[:, 1:].T]
+    def values(weights: Any) -> Any:
+        sides = [
+            np.stack([statistic.of(counts) for statistic in statistics], axis=1)
+            for counts in _sides(weights, cells, labels)
+        ]
+        return sides[0] - sides[1] if len(sides) > 1 else sides[0]
 
-    def one(weights: Any, guess: Any) -> Any:
-        hits, support, predicted = weights @ (truth * guess), weights @ truth, weights @ guess
-        total = support + predicted
-        defined = total > 0
-        scores = np.where(defined, 2 * hits / np.where(defined, total, 1), 0.0)
-        rows = support.sum(axis=1)
-        return np.stack(
-            [
-                scores.sum(axis=1) / defined.sum(axis=1),
-                2 * hits.sum(axis=1) / (rows + predicted.sum(axis=1)),
-                (scores * support).sum(axis=1) / rows,
-            ],
-            axis=1,
-        )
+    return values
 
-    def statistics(weights: Any) -> Any:
-        weights = np.asarray(weights, dtype=float)
-        values = one(weights, guesses[0])
-        return values - one(weights, guesses[1]) if len(guesses) > 1 else values
 
-    return statistics
+def _sides(weights: Any, cells: Sequence[Sequence[int]], labels: int) -> list[Counts]:
+    """The confusion matrices of left and, where there are three columns, of right."""
+    import numpy as np
+
+    table, weights = np.asarray(cells, dtype=int), np.asarray(weights, dtype=float)
+    return [Counts(weights, table[:, 0], column, labels) for column in table[:, 1:].T]
+
+
+def _value(
+    statistic: Statistic, cells: Sequence[Sequence[int]], counts: Sequence[int], labels: int
+) -> Estimate:
+    """The statistic, or left's minus right's; None with the reason where it is not defined."""
+    if not sum(counts):
+        return Estimate(None, None, None, _NO_ROWS)
+    sides = _sides([counts], cells, labels)
+    values = [float(statistic.of(side)[0]) for side in sides]
+    for name, side, value in zip(("left", "right"), sides, values, strict=False):
+        if math.isnan(value):
+            why = statistic.why(side)
+            return Estimate(None, None, None, why if len(sides) == 1 else f"on the {name}, {why}")
+    return Estimate(values[0] - values[1] if len(values) > 1 else values[0], None, None)
 
 
 def _with_hidden_hits(
@@ -198,10 +345,6 @@ def _with_hidden_hits(
                 hit = (*cell[:side], label, *cell[side + 1 :])
                 smoothed[hit] = smoothed.get(hit, 0.0) + _HIDDEN_HITS * count / support
     return smoothed
-
-
-def _value(cells: Sequence[Sequence[int]], counts: Sequence[int], labels: int, place: int) -> float:
-    return float(f1_of_cells(cells, labels)([counts])[0, place])
 
 
 def _holding(value: float, interval: tuple[float, float]) -> tuple[float, float]:
@@ -230,12 +373,6 @@ def _cells(
     return cells, [counted[cell] for cell in cells]
 
 
-def _place(average: str) -> int:
-    if average not in AVERAGES:
-        raise ValueError(f"the average is one of {', '.join(AVERAGES)}, not {average}")
-    return AVERAGES.index(average)
-
-
 def _no_interval(
     sample: Bootstrap, cells: Sequence[Sequence[int]], rows: int, *, labels: int | None = None
 ) -> str | None:
@@ -248,51 +385,9 @@ def _no_interval(
         return "one row shows no spread"
     if rows < LEAST_ROWS:
         return f"{rows} rows are too few for an interval by resampling, which needs {LEAST_ROWS}"
+    if sample.undefined > _MOST_UNDEFINED:
+        return f"it is not defined in {sample.undefined:.0%} of the resamples"
     given = {cell[1] for cell in cells}
     if labels is not None and len(given) == 1 and labels not in given:
         return "every answer is the same label, which shows nothing of the others"
     return "all resamples give the same value" if sample.degenerate else None
-
-
-def f1_against(
-    truth: Sequence[str],
-    predicted: Sequence[str | None],
-    labels: Sequence[str],
-    number: float,
-    *,
-    average: str,
-    seed: int,
-    resamples: int = RESAMPLES,
-    margin: float = 0.0,
-) -> Difference:
-    """F1 minus a given number, as :func:`f1_difference`.
-
-    Raises:
-        ValueError: as :func:`f1_interval`.
-    """
-    place = _place(average)
-    cells, counts = _cells(labels, truth, predicted)
-    rows = sum(counts)
-    value = low = high = p_value = None
-    reason: str | None = "there are no rows"
-    if rows:
-        sample = f1_bootstrap(cells, counts, len(labels), seed=seed, resamples=resamples)[place]
-        own = _value(cells, counts, len(labels), place)
-        reason = _no_interval(sample, cells, rows, labels=len(labels))
-        value = own - number
-        if reason is None:
-            low, high = (limit - number for limit in _holding(own, limits(sample)))
-            p_value = two_sided_p(sample, number + margin)
-    return Difference(
-        value=value,
-        low=low,
-        high=high,
-        p_value=p_value,
-        test="bootstrap",
-        margin=margin,
-        effect=None,
-        effect_name=None,
-        rows=rows,
-        rows_needed=None,
-        reason=reason,
-    )

@@ -10,7 +10,9 @@ from tunelab import __version__, registry
 from tunelab.bounded_files import within
 from tunelab.errors import RunError
 from tunelab.evaluation.claims import ALPHA
+from tunelab.evaluation.metrics import find_metric
 from tunelab.methods.explained import explain
+from tunelab.report.all_scores import all_scores
 from tunelab.report.class_scores import FILE as CLASSES
 from tunelab.report.class_scores import class_rows, class_tables
 from tunelab.report.confused_pairs import FILE as CONFUSIONS
@@ -101,6 +103,8 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         judgement=judgement,
         findings=find(run, judgement),
         apart_note=_apart_note(run),
+        all_scores=all_scores(run),
+        title_of=lambda name: find_metric(name).title,
         values_in_words=values_in_words,
         how_tested=how_tested,
         row_value=row_value,

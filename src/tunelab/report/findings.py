@@ -10,7 +10,7 @@ from tunelab.evaluation.few_rows import FEW_ROWS, macro_labels
 from tunelab.evaluation.metrics import wilson_interval
 from tunelab.numbers import counted, interval, number, p_value
 from tunelab.report.run_folder import RunFolder
-from tunelab.report.sides import Side, apart, format_missed, missed_in_words, sides_of
+from tunelab.report.sides import ACCURACIES, Side, apart, format_missed, missed_in_words, sides_of
 from tunelab.report.verdicts import Comparison, Judgement
 from tunelab.results import Result
 
@@ -36,7 +36,7 @@ def find(run: RunFolder, judgement: Judgement) -> list[Finding]:
     compared = [
         _against(comparison, sides)
         for comparison in judgement.comparisons
-        if comparison.metric != "f1_macro"
+        if comparison.metric in ACCURACIES
     ]
     behind = [*_silent(scored), *_unmeasured(scored), *_families(sides)]
     return [

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tunelab.evaluation.claims import share_against, undefined
-from tunelab.evaluation.comparison import compare_means, compare_shares
-from tunelab.evaluation.estimates import Bound, Difference
+from tunelab.evaluation.comparison import compare_means, compare_shares, share_against
+from tunelab.evaluation.estimates import Bound, Difference, undefined
 from tunelab.evaluation.limits import Span, bound_of, compare_limited, exactly, mean_span
 from tunelab.generation.comparison import (
     COUNTS,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from tunelab.evaluation.metrics import Answered
 from tunelab.evaluation.predictions import read_predictions
-from tunelab.evaluation.row_metrics import Answered
 from tunelab.models.lineage import Lineage, known_lineage, other_origin, told_model
 from tunelab.numbers import counted, number
 from tunelab.report.run_folder import RunFolder, once, predictions
@@ -121,6 +121,10 @@ def missed_in_words(result: Result) -> str:
     if scored is None:
         return f"{told}with score among evaluation.modes its likeliest labels would tell more"
     return f"{told}by its likeliest label it has {number(scored['scores']['accuracy'])}"
+
+
+# What meaningful_accuracy gives.
+ACCURACIES = ("accuracy", "accuracy_scored")
 
 
 def meaningful_accuracy(left: Side, right: Side) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tunelab.evaluation.claims import signed_margin
+from tunelab.evaluation.claims import TOKENS, signed_margin
+from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.number_metrics import NUMBER_METRICS
-from tunelab.evaluation.row_metrics import ROW_METRICS, TOKENS
 from tunelab.generation.comparison import COUNTS, MEASURES
 from tunelab.numbers import (
     UNDEFINED,
@@ -29,7 +29,8 @@ def unit_of(metric: str) -> Unit:
         return NUMBER_METRICS[metric].unit
     if metric == TOKENS or metric in COUNTS:
         return "mean_count"
-    return ROW_METRICS[metric].unit if metric in ROW_METRICS else "number"
+    about = all_metrics().get(metric)
+    return about.unit if about is not None else "number"
 
 
 def values_in_words(judged: Judged) -> str:

@@ -7,13 +7,12 @@ from typing import Any
 
 from tunelab import registry
 from tunelab.config import Claim, Study, make_study
-from tunelab.evaluation.claims import compare_rows, decide, signed_margin, undefined
+from tunelab.evaluation.claims import TOKENS, compare_rows, decide, signed_margin
 from tunelab.evaluation.comparison import compare_means, compare_numbers
 from tunelab.evaluation.corrections import holm
-from tunelab.evaluation.estimates import Bound, Difference
-from tunelab.evaluation.limits import bound_of, mean_span
+from tunelab.evaluation.estimates import Bound, Difference, undefined
+from tunelab.evaluation.metrics import all_metrics, find_metric
 from tunelab.evaluation.number_metrics import NUMBER_METRICS, full_numbers, unlike_measured
-from tunelab.evaluation.row_metrics import ROW_METRICS, TOKENS, spans
 from tunelab.generation.comparison import MEASURES
 from tunelab.methods.contract import find_method
 from tunelab.report.open_record import (
@@ -37,8 +36,6 @@ from tunelab.report.sides import (
 from tunelab.results import RECORD
 
 _SHOWN = 40
-# Metrics that read labels from answers in words.
-_IN_WORDS = ("accuracy", "accuracy_generated", "f1_macro", "f1_micro", "f1_weighted")
 
 
 @dataclass(frozen=True)
@@ -151,8 +148,10 @@ def judge(run: RunFolder) -> Judgement:
 
 
 def _compared(left: Side, right: Side) -> tuple[str, ...]:
+    """The metrics that two models are compared in without a claim."""
     metric = meaningful_accuracy(left, right)
-    return (metric, "f1_macro") if metric == "accuracy" else (metric,)
+    headlines = tuple(name for name, about in all_metrics().items() if about.headline)
+    return headlines if metric in headlines else (metric,)
 
 
 def _groups(sides: Mapping[str, Side]) -> list[Side]:
@@ -353,13 +352,14 @@ def _notes(
     if told is not None and told not in why:
         yield f"{told}: this compares two models, and not what training changes"
     compared = [side for side in (left, right) if side is not None]
-    if claim.metric in _IN_WORDS:
+    about = all_metrics().get(claim.metric)
+    # Such metrics read labels from answers in words.
+    if about is not None and about.reads in ("labels", "answers"):
         for side in compared:
             for result in side.asked:
                 if result.values["mode"] == "generate" and format_missed(result):
                     yield missed_in_words(result)
-    about = ROW_METRICS.get(claim.metric)
-    if about is not None and about.about == "length":
+    if about is not None and about.reads == "text" and about.unit == "mean_count":
         ends = {answer.name: answer.ends for side in compared for answer in side.answered}
         if len(set(ends.values()) - {None}) > 1:
             yield "an answer ends " + ", ".join(f"of {name} {end}" for name, end in ends.items())
@@ -403,12 +403,9 @@ def _own(
     bounds: list[Bound | None] = []
     if claim.metric in NUMBER_METRICS:
         values = [NUMBER_METRICS[claim.metric].of(result.values) for result in side.trained]
-    elif claim.metric.startswith("f1_"):
-        values = [result.values["scores"][claim.metric] for result in side.asked]
     else:
-        found = [spans(ROW_METRICS[claim.metric], entry) for entry in side.answered]
-        pairs = [bound_of(mean_span(entry)) if entry else (None, None) for entry in found]
-        values, bounds = [value for value, _ in pairs], [bound for _, bound in pairs]
+        own = [find_metric(claim.metric).value(answered) for answered in side.answered]
+        values, bounds = [entry.value for entry in own], [entry.bound for entry in own]
     known = [value for value in values if value is not None]
     if not known or len(known) != len(values):
         return None, None
@@ -419,13 +416,14 @@ def _differing_rows(
     claim: Claim, left: Side | None, right: Side | None
 ) -> tuple[tuple[Mapping[str, Any], ...], int]:
     """The rows whose values differ, the largest differences first; some of them, and how many."""
-    if claim.metric not in ROW_METRICS or left is None or right is None:
+    about = all_metrics().get(claim.metric)
+    if about is None or left is None or right is None:
         return (), 0
-    of, first, second = ROW_METRICS[claim.metric].values, left.answered[0], right.answered[0]
-    lefts, rights = of(first), of(second)
-    left_spans, right_spans = (spans(ROW_METRICS[claim.metric], one) for one in (first, second))
-    if lefts is None or rights is None or first.truth != second.truth:
+    first, second = left.answered[0], right.answered[0]
+    left_spans, right_spans = about.rows(first), about.rows(second)
+    if left_spans is None or right_spans is None or first.truth != second.truth:
         return (), 0
+    lefts, rights = [span.low for span in left_spans], [span.low for span in right_spans]
     places = [
         place for place, pair in enumerate(zip(lefts, rights, strict=True)) if pair[0] != pair[1]
     ]
@@ -440,8 +438,8 @@ def _differing_rows(
             "right": _said(second, place),
             "left_value": lefts[place],
             "right_value": rights[place],
-            "left_cut": left_spans is not None and not left_spans[place].known,
-            "right_cut": right_spans is not None and not right_spans[place].known,
+            "left_cut": not left_spans[place].known,
+            "right_cut": not right_spans[place].known,
         }
         for place in spread
     ), len(places)

@@ -75,8 +75,13 @@ def baseline_predictions(
     )
 
 
-def measured(predictions: Predictions, evaluation: Evaluation, *, seed: int) -> dict[str, Any]:
-    """All metrics, as an evaluation's settings ask for them."""
+def measured(
+    predictions: Predictions, evaluation: Evaluation, *, seed: int, writes: bool = True
+) -> dict[str, Any]:
+    """All metrics, as an evaluation's settings ask for them.
+
+    ``writes`` is False for what gives labels and no text.
+    """
     return measure(
         predictions,
         modes=evaluation.modes,
@@ -84,6 +89,7 @@ def measured(predictions: Predictions, evaluation: Evaluation, *, seed: int) -> 
         calibrate=evaluation.calibrate,
         seed=seed,
         resamples=evaluation.resamples,
+        writes=writes,
     )
 
 

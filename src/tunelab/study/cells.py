@@ -11,6 +11,7 @@ from tunelab.config import MethodEntry, Study, fingerprint
 from tunelab.data.examples import Example
 from tunelab.data.sampling import draw_shots
 from tunelab.errors import TunelabError
+from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.predictions import Predictions, read_predictions
 from tunelab.models.device import pick_device, pick_dtype
 from tunelab.models.lineage import describe_lineage
@@ -234,7 +235,8 @@ def _evaluate(
 
     def work(folder: Path) -> dict[str, Any]:
         predictions, about = _answered_before(out, cell.name, key) or answer()
-        values = measured(predictions, study.evaluation, seed=study.seed)
+        writes = identity["kind"] != "baseline"
+        values = measured(predictions, study.evaluation, seed=study.seed, writes=writes)
         keep(predictions, values, study.evaluation, folder)
         return {**identity, "asked": key, **about, **values}
 
@@ -339,8 +341,9 @@ def _answering(study: Study) -> dict[str, Any]:
 
 
 def _measuring(study: Study) -> dict[str, Any]:
-    """What decides how answers are measured."""
-    return study.evaluation.model_dump(include={"modes", "normalize", "calibrate", "resamples"})
+    """What decides how answers are measured: the settings, and which metrics there are."""
+    settings = {"modes", "normalize", "calibrate", "resamples"}
+    return {**study.evaluation.model_dump(include=settings), "metrics": sorted(all_metrics())}
 
 
 def _origin(loaded: LoadedModel) -> dict[str, Any]:

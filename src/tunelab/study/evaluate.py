@@ -18,9 +18,11 @@ from tunelab.data.readers import read_rows
 from tunelab.data.sampling import draw_shots
 from tunelab.data.text_identity import identity
 from tunelab.errors import UsageError
-from tunelab.evaluation.claims import compare_rows, undefined
+from tunelab.evaluation.claims import compare_rows
 from tunelab.evaluation.corrections import holm
+from tunelab.evaluation.estimates import undefined
 from tunelab.evaluation.measuring import answered
+from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.predictions import Predictions, read_models
 from tunelab.models.loading import load, load_tokenizer
 from tunelab.prompts.conversation import read_format
@@ -42,7 +44,6 @@ from tunelab.study.label_choice import (
 
 _log = logging.getLogger(__name__)
 
-METRICS = ("accuracy", "f1_macro")
 # Why two are not compared: the one with fewer labels to choose from has the easier task.
 OTHER_LABELS = "the two choose among different labels"
 
@@ -166,7 +167,7 @@ def notes(results: Sequence[Mapping[str, Any]]) -> list[str]:
     sentences = [f"{' and '.join(names)}: {sentence}" for sentence, names in said.items()]
     for result in results:
         for entry in result["comparisons"]:
-            if entry["reason"] == OTHER_LABELS and entry["metric"] == METRICS[0]:
+            if entry["reason"] == OTHER_LABELS and entry["metric"] == _headlines()[0]:
                 sentences.append(
                     f"{result['name']} and {entry['right']} choose among different labels, so "
                     "they are not compared."
@@ -353,7 +354,7 @@ def _compared(
         if sides[left].truth != sides[right].truth:
             continue
         same = _same_labels(results[left], results[right])
-        for metric in METRICS:
+        for metric in _headlines():
             difference = (
                 compare_rows(metric, [sides[left]], [sides[right]], 0.0, seed, evaluation.resamples)
                 if same
@@ -372,6 +373,10 @@ def _compared(
             }
         )
     return results
+
+
+def _headlines() -> list[str]:
+    return [name for name, metric in all_metrics().items() if metric.headline]
 
 
 def _same_labels(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:

@@ -15,11 +15,23 @@ from tunelab.data.examples import SPLITS
 from tunelab.data.sources import source_kind
 from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.few_rows import FEW_ROWS, macro_labels
+from tunelab.evaluation.measuring import recorded
+from tunelab.evaluation.metrics import Metric, all_metrics
 from tunelab.evaluation.number_metrics import time_doubt
 from tunelab.methods.contract import find_method
 from tunelab.models.catalog import ModelCard, find
 from tunelab.models.lineage import known_lineage, other_origin, told_model
-from tunelab.numbers import count, counted, duration, interval, number, share
+from tunelab.numbers import (
+    UNDEFINED,
+    Unit,
+    count,
+    counted,
+    duration,
+    interval,
+    number,
+    share,
+    with_unit,
+)
 from tunelab.results import ADAPTER_RECORD, Result, read_json, write_text
 from tunelab.study.inert_markdown import Markdown, fill, inert, one_line, plain_name
 
@@ -32,7 +44,6 @@ _LICENCES = {
 }
 # The language of the data sets that tunelab's presets name; of others it is not known.
 _LANGUAGES = {"starter": "en", "dair-ai/emotion": "en"}
-_SCORES = (("accuracy", "Accuracy", "accuracy"), ("f1_macro", "Macro-F1", "f1"))
 
 
 def write_cards(study: Study, out: Path, prepared: Result, results: Sequence[Result]) -> list[Path]:
@@ -106,6 +117,8 @@ def make_card(
             "data_hash": Markdown(f"`{str(prepared.values['content_hash'])[:16]}`"),
             "settings": _settings(study, trained),
             "rows": own[0].values["scores"]["rows"] if own else None,
+            "titles": [metric.title for metric in _headlines()],
+            "all_scores": [score for result in own for score in _all_scores(result)],
             "scores": [_score_row(result) for result in (*own, *others)] if own else [],
             "others": _others(trained, others),
             "limits": _limits(study, trained, own, prompt),
@@ -132,13 +145,15 @@ def metadata(study: Study, prepared: Result, trained: Result, own: Sequence[Resu
             dataset_name=name,
             dataset_split="test",
             dataset_revision=str(prepared.values["content_hash"])[:16],
-            metric_type=kind,
+            metric_type=metric.hub_type,
             metric_value=round(float(found["value"]), 4),
-            metric_name=f"{title}, {_in_words(found, result.values['scores']['rows'])}",
+            metric_name=f"{metric.title[:1].upper()}{metric.title[1:]}, "
+            f"{_in_words(found, result.values['scores']['rows'])}",
         )
         for result in own
-        for metric, title, kind in _SCORES
-        if (found := result.values["intervals"][metric])["value"] is not None
+        for metric in _headlines()
+        if metric.hub_type
+        and (found := recorded(result.values).get(metric.id, {})).get("value") is not None
     ]
     language = _LANGUAGES.get(data_set)
     data = ModelCardData(
@@ -146,7 +161,7 @@ def metadata(study: Study, prepared: Result, trained: Result, own: Sequence[Resu
         library_name="peft" if _is_adapter(method) else "transformers",
         language=language,
         datasets=[data_set] if on_hub else None,
-        metrics=["accuracy", "f1"],
+        metrics=[metric.hub_type for metric in _headlines() if metric.hub_type],
         pipeline_tag="text-generation",
         tags=["tunelab", "text-classification", method],
         model_name=f"{plain_name(study.name)}-{trained.name}",
@@ -304,24 +319,39 @@ def _best(values: Mapping[str, Any]) -> str:
     return f"those of step {values['best_step']}, validation loss {number(values['best_loss'])}"
 
 
+def _headlines() -> list[Metric]:
+    return [metric for metric in all_metrics().values() if metric.headline]
+
+
 def _score_row(result: Result) -> dict[str, Any]:
-    intervals, scores = result.values["intervals"], result.values["scores"]
+    found = recorded(result.values)
     return {
         "name": result.name,
-        **{
-            metric: _interval(intervals[metric])
-            for metric in ("accuracy", "f1_macro", "f1_weighted")
-        },
-        "unparsed": scores["unparsed"],
+        "headlines": [
+            _interval(found[metric.id], metric.unit) if metric.id in found else UNDEFINED
+            for metric in _headlines()
+        ],
+        "unparsed": result.values["scores"]["unparsed"],
     }
 
 
-def _interval(estimate: Mapping[str, Any]) -> str:
+def _all_scores(result: Result) -> list[tuple[str, str, str]]:
+    """Each metric's title, its value with interval, and what it measures."""
+    found = recorded(result.values)
+    return [
+        (metric.title, _interval(found[name], metric.unit), metric.description)
+        for name, metric in all_metrics().items()
+        if name in found
+    ]
+
+
+def _interval(estimate: Mapping[str, Any], unit: Unit) -> str:
     if estimate["value"] is None:
         return f"undefined ({estimate['reason']})"
+    shown = " ".join(filter(None, (estimate.get("bound"), with_unit(estimate["value"], unit))))
     if estimate["low"] is None:
-        return number(estimate["value"])
-    return f"{number(estimate['value'])} ({interval(estimate['low'], estimate['high'])})"
+        return shown
+    return f"{shown} ({interval(estimate['low'], estimate['high'], unit)})"
 
 
 def _in_words(estimate: Mapping[str, Any], rows: int) -> str:

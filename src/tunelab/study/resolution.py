@@ -157,12 +157,13 @@ def _check_generation(study: Study) -> None:
 
 
 def _check_claim(study: Study, claim: Claim, place: int) -> None:
+    from tunelab.evaluation.claims import TOKENS
+    from tunelab.evaluation.metrics import all_metrics
     from tunelab.evaluation.number_metrics import NUMBER_METRICS
-    from tunelab.evaluation.row_metrics import ROW_METRICS, TOKENS
     from tunelab.generation.comparison import MEASURES
 
     registry.check_name(
-        "metric of a claim", claim.metric, [*ROW_METRICS, *NUMBER_METRICS, TOKENS, *MEASURES]
+        "metric of a claim", claim.metric, [*all_metrics(), *NUMBER_METRICS, TOKENS, *MEASURES]
     )
     if claim.metric == TOKENS:
         if not isinstance(claim.right, str):

@@ -9,6 +9,7 @@ from typing import Any
 
 from tunelab.config import Study, fingerprint, to_dict
 from tunelab.errors import RunError, TunelabError
+from tunelab.evaluation.measuring import recorded
 from tunelab.results import Result, write_atomically, write_json, write_table
 from tunelab.seals import sealed
 from tunelab.study.answer_room import check_answers
@@ -27,7 +28,6 @@ from tunelab.study.tokens import compare_tokenizers, count_tokens, counted_by_cl
 
 _log = logging.getLogger(__name__)
 
-METRICS = ("accuracy", "f1_macro", "f1_micro", "f1_weighted")
 INDEX = "run.json"
 
 
@@ -146,6 +146,7 @@ def tidy(results: Sequence[Result]) -> list[dict[str, Any]]:
                     "low": estimate["low"],
                     "high": estimate["high"],
                     "bound": estimate.get("bound"),
+                    "reason": estimate.get("reason"),
                     "rows": result.values["scores"]["rows"],
                 }
             )
@@ -156,16 +157,8 @@ def _estimates(result: Result) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every metric of a model by name, with its interval where it has one."""
     values = result.values
     bare = {"low": None, "high": None}
-    for metric in METRICS:
-        yield metric, {**values["intervals"][metric], "value": values["scores"][metric]}
+    yield from recorded(values).items()
     yield "unparsed", {**bare, "value": values["scores"]["unparsed"]}
-    for way in ("generated", "scored"):
-        if values[way] is not None:
-            yield f"accuracy_{way}", values[way]["intervals"]["accuracy"]
-    if values["forced"] is not None:
-        yield "accuracy_forced", values["forced"]
-    if values["generated"] is not None:
-        yield "answer_tokens", values["generated"]["answer_tokens"]
     if values["scored"] is not None:
         yield "brier", {**bare, "value": values["scored"]["brier"]}
         yield "calibration_error", values["scored"]["calibration_error"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.config import Study
-from tunelab.evaluation.row_metrics import TOKENS
+from tunelab.evaluation.claims import TOKENS
 from tunelab.results import Result, write_json, write_table
 from tunelab.study.folder import run_stage
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tunelab.errors import RunError
-from tunelab.study.sweeps.goals import GOALS
+from tunelab.study.sweeps.goals import find_goals
 from tunelab.study.sweeps.ranking import Trial, front, rank, read_trials, winner
 from tunelab.study.sweeps.space import parse_space
 from tunelab.study.sweeps.storage import FILE, open_store
@@ -176,7 +176,7 @@ def test_the_front_comes_first() -> None:
         state = "failed" if f1 is None else "complete"
         return Trial(number, state, {}, goals, {}, None, 1, None)
 
-    goals = {name: GOALS[name] for name in ("f1_macro", "trainable_parameters")}
+    goals = find_goals(("f1_macro", "trainable_parameters"))
     trials = [
         trial(0, None),
         trial(1, 0.8, 100),

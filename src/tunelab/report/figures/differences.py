@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from tunelab.evaluation.claims import ALPHA
+from tunelab.evaluation.metrics import find_metric
 from tunelab.numbers import signed
 from tunelab.report.run_folder import RunFolder
 from tunelab.report.shortened import listed, short_names
+from tunelab.report.sides import ACCURACIES
 from tunelab.report.style import PALETTE, WIDTH
 from tunelab.report.verdicts import judge
 
@@ -13,11 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TITLE = "How much fine-tuning gains, with 95 % intervals; filled where the rows decide it"
-_NAMES = {
-    "accuracy": "accuracy",
-    "accuracy_scored": "accuracy, likeliest label",
-    "f1_macro": "macro-F1",
-}
 # Pairs of a figure: those with the largest differences of accuracy.
 _MOST = 30
 _PAIR = 56
@@ -31,7 +28,7 @@ def collect(run: RunFolder) -> "pd.DataFrame":
     rows = [
         {
             "pair": f"{entry.left} − {entry.right}",
-            "metric": _NAMES[entry.metric],
+            "metric": find_metric(entry.metric).title,
             "value": entry.difference.value,
             "low": entry.difference.low,
             "high": entry.difference.high,
@@ -45,12 +42,13 @@ def collect(run: RunFolder) -> "pd.DataFrame":
 
 def describe(table: "pd.DataFrame") -> str:
     """The chart in words, for readers who do not see it."""
-    accuracy = table[table["metric"] != _NAMES["f1_macro"]]
+    accuracy, scored = (find_metric(name).title for name in ACCURACIES)
+    told_of = table[table["metric"].isin([accuracy, scored])]
     told = listed(
         [
             f"{row['pair']} {signed(row['value'])}"
-            + (" (likeliest label)" if row["metric"] == _NAMES["accuracy_scored"] else "")
-            for row in accuracy.to_dict("records")
+            + (" (likeliest label)" if row["metric"] == scored else "")
+            for row in told_of.to_dict("records")
         ]
     )
     pairs = table["pair"].nunique()
@@ -67,6 +65,7 @@ def draw(table: "pd.DataFrame") -> Any:
     table = table[table["pair"].isin(most)]
     names = short_names(table["pair"], _PAIR)
     table = table.assign(pair=table["pair"].map(names))
+    metrics = list(table["metric"].unique())
     base = alt.Chart(table).encode(
         y=alt.Y(
             "pair:N",
@@ -74,10 +73,10 @@ def draw(table: "pd.DataFrame") -> Any:
             title=None,
             axis=alt.Axis(labelLimit=_PAIR * 8),
         ),
-        yOffset=alt.YOffset("metric:N", sort=list(_NAMES.values())),
+        yOffset=alt.YOffset("metric:N", sort=metrics),
         color=alt.Color(
             "metric:N",
-            sort=list(_NAMES.values()),
+            sort=metrics,
             scale=alt.Scale(range=list(PALETTE)),
             title=None,
         ),

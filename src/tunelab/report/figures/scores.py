@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from tunelab.evaluation.measuring import recorded
+from tunelab.evaluation.metrics import all_metrics
 from tunelab.numbers import number
 from tunelab.report.run_folder import RunFolder
 from tunelab.report.shortened import listed, short_names
@@ -15,31 +17,20 @@ _NUMBERED = 5
 # Models that stand side by side, and those that a figure has at all: the most accurate ones.
 _UPRIGHT = 10
 _MOST = 40
-_METRICS = {
-    "accuracy": "accuracy",
-    "f1_macro": "macro-F1",
-    "f1_micro": "micro-F1",
-    "f1_weighted": "weighted F1",
-}
 
 
 def collect(run: RunFolder) -> "pd.DataFrame":
     """Columns: model, metric, value, low, high."""
     import pandas as pd
 
+    shown = {name: metric.title for name, metric in all_metrics().items() if metric.chart}
     rows = []
     for result in run.evaluated:
-        scores = result.values["scores"]
-        for key, name in _METRICS.items():
-            rows.append(
-                {
-                    "model": result.name,
-                    "metric": name,
-                    "value": scores[key],
-                    "low": result.values["intervals"][key]["low"],
-                    "high": result.values["intervals"][key]["high"],
-                }
-            )
+        found = recorded(result.values)
+        for name, title in shown.items():
+            if name in found:
+                ends = {key: found[name][key] for key in ("value", "low", "high")}
+                rows.append({"model": result.name, "metric": title, **ends})
     return pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high"])
 
 
@@ -59,17 +50,18 @@ def draw(table: "pd.DataFrame") -> Any:
     table = _best(table)
     names = short_names(table["model"])
     table, models = table.assign(model=table["model"].map(names)), list(names.values())
+    metrics = list(table["metric"].unique())
     if len(models) > _UPRIGHT:
-        return _level(table, models)
-    offset = alt.XOffset("metric:N", sort=list(_METRICS.values()))
+        return _level(table, models, metrics)
+    offset = alt.XOffset("metric:N", sort=metrics)
     x = alt.X("model:N", sort=models, title=None, axis=names_axis(models))
-    choice = choice_of("metric", list(_METRICS.values()))
+    choice = choice_of("metric", metrics)
     base = alt.Chart(table).encode(x=x, xOffset=offset).transform_filter(choice)
     bars = base.mark_bar().encode(
         y=alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), title="score"),
         color=alt.Color(
             "metric:N",
-            sort=list(_METRICS.values()),
+            sort=metrics,
             scale=alt.Scale(range=list(PALETTE)),
             title=None,
         ),
@@ -98,11 +90,10 @@ def _best(table: "pd.DataFrame") -> "pd.DataFrame":
     return table[table["model"].isin(best)]
 
 
-def _level(table: "pd.DataFrame", models: list[str]) -> Any:
+def _level(table: "pd.DataFrame", models: list[str], metrics: list[str]) -> Any:
     """Points with whiskers, models below one another, as bars would be too thin to see."""
     import altair as alt
 
-    metrics = list(_METRICS.values())
     choice = choice_of("metric", metrics)
     base = (
         alt.Chart(table)

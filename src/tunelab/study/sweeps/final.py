@@ -8,14 +8,13 @@ from tunelab.config import Study
 from tunelab.evaluation.claims import compare_rows, decide
 from tunelab.evaluation.corrections import holm
 from tunelab.evaluation.measuring import answered
+from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.predictions import read_predictions
 from tunelab.evaluation.seeds import summarize
 from tunelab.results import Result, read_table
 from tunelab.study.answered import TABLE
 from tunelab.study.run import run_study
 from tunelab.study.sweeps.settings import alone, with_values
-
-COMPARED = ("accuracy", "f1_macro")
 
 
 def compare_with_default(
@@ -34,25 +33,27 @@ def compare_with_default(
         name: [result for result in run_study(side, out / name) if result.stage == "evaluate"]
         for name, side in sides.items()
     }
+    compared = {name: metric for name, metric in all_metrics().items() if metric.headline}
     rows = {name: [_answered(result) for result in results] for name, results in asked.items()}
     differences = [
         compare_rows(
             metric, rows["winner"], rows["default"], 0.0, study.seed, study.evaluation.resamples
         )
-        for metric in COMPARED
+        for metric in compared
     ]
     corrected = holm([difference.p_value for difference in differences])
     return {
         "seeds": list(seeds),
         "rows": len(rows["winner"][0].truth),
         "sides": {
-            name: {
-                metric: summarize(
-                    [result.values["scores"][metric] for result in results], bounds=(0.0, 1.0)
+            side: {
+                name: summarize(
+                    [result.values["metrics"][name]["value"] for result in results],
+                    bounds=metric.limits,
                 ).to_dict()
-                for metric in COMPARED
+                for name, metric in compared.items()
             }
-            for name, results in asked.items()
+            for side, results in asked.items()
         },
         "differences": [
             {
@@ -61,7 +62,7 @@ def compare_with_default(
                 "p_corrected": p_value,
                 "verdict": decide(difference, "more", 0.0, p_value)[0],
             }
-            for metric, difference, p_value in zip(COMPARED, differences, corrected, strict=True)
+            for metric, difference, p_value in zip(compared, differences, corrected, strict=True)
         ],
     }
 

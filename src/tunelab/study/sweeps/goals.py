@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Literal
 
 from tunelab.config import Study
+from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.number_metrics import NUMBER_METRICS
 from tunelab.registry import check_name
 
@@ -35,12 +36,14 @@ def find_goals(names: Sequence[str]) -> dict[str, Goal]:
     Raises:
         UsageError: a name is unknown.
     """
-    return {name: GOALS[check_name("goal", name, GOALS)] for name in names}
+    known = all_goals()
+    return {name: known[check_name("goal", name, known)] for name in names}
 
 
 def _score(name: str) -> Callable[[Outcome], float | None]:
     def of(outcome: Outcome) -> float | None:
-        value = outcome.asked["scores"][name]
+        # What reads answers in words is not there where the study does not ask for them.
+        value = outcome.asked["metrics"].get(name, {}).get("value")
         return None if value is None else float(value)
 
     return of
@@ -87,20 +90,24 @@ def _shape(model: str) -> Any:
 # where it ran others before.
 _NO_GOALS = {"trainable_share", "training_bytes_share", "peak_bytes"}
 
-GOALS: Mapping[str, Goal] = {
-    "f1_macro": Goal("macro-F1", "high", _score("f1_macro")),
-    "accuracy": Goal("accuracy", "high", _score("accuracy")),
-    "f1_micro": Goal("micro-F1", "high", _score("f1_micro")),
-    "f1_weighted": Goal("weighted F1", "high", _score("f1_weighted")),
-    "best_loss": Goal("lowest validation loss, in nats a token", "low", _best_loss),
-    **{
-        name: Goal(metric.description, "low", _number(name))
-        for name, metric in NUMBER_METRICS.items()
-        if name not in _NO_GOALS
-    },
-    "estimated_peak_bytes": Goal(
-        "bytes that a training step holds at its highest, by the formulas of the estimate",
-        "low",
-        _estimated_peak,
-    ),
-}
+
+@cache
+def all_goals() -> Mapping[str, Goal]:
+    """Every goal by its name: each metric of answers, and what a training costs."""
+    return {
+        **{
+            name: Goal(metric.title, metric.best, _score(name))
+            for name, metric in all_metrics().items()
+        },
+        "best_loss": Goal("lowest validation loss, in nats a token", "low", _best_loss),
+        **{
+            name: Goal(metric.description, "low", _number(name))
+            for name, metric in NUMBER_METRICS.items()
+            if name not in _NO_GOALS
+        },
+        "estimated_peak_bytes": Goal(
+            "bytes that a training step holds at its highest, by the formulas of the estimate",
+            "low",
+            _estimated_peak,
+        ),
+    }

@@ -14,7 +14,7 @@ from tunelab.study.cells import ask_tuned, cells_of, train_cell
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.folder import open_folder
 from tunelab.study.prepare import PreparedData
-from tunelab.study.sweeps.goals import GOALS, Goal, Outcome
+from tunelab.study.sweeps.goals import Goal, Outcome, all_goals
 from tunelab.study.sweeps.intact import MEASURED
 from tunelab.study.sweeps.settings import alone, with_values
 from tunelab.study.sweeps.space import Axis, to_values
@@ -53,7 +53,7 @@ def run_trial(worker: Worker, trial: Any, plan: TrialPlan) -> None:
             check_feasible(study)
             check_answers(study, plan.rows.labels)
             outcome = _run(study, trial, plan, folder)
-            measured = {name: goal.of(outcome) for name, goal in GOALS.items()}
+            measured = {name: goal.of(outcome) for name, goal in all_goals().items()}
     except TunelabError as error:
         _log.info("trial %d: %s", trial.number, error)
         pruned = isinstance(error, PrunedError)
