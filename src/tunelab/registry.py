@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import cache, cached_property
+from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -109,23 +109,28 @@ FIGURES: Mapping[str, str] = {
     "token_lengths": "tunelab.report.figures.token_lengths",
     "vocabulary_overlap": "tunelab.report.figures.vocabulary_overlap",
 }
-METRICS: Mapping[str, str] = {
-    "accuracy": "tunelab.evaluation.metrics.accuracy:ACCURACY",
-    "f1_macro": "tunelab.evaluation.metrics.f1:MACRO",
-    "f1_micro": "tunelab.evaluation.metrics.f1:MICRO",
-    "f1_weighted": "tunelab.evaluation.metrics.f1:WEIGHTED",
-    "balanced_accuracy": "tunelab.evaluation.metrics.balanced_accuracy:METRIC",
-    "mcc": "tunelab.evaluation.metrics.mcc:METRIC",
-    "kappa": "tunelab.evaluation.metrics.kappa:METRIC",
-    "accuracy_generated": "tunelab.evaluation.metrics.accuracy:GENERATED",
-    "accuracy_scored": "tunelab.evaluation.metrics.accuracy:SCORED",
-    "accuracy_forced": "tunelab.evaluation.metrics.accuracy:FORCED",
-    "parsed": "tunelab.evaluation.metrics.answer_form:PARSED",
-    "stopped": "tunelab.evaluation.metrics.answer_form:STOPPED",
-    "answer_tokens": "tunelab.evaluation.metrics.answer_length:TOKENS",
-    "answer_characters": "tunelab.evaluation.metrics.answer_length:CHARACTERS",
-    "answer_words": "tunelab.evaluation.metrics.answer_length:WORDS",
-}
+METRICS = PlugIns(
+    "metric",
+    {
+        "accuracy": "tunelab.evaluation.metrics.accuracy:ACCURACY",
+        "f1_macro": "tunelab.evaluation.metrics.f1:MACRO",
+        "f1_micro": "tunelab.evaluation.metrics.f1:MICRO",
+        "f1_weighted": "tunelab.evaluation.metrics.f1:WEIGHTED",
+        "balanced_accuracy": "tunelab.evaluation.metrics.balanced_accuracy:METRIC",
+        "mcc": "tunelab.evaluation.metrics.mcc:METRIC",
+        "kappa": "tunelab.evaluation.metrics.kappa:METRIC",
+        "accuracy_generated": "tunelab.evaluation.metrics.accuracy:GENERATED",
+        "accuracy_scored": "tunelab.evaluation.metrics.accuracy:SCORED",
+        "accuracy_forced": "tunelab.evaluation.metrics.accuracy:FORCED",
+        "parsed": "tunelab.evaluation.metrics.answer_form:PARSED",
+        "stopped": "tunelab.evaluation.metrics.answer_form:STOPPED",
+        "answer_tokens": "tunelab.evaluation.metrics.answer_length:TOKENS",
+        "answer_characters": "tunelab.evaluation.metrics.answer_length:CHARACTERS",
+        "answer_words": "tunelab.evaluation.metrics.answer_length:WORDS",
+    },
+    group="tunelab.metrics",
+    check="tunelab.evaluation.metrics.registered:check_metric",
+)
 # Drawn from the record of a sweep instead of a run folder.
 SWEEP_FIGURES: Mapping[str, str] = {
     "sweep_settings": "tunelab.report.figures.sweep_settings",
@@ -168,16 +173,3 @@ def import_target(target: str) -> Any:
     module, _, attribute = target.partition(":")
     loaded = import_module(module)
     return getattr(loaded, attribute) if attribute else loaded
-
-
-@cache
-def plugins(group: str) -> Mapping[str, str]:
-    """What installed packages name as entry points of a group: a target for each name."""
-    from importlib.metadata import entry_points
-
-    return {point.name: point.value for point in entry_points(group=group)}
-
-
-def with_plugins(table: Mapping[str, str], group: str) -> dict[str, str]:
-    """A table with the entry points of a group behind it; a name of the table stays its own."""
-    return {**table, **{name: at for name, at in plugins(group).items() if name not in table}}

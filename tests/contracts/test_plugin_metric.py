@@ -70,7 +70,7 @@ def test_it_stands_everywhere(workspace: Workspace, tmp_path: Path, start: Start
     words += [f"methods.0.model={workspace.folder / 'model'}", "evaluation.resamples=200"]
     done = start("-m", "tunelab", *words, "--format", "json")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("the metric gone (gone:METRIC) is left out") == 1
+    assert done.stderr.count("(gone:METRIC) cannot be used and is left out") == 1
 
     table = pd.read_parquet(out / "results.parquet").set_index(["run", "metric"])
     for name in ("lora", "majority"):

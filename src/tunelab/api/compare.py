@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from tunelab.api.opened_run import Run, open_run
 from tunelab.api.tables import as_html, as_text, frame
 from tunelab.errors import UsageError
-from tunelab.evaluation.estimates import Difference
-from tunelab.evaluation.row_metrics import ROW_METRICS, Answered
+from tunelab.evaluation.estimates import Difference, undefined
+from tunelab.evaluation.metrics import Answered, all_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,12 +92,12 @@ def compare(
         UsageError: there are fewer than two runs, they share no row, or a name is unknown.
         RunError: a record in a folder is damaged.
     """
-    from tunelab.evaluation.claims import compare_rows, undefined
+    from tunelab.evaluation.claims import compare_rows
     from tunelab.evaluation.corrections import holm
     from tunelab.registry import check_name
 
     for metric in metrics:
-        check_name("metric", metric, ROW_METRICS)
+        check_name("metric", metric, all_metrics())
     if isinstance(runs, str | Path | Run) or len(runs) < 2:
         raise UsageError("give two runs or more, as in compare(['runs/a', 'runs/b']).")
     opened = [run if isinstance(run, Run) else open_run(run) for run in runs]
@@ -226,11 +226,11 @@ def _value(metric: str, side: _Side) -> float | None:
 
     values: list[float | None] = []
     for one in side.answered:
-        if ROW_METRICS[metric].kind == "f1":
+        if all_metrics()[metric].kind == "f1":
             labels = tuple(dict.fromkeys((*one.predictions.labels, *one.truth)))
             values.append(getattr(score(one.truth, one.predicted, labels), metric))
         else:
-            column = ROW_METRICS[metric].values(one)
+            column = all_metrics()[metric].values(one)
             values.append(sum(column) / len(column) if column else None)
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None
