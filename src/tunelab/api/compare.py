@@ -11,7 +11,7 @@ from tunelab.api.opened_run import Run, open_run
 from tunelab.api.tables import as_html, as_text, frame
 from tunelab.errors import UsageError
 from tunelab.evaluation.estimates import Difference, undefined
-from tunelab.evaluation.metrics import Answered, all_metrics
+from tunelab.evaluation.metrics import Answered, all_metrics, find_metric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -222,16 +222,7 @@ def _restricted(answered: Answered, rows: Sequence[int]) -> Answered:
 
 def _value(metric: str, side: _Side) -> float | None:
     """The metric of one side on the shared rows, the mean over its seeds."""
-    from tunelab.evaluation.metrics import score
-
-    values: list[float | None] = []
-    for one in side.answered:
-        if all_metrics()[metric].kind == "f1":
-            labels = tuple(dict.fromkeys((*one.predictions.labels, *one.truth)))
-            values.append(getattr(score(one.truth, one.predicted, labels), metric))
-        else:
-            column = all_metrics()[metric].values(one)
-            values.append(sum(column) / len(column) if column else None)
+    values = [find_metric(metric).value(one).value for one in side.answered]
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None
 
