@@ -16,15 +16,15 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 # The modules behind each parser, which are imported here so that their branches are seen.
 MODULES = {
-    "study": ["yaml", "tunelab.config", "tunelab.strict_yaml"],
+    "study": ["yaml", "tunelab.config", "tunelab.guards.strict_yaml"],
     "data": ["tunelab.data.columns", "tunelab.data.readers"],
     "adapter": ["peft", "tunelab.methods.adapter_checks"],
-    "record": ["tunelab.study.adapters", "tunelab.prompts.conversation"],
-    "answers": ["tunelab.evaluation.answers"],
-    "conversation": ["yaml", "tunelab.strict_yaml", "tunelab.generation.conversation_file"],
-    "prompts": ["yaml", "tunelab.strict_yaml", "tunelab.generation.open_prompts"],
+    "record": ["tunelab.classifiers.adapters", "tunelab.prompts.conversation"],
+    "answers": ["tunelab.evaluation.parsing.answers"],
+    "conversation": ["yaml", "tunelab.guards.strict_yaml", "tunelab.generation.conversation_file"],
+    "prompts": ["yaml", "tunelab.guards.strict_yaml", "tunelab.generation.open_prompts"],
     "template": ["jinja2", "tunelab.prompts.bounded_template"],
-    "run": ["tunelab.results", "tunelab.strict_yaml", "tunelab.report.run_folder"],
+    "run": ["tunelab.runs.results", "tunelab.guards.strict_yaml", "tunelab.runs.run_folder"],
 }
 
 

@@ -846,7 +846,7 @@ table(
 
 # %%
 from tunelab.report.page import draw_figure
-from tunelab.report.run_folder import history, read_run
+from tunelab.runs.run_folder import history, read_run
 
 run = read_run(OUT)
 
@@ -942,7 +942,7 @@ figure("trade_offs")
 # %%
 from tunelab.report.contrasts import contrasts_of
 from tunelab.report.methods_table import methods_of
-from tunelab.report.verdicts import judge
+from tunelab.study.judge import judge
 
 for contrast in contrasts_of(methods_of(run), judge(run).methods):
     print(contrast.title)
@@ -955,7 +955,7 @@ for contrast in contrasts_of(methods_of(run), judge(run).methods):
 # an answer without one counts as wrong.
 
 # %%
-from tunelab.report.run_folder import predictions
+from tunelab.runs.run_folder import predictions
 
 for name in ("base", "instruct", "lora"):
     print(f"--- {name}")

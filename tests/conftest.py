@@ -190,10 +190,10 @@ def write_adapter(
     import torch
 
     from tunelab import registry
+    from tunelab.classifiers.adapters import save_adapter
     from tunelab.models.loading import load
     from tunelab.prompts.conversation import make_format
     from tunelab.prompts.encoding import Encoder
-    from tunelab.study.adapters import save_adapter
 
     loaded = load(str(model), dtype=dtype)
     format = make_format(

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tunelab.classifiers.answered import keep, measured
 from tunelab.config import make_study, to_dict
 from tunelab.evaluation.predictions import Likelihoods, Predictions, parse_all
-from tunelab.report.run_folder import RunFolder
-from tunelab.results import Result, save_result
-from tunelab.study.answered import keep, measured
+from tunelab.runs.results import Result, save_result
+from tunelab.runs.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

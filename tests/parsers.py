@@ -27,7 +27,7 @@ def _told(read: Callable[[], Any]) -> Any:
 def parse_study(content: bytes, folder: Path) -> Any:
     """A study file, and what of it is written into a run folder."""
     from tunelab.config import make_study, to_yaml
-    from tunelab.strict_yaml import apply_overrides, read_keys
+    from tunelab.guards.strict_yaml import apply_overrides, read_keys
 
     path = folder / "study.yaml"
     path.write_bytes(content)
@@ -85,8 +85,8 @@ def parse_adapter(content: bytes, folder: Path) -> Any:
 
 def parse_record(content: bytes, folder: Path) -> Any:
     """The record beside an adapter, and the prompt in it."""
+    from tunelab.classifiers.adapters import read_record
     from tunelab.prompts.conversation import read_format
-    from tunelab.study.adapters import read_record
 
     (folder / "tunelab.json").write_bytes(content)
     return _told(lambda: read_format(read_record(folder)["prompt"]))
@@ -94,7 +94,7 @@ def parse_record(content: bytes, folder: Path) -> Any:
 
 def parse_answers(content: bytes, folder: Path) -> Any:
     """Labels in the first line, and an answer in the others."""
-    from tunelab.evaluation.answers import REASONS, parse_answer
+    from tunelab.evaluation.parsing.answers import REASONS, parse_answer
 
     first, _, answer = content.decode("utf-8", "replace").partition("\n")
     labels = [label for label in first.split(",") if label.strip()] or ["joy", "fear"]
@@ -150,7 +150,7 @@ def parse_template(content: bytes, folder: Path) -> Any:
 
 def parse_run(content: bytes, folder: Path) -> Any:
     """The index and the record of a run folder."""
-    from tunelab.report.run_folder import read_run
+    from tunelab.runs.run_folder import read_run
 
     (folder / "study.yaml").write_text("name: x\n")
     (folder / "environment.json").write_text("{}")

@@ -6,7 +6,7 @@ import pytest
 
 from tunelab.config import Study, make_study, to_dict, to_yaml
 from tunelab.errors import UsageError
-from tunelab.strict_yaml import apply_overrides, read_keys
+from tunelab.guards.strict_yaml import apply_overrides, read_keys
 
 
 @pytest.mark.parametrize(

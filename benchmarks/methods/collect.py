@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tunelab.results import Result, load_result
+from tunelab.runs.results import Result, load_result
 
 
 def main() -> int:

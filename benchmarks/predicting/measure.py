@@ -119,11 +119,11 @@ def watched(folder: Path, adapter: Path, rows: int) -> dict[str, Any]:
 
 def save_untrained(folder: Path, model: str) -> Path:
     """An adapter that changes nothing, with the prompt of a study."""
+    from tunelab.classifiers.adapters import save_adapter
+    from tunelab.classifiers.asking import encoder_for
     from tunelab.config import Prompt
     from tunelab.methods import lora
     from tunelab.models.loading import load
-    from tunelab.study.adapters import save_adapter
-    from tunelab.study.asking import encoder_for
 
     loaded = load(model, device="cpu", dtype="float32")
     encoder = encoder_for(loaded.tokenizer, loaded.model, Prompt(max_length=128), LABELS)
@@ -136,8 +136,8 @@ def save_untrained(folder: Path, model: str) -> Path:
 
 def tokens_of(adapter: Path, texts: Path) -> tuple[int, int, int]:
     """Tokens that rows have of their own, that all share, and parameters of the products."""
+    from tunelab.classifiers.adapters import open_adapter
     from tunelab.prompts.shared_prefix import common_prefix
-    from tunelab.study.adapters import open_adapter
 
     opened = open_adapter(adapter, device="cpu", dtype="float32")
     lines = texts.read_text(encoding="utf-8").splitlines()

@@ -23,12 +23,12 @@ from typing import Any
 
 import torch
 
+from tunelab.classifiers.asking import ask, encoder_for, stop_tokens
 from tunelab.config import Evaluation, Prompt
 from tunelab.data.sources import open_source
-from tunelab.generation.answering import answer_prompts
+from tunelab.inference.answering import answer_prompts
 from tunelab.models.loading import load
 from tunelab.prompts.encoding import Encoder
-from tunelab.study.asking import ask, encoder_for, stop_tokens
 from tunelab.training.fused.layers import fused_layers
 
 MODEL = "smollm2-135m-instruct"

@@ -19,7 +19,7 @@ from pydantic import (
     field_validator,
 )
 
-from tunelab.validation import validated
+from tunelab.guards.validation import validated
 
 
 def _no_boolean(value: Any) -> Any:

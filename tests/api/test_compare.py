@@ -10,8 +10,8 @@ import tunelab
 from conftest import Workspace
 from tunelab.api.compare import _shared
 from tunelab.errors import UsageError
-from tunelab.evaluation.comparison import compare_shares
-from tunelab.evaluation.corrections import holm
+from tunelab.evaluation.statistics.comparison import compare_shares
+from tunelab.evaluation.statistics.corrections import holm
 
 
 def _right(run: Any, name: str) -> dict[tuple[str, str], bool]:

@@ -93,7 +93,7 @@ def test_start_stop_go_on(settings: AppSettings) -> None:
 def test_a_number_that_another_process_has_now(tmp_path: Path) -> None:
     folder = job.create(tmp_path, "mine")
     record = {"pid": os.getpid(), "created": 1.0, "started": 0.0, "stop": None}
-    from tunelab.results import write_json
+    from tunelab.runs.results import write_json
 
     write_json(folder / job.FOLDER / job.RECORD, record)
     assert job.state(folder) == "stopped"

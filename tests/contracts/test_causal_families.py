@@ -15,8 +15,8 @@ from conftest import LABELS, build_tokenizer
 from tunelab import registry
 from tunelab.config import Training
 from tunelab.errors import TunelabError, UsageError
-from tunelab.evaluation.scoring import score_labels
-from tunelab.generation.answering import answer_prompts
+from tunelab.inference.answering import answer_prompts
+from tunelab.inference.scoring import score_labels
 from tunelab.memory.configurations import configuration, shape_by_name
 from tunelab.memory.formulas import estimate, left_out, step_as_run
 from tunelab.memory.settings import StepSettings

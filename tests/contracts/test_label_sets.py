@@ -13,19 +13,19 @@ import pytest
 import torch
 
 from conftest import build_model, build_tokenizer, write_model
+from tunelab.classifiers.answer_room import check_encoder, check_parsing
+from tunelab.classifiers.answered import baseline_predictions, measured, table_rows
+from tunelab.classifiers.asking import label_tokens
 from tunelab.cli.main import main
 from tunelab.config import Evaluation
 from tunelab.data.examples import Example
-from tunelab.evaluation.answers import DRESSINGS, parse_answer, prove
+from tunelab.evaluation.parsing.answers import DRESSINGS, parse_answer, prove
 from tunelab.evaluation.predictions import read_predictions
-from tunelab.evaluation.scoring import score_labels
-from tunelab.generation.answering import answer_prompts
+from tunelab.inference.answering import answer_prompts
+from tunelab.inference.scoring import score_labels
 from tunelab.prompts.conversation import make_format
 from tunelab.prompts.encoding import Encoder
-from tunelab.results import write_table
-from tunelab.study.answer_room import check_encoder, check_parsing
-from tunelab.study.answered import baseline_predictions, measured, table_rows
-from tunelab.study.asking import label_tokens
+from tunelab.runs.results import write_table
 
 SCRIPTS = {
     "latin": ["été", "naïve", "straße"],

@@ -12,10 +12,10 @@ from sklearn import metrics as reference
 from tunelab import registry
 from tunelab.errors import UsageError
 from tunelab.evaluation.claims import compare_rows
-from tunelab.evaluation.estimates import Estimate
 from tunelab.evaluation.metrics import Answered, Metric, all_metrics, find_metric
 from tunelab.evaluation.metrics.checking import faults, sample
 from tunelab.evaluation.predictions import Predictions, given_all
+from tunelab.evaluation.statistics.estimates import Estimate
 
 LABELS = ("a", "b", "c")
 ROWS = st.lists(

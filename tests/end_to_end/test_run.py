@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from conftest import Workspace
-from tunelab.results import load_result
+from tunelab.runs.results import load_result
 
 
 def _run(workspace: Workspace, *words: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
@@ -48,7 +48,7 @@ def test_adapter_in_plain_peft(finished: Path, workspace: Workspace) -> None:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    from tunelab.study.adapters import open_adapter
+    from tunelab.classifiers.adapters import open_adapter
 
     folder = finished / "adapters" / "lora"
     base = AutoModelForCausalLM.from_pretrained(workspace.folder / "model", dtype=torch.float32)
@@ -116,8 +116,8 @@ def test_prepare_shows_the_mask(workspace: Workspace, tmp_path: Path) -> None:
 def test_a_changed_adapter_prompt_is_refused(finished: Path, tmp_path: Path) -> None:
     import shutil
 
+    from tunelab.classifiers.adapters import open_adapter
     from tunelab.errors import TunelabError
-    from tunelab.study.adapters import open_adapter
 
     adapter = tmp_path / "adapter"
     shutil.copytree(finished / "adapters" / "lora", adapter)

@@ -3,9 +3,9 @@
 import pytest
 
 from tunelab.evaluation.claims import compare_rows, decide, signed_margin
-from tunelab.evaluation.comparison import compare_numbers, compare_shares
 from tunelab.evaluation.metrics import Answered, Resampling, find_metric, wilson_interval
 from tunelab.evaluation.predictions import Predictions, parse_all
+from tunelab.evaluation.statistics.comparison import compare_numbers, compare_shares
 
 LABELS = ("joy", "fear")
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from tunelab.evaluation.bootstrap import limits
-from tunelab.evaluation.comparison import compare_means, tango_interval
 from tunelab.evaluation.metrics import wilson_interval
 from tunelab.evaluation.metrics.f1 import STATISTICS
-from tunelab.evaluation.resampling import count_bootstrap, of_cells
-from tunelab.evaluation.seeds import across_seeds
+from tunelab.evaluation.statistics.bootstrap import limits
+from tunelab.evaluation.statistics.comparison import compare_means, tango_interval
+from tunelab.evaluation.statistics.resampling import count_bootstrap, of_cells
+from tunelab.evaluation.statistics.seeds import across_seeds
 
 STUDIES = 2000
 

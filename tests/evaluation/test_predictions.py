@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tunelab.classifiers.answered import measured, table_rows
 from tunelab.config import Evaluation
 from tunelab.errors import UsageError
 from tunelab.evaluation.predictions import Likelihoods, Predictions, parse_all, read_predictions
-from tunelab.results import write_table
-from tunelab.study.answered import measured, table_rows
+from tunelab.runs.results import write_table
 
 LABELS = ("joy", "fear", "joyful")
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from hostile.cases import Case, harmless, refused
 from parsers import safetensors
+from tunelab.classifiers.adapters import open_adapter, read_record
 from tunelab.config import fingerprint
 from tunelab.methods.adapter_checks import check_adapter
 from tunelab.prompts.conversation import read_format
-from tunelab.study.adapters import open_adapter, read_record
 
 _LORA: dict[str, Any] = {"peft_type": "LORA", "r": 4, "target_modules": ["q_proj"]}
 _PREFIX: dict[str, Any] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hostile.cases import Case, harmless, refused
-from tunelab.evaluation.answers import parse_answer
+from tunelab.evaluation.parsing.answers import parse_answer
 from tunelab.generation.chat import load_chat
 from tunelab.generation.conversation_file import read_conversation
 from tunelab.generation.open_prompts import OpenPrompt, read_prompts

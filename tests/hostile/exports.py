@@ -11,9 +11,9 @@ from hostile.cases import Case, harmless
 from tunelab.app.markup import link, table, tag
 from tunelab.cli.main import main
 from tunelab.cli.tables import print_table
+from tunelab.guards.spreadsheet import csv_cell
 from tunelab.report.build import _address
-from tunelab.spreadsheet import csv_cell
-from tunelab.study.inert_markdown import inert, one_line, plain_name
+from tunelab.serving.inert_markdown import inert, one_line, plain_name
 
 _HTML = "<img src=x onerror=alert(1)>"
 

@@ -11,9 +11,9 @@ from hostile.data import repeated_text
 from tunelab.app.names import adapter_names, report_path, run_folder, run_names
 from tunelab.app.studies import overview
 from tunelab.report.build import build_report
-from tunelab.report.run_folder import read_run
-from tunelab.results import Result, complete_result, read_json, read_table, save_result
-from tunelab.study.folder import locked, replace_folder, run_stage
+from tunelab.runs.results import Result, complete_result, read_json, read_table, save_result
+from tunelab.runs.run_folder import read_run
+from tunelab.runs.stages import locked, replace_folder, run_stage
 
 _RECORD = {"version": 1, "stage": "prepare", "name": "data", "hash": "h", "status": "complete"}
 _INDEX = {"stages": [], "prepare": "prepare/data", "failures": [], "study_hash": "x"}
@@ -81,7 +81,7 @@ def _stage(run: Path) -> Any:
 
 def _linked_stage(run: Path) -> None:
     from tunelab.config import fingerprint
-    from tunelab.study.folder import FORMAT
+    from tunelab.runs.stages import FORMAT
 
     hash = fingerprint({"format": FORMAT, "stage": "train", "name": "lora"})
     (run / "train").mkdir()

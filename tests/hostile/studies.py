@@ -7,7 +7,7 @@ from typing import Any
 
 from hostile.cases import Case, harmless, refused
 from tunelab.config import Study, to_dict
-from tunelab.strict_yaml import apply_overrides, read_keys
+from tunelab.guards.strict_yaml import apply_overrides, read_keys
 from tunelab.study.opening import open_study
 
 

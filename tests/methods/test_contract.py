@@ -11,8 +11,8 @@ import torch
 from conftest import LABELS, build_model, build_tokenizer
 from tunelab import registry
 from tunelab.config import Training
+from tunelab.inference.packed_attention import packed_attention
 from tunelab.methods.counting import ParameterCount
-from tunelab.models.packed_attention import packed_attention
 from tunelab.models.shape import shape_of
 from tunelab.prompts.conversation import make_format
 from tunelab.prompts.encoding import EncodedExample, Encoder

@@ -121,7 +121,7 @@ def test_cards_of_packages_are_complete() -> None:
 
 @pytest.mark.smollm2
 def test_smollm2_answers() -> None:
-    from tunelab.generation.answering import answer_prompts
+    from tunelab.inference.answering import answer_prompts
 
     loaded = load("smollm2-135m-instruct")
     assert sum(parameter.numel() for parameter in loaded.model.parameters()) == 134_515_008

@@ -15,8 +15,8 @@ from tunelab.report.contrasts import contrasts_of
 from tunelab.report.drawings import draw_method
 from tunelab.report.figures import trade_offs
 from tunelab.report.methods_table import methods_of
-from tunelab.report.run_folder import RunFolder, read_run
-from tunelab.report.verdicts import judge
+from tunelab.runs.run_folder import RunFolder, read_run
+from tunelab.study.judge import judge
 from tunelab.study.opening import open_study
 from tunelab.study.run import run_study
 

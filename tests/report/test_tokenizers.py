@@ -53,9 +53,9 @@ def test_figures_and_page(record: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_figures_read_the_record_of_a_run(record: dict[str, Any], tmp_path: Path) -> None:
-    from tunelab.report.run_folder import RunFolder
     from tunelab.report.tokenizer_record import FILE, read_record
-    from tunelab.results import Result
+    from tunelab.runs.results import Result
+    from tunelab.runs.run_folder import RunFolder
 
     stage = Result("tokenize", "tokenizers", "", "complete", {}, tmp_path)
 

@@ -6,9 +6,9 @@ import pandas as pd
 
 from conftest import Workspace
 from tunelab import registry
+from tunelab.classifiers.adapters import open_adapter
+from tunelab.classifiers.asking import ask
 from tunelab.config import Evaluation
-from tunelab.study.adapters import open_adapter
-from tunelab.study.asking import ask
 from tunelab.study.opening import open_study
 from tunelab.study.run import run_study
 

@@ -12,13 +12,13 @@ from pydantic import BaseModel
 from conftest import Workspace
 from tunelab.config import Study
 from tunelab.errors import UsageError
+from tunelab.guards.validation import section_of
 from tunelab.report.build import build_report
-from tunelab.report.run_folder import read_run
-from tunelab.report.verdicts import judge
-from tunelab.results import Result
+from tunelab.runs.results import Result
+from tunelab.runs.run_folder import read_run
+from tunelab.study.judge import judge
 from tunelab.study.opening import open_study
 from tunelab.study.run import run_study
-from tunelab.validation import section_of
 
 Outcome = dict[tuple[str, str], Result]
 Look = Callable[[Outcome, Path], Any]
@@ -254,8 +254,8 @@ def test_what_decides_nothing_trains_nothing_again(
 
 def test_batch_size_of_evaluation_acts(workspace: Workspace) -> None:
     from conftest import build_model, build_tokenizer
+    from tunelab.classifiers.asking import ask, encoder_for
     from tunelab.config import Evaluation, Prompt
-    from tunelab.study.asking import ask, encoder_for
 
     tokenizer, model = build_tokenizer(), build_model()
     encoder = encoder_for(tokenizer, model, Prompt(max_length=150), ["joy", "fear"])

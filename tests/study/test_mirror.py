@@ -10,10 +10,10 @@ import pytest
 
 from conftest import Workspace
 from s3_server import PYTHON, s3_server
-from tunelab.storage import download, list_files, read_bytes, write_bytes
+from tunelab.runs.storage import download, list_files, read_bytes, write_bytes
+from tunelab.serving.prediction_parts import label_parts, part_name, write_part
+from tunelab.serving.text_chunks import Chunk, read_chunks
 from tunelab.study.mirror import fetch, send
-from tunelab.study.prediction_parts import label_parts, part_name, write_part
-from tunelab.study.text_chunks import Chunk, read_chunks
 
 pytestmark = pytest.mark.skipif(not PYTHON, reason="TUNELAB_MOTO names no Python with moto")
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from conftest import build_tokenizer
-from tunelab.evaluation.corrections import holm
+from tunelab.evaluation.statistics.corrections import holm
 from tunelab.tokenizers.intervals import compare_pairs, ratio_interval
 from tunelab.tokenizers.loading import FastTokenizer, describe
 from tunelab.tokenizers.measures import (

@@ -11,8 +11,8 @@ from conftest import LABELS, build_model, build_tokenizer
 from tunelab import registry
 from tunelab.config import Training
 from tunelab.errors import UsageError
+from tunelab.inference.packed_attention import packed_attention
 from tunelab.methods import dora, lora, prefix_tuning, prompt_tuning
-from tunelab.models.packed_attention import packed_attention
 from tunelab.prompts.conversation import make_format
 from tunelab.prompts.encoding import EncodedExample, Encoder
 from tunelab.prompts.shared_prefix import common_prefix
@@ -148,7 +148,7 @@ def test_merged_adapters(family: str, method: Any) -> None:
 def attention(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Either form of attention, whatever the size of the heads."""
     monkeypatch.setattr(
-        "tunelab.models.packed_attention.is_short", lambda *_: request.param == "short"
+        "tunelab.inference.packed_attention.is_short", lambda *_: request.param == "short"
     )
 
 

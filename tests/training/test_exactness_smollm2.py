@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from tunelab import registry
+from tunelab.inference.packed_attention import packed_attention, packing_works
 from tunelab.models.loading import LoadedModel, load
-from tunelab.models.packed_attention import packed_attention, packing_works
 from tunelab.prompts.conversation import make_format
 from tunelab.prompts.encoding import EncodedExample, Encoder
 from tunelab.prompts.shared_prefix import common_prefix

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from serve import serve
 
+from tunelab.classifiers.asking import weigh
 from tunelab.models.loading import load
 from tunelab.prompts.conversation import read_format
 from tunelab.prompts.encoding import Encoder
-from tunelab.study.asking import weigh
 
 task = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 torch.set_num_threads(task["threads"])

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from tunelab.api.opened_run import Run, open_run
 from tunelab.api.tables import as_html, as_text, frame
 from tunelab.errors import UsageError
-from tunelab.evaluation.estimates import Difference, undefined
 from tunelab.evaluation.metrics import Answered, all_metrics, find_metric
+from tunelab.evaluation.statistics.estimates import Difference, undefined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,7 @@ def compare(
         RunError: a record in a folder is damaged.
     """
     from tunelab.evaluation.claims import compare_rows
-    from tunelab.evaluation.corrections import holm
+    from tunelab.evaluation.statistics.corrections import holm
     from tunelab.registry import check_name
 
     for metric in metrics:
@@ -151,7 +151,7 @@ def _titles(runs: Sequence[Run]) -> list[str]:
 
 def _sides(run: Run) -> dict[str, list[Answered]]:
     """The answers of each classifier of a run, for each training seed, by the study's name."""
-    from tunelab.report.sides import read_answered
+    from tunelab.evaluation.sides import read_answered
 
     found: dict[str, list[Answered]] = defaultdict(list)
     for result in run._record.evaluated:

@@ -63,6 +63,7 @@ def estimate(
     """
     import pandas as pd
 
+    from tunelab.guards.validation import validated
     from tunelab.memory.configurations import shape_by_name
     from tunelab.memory.fits import largest_batch, summary
     from tunelab.memory.formulas import estimate as by_formula
@@ -76,7 +77,6 @@ def estimate(
         check,
     )
     from tunelab.methods.contract import find_method
-    from tunelab.validation import validated
 
     for kind, word, known in (
         ("device", device, ("auto", "cpu", "cuda")),

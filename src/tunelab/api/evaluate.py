@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunelab.api.tables import as_html, as_text, frame
-from tunelab.bounded_files import home_path, is_file
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_files import home_path, is_file
 from tunelab.library_warnings import hide_library_warnings
-from tunelab.results import ADAPTER_RECORD
+from tunelab.runs.results import ADAPTER_RECORD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,9 +70,9 @@ def evaluate(
     """
     from tunelab.config import Evaluation, Prompt
     from tunelab.evaluation.predictions import read_models
-    from tunelab.results import read_table
+    from tunelab.guards.validation import validated
+    from tunelab.runs.results import read_table
     from tunelab.study.evaluate import evaluate_file, evaluate_stored, is_stored
-    from tunelab.validation import validated
 
     asked = validated(Evaluation, settings)
     given = validated(Prompt, prompt or {}, prefix="prompt.")
@@ -111,8 +111,8 @@ def evaluate(
 
 def _split(models: str | Path | Sequence[str | Path]) -> tuple[list[str], list[Path]]:
     """Names of models, and folders of classifiers, each of them seen to be there."""
+    from tunelab.classifiers.adapters import read_record
     from tunelab.models.catalog import find
-    from tunelab.study.adapters import read_record
 
     given = [models] if isinstance(models, str | Path) else list(models)
     if not given:
@@ -158,7 +158,7 @@ def _found(
 ) -> EvaluationResult:
     import pandas as pd
 
-    from tunelab.study.answered import table_rows
+    from tunelab.classifiers.answered import table_rows
 
     scores, comparisons, rows = [], [], []
     for one in details:

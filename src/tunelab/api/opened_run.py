@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunelab.api.tables import as_html, as_text, frame
-from tunelab.bounded_files import home_path, is_file
+from tunelab.guards.bounded_files import home_path, is_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tunelab.config import Study
-    from tunelab.report.run_folder import RunFolder
+    from tunelab.runs.run_folder import RunFolder
 
 # What identifies a row of the tables: the classifier, and how it came to be.
 WHO = ("name", "kind", "model", "method", "seed")
@@ -67,7 +67,7 @@ def open_run(path: str | Path) -> "Run":
         UsageError: the folder holds no run.
         RunError: a record in it is damaged.
     """
-    from tunelab.report.run_folder import read_run
+    from tunelab.runs.run_folder import read_run
 
     return Run(read_run(home_path(str(path))))
 
@@ -115,7 +115,7 @@ class Run:
         """
         import pandas as pd
 
-        from tunelab.report.run_folder import predictions
+        from tunelab.runs.run_folder import predictions
 
         tables = []
         for result in self._record.evaluated:
@@ -130,7 +130,7 @@ class Run:
     @cached_property
     def verdicts(self) -> list[Verdict]:
         """The verdict on each claim of the study, in its order."""
-        from tunelab.report.verdicts import judge
+        from tunelab.study.judge import judge
 
         found = []
         for judged in judge(self._record).claims:

@@ -36,7 +36,7 @@ def run(
             them; the same call goes on from there.
     """
     from tunelab.report.build import build_report
-    from tunelab.study.folder import locked
+    from tunelab.runs.stages import locked
     from tunelab.study.run import run_study
 
     chosen = make(study, overrides)
@@ -61,7 +61,7 @@ def make(study: str | Path | Mapping[str, Any] | Study, overrides: Mapping[str, 
     Raises:
         UsageError: no such preset or file, an unknown key or name, or a value of the wrong type.
     """
-    from tunelab.strict_yaml import apply_overrides
+    from tunelab.guards.strict_yaml import apply_overrides
     from tunelab.study.opening import open_study
     from tunelab.study.resolution import check_names
 

@@ -18,7 +18,7 @@ from tunelab.app.uploads import named
 from tunelab.data.columns import text_of
 from tunelab.data.readers import read_rows
 from tunelab.errors import UsageError
-from tunelab.spreadsheet import csv_cell
+from tunelab.guards.spreadsheet import csv_cell
 
 EXAMPLE = "I cannot believe that you remembered my birthday!"
 MOST_CHARACTERS = 20_000
@@ -152,8 +152,8 @@ def _ask(
 
 
 def _weigh(name: str, model: Any, encoder: Any, texts: Sequence[str]) -> Labelled:
+    from tunelab.classifiers.asking import weigh
     from tunelab.evaluation.measuring import choose_labels
-    from tunelab.study.asking import weigh
 
     labels = encoder.format.labels
     prompts = [encoder.prompt(text) for text in texts]

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from tunelab.app.form_words import in_form_words
 from tunelab.app.names import check_run_name, run_names
 from tunelab.errors import TunelabError, UsageError
-from tunelab.results import read_json, write_json, write_text
+from tunelab.runs.results import read_json, write_json, write_text
 
 FOLDER = "app"
 # The copy of the uploaded file.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.app.downloads import require_models
-from tunelab.results import ADAPTER_RECORD
+from tunelab.runs.results import ADAPTER_RECORD
 
 # Some hundred megabytes each for small models.
 _KEPT = 3
@@ -38,8 +38,8 @@ def open_tuned(folder: Path, device: str) -> Any:
 
 @lru_cache(maxsize=_KEPT)
 def _open_tuned(folder: Path, changed: int, device: str) -> Any:
+    from tunelab.classifiers.adapters import open_adapter, read_record
     from tunelab.models.device import pick_device, pick_dtype
-    from tunelab.study.adapters import open_adapter, read_record
 
     require_models([str(read_record(folder)["model"])])
     where = pick_device(device)

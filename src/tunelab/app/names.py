@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tunelab.errors import UsageError
-from tunelab.results import ADAPTER_RECORD
+from tunelab.runs.results import ADAPTER_RECORD
 
 _RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 # What the app writes when it starts a run.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.errors import TunelabError
-from tunelab.results import RECORD, read_table
+from tunelab.runs.results import RECORD, read_table
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _events(stage: Path) -> Iterator[tuple[str, int, float]]:
 
 
 def _study(folder: Path) -> Mapping[str, Any]:
-    from tunelab.strict_yaml import read_keys
+    from tunelab.guards.strict_yaml import read_keys
 
     try:
         return read_keys(folder / "study.yaml")

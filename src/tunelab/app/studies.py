@@ -10,8 +10,8 @@ from tunelab.errors import TunelabError
 from tunelab.evaluation.measuring import recorded
 from tunelab.evaluation.metrics import all_metrics
 from tunelab.numbers import with_unit
-from tunelab.report.run_folder import read_run
-from tunelab.results import read_json
+from tunelab.runs.results import read_json
+from tunelab.runs.run_folder import read_run
 
 
 def overview(runs: Path) -> Markup:

@@ -12,7 +12,7 @@ from tunelab.data.column_guess import Proposal, propose_columns
 from tunelab.data.columns import to_examples
 from tunelab.data.readers import EXTENSIONS, check_file, read_rows
 from tunelab.errors import TunelabError, UsageError
-from tunelab.visible_text import visible
+from tunelab.guards.visible_text import visible
 
 KINDS = EXTENSIONS
 _LONGEST_NAME = 100

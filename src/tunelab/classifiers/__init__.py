@@ -1,1 +1,1 @@
-"""Classifiers: what labels texts, by scikit-learn's contract."""
+"""Classifiers: what labels texts, from training to the labels of new texts."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunelab.bounded_files import home_path, is_file, is_folder
 from tunelab.classifiers.text_input import as_texts
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_files import home_path, is_file, is_folder
 from tunelab.library_warnings import hide_library_warnings
-from tunelab.results import ADAPTER_RECORD
+from tunelab.runs.results import ADAPTER_RECORD
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,8 +51,8 @@ def load(
     folder = _find(home_path(str(path)))
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise UsageError(f"batch_size is {batch_size!r}; it must be a whole number from 1.")
+    from tunelab.classifiers.adapters import open_adapter, read_record
     from tunelab.models.device import pick_device, pick_dtype
-    from tunelab.study.adapters import open_adapter, read_record
 
     read_record(folder)
     chosen = pick_device(device)
@@ -123,8 +123,8 @@ class Classifier:
         Raises:
             ValueError: ``texts`` is no list of texts.
         """
+        from tunelab.classifiers.adapters import label_texts
         from tunelab.config import Evaluation
-        from tunelab.study.predict import label_texts
 
         evaluation = Evaluation(batch_size=self._batch_size)
         answers = label_texts(self._opened, as_texts(texts, "texts"), evaluation)
@@ -141,8 +141,8 @@ class Classifier:
         """
         import numpy as np
 
+        from tunelab.classifiers.asking import weigh
         from tunelab.evaluation.measuring import choose_labels
-        from tunelab.study.asking import weigh
 
         given = as_texts(texts, "texts")
         different = list(dict.fromkeys(given))

@@ -59,14 +59,14 @@ def fine_tune(
     """
     import torch
 
+    from tunelab.classifiers.adapters import save_adapter
+    from tunelab.classifiers.asking import encoder_for
     from tunelab.methods.contract import find_method
     from tunelab.models.loading import load
     from tunelab.prompts.checks import check_rows
     from tunelab.prompts.encoding import encode_examples
     from tunelab.prompts.tokens import encode_text, leading_tokens
-    from tunelab.study.adapters import save_adapter
-    from tunelab.study.asking import encoder_for
-    from tunelab.study.folder import replace_folder
+    from tunelab.runs.stages import replace_folder
     from tunelab.training.processes import divides_weights, is_first
     from tunelab.training.train import train
 

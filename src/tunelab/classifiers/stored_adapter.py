@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tunelab.bounded_files import within
 from tunelab.classifiers.classifier import Classifier, load
 from tunelab.errors import RunError, UsageError
-from tunelab.results import ADAPTER_RECORD, write_bytes
-from tunelab.seals import FILES
+from tunelab.guards.bounded_files import within
+from tunelab.runs.results import ADAPTER_RECORD, write_bytes
+from tunelab.runs.seals import FILES
 
 
 def read_adapter(folder: Path) -> "StoredAdapter":
@@ -19,7 +19,7 @@ def read_adapter(folder: Path) -> "StoredAdapter":
         UsageError: the record is missing, damaged or was changed, or names a file elsewhere.
         RunError: a file is missing.
     """
-    from tunelab.study.adapters import read_record
+    from tunelab.classifiers.adapters import read_record
 
     files = {}
     for name in (*read_record(folder).get(FILES, {}), ADAPTER_RECORD):

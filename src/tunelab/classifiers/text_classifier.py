@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from tunelab.bounded_files import home_path, is_file, is_folder, read_bounded, within
 from tunelab.errors import TunelabError, UsageError
+from tunelab.guards.bounded_files import home_path, is_file, is_folder, read_bounded, within
 from tunelab.library_warnings import hide_library_warnings
 
 if TYPE_CHECKING:
@@ -191,9 +191,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             UsageError: the folder holds other files, or a class cannot be written down.
             RunError: the folder cannot be written.
         """
-        from tunelab.results import write_json
-        from tunelab.seals import sealed
-        from tunelab.study.folder import replace_folder
+        from tunelab.runs.results import write_json
+        from tunelab.runs.seals import sealed
+        from tunelab.runs.stages import replace_folder
 
         self._classifier_is_fitted()
         target = home_path(str(folder))
@@ -252,10 +252,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         from sklearn.utils import check_random_state
 
         from tunelab.config import Prompt, Training
+        from tunelab.guards.validation import validated
         from tunelab.methods.contract import find_method
         from tunelab.models.catalog import find
         from tunelab.models.device import pick_device, pick_dtype
-        from tunelab.validation import validated
 
         find(str(self.model))
         method = find_method(str(self.method))
@@ -327,7 +327,7 @@ def _check_target(folder: Path) -> None:
     Raises:
         UsageError: as said.
     """
-    from tunelab.results import ADAPTER_RECORD
+    from tunelab.runs.results import ADAPTER_RECORD
 
     if is_file(folder):
         raise UsageError(f"{folder} is a file; name a folder.")
@@ -338,7 +338,7 @@ def _check_target(folder: Path) -> None:
 def _read_record(folder: Path) -> dict[str, Any]:
     import numpy as np
 
-    from tunelab.seals import is_intact
+    from tunelab.runs.seals import is_intact
 
     if not is_file(folder / RECORD):
         raise UsageError(

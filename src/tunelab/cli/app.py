@@ -51,7 +51,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     from tunelab.app.settings import AppSettings
     from tunelab.models.catalog import find
-    from tunelab.results import make_folder
+    from tunelab.runs.results import make_folder
 
     if find_spec("gradio") is None:
         raise UsageError('the web pages need an extra: pip install "tunelab[app]".')

@@ -230,7 +230,7 @@ class _Terminal:
         from dataclasses import asdict
 
         from tunelab.generation.chat import make_settings
-        from tunelab.strict_yaml import apply_overrides
+        from tunelab.guards.strict_yaml import apply_overrides
 
         changed = apply_overrides(asdict(self.chat.settings), [text])
         self.chat = replace(self.chat, settings=make_settings(changed))

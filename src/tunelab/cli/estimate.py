@@ -326,7 +326,7 @@ def _free(device: str) -> int:
 
 
 def _chosen(arguments: argparse.Namespace, method: Any) -> Any:
-    from tunelab.strict_yaml import apply_overrides
-    from tunelab.validation import validated
+    from tunelab.guards.strict_yaml import apply_overrides
+    from tunelab.guards.validation import validated
 
     return validated(method.Settings, apply_overrides({}, split_overrides(arguments.overrides)))

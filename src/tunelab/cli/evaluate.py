@@ -54,10 +54,10 @@ def execute(arguments: argparse.Namespace) -> int:
     from tunelab.config import make_study
     from tunelab.data.readers import check_file
     from tunelab.errors import UsageError
+    from tunelab.guards.strict_yaml import apply_overrides
+    from tunelab.guards.visible_text import visible
     from tunelab.report.findings import notes as notes_on_scores
-    from tunelab.strict_yaml import apply_overrides
     from tunelab.study.evaluate import evaluate_stored, is_stored, notes
-    from tunelab.visible_text import visible
 
     study = make_study(apply_overrides({}, split_overrides(arguments.overrides)))
     if not 0 <= arguments.seed < 2**32:
@@ -87,12 +87,12 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _ask(arguments: argparse.Namespace, study: Any) -> list[dict[str, Any]]:
+    from tunelab.classifiers.adapters import read_record
+    from tunelab.classifiers.answered import table_rows
     from tunelab.errors import UsageError
     from tunelab.models.catalog import find
     from tunelab.models.device import pick_device, pick_dtype
-    from tunelab.results import write_table
-    from tunelab.study.adapters import read_record
-    from tunelab.study.answered import table_rows
+    from tunelab.runs.results import write_table
     from tunelab.study.evaluate import evaluate_file, read_labelled
     from tunelab.study.label_choice import parse_labels
 

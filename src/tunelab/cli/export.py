@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Export, say how far the logits agree, and upload if that was asked for."""
-    from tunelab.study.adapters import read_record
-    from tunelab.study.publish import check_repository, push_folder
+    from tunelab.classifiers.adapters import read_record
+    from tunelab.serving.publish import check_repository, push_folder
 
     read_record(arguments.adapter)
     if arguments.push:
@@ -54,7 +54,7 @@ def execute(arguments: argparse.Namespace) -> int:
     texts = _texts(arguments.rows, arguments.text) if arguments.rows else []
 
     from tunelab.models.device import pick_device
-    from tunelab.study.export import export_adapter
+    from tunelab.serving.export import export_adapter
 
     agreement = export_adapter(
         arguments.adapter,

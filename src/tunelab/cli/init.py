@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Write the study file and print what was seen."""
     from tunelab.errors import UsageError
-    from tunelab.results import write_text
+    from tunelab.runs.results import write_text
     from tunelab.study.first_look import first_lines, last_lines, look_at, plain_name
     from tunelab.study.opening import open_study
     from tunelab.study.study_text import write_study

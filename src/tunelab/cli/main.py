@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from tunelab import __version__
 from tunelab.errors import RunError, TunelabError, UsageError
-from tunelab.visible_text import visible
+from tunelab.guards.visible_text import visible
 
 # Characters of an error.
 _LONGEST = 2_000

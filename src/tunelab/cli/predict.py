@@ -47,12 +47,12 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
+    from tunelab.classifiers.adapters import read_record
     from tunelab.config import Evaluation
     from tunelab.data.readers import check_file
     from tunelab.errors import UsageError
-    from tunelab.storage import is_remote
-    from tunelab.study.adapters import read_record
-    from tunelab.study.prediction_target import find_target
+    from tunelab.runs.storage import is_remote
+    from tunelab.serving.prediction_target import find_target
 
     for file in files:
         if not is_remote(file):
@@ -71,7 +71,7 @@ def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
     if arguments.engine == "ray" and target.parts is None:
         raise UsageError("--engine ray needs --out.")
 
-    from tunelab.study.predict import adapter_hash, predict_files, print_labels
+    from tunelab.serving.predict import adapter_hash, predict_files, print_labels
 
     evaluation = Evaluation(batch_size=arguments.batch_size)
     chosen: dict[str, Any] = {"text": arguments.text, "rows": arguments.part_rows}
@@ -87,9 +87,9 @@ def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
             cpus=arguments.cpus,
         )
     else:
+        from tunelab.classifiers.adapters import open_adapter
         from tunelab.models.device import pick_device, pick_dtype
-        from tunelab.study.adapters import open_adapter
-        from tunelab.study.predict import label_here
+        from tunelab.serving.predict import label_here
 
         device = pick_device(arguments.device)
         opened = open_adapter(arguments.adapter, device=device, dtype=pick_dtype("auto", device))
@@ -132,7 +132,7 @@ def from_standard_input(files: list[str]) -> Iterator[list[str]]:
 
 
 def _tell(labelled: Any) -> int:
-    from tunelab.study.prediction_parts import NO_LABEL
+    from tunelab.serving.prediction_parts import NO_LABEL
 
     shares = ", ".join(f"{label} {count}" for label, count in sorted(labelled.labels.items()))
     kept = f" ({labelled.kept} were labelled before)" if labelled.kept else ""

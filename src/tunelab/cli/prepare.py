@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Prepare the data and print the checks, the lengths and the rows."""
     from tunelab.errors import UsageError
+    from tunelab.runs.stages import open_folder
     from tunelab.study.encoded_view import view_encoding
-    from tunelab.study.folder import open_folder
     from tunelab.study.opening import open_study
     from tunelab.study.prepare import prepare
 

@@ -44,12 +44,12 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | None) -> int:
     from tunelab.errors import TunelabError
+    from tunelab.guards.visible_text import visible
     from tunelab.report.build import build_report
     from tunelab.report.findings import notes, of_results
-    from tunelab.results import read_json
-    from tunelab.study.folder import locked
+    from tunelab.runs.results import read_json
+    from tunelab.runs.stages import locked
     from tunelab.study.run import run_study
-    from tunelab.visible_text import visible
 
     # The report tells of this run: held until it is written, so that no other begins before.
     with locked(out):

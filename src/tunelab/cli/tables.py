@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from tunelab.cli.table_layout import Column, column_of, lay_out
+from tunelab.guards.spreadsheet import csv_cell
+from tunelab.guards.visible_text import visible
 from tunelab.numbers import number
-from tunelab.spreadsheet import csv_cell
-from tunelab.visible_text import visible
 
 # Wider than any table; Rich needs a number.
 _FILE = 1_000_000

@@ -10,7 +10,7 @@ from tunelab.data.examples import Example
 from tunelab.data.loading_notes import LoadingNotes, count_of, lines_of, listed
 from tunelab.data.normalizing import normal_label, normal_text
 from tunelab.errors import UsageError
-from tunelab.visible_text import has_hidden
+from tunelab.guards.visible_text import has_hidden
 
 _LONGEST_LABEL = 1_000
 # Names of columns that are shown, and characters of each.

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tunelab.bounded_files import check_regular
 from tunelab.data.loading_notes import LoadingNotes
 from tunelab.data.tables import named_rows
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_files import check_regular
 
 # Bytes that any workbook may become, and times its size that a larger one may.
 _FREE = 256_000_000

@@ -4,13 +4,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tunelab.bounded_files import within
 from tunelab.data.columns import to_examples
 from tunelab.data.examples import Dataset, Example
 from tunelab.data.loading_notes import LoadingNotes, listed
 from tunelab.data.readers import EXTENSIONS, kind_of, name_of, read_rows
 from tunelab.data.splitting import make_dataset
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_files import within
 
 _NAMES = {
     "train": ("train", "training"),

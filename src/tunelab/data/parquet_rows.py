@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tunelab.bounded_parquet import check_parquet
 from tunelab.data.loading_notes import LoadingNotes
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_parquet import check_parquet
 
 _METADATA = b"huggingface"
 

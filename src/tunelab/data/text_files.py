@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from tunelab.bounded_files import check_regular
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_files import check_regular
 
 # Bytes that any file may become, and times its size that a larger one may.
 _FREE = 256_000_000

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tunelab.evaluation.estimates import Estimate
 from tunelab.evaluation.metrics import wilson_interval
 from tunelab.evaluation.probabilities import as_table
+from tunelab.evaluation.statistics.estimates import Estimate
 
 BINS = 10
 

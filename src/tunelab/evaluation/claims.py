@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from tunelab.evaluation.estimates import Difference, undefined
 from tunelab.evaluation.metrics import Answered, Metric, Resampling, find_metric
+from tunelab.evaluation.statistics.estimates import Difference, undefined
 
 Relation = Literal["more", "less", "about"]
 Verdict = Literal["supported", "refuted", "undecided"]
@@ -123,8 +123,8 @@ def _over_seeds(
 
     The half-width is √(h_rows² + h_seeds²), of the interval over rows of what a row differs by in
     the mean of the seeds, and of the t interval over the seeds' differences: Howe, 1974, as in
-    :mod:`tunelab.evaluation.seeds`. The p-value is that of the level at which this interval ends
-    at the margin.
+    :mod:`tunelab.evaluation.statistics.seeds`. The p-value is that of the level at which this
+    interval ends at the margin.
     """
     if len(right) not in (1, len(left)) and len(left) > 1:
         return undefined("the two were trained with different numbers of seeds", margin)

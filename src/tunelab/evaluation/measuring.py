@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from tunelab.evaluation.answers import REASONS
 from tunelab.evaluation.calibration import brier, expected_calibration_error, reliability
 from tunelab.evaluation.choosing import Normalize, adjust, choose, probabilities
 from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.metrics import Answered, Resampling, all_metrics, find_metric, score
 from tunelab.evaluation.metrics.constructors import share
+from tunelab.evaluation.parsing.answers import REASONS
 from tunelab.evaluation.predictions import Generated, Likelihoods, Predictions
 
 Mode = Literal["generate", "score"]

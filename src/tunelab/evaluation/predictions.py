@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tunelab.errors import UsageError
-from tunelab.evaluation.answers import parse_answer
+from tunelab.evaluation.parsing.answers import parse_answer
 
 if TYPE_CHECKING:
     import pandas as pd

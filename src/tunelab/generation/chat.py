@@ -92,7 +92,7 @@ def save_chat(chat: Chat, path: Path) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    from tunelab.results import write_json
+    from tunelab.runs.results import write_json
 
     write_json(path, {"version": VERSION, **asdict(chat)})
 
@@ -104,7 +104,7 @@ def load_chat(path: Path) -> Chat:
         UsageError: it is none, or a later version of tunelab wrote it.
         RunError: the file cannot be read.
     """
-    from tunelab.results import read_json
+    from tunelab.runs.results import read_json
 
     values = read_json(path)
     if not isinstance(values, Mapping) or values.get("version") != VERSION:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tunelab.evaluation.estimates import Estimate
-from tunelab.evaluation.limits import Span, at_least, exactly, limited_estimate
-from tunelab.evaluation.seeds import summarize
+from tunelab.evaluation.statistics.estimates import Estimate
+from tunelab.evaluation.statistics.limits import Span, at_least, exactly, limited_estimate
+from tunelab.evaluation.statistics.seeds import summarize
 from tunelab.generation.open_prompts import OpenPrompt
 from tunelab.generation.text_measures import agreement, distinct_n, repetition, self_bleu
 from tunelab.numbers import counted
@@ -222,7 +222,7 @@ def perplexities(
     """
     import numpy as np
 
-    from tunelab.evaluation.bootstrap import bootstrap, limits
+    from tunelab.evaluation.statistics.bootstrap import bootstrap, limits
 
     found = []
     keys = list(dict.fromkeys((one.reader, one.writer, one.temperature) for one in reads))

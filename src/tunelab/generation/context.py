@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tunelab.errors import UsageError
-from tunelab.models.virtual_tokens import virtual_tokens
+from tunelab.inference.virtual_tokens import virtual_tokens
 
 
 def context_length(model: Any) -> int | None:

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from tunelab.bounded_files import home_path, is_file
 from tunelab.config import Integer, Section, Text
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_files import home_path, is_file
+from tunelab.guards.validation import validated
 from tunelab.registry import unknown
-from tunelab.validation import validated
 
 ALTERNATE = "alternate"
 Named = Annotated[Text, Field(min_length=1, max_length=100)]
@@ -108,7 +108,7 @@ def read_conversation(name: str) -> ConversationFile:
     Raises:
         UsageError: there is none, or a key, a type or a name in it is wrong.
     """
-    from tunelab.strict_yaml import read_keys
+    from tunelab.guards.strict_yaml import read_keys
 
     path = home_path(name)
     if name in conversation_names():

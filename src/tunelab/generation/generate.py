@@ -16,10 +16,10 @@ from tunelab.generation.outcome import Ending, Generation, Progress, Token
 from tunelab.generation.sampling import choose_tokens
 from tunelab.generation.settings import GenerationSettings
 from tunelab.generation.text_so_far import TextSoFar
-from tunelab.models.embeddings import check_known
-from tunelab.models.foreign import name_of, told
-from tunelab.models.head import output_at
-from tunelab.models.prefix import pad_rows
+from tunelab.guards.refusals import name_of, told
+from tunelab.inference.embeddings import check_known
+from tunelab.inference.head import output_at
+from tunelab.inference.prefix import pad_rows
 from tunelab.prompts.prompting import Prompt, prompt_ids, turn_end
 from tunelab.prompts.viewer import token_text
 

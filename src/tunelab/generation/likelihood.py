@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tunelab.models.prefix import pad_rows
+from tunelab.inference.prefix import pad_rows
 from tunelab.prompts.prompting import Prompt, prompt_ids
 from tunelab.prompts.tokens import encode_text
 

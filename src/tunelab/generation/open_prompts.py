@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tunelab.bounded_files import home_path, is_file, read_bounded
 from tunelab.errors import UsageError
 from tunelab.generation.persona import contains_any
+from tunelab.guards.bounded_files import home_path, is_file, read_bounded
 
 CHECKABLE = "checkable"
 # Bytes of a file of prompts, and seconds that a rule may take on an answer.
@@ -74,7 +74,7 @@ def read_prompts(name: str) -> list[OpenPrompt]:
     else:
         path = home_path(name)
     if path.suffix in (".yaml", ".yml"):
-        from tunelab.strict_yaml import read_keys
+        from tunelab.guards.strict_yaml import read_keys
 
         if not is_file(path):
             raise UsageError(f"there is no file of prompts {name[:200]!r}.")

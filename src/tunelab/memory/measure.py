@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from tunelab.guards.refusals import name_of, told
 from tunelab.memory.settings import StepSettings
 from tunelab.memory.step import build, ready
-from tunelab.models.foreign import name_of, told
 
 # What the profiler knows the step by.
 STEP = "tunelab step"

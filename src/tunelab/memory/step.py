@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from tunelab.inference.attention_form import with_known_attention
 from tunelab.memory.settings import StepSettings
-from tunelab.models.attention_form import with_known_attention
 from tunelab.prompts.encoding import IGNORED, EncodedExample
 
 
@@ -72,7 +72,7 @@ def ready(model: Any, settings: StepSettings, *, known_equal: bool) -> Iterator[
     """
     import torch
 
-    from tunelab.models.packed_attention import packed_attention
+    from tunelab.inference.packed_attention import packed_attention
     from tunelab.training.batching import PackedCollator, PaddedCollator
     from tunelab.training.fused.layers import fused_layers
 

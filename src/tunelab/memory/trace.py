@@ -20,9 +20,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from tunelab.guards.refusals import name_of, told
 from tunelab.memory.settings import StepSettings
 from tunelab.memory.step import build, ready
-from tunelab.models.foreign import name_of, told
 
 
 @dataclass(frozen=True)

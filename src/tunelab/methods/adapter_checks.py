@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tunelab import registry
-from tunelab.bounded_files import check_links, check_regular, is_folder
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_files import check_links, check_regular, is_folder
 from tunelab.methods.contract import AdapterFiles, find_method
 from tunelab.models.folder_checks import read_config
 

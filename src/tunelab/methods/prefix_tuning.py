@@ -109,8 +109,8 @@ def _keys_and_values(model: Any, tokens: Sequence[int]) -> list[tuple[Any, Any]]
     """What each layer of the model keeps of these tokens at the beginning of a row."""
     import torch
 
-    from tunelab.models.foreign import name_of, told
-    from tunelab.models.prefix import run_prefix
+    from tunelab.guards.refusals import name_of, told
+    from tunelab.inference.prefix import run_prefix
 
     was_training = model.training
     model.eval()

@@ -8,12 +8,12 @@ from pydantic import Field
 
 from tunelab.config import Count
 from tunelab.errors import UsageError
+from tunelab.inference.virtual_tokens import hide_virtual_tokens
 from tunelab.methods.adapter_files import load as load_adapter
 from tunelab.methods.contract import AdapterFiles, Kept
 from tunelab.methods.settings import MethodSettings
 from tunelab.methods.targets import put_on
 from tunelab.models.description import ModelShape
-from tunelab.models.virtual_tokens import hide_virtual_tokens
 
 Start = Literal["instruction", "vocabulary", "random"]
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tunelab.errors import RunError
-from tunelab.file_modes import follow_umask
-from tunelab.results import write_json
-from tunelab.seals import file_hash
+from tunelab.guards.file_modes import follow_umask
+from tunelab.runs.results import write_json
+from tunelab.runs.seals import file_hash
 
 _log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tunelab.bounded_files import home_path, is_folder
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_files import home_path, is_folder
 from tunelab.registry import unknown
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tunelab.bounded_files import check_links, read_bounded
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_files import check_links, read_bounded
 
 _LARGEST_CONFIG = 5_000_000
 # More layers, heads or experts than any model has, by far.

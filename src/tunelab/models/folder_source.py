@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from tunelab.bounded_files import read_bounded, within
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_files import read_bounded, within
 from tunelab.models.catalog import ModelCard
 
 _LARGEST_INDEX = 50_000_000

@@ -7,14 +7,14 @@ from typing import Any
 
 from tunelab import registry
 from tunelab.errors import RunError, UsageError
-from tunelab.models.attention_form import with_known_attention
+from tunelab.guards.refusals import reason_of
+from tunelab.inference.attention_form import with_known_attention
+from tunelab.inference.embeddings import pad_with_known
 from tunelab.models.cache import MANIFEST, entry_hash, is_cached
 from tunelab.models.catalog import ModelCard, find
-from tunelab.models.embeddings import pad_with_known
 from tunelab.models.folder_checks import check_model_folder
-from tunelab.models.foreign import reason_of
 from tunelab.models.hub_source import is_here as is_on_disk
-from tunelab.seals import file_hash
+from tunelab.runs.seals import file_hash
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from tunelab.errors import RunError
 from tunelab.models.cache import cached
 from tunelab.models.catalog import ModelCard, WheelFile
-from tunelab.seals import file_hash
+from tunelab.runs.seals import file_hash
 
 _CHUNK = 1 << 20
 

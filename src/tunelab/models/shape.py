@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.errors import RunError
+from tunelab.guards.refusals import reason_of
 from tunelab.models.description import OTHER_CACHES, PLAIN_ATTENTION, LinearLayer, ModelShape
-from tunelab.models.foreign import reason_of
 
 # The experts of a layer in one parameter of three dimensions, and the layers of other experts of
 # the same model. PEFT takes the names of the latter for the former.

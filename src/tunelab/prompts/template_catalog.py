@@ -4,8 +4,8 @@ import copy
 from functools import cache
 from typing import Any
 
-from tunelab.bounded_files import home_path, read_bounded
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_files import home_path, read_bounded
 from tunelab.registry import unknown
 
 # Bytes of a template's file.

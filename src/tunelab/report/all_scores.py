@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tunelab.evaluation.measuring import recorded
 from tunelab.evaluation.metrics import Metric, all_metrics
 from tunelab.numbers import interval, with_unit
-from tunelab.report.run_folder import RunFolder
+from tunelab.runs.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

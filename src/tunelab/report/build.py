@@ -7,10 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from tunelab import __version__, registry
-from tunelab.bounded_files import within
 from tunelab.errors import RunError
 from tunelab.evaluation.claims import ALPHA
 from tunelab.evaluation.metrics import find_metric
+from tunelab.evaluation.sides import apart, sides_of
+from tunelab.generation.open_record import (
+    answers_to_read,
+    measures_table,
+    read_conversations,
+    read_open,
+    rules_kept,
+)
+from tunelab.guards.bounded_files import within
+from tunelab.guards.spreadsheet import csv_cell
 from tunelab.methods.explained import explain
 from tunelab.report.all_scores import all_scores
 from tunelab.report.class_scores import FILE as CLASSES
@@ -23,22 +32,13 @@ from tunelab.report.figures.confusion import collect as confusions
 from tunelab.report.findings import find
 from tunelab.report.methods_table import methods_of
 from tunelab.report.mistakes import KINDS, find_mistakes
-from tunelab.report.open_record import (
-    answers_to_read,
-    measures_table,
-    read_conversations,
-    read_open,
-    rules_kept,
-)
 from tunelab.report.page import Figure, draw_figure, render
-from tunelab.report.run_folder import RunFolder, predictions, read_run
 from tunelab.report.seeds import over_seeds
-from tunelab.report.sides import apart, sides_of
 from tunelab.report.tokenizer_record import read_record
 from tunelab.report.verdict_text import how_tested, row_value, values_in_words
-from tunelab.report.verdicts import judge
-from tunelab.results import Result, write_json, write_text
-from tunelab.spreadsheet import csv_cell
+from tunelab.runs.results import Result, write_json, write_text
+from tunelab.runs.run_folder import RunFolder, predictions, read_run
+from tunelab.study.judge import judge
 
 # Right answers to read, and wrong ones: of a model, and of all models together.
 _EXAMPLES = 12

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tunelab.report.run_folder import RunFolder
 from tunelab.report.shortened import listed, short_names
-from tunelab.results import Result
+from tunelab.runs.results import Result
+from tunelab.runs.run_folder import RunFolder
 
 # With more labels, a model's table begins with its worst and its best ones.
 FEW = 40

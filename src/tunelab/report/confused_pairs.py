@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tunelab.report.figures.confusion import WHOLE, collect
-from tunelab.report.run_folder import RunFolder
+from tunelab.runs.run_folder import RunFolder
 
 # Mistakes of each model, and models, on a page.
 _EACH = 5

@@ -7,7 +7,7 @@ from tunelab.evaluation.claims import ALPHA
 from tunelab.methods.contrasts import CONTRASTS
 from tunelab.numbers import number, p_value, signed
 from tunelab.report.methods_table import MethodRow
-from tunelab.report.verdicts import Comparison
+from tunelab.study.judge import Comparison
 
 
 @dataclass(frozen=True)

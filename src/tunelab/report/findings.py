@@ -6,13 +6,20 @@ from typing import Any
 
 from tunelab.evaluation.claims import ALPHA
 from tunelab.evaluation.collapse import collapse_of
-from tunelab.evaluation.few_rows import FEW_ROWS, macro_labels
 from tunelab.evaluation.metrics import wilson_interval
+from tunelab.evaluation.sides import (
+    ACCURACIES,
+    Side,
+    apart,
+    format_missed,
+    missed_in_words,
+    sides_of,
+)
+from tunelab.evaluation.statistics.few_rows import FEW_ROWS, macro_labels
 from tunelab.numbers import counted, interval, number, p_value
-from tunelab.report.run_folder import RunFolder
-from tunelab.report.sides import ACCURACIES, Side, apart, format_missed, missed_in_words, sides_of
-from tunelab.report.verdicts import Comparison, Judgement
-from tunelab.results import Result
+from tunelab.runs.results import Result
+from tunelab.runs.run_folder import RunFolder
+from tunelab.study.judge import Comparison, Judgement
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from statistics import fmean
 from typing import Any
 
 from tunelab.evaluation.number_metrics import NUMBER_METRICS
-from tunelab.evaluation.seeds import across_seeds, summarize
-from tunelab.report.run_folder import RunFolder, once
-from tunelab.report.sides import Side, sides_of
-from tunelab.results import Result
+from tunelab.evaluation.sides import Side, sides_of
+from tunelab.evaluation.statistics.seeds import across_seeds, summarize
+from tunelab.runs.results import Result
+from tunelab.runs.run_folder import RunFolder, once
 
 
 @dataclass(frozen=True)

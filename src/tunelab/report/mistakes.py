@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunelab.evaluation.label_noise import likely_label_noise
+from tunelab.evaluation.sides import Side, sides_of
 from tunelab.numbers import counted
-from tunelab.report.run_folder import RunFolder, predictions
-from tunelab.report.sides import Side, sides_of
+from tunelab.runs.run_folder import RunFolder, predictions
 
 # Rows that the report's table holds at most; predictions.parquet has all of them.
 LIMIT = 400

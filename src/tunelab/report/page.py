@@ -24,7 +24,7 @@ from tunelab.numbers import (
 from tunelab.report.scripts import page_scripts
 from tunelab.report.shortened import excerpt, listed
 from tunelab.report.style import styled
-from tunelab.results import write_bytes, write_text
+from tunelab.runs.results import write_bytes, write_text
 
 if TYPE_CHECKING:
     import pandas as pd

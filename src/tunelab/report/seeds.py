@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tunelab.evaluation.seeds import across_seeds, standard_deviation, summarize
-from tunelab.report.run_folder import RunFolder
-from tunelab.report.sides import sides_of
+from tunelab.evaluation.sides import sides_of
+from tunelab.evaluation.statistics.seeds import across_seeds, standard_deviation, summarize
+from tunelab.runs.run_folder import RunFolder
 
 
 def over_seeds(run: RunFolder) -> list[dict[str, Any]]:

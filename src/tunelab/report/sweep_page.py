@@ -7,7 +7,7 @@ from typing import Any
 from tunelab import __version__, registry
 from tunelab.errors import RunError, UsageError
 from tunelab.report.page import draw_figure, render
-from tunelab.results import read_json, write_text
+from tunelab.runs.results import read_json, write_text
 
 RECORD = "sweep.json"
 PAGE = "sweep.html"

@@ -6,7 +6,7 @@ from typing import Any
 
 from tunelab import __version__, registry
 from tunelab.report.page import Figure, draw_figure, render
-from tunelab.results import write_text
+from tunelab.runs.results import write_text
 
 FIGURES = ("tokenizer_languages", "token_lengths", "vocabulary_overlap")
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tunelab.report.run_folder import RunFolder, once
-from tunelab.results import read_json, stage_file
+from tunelab.runs.results import read_json, stage_file
+from tunelab.runs.run_folder import RunFolder, once
 
 FILE = "tokenizers.json"
 

@@ -17,7 +17,7 @@ from tunelab.numbers import (
     signed_interval,
     with_unit,
 )
-from tunelab.report.verdicts import Judged
+from tunelab.study.judge import Judged
 
 # An odds ratio, or its inverse, beyond which it says no more than that one side is nearly alone.
 _LARGEST_EFFECT = 100.0

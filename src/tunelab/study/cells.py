@@ -7,6 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from tunelab import registry
+from tunelab.classifiers.adapters import open_adapter, trained_by
+from tunelab.classifiers.answered import (
+    ABOUT,
+    COUNTED,
+    TABLE,
+    ask_rows,
+    baseline_predictions,
+    keep,
+    measured,
+)
+from tunelab.classifiers.asking import encoder_for
 from tunelab.config import MethodEntry, Study, fingerprint
 from tunelab.data.examples import Example
 from tunelab.data.sampling import draw_shots
@@ -16,19 +27,8 @@ from tunelab.evaluation.predictions import Predictions, read_predictions
 from tunelab.models.device import pick_device, pick_dtype
 from tunelab.models.lineage import describe_lineage
 from tunelab.models.loading import LoadedModel, load, model_hash
-from tunelab.results import Result, load_result, read_table, stage_file, write_table
-from tunelab.study.adapters import open_adapter, trained_by
-from tunelab.study.answered import (
-    ABOUT,
-    COUNTED,
-    TABLE,
-    ask_rows,
-    baseline_predictions,
-    keep,
-    measured,
-)
-from tunelab.study.asking import encoder_for
-from tunelab.study.folder import run_stage
+from tunelab.runs.results import Result, load_result, read_table, stage_file, write_table
+from tunelab.runs.stages import run_stage
 from tunelab.study.prepare import PreparedData
 from tunelab.study.resolution import learning_rate, method_settings, model_card
 from tunelab.study.together import stage_together

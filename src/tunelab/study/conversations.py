@@ -11,9 +11,9 @@ from tunelab.generation.persona import RULES
 from tunelab.generation.play import play
 from tunelab.generation.settings import GenerationSettings
 from tunelab.models.loading import model_hash
-from tunelab.results import Result, write_json
+from tunelab.runs.results import Result, write_json
+from tunelab.runs.stages import run_stage
 from tunelab.study.cells import device_and_dtype
-from tunelab.study.folder import run_stage
 from tunelab.study.resolution import ROLES
 
 RECORD = "conversations.json"

@@ -9,7 +9,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from tunelab.bounded_files import is_file
+from tunelab.classifiers.adapters import open_adapter, read_record
+from tunelab.classifiers.answer_room import check_encoder, check_model, check_parsing
+from tunelab.classifiers.answered import ask_rows, measured
+from tunelab.classifiers.asking import encoder_for
 from tunelab.config import Evaluation, Prompt
 from tunelab.data.columns import to_examples
 from tunelab.data.examples import Example
@@ -19,19 +22,16 @@ from tunelab.data.sampling import draw_shots
 from tunelab.data.text_identity import identity
 from tunelab.errors import UsageError
 from tunelab.evaluation.claims import compare_rows
-from tunelab.evaluation.corrections import holm
-from tunelab.evaluation.estimates import undefined
 from tunelab.evaluation.measuring import answered
 from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.predictions import Predictions, read_models
+from tunelab.evaluation.statistics.corrections import holm
+from tunelab.evaluation.statistics.estimates import undefined
+from tunelab.guards.bounded_files import is_file
 from tunelab.models.loading import load, load_tokenizer
 from tunelab.prompts.conversation import read_format
 from tunelab.prompts.encoding import Encoder
-from tunelab.results import read_table
-from tunelab.study.adapters import open_adapter, read_record
-from tunelab.study.answer_room import check_encoder, check_model, check_parsing
-from tunelab.study.answered import ask_rows, measured
-from tunelab.study.asking import encoder_for
+from tunelab.runs.results import read_table
 from tunelab.study.label_choice import (
     LabelChoice,
     choice_of,

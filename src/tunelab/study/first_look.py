@@ -188,7 +188,7 @@ def _seconds(sample: Mapping[str, int], texts: list[str], instruction: float) ->
 
 
 def _decides(rows: int) -> float | None:
-    from tunelab.evaluation.power import detectable_difference
+    from tunelab.evaluation.statistics.power import detectable_difference
 
     return detectable_difference(rows) if rows else None
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tunelab.data.examples import Example
 from tunelab.data.normalizing import normal_label
 from tunelab.errors import UsageError
-from tunelab.visible_text import visible
+from tunelab.guards.visible_text import visible
 
 _SHOWN = 12
 # More labels than this, of which most rows have one for themselves, are none.

@@ -11,8 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from tunelab.models.cache import cache_folder
-from tunelab.results import ADAPTER_RECORD, RECORD
-from tunelab.storage import download, join, list_files, read_bytes, write_bytes
+from tunelab.runs.results import ADAPTER_RECORD, RECORD
+from tunelab.runs.storage import download, join, list_files, read_bytes, write_bytes
 
 _LAST = (ADAPTER_RECORD, RECORD)
 _UNFINISHED = "checkpoint-"

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from tunelab.classifiers.answered import COUNTED
 from tunelab.config import Study
 from tunelab.errors import UsageError
 from tunelab.generation.comparison import OpenAnswer, Read, compare_open, perplexities
@@ -17,11 +18,10 @@ from tunelab.generation.side_by_side import ask_open, read_answers
 from tunelab.models.catalog import find
 from tunelab.models.lineage import describe_lineage
 from tunelab.models.loading import model_hash
-from tunelab.results import Result, write_json, write_text
-from tunelab.seals import FILES, SEAL, is_intact, sealed
-from tunelab.study.answered import COUNTED
+from tunelab.runs.results import Result, write_json, write_text
+from tunelab.runs.seals import FILES, SEAL, is_intact, sealed
+from tunelab.runs.stages import run_stage
 from tunelab.study.cells import device_and_dtype
-from tunelab.study.folder import run_stage
 from tunelab.study.resolution import open_models
 
 RECORD = "open.json"

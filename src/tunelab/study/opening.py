@@ -6,11 +6,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tunelab.bounded_files import home_path
 from tunelab.config import Study, make_study
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_files import home_path
+from tunelab.guards.strict_yaml import apply_overrides, read_keys
 from tunelab.registry import unknown
-from tunelab.strict_yaml import apply_overrides, read_keys
 from tunelab.study.resolution import check_names
 
 

@@ -11,8 +11,8 @@ from tunelab.data.examples import SPLITS, Dataset, Example, label_counts
 from tunelab.data.label_sets import lonely_labels
 from tunelab.data.loading_notes import count_of
 from tunelab.errors import UsageError
-from tunelab.results import Result, read_table, write_table
-from tunelab.study.folder import run_stage
+from tunelab.runs.results import Result, read_table, write_table
+from tunelab.runs.stages import run_stage
 
 _log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from typing import Any
 from tunelab import registry
 from tunelab.config import Claim, MethodEntry, Study
 from tunelab.errors import UsageError
+from tunelab.guards.validation import validated
 from tunelab.methods.contract import Method, find_method
 from tunelab.models.catalog import ModelCard, find
-from tunelab.validation import validated
 
 ROLES = ("base", "instruct")
 # What a study's numbers add to a name: a training seed, or how many examples are shown.

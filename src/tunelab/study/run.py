@@ -7,21 +7,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tunelab.classifiers.answer_room import check_answers
+from tunelab.classifiers.answered import TABLE
 from tunelab.config import Study, fingerprint, to_dict
 from tunelab.errors import RunError, TunelabError
 from tunelab.evaluation.measuring import recorded
-from tunelab.results import Result, write_atomically, write_json, write_table
-from tunelab.seals import sealed
-from tunelab.study.answer_room import check_answers
-from tunelab.study.answered import TABLE
+from tunelab.runs.results import Result, write_atomically, write_json, write_table
+from tunelab.runs.seals import sealed
+from tunelab.runs.stages import open_folder
+from tunelab.serving.model_card import write_cards
 from tunelab.study.cells import cells_of, device_and_dtype, train_cell
 from tunelab.study.conversations import play_conversations
 from tunelab.study.device_room import check_room
 from tunelab.study.engines.local import Engine, run_here
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
-from tunelab.study.folder import open_folder
-from tunelab.study.model_card import write_cards
 from tunelab.study.open_answers import answer_open
 from tunelab.study.prepare import PreparedData, prepare
 from tunelab.study.tokens import compare_tokenizers, count_tokens, counted_by_claims

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tunelab.results import Result, load_result
+from tunelab.runs.results import Result, load_result
 
 Work = Callable[[Path], Mapping[str, Any]]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from tunelab.config import Study
 from tunelab.evaluation.claims import TOKENS
-from tunelab.results import Result, write_json, write_table
-from tunelab.study.folder import run_stage
+from tunelab.runs.results import Result, write_json, write_table
+from tunelab.runs.stages import run_stage
 
 TABLE = "tokens.parquet"
 RECORD = "tokenizers.json"

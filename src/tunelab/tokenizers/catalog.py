@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from tunelab.bounded_files import home_path
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_files import home_path
 from tunelab.models.catalog import CATALOG as MODELS
 from tunelab.models.catalog import WheelFile
 from tunelab.registry import unknown

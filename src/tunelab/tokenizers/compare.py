@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from tunelab.evaluation.corrections import holm
+from tunelab.evaluation.statistics.corrections import holm
 from tunelab.tokenizers.counting import count_texts
 from tunelab.tokenizers.intervals import GROUPS, compare_pairs, ratio_interval
 from tunelab.tokenizers.loading import FastTokenizer

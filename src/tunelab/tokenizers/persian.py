@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tunelab.evaluation.corrections import holm
+from tunelab.evaluation.statistics.corrections import holm
 from tunelab.tokenizers.counting import count_tokens
 from tunelab.tokenizers.intervals import compare_pairs
 from tunelab.tokenizers.loading import FastTokenizer

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tunelab.bounded_files import check_regular
 from tunelab.errors import UsageError
+from tunelab.guards.bounded_files import check_regular
 
 # A longer line is cut at a space, so that a file without line ends does not fill the memory.
 LONGEST_LINE = 1 << 20

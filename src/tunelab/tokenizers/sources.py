@@ -5,14 +5,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tunelab.bounded_files import check_links
 from tunelab.errors import RunError, UsageError
+from tunelab.guards.bounded_files import check_links
 from tunelab.hub import download as download_from_hub
 from tunelab.hub import local_copy
 from tunelab.models.cache import cached, is_cached
 from tunelab.models.package_source import download, join_parts
-from tunelab.results import write_json
-from tunelab.seals import file_hash
+from tunelab.runs.results import write_json
+from tunelab.runs.seals import file_hash
 from tunelab.tokenizers.catalog import TokenizerCard
 from tunelab.tokenizers.recipes import RECIPES, VERSION, unpack
 

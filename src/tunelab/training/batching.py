@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tunelab.models.packing import pack_rows
-from tunelab.models.prefix import pad_rows
+from tunelab.inference.packing import pack_rows
+from tunelab.inference.prefix import pad_rows
 from tunelab.prompts.encoding import IGNORED, EncodedExample
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
-from tunelab.results import write_atomically
+from tunelab.runs.results import write_atomically
 from tunelab.training.checkpoints import BEST, complete_checkpoint
 from tunelab.training.peak_memory import read_peak
 from tunelab.training.processes import divides_weights, is_first, wait

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from transformers import TrainerState
 
-from tunelab.file_modes import follow_umask
-from tunelab.results import write_json
-from tunelab.seals import file_hashes, find_damage
+from tunelab.guards.file_modes import follow_umask
+from tunelab.runs.results import write_json
+from tunelab.runs.seals import file_hashes, find_damage
 
 # The weights of the best validation loss: beside the checkpoints, and as they were, in each.
 BEST = "best.safetensors"

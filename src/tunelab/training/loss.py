@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tunelab.models.head import output_at
+from tunelab.inference.head import output_at
 
 _MODEL_INPUTS = ("input_ids", "position_ids", "attention_mask")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tunelab.config import Training
-from tunelab.models.embeddings import check_known
+from tunelab.inference.embeddings import check_known
 from tunelab.prompts.encoding import EncodedExample
 from tunelab.prompts.shared_prefix import common_prefix
 
@@ -46,7 +46,7 @@ def plan_batches(
         UsageError: ``options.batch_tokens`` is too small for the rows, or the model has no
             embedding for one of their tokens.
     """
-    from tunelab.models.packed_attention import packing_works
+    from tunelab.inference.packed_attention import packing_works
     from tunelab.training.ordering import TokenBatches
 
     rows = [*train_rows, *validation_rows]

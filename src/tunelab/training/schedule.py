@@ -1,7 +1,7 @@
 """Whether transformers takes a schedule of the learning rate, before anything is trained."""
 
 from tunelab.errors import UsageError
-from tunelab.models.foreign import reason_of
+from tunelab.guards.refusals import reason_of
 
 _STEPS = 10
 

@@ -12,7 +12,7 @@ from typing import Any
 from tunelab.config import Training
 from tunelab.errors import RunError
 from tunelab.prompts.encoding import EncodedExample
-from tunelab.results import disk_failure
+from tunelab.runs.results import disk_failure
 from tunelab.training.plan import BatchPlan, plan_batches
 from tunelab.training.processes import divides_weights, first_alone, is_first, process_count
 
@@ -105,7 +105,7 @@ def train(
     """
     import torch
 
-    from tunelab.models.packed_attention import packed_attention
+    from tunelab.inference.packed_attention import packed_attention
     from tunelab.training.batching import PackedCollator, PaddedCollator
     from tunelab.training.callbacks import LossTracker, ProgressBar, load_trainable
     from tunelab.training.checkpoints import BEST, go_back, last_complete
@@ -289,7 +289,7 @@ def _arguments(
 ) -> Any:
     from transformers import TrainingArguments
 
-    from tunelab.models.foreign import told
+    from tunelab.guards.refusals import told
 
     steps_an_epoch = math.ceil(batches / options.gradient_accumulation)
     every = max(1, round(options.evaluate_every * steps_an_epoch))

@@ -10,7 +10,7 @@ from torch.utils.data import BatchSampler, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
-from tunelab.models.foreign import name_of, told
+from tunelab.guards.refusals import name_of, told
 from tunelab.prompts.encoding import EncodedExample
 from tunelab.training.callbacks import load_trainable, perplexity, save_trainable
 from tunelab.training.fsdp import keep_state_whole

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tunelab.evaluation.comparison import compare_means, compare_shares, share_against
-from tunelab.evaluation.estimates import Difference, Estimate, undefined
-from tunelab.evaluation.limits import (
+from tunelab.evaluation.metrics.contract import Answered, Metric, Resampling
+from tunelab.evaluation.metrics.scores import wilson_interval
+from tunelab.evaluation.statistics.comparison import compare_means, compare_shares, share_against
+from tunelab.evaluation.statistics.estimates import Difference, Estimate, undefined
+from tunelab.evaluation.statistics.limits import (
     Span,
     at_least,
     bound_of,
@@ -14,16 +16,14 @@ from tunelab.evaluation.limits import (
     limited_estimate,
     mean_span,
 )
-from tunelab.evaluation.metrics.contract import Answered, Metric, Resampling
-from tunelab.evaluation.metrics.scores import wilson_interval
-from tunelab.evaluation.resampling import (
+from tunelab.evaluation.statistics.resampling import (
     Statistic,
     count_against,
     count_difference,
     count_interval,
     count_value,
 )
-from tunelab.evaluation.seeds import summarize
+from tunelab.evaluation.statistics.seeds import summarize
 
 # A number for each row, or None where the model was not asked for what it needs.
 Values = Callable[[Answered], Sequence[float] | None]

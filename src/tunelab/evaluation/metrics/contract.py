@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tunelab.evaluation.estimates import Difference, Estimate
-from tunelab.evaluation.limits import Span
 from tunelab.evaluation.predictions import Predictions
+from tunelab.evaluation.statistics.estimates import Difference, Estimate
+from tunelab.evaluation.statistics.limits import Span
 from tunelab.numbers import Unit
 
 # What a metric reads: the labels that a model is scored by (those of its first way of answering),

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tunelab.evaluation.few_rows import macro_doubt
 from tunelab.evaluation.metrics.constructors import count_metric
 from tunelab.evaluation.metrics.contract import Answered
-from tunelab.evaluation.resampling import Counts, Statistic
+from tunelab.evaluation.statistics.few_rows import macro_doubt
+from tunelab.evaluation.statistics.resampling import Counts, Statistic
 
 
 def _each_label(counts: Counts) -> tuple[Any, Any]:

@@ -16,8 +16,8 @@ from tunelab.generation.endpoint.reply import Reply
 from tunelab.generation.endpoint.request import Patience, Request, content, seeded
 from tunelab.generation.outcome import Generation, Progress
 from tunelab.generation.settings import GenerationSettings
+from tunelab.guards.visible_text import has_hidden
 from tunelab.prompts.prompting import Prompt
-from tunelab.visible_text import has_hidden
 
 _log = logging.getLogger(__name__)
 

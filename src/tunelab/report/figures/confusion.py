@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tunelab.report.run_folder import RunFolder
 from tunelab.report.shortened import listed, short_names
+from tunelab.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tunelab.report.run_folder import RunFolder, history
 from tunelab.report.shortened import listed, short_names
 from tunelab.report.style import PALETTE, WIDTH, faded, focus_on, names_legend
+from tunelab.runs.run_folder import RunFolder, history
 
 if TYPE_CHECKING:
     import pandas as pd

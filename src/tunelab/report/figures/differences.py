@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from tunelab.evaluation.claims import ALPHA
 from tunelab.evaluation.metrics import find_metric
+from tunelab.evaluation.sides import ACCURACIES
 from tunelab.numbers import signed
-from tunelab.report.run_folder import RunFolder
 from tunelab.report.shortened import listed, short_names
-from tunelab.report.sides import ACCURACIES
 from tunelab.report.style import PALETTE, WIDTH
-from tunelab.report.verdicts import judge
+from tunelab.runs.run_folder import RunFolder
+from tunelab.study.judge import judge
 
 if TYPE_CHECKING:
     import pandas as pd

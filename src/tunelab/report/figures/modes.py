@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from tunelab.numbers import number
-from tunelab.report.run_folder import RunFolder
 from tunelab.report.shortened import listed, short_names
 from tunelab.report.style import PALETTE, WIDTH, choice_of, names_axis
+from tunelab.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from tunelab.generation.open_record import read_open
 from tunelab.numbers import mean_count, number
-from tunelab.report.open_record import read_open
-from tunelab.report.run_folder import RunFolder
 from tunelab.report.style import PALETTE, WIDTH, faded, focus_on, names_legend
+from tunelab.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tunelab.report.run_folder import RunFolder
 from tunelab.report.shortened import listed, short_names
 from tunelab.report.style import PALETTE
+from tunelab.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd

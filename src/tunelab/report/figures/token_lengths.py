@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tunelab.report.run_folder import RunFolder
 from tunelab.report.style import PALETTE, faded, focus_on, names_legend
 from tunelab.report.tokenizer_record import read_record
+from tunelab.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from tunelab.evaluation.pareto import pareto_front
 from tunelab.report.methods_table import MethodRow, methods_of
-from tunelab.report.run_folder import RunFolder
 from tunelab.report.shortened import listed, short_names
 from tunelab.report.style import PALETTE, faded, focus_on, names_legend
+from tunelab.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd

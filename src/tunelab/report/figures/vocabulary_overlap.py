@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tunelab.report.run_folder import RunFolder
 from tunelab.report.tokenizer_record import read_record
+from tunelab.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tunelab.config import Study
 from tunelab.errors import TunelabError
-from tunelab.results import Result
+from tunelab.runs.results import Result
 from tunelab.study.cells import Cell, run_cell
 from tunelab.study.prepare import PreparedData
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from tunelab.config import Study, make_study, to_dict
 from tunelab.errors import RunError, TunelabError, UsageError
-from tunelab.results import Result
+from tunelab.runs.results import Result
 from tunelab.study.cells import Cell, run_cell
 from tunelab.study.engines.local import CellOutcome
 from tunelab.study.engines.ray_runtime import check_room, runtime, take_threads

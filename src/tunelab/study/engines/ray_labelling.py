@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tunelab.classifiers.adapters import label_texts, open_adapter
 from tunelab.config import Evaluation
 from tunelab.errors import RunError, TunelabError
-from tunelab.study.adapters import open_adapter
+from tunelab.serving.prediction_parts import Counts, write_part
+from tunelab.serving.text_chunks import Chunk
 from tunelab.study.engines.ray_runtime import check_room, runtime, take_threads
-from tunelab.study.predict import label_texts
-from tunelab.study.prediction_parts import Counts, write_part
-from tunelab.study.text_chunks import Chunk
 
 # Chunks that each actor has been given: one is labelled while the next is on its way.
 _AHEAD = 2

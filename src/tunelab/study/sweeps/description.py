@@ -8,8 +8,8 @@ from pydantic import Field, field_validator
 
 from tunelab.config import Count, Integer, Number, Section, Text
 from tunelab.errors import UsageError
-from tunelab.strict_yaml import apply_overrides, read_keys
-from tunelab.validation import validated
+from tunelab.guards.strict_yaml import apply_overrides, read_keys
+from tunelab.guards.validation import validated
 
 
 class Sweep(Section):

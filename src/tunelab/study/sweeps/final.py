@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tunelab.classifiers.answered import TABLE
 from tunelab.config import Study
 from tunelab.evaluation.claims import compare_rows, decide
-from tunelab.evaluation.corrections import holm
 from tunelab.evaluation.measuring import answered
 from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.predictions import read_predictions
-from tunelab.evaluation.seeds import summarize
-from tunelab.results import Result, read_table
-from tunelab.study.answered import TABLE
+from tunelab.evaluation.statistics.corrections import holm
+from tunelab.evaluation.statistics.seeds import summarize
+from tunelab.runs.results import Result, read_table
 from tunelab.study.run import run_study
 from tunelab.study.sweeps.settings import alone, with_values
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunelab.errors import RunError
-from tunelab.seals import SEAL, sealed
+from tunelab.runs.seals import SEAL, sealed
 
 MEASURED = "measured"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from tunelab.config import Models, Study, make_study, to_dict
 from tunelab.errors import UsageError
+from tunelab.guards.strict_yaml import apply_overrides
 from tunelab.registry import check_name
-from tunelab.strict_yaml import apply_overrides
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.resolution import (
     check_names,

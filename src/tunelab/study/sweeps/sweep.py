@@ -9,14 +9,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tunelab.classifiers.answer_room import check_answers
 from tunelab.config import Study, fingerprint
 from tunelab.errors import RunError
 from tunelab.models.loading import model_hash
-from tunelab.results import write_json, write_text
-from tunelab.study.answer_room import check_answers
+from tunelab.runs.results import write_json, write_text
+from tunelab.runs.stages import FORMAT, open_folder
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
-from tunelab.study.folder import FORMAT, open_folder
 from tunelab.study.prepare import PreparedData, prepare
 from tunelab.study.sweeps.description import Sweep
 from tunelab.study.sweeps.final import compare_with_default

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunelab.classifiers.answer_room import check_answers
 from tunelab.config import Study, fingerprint, to_dict
 from tunelab.errors import TunelabError
-from tunelab.study.answer_room import check_answers
+from tunelab.runs.stages import open_folder
 from tunelab.study.cells import ask_tuned, cells_of, train_cell
 from tunelab.study.feasibility import check_feasible
-from tunelab.study.folder import open_folder
 from tunelab.study.prepare import PreparedData
 from tunelab.study.sweeps.goals import Goal, Outcome, all_goals
 from tunelab.study.sweeps.intact import MEASURED

@@ -15,7 +15,7 @@ from typing import Any
 
 from tunelab.config import fingerprint
 from tunelab.errors import RunError
-from tunelab.seals import SEAL
+from tunelab.runs.seals import SEAL
 from tunelab.study.sweeps.intact import MEASURED, intact_trials, trial_seal
 from tunelab.study.sweeps.space import Axis, Choices, Stored, canonical, unseen
 from tunelab.study.sweeps.storage import Store

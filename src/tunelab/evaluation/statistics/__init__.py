@@ -1,0 +1,1 @@
+"""Statistics: intervals, paired tests, corrections for many tests, power."""

@@ -1,0 +1,1 @@
+"""Guards: files, texts and refusals that come from strangers, read within bounds."""

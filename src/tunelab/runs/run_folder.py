@@ -1,0 +1,126 @@
+"""Read a finished, or partly finished, run folder."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tunelab.guards.bounded_files import check_links, is_file, is_folder, within
+from tunelab.errors import RunError, UsageError
+from tunelab.runs.results import Result, load_result, read_json, read_table, stage_file
+from tunelab.runs.seals import SEAL, is_intact
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """What a report is made of. ``known`` holds what was computed of it: see :func:`once`."""
+
+    folder: Path
+    study: Mapping[str, Any]
+    study_text: str
+    study_hash: str
+    environment: Mapping[str, Any]
+    prepared: Result
+    trained: Sequence[Result]
+    evaluated: Sequence[Result]
+    tokenized: Sequence[Result]
+    failures: Sequence[Mapping[str, str]]
+    generated: Sequence[Result] = ()
+    known: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+def once(function: Callable[[RunFolder], Value]) -> Callable[[RunFolder], Value]:
+    """Compute a thing of a run once, however many sections and figures ask for it."""
+
+    @wraps(function)
+    def remembered(run: RunFolder) -> Value:
+        if function not in run.known:
+            run.known[function] = function(run)
+        value: Value = run.known[function]
+        return value
+
+    return remembered
+
+
+def read_run(folder: Path) -> RunFolder:
+    """Read the records that belong to the study as it was last run.
+
+    Raises:
+        UsageError: the folder holds no run.
+        RunError: a record is damaged.
+    """
+    from tunelab.guards.strict_yaml import read_keys
+
+    if not is_file(folder / "run.json"):
+        raise UsageError(
+            f"{str(folder)[:200]} is not a run folder: it holds no run.json. Run a study first."
+        )
+    for name in ("run.json", "study.yaml", "environment.json"):
+        _inside(folder, name)
+    index = read_json(folder / "run.json")
+    try:
+        if not is_intact(index):
+            raise KeyError(SEAL)
+        stages = [load_result(_inside(folder, name)) for name in index["stages"]]
+        prepared = load_result(_inside(folder, index["prepare"]))
+        failures = [
+            {"name": str(one["name"]), "error": str(one["error"])} for one in index["failures"]
+        ]
+        study_hash = str(index["study_hash"])
+    except (KeyError, TypeError):
+        raise RunError(f"{folder / 'run.json'} is damaged; run the study again.") from None
+    # Read with its bounds before it is read as it is.
+    study = read_keys(folder / "study.yaml")
+    return RunFolder(
+        folder=folder,
+        study=study,
+        study_text=(folder / "study.yaml").read_text(encoding="utf-8"),
+        study_hash=study_hash,
+        environment=read_json(folder / "environment.json"),
+        prepared=prepared,
+        trained=[result for result in stages if result.stage == "train"],
+        evaluated=[result for result in stages if result.stage == "evaluate"],
+        tokenized=[result for result in stages if result.stage == "tokenize"],
+        failures=failures,
+        generated=[result for result in stages if result.stage == "generate"],
+    )
+
+
+def predictions(result: Result) -> "pd.DataFrame":
+    """The rows that a model answered: row, text, truth, predicted, answer, reason."""
+    return read_table(stage_file(result, "predictions.parquet"))
+
+
+def token_counts(run: RunFolder, language: str) -> dict[str, list[float]]:
+    """Tokens of each sentence of a language, by tokenizer, in the order of the sentences."""
+    return {
+        str(result.values["tokenizer"]): list(
+            map(float, read_table(stage_file(result, "tokens.parquet"))["tokens"])
+        )
+        for result in run.tokenized
+        if result.values.get("language") == language
+    }
+
+
+def history(result: Result) -> "pd.DataFrame":
+    """The losses of a training: step, epoch, split, loss, perplexity, learning_rate."""
+    return read_table(stage_file(result, "history.parquet"))
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A path of the index, which must stay within the run folder, as what lies in it must.
+
+    Raises:
+        UsageError: it does not.
+    """
+    path = within(folder, folder / str(name))
+    if is_folder(path):
+        check_links(path)
+    return path

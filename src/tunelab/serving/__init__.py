@@ -1,0 +1,1 @@
+"""Serving: after training; predict, export, model cards, upload."""

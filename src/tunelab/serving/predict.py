@@ -1,0 +1,135 @@
+"""Label files of any size with a trained adapter, in bounded memory."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from tunelab.classifiers.adapters import OpenedAdapter, label_texts
+from tunelab.config import Evaluation
+from tunelab.errors import UsageError
+from tunelab.progress import row_bar
+from tunelab.runs.stages import locked
+from tunelab.runs.storage import is_remote
+from tunelab.serving.prediction_parts import (
+    NO_LABEL,
+    Counts,
+    Labelled,
+    Work,
+    join_parts,
+    label_parts,
+    write_part,
+)
+from tunelab.serving.prediction_target import Target
+from tunelab.serving.text_chunks import Chunk, identity_of, read_chunks
+
+# Rows of a part: what a kill can cost, and what is held at once.
+PART_ROWS = 4096
+
+
+def predict_rows(
+    opened: OpenedAdapter,
+    files: Sequence[str],
+    *,
+    text: str,
+    evaluation: Evaluation,
+    rows: int = PART_ROWS,
+    progress: bool = True,
+) -> Iterator[dict[str, Any]]:
+    """For each row: its number in its file, text, label, raw answer, why there is no label.
+
+    With several files each row begins with the name of its own.
+
+    Raises:
+        UsageError: a file or a row of it cannot be used.
+    """
+    with row_bar("rows labelled", shown=progress) as bar:
+        for chunk in read_chunks(files, text=text, rows=rows):
+            answers = label_texts(opened, chunk.texts, evaluation)
+            for place, (content, answer) in enumerate(zip(chunk.texts, answers, strict=True)):
+                named = {"file": chunk.file} if len(files) > 1 else {}
+                yield {**named, "row": chunk.first + place, "text": content, **answer}
+            bar.update(len(chunk.texts))
+
+
+def print_labels(
+    opened: OpenedAdapter,
+    files: Sequence[str],
+    *,
+    text: str,
+    evaluation: Evaluation,
+    rows: int = PART_ROWS,
+) -> Labelled:
+    """Write a JSON line for each row to standard output.
+
+    Raises:
+        UsageError: a file or a row of it cannot be used.
+    """
+    counts: dict[str, int] = {}
+    for row in predict_rows(opened, files, text=text, evaluation=evaluation, rows=rows):
+        key = row["label"] if row["label"] is not None else NO_LABEL
+        counts[key] = counts.get(key, 0) + 1
+        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return Labelled(sum(counts.values()), 0, counts, kept=0)
+
+
+def label_here(
+    chunks: Iterable[Chunk], *, opened: OpenedAdapter, out: str, evaluation: Evaluation
+) -> Iterator[tuple[Chunk, Counts]]:
+    """Label chunks one after the other in this process."""
+    for chunk in chunks:
+        yield chunk, write_part(out, chunk, label_texts(opened, chunk.texts, evaluation))
+
+
+def predict_files(
+    files: Sequence[str],
+    target: Target,
+    *,
+    adapter: str,
+    text: str,
+    rows: int,
+    work: "partial[Iterator[tuple[Chunk, Counts]]]",
+) -> Labelled:
+    """Label every row of files; a call that was killed goes on where it was.
+
+    ``target`` is a folder (or a URL) of Parquet parts, or a file that they become when all are
+    there. ``adapter`` tells what labels from what did, and ``work`` takes chunks and, as ``out``,
+    where their parts go.
+
+    Raises:
+        UsageError: a file or row cannot be used, or the parts were begun with something else.
+        RunError: the target cannot be written, or another process writes to it.
+    """
+    parts = target.parts
+    if parts is None:
+        raise UsageError("labels on the screen have no parts; name a file or a folder.")
+    order = {"adapter": adapter, "text": text, "part_rows": rows, "inputs": identity_of(files)}
+    do: Work = partial(work, out=parts)
+    with ExitStack() as stack:
+        if not is_remote(parts):
+            stack.enter_context(locked(Path(parts)))
+        bar = stack.enter_context(row_bar("rows labelled"))
+        chunks = read_chunks(files, text=text, rows=rows)
+        labelled = label_parts(chunks, parts, order, do, on_rows=bar.update)
+        if target.file is not None:
+            join_parts(Path(parts), labelled.parts, target.file, named=len(files) > 1)
+    if target.file is not None:
+        shutil.rmtree(parts, ignore_errors=True)
+    return labelled
+
+
+def adapter_hash(folder: Path) -> str:
+    """SHA-256 over the files of an adapter."""
+    digest = sha256()
+    for file in sorted(folder.iterdir()):
+        if file.is_file() and file.suffix in {".json", ".safetensors"}:
+            digest.update(file.name.encode())
+            with file.open("rb") as stream:
+                while block := stream.read(2**20):
+                    digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,87 @@
+"""One file of all labels, as its ending says: written whole, or not at all."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from tunelab.guards.spreadsheet import csv_cell
+from tunelab.runs.results import write_atomically
+
+
+def write_tables(target: Path, tables: Callable[[], Iterator[Any]], *, named: bool) -> None:
+    """Write Arrow tables of the same columns into ``target``, one after the other.
+
+    ``tables`` gives them. ``named`` keeps the column ``file``, which .parquet always has. In .csv
+    and .tsv a cell that a spreadsheet would run as a formula begins with an apostrophe, and a
+    missing value is an empty cell; .jsonl, .json and .parquet hold every text as it is.
+
+    Raises:
+        RunError: ``target`` cannot be written.
+    """
+    write = _WRITERS[ending_of(target.name)]
+    write_atomically(target, lambda temporary: write(temporary, tables(), named))
+
+
+def ending_of(name: str) -> str:
+    """What stands behind the last dot of a name, in lower case; empty without a dot."""
+    return name.rpartition(".")[2].lower() if "." in name else ""
+
+
+def _write_json_lines(path: Path, tables: Iterator[Any], named: bool) -> None:
+    with _opened(path) as stream:
+        for row in _rows(tables, named):
+            stream.write(f"{_json(row)}\n")
+
+
+def _write_json_array(path: Path, tables: Iterator[Any], named: bool) -> None:
+    with _opened(path) as stream:
+        stream.write("[")
+        for number, row in enumerate(_rows(tables, named)):
+            stream.write(f"{',' if number else ''}\n{_json(row)}")
+        stream.write("\n]\n")
+
+
+def _write_cells(path: Path, tables: Iterator[Any], named: bool, *, delimiter: str) -> None:
+    with _opened(path) as stream:
+        writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+        for number, row in enumerate(_rows(tables, named)):
+            if not number:
+                writer.writerow(row)
+            writer.writerow(map(csv_cell, row.values()))
+
+
+def _write_parquet(path: Path, tables: Iterator[Any], named: bool) -> None:
+    import pyarrow.parquet as pq
+
+    first = next(tables)
+    with pq.ParquetWriter(path, first.schema, write_page_checksum=True) as writer:
+        writer.write_table(first)
+        for table in tables:
+            writer.write_table(table)
+
+
+def _rows(tables: Iterator[Any], named: bool) -> Iterator[dict[str, Any]]:
+    for table in tables:
+        yield from (table if named else table.drop_columns("file")).to_pylist()
+
+
+def _json(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False)
+
+
+def _opened(path: Path) -> IO[str]:
+    return path.open("w", encoding="utf-8", newline="")
+
+
+_WRITERS: Mapping[str, Callable[[Path, Iterator[Any], bool], None]] = {
+    "csv": partial(_write_cells, delimiter=","),
+    "tsv": partial(_write_cells, delimiter="\t"),
+    "jsonl": _write_json_lines,
+    "ndjson": _write_json_lines,
+    "json": _write_json_array,
+    "parquet": _write_parquet,
+}
+ENDINGS = tuple(_WRITERS)

@@ -1,0 +1,276 @@
+"""The folder of a large prediction: Parquet parts, each whole or absent, and a record at the end.
+
+    predict.json            what is labelled, with what, and the rows of a part
+    part-00000000.parquet   file, row, text, label, answer, reason
+    result.json             written last: its presence means that every row has its answer
+
+A chunk of rows has one part, named by the chunk's number. Whoever labels a chunk again writes the
+same part again, so that no row is lost and none is there twice, however often a worker dies.
+"""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tunelab.errors import RunError, UsageError
+from tunelab.runs.results import RECORD
+from tunelab.runs.seals import FILES, SEAL, is_intact, sealed
+from tunelab.runs.storage import join, list_files, read_bytes, remove, write_bytes
+from tunelab.serving.prediction_files import write_tables
+from tunelab.serving.text_chunks import Chunk
+
+_log = logging.getLogger(__name__)
+
+ORDER = "predict.json"
+NO_LABEL = "(none)"
+COLUMNS = ("file", "row", "text", "label", "answer", "reason")
+Counts = Mapping[str, int]
+Answers = Mapping[str, Mapping[str, Any]]
+Work = Callable[[Iterable[Chunk]], Iterator[tuple[Chunk, Counts]]]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """How many rows there are, and how many got each label; ``kept`` were there before."""
+
+    rows: int
+    parts: int
+    labels: Mapping[str, int]
+    kept: int
+
+
+def label_parts(
+    chunks: Iterable[Chunk],
+    out: str,
+    order: Mapping[str, Any],
+    work: Work,
+    *,
+    on_rows: Callable[[int], object] = lambda _: None,
+) -> Labelled:
+    """Let ``work`` write the part of every chunk that has none, then write the record.
+
+    A part that was damaged is none. Where the files were changed since, ``work`` gets the texts
+    that their part has no answer for, and the others keep theirs.
+
+    ``order`` says what is asked; parts of another order are not gone on with. ``on_rows`` hears
+    of rows that are done.
+
+    Raises:
+        UsageError: ``out`` was begun with another order.
+        RunError: ``out`` cannot be read or written.
+    """
+    done = _begin(out, order)
+    if done is not None:
+        on_rows(done.rows)
+        return done
+    there = _parts(out)
+    labels: dict[str, int] = {}
+    rows = kept = parts = 0
+    # Chunks of which only some texts are being labelled, with the answers to the others.
+    partly: dict[int, tuple[Chunk, Answers]] = {}
+
+    def count(counts: Counts) -> None:
+        for label, number in counts.items():
+            labels[label] = labels.get(label, 0) + number
+
+    def missing() -> Iterator[Chunk]:
+        nonlocal rows, kept, parts
+        for chunk in chunks:
+            rows += len(chunk.texts)
+            parts += 1
+            table = _part_of(out, chunk) if chunk.number in there else None
+            if table is not None and _is_of(table, chunk):
+                count(_count(table["label"].to_pylist()))
+                kept += len(chunk.texts)
+                on_rows(len(chunk.texts))
+                continue
+            known = _answers(table)
+            fresh = tuple(dict.fromkeys(text for text in chunk.texts if text not in known))
+            answered = sum(text in known for text in chunk.texts)
+            kept += answered
+            if not answered:
+                yield chunk
+            elif fresh:
+                partly[chunk.number] = chunk, known
+                yield replace(chunk, texts=fresh)
+            else:
+                count(write_part(out, chunk, [known[text] for text in chunk.texts]))
+                on_rows(len(chunk.texts))
+
+    for chunk, counts in work(missing()):
+        if chunk.number in partly:
+            whole, known = partly.pop(chunk.number)
+            known = {**known, **_answers(_part_of(out, chunk))}
+            counts = write_part(out, whole, [known[text] for text in whole.texts])
+            chunk = whole
+        count(counts)
+        on_rows(len(chunk.texts))
+    if sum(labels.values()) != rows:
+        raise RunError(
+            f"{out} has answers for {sum(labels.values())} of {rows} rows; run the same again."
+        )
+    for number in sorted(there):
+        if number >= parts:
+            # Of rows that are no longer in the files.
+            remove(join(out, part_name(number)))
+    record = {"version": 1, "rows": rows, "parts": parts, "labels": labels}
+    write_bytes(join(out, RECORD), _json(sealed(record, {})))
+    return Labelled(rows, parts, labels, kept)
+
+
+def write_part(out: str, chunk: Chunk, answers: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Write a chunk's part; how many rows got each label.
+
+    ``answers`` has label, answer and reason of each text of the chunk.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns: dict[str, Sequence[Any]] = {
+        "file": [chunk.file] * len(chunk.texts),
+        "row": range(chunk.first, chunk.first + len(chunk.texts)),
+        "text": chunk.texts,
+        **{key: [entry[key] for entry in answers] for key in ("label", "answer", "reason")},
+    }
+    arrays = [
+        pa.array(columns[name], type=pa.int64() if name == "row" else pa.string())
+        for name in COLUMNS
+    ]
+    stream = io.BytesIO()
+    table = pa.Table.from_arrays(arrays, names=list(COLUMNS))
+    pq.write_table(table, stream, write_page_checksum=True)
+    write_bytes(join(out, part_name(chunk.number)), stream.getvalue())
+    return _count(columns["label"])
+
+
+def part_name(number: int) -> str:
+    """The file of a chunk's part."""
+    return f"part-{number:08d}.parquet"
+
+
+def join_parts(out: Path, parts: int, target: Path, *, named: bool = False) -> None:
+    """One file of all parts, in the order of the rows, as the ending of ``target`` says.
+
+    ``named``: with the name of each row's file, which .parquet always has.
+
+    Raises:
+        RunError: ``target`` cannot be written, or a part is damaged.
+    """
+    files = [out / part_name(number) for number in range(parts)]
+    write_tables(target, lambda: map(_table, files), named=named)
+
+
+def _table(part: Path) -> Any:
+    table = _read(part.read_bytes())
+    if table is None:
+        raise RunError(f"{part} is damaged; run the same again.")
+    return table
+
+
+def _read(content: bytes) -> Any:
+    """The rows of a part, or None if it is damaged."""
+    import pyarrow
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
+    except (pyarrow.ArrowException, OSError):
+        return None
+    return table if table.column_names == list(COLUMNS) else None
+
+
+def _begin(out: str, order: Mapping[str, Any]) -> Labelled | None:
+    """Record the order, or see that it is the same; what is there if it was carried out.
+
+    ``inputs`` of the order are the files, as :func:`~.text_chunks.identity_of` tells them. A seal
+    keeps hashes of its own under ``files``.
+    """
+    wanted = _json(sealed({"version": 1, **order}, {}))
+    before = read_bytes(join(out, ORDER))
+    if before is None:
+        if _parts(out):
+            raise UsageError(f"{out} holds parts of something else; name another --out.")
+        write_bytes(join(out, ORDER), wanted)
+    elif _record(before) is None:
+        raise RunError(f"{join(out, ORDER)} is damaged; remove {out} and run again.")
+    elif before != wanted:
+        if not _same_but_edited(_record(before) or {}, order):
+            raise UsageError(
+                f"{out} was begun with other files, another adapter or other settings; name "
+                "another --out, or remove it."
+            )
+        _log.warning("The files were changed since %s was written; changed rows are labelled.", out)
+        # In this order, so that a call that is killed in between finds no record of the old rows.
+        remove(join(out, RECORD))
+        write_bytes(join(out, ORDER), wanted)
+    found = _record(read_bytes(join(out, RECORD)) or b"")
+    if found is None:
+        return None
+    return Labelled(found["rows"], found["parts"], found["labels"], kept=found["rows"])
+
+
+def _record(content: bytes) -> dict[str, Any] | None:
+    """A sealed record, or None if it is damaged."""
+    try:
+        record = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) and SEAL in record and is_intact(record) else None
+
+
+def _parts(out: str) -> set[int]:
+    """The numbers of the parts that are there."""
+    found = set()
+    for name in list_files(out):
+        stem, _, ending = name.partition(".")
+        if ending == "parquet" and stem.startswith("part-") and stem[5:].isdecimal():
+            found.add(int(stem[5:]))
+    return found
+
+
+def _same_but_edited(before: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
+    """Whether all that differs is what stands in the files, which have the same names."""
+
+    def apart(asked: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {key: asked[key] for key in asked if key not in ("version", SEAL, FILES)}
+        return {**kept, "inputs": [about["file"] for about in asked.get("inputs", ())]}
+
+    return bool(order.get("inputs")) and apart(before) == apart(order)
+
+
+def _part_of(out: str, chunk: Chunk) -> Any:
+    """The rows of a chunk's part, or None if it is damaged."""
+    return _read(read_bytes(join(out, part_name(chunk.number))) or b"")
+
+
+def _is_of(table: Any, chunk: Chunk) -> bool:
+    """Whether a part holds the rows of a chunk as they are now."""
+    return (
+        table["text"].to_pylist() == list(chunk.texts)
+        and table["row"].to_pylist() == list(range(chunk.first, chunk.first + len(chunk.texts)))
+        and set(table["file"].to_pylist()) <= {chunk.file}
+    )
+
+
+def _answers(table: Any) -> Answers:
+    """The answers of a part by text."""
+    if table is None:
+        return {}
+    rows = table.select(["text", "label", "answer", "reason"]).to_pylist()
+    return {row["text"]: row for row in rows}
+
+
+def _count(labels: Iterable[str | None]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for label in labels:
+        key = NO_LABEL if label is None else label
+        counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
