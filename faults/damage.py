@@ -65,14 +65,14 @@ def of_adapter(
     names = sorted(path.name for path in scene.adapter.iterdir() if path.name != "README.md")
     for name in names:
         for kind, way in WAYS.items():
-            place = folder / f"{verb}-{way.__name__}-{name}"
-            command = copy_scene(scene, place).commands[verb]
-            way(place / "adapter" / name, draw)
-            out = place / RUN
+            position = folder / f"{verb}-{way.__name__}-{name}"
+            command = copy_scene(scene, position).commands[verb]
+            way(position / "adapter" / name, draw)
+            out = position / RUN
             out.mkdir()
             ended = finish(start(call(command.words(out))))
             yield _judged(kind, command, out, whole, ended, Path(name))
-            shutil.rmtree(place)
+            shutil.rmtree(position)
 
 
 def _judged(

@@ -69,12 +69,12 @@ def all_trials(
         for verb in wholes:
             if kind not in counts.only.get(verb, KINDS):
                 continue
-            place = folder / f"{kind}-{verb}"
-            place.mkdir()
+            position = folder / f"{kind}-{verb}"
+            position.mkdir()
             draw = random.Random(f"{seed} {kind} {verb}")
-            at = _Setting(scene, scene.commands[verb], wholes[verb], place, counts, draw)
+            at = _Setting(scene, scene.commands[verb], wholes[verb], position, counts, draw)
             yield from KINDS[kind](at)
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(position, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _killed(at: _Setting) -> Iterable[Trial]:
 def _struck(kind: str) -> Callable[[_Setting], Iterable[Trial]]:
     def trials(at: _Setting) -> Iterable[Trial]:
         yield moments.chain(
-            kind, at.command, at.whole, at.folder, draw=at.draw, places=at.counts.writes
+            kind, at.command, at.whole, at.folder, draw=at.draw, positions=at.counts.writes
         )
 
     return trials

@@ -27,12 +27,12 @@ def chain(
     folder: Path,
     *,
     draw: random.Random,
-    places: int | None = None,
+    positions: int | None = None,
 ) -> Trial:
-    """Strike once at each change of a file, or at ``places`` of them, drawn."""
+    """Strike once at each change of a file, or at ``positions`` of them, drawn."""
     out = folder / RUN
     out.mkdir(parents=True)
-    chosen = None if places is None else _draw(command, folder, places, draw)
+    chosen = None if positions is None else _draw(command, folder, positions, draw)
     seen: set[str] = set()
     injected = 0
     while True:
@@ -77,10 +77,10 @@ def _fault(kind: str, room: int) -> Callable[[], None]:
     return tear(room) if kind == TORN else fill(room)
 
 
-def _draw(command: Command, folder: Path, places: int, draw: random.Random) -> set[str]:
+def _draw(command: Command, folder: Path, positions: int, draw: random.Random) -> set[str]:
     """Moments of an undisturbed run."""
     out, file = folder / "counted", folder / "counted.txt"
     out.mkdir()
     finish(start(call(command.words(out)), lambda: watch(out, note(file))))
     names = list(dict.fromkeys(file.read_text(encoding="utf-8").splitlines()))
-    return set(draw.sample(names, min(places, len(names))))
+    return set(draw.sample(names, min(positions, len(names))))

@@ -99,12 +99,12 @@ def _numbers(left: Path, right: Path) -> dict[str, Any]:
 
     ours, theirs = (pd.read_parquet(folder / "results.parquet") for folder in (left, right))
     differences = (ours["value"] - theirs["value"]).abs()
-    place = int(differences.fillna(0).argmax())
+    position = int(differences.fillna(0).argmax())
     return {
         "numbers": len(ours),
         "same": int((differences.fillna(0) == 0).sum()),
-        "largest_difference": float(differences.fillna(0).iloc[place]),
-        "of": f"{ours['run'].iloc[place]} {ours['metric'].iloc[place]}",
+        "largest_difference": float(differences.fillna(0).iloc[position]),
+        "of": f"{ours['run'].iloc[position]} {ours['metric'].iloc[position]}",
     }
 
 

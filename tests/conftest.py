@@ -127,9 +127,9 @@ def write_rows(path: Path, copies: int = 6) -> Path:
     lines = ["text,label,note,group"]
     for number in range(copies):
         for label, texts in TEXTS.items():
-            for place, text in enumerate(texts):
+            for position, text in enumerate(texts):
                 lines.append(
-                    f"{text} {number},{label},note {label} {number} {place},{'ab'[place % 2]}"
+                    f"{text} {number},{label},note {label} {number} {position},{'ab'[position % 2]}"
                 )
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

@@ -61,15 +61,15 @@ def make_run(folder: Path, truth: Sequence[str], models: Sequence[Made], **study
             likelihoods,
         )
         values = measured(predictions, chosen.evaluation, seed=0)
-        place = folder / "evaluate" / f"{model.name}-0"
-        place.mkdir(parents=True)
-        keep(predictions, values, chosen.evaluation, place)
+        position = folder / "evaluate" / f"{model.name}-0"
+        position.mkdir(parents=True)
+        keep(predictions, values, chosen.evaluation, position)
         about: dict[str, Any] = {"seconds": 1.0, "prompt": None, "texts_cut": 0}
         if written:
             about["prompt"] = {"style": model.style}
             about["lineage"] = dict.fromkeys(("family", "architecture", "tokenizer"), model.lineage)
         record = {"kind": model.kind, "model": f"model-{model.lineage}", **about, **values}
-        result = Result("evaluate", model.name, "0", "complete", record, place)
+        result = Result("evaluate", model.name, "0", "complete", record, position)
         save_result(result)
         evaluated.append(result)
         if model.trained:

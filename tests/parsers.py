@@ -61,15 +61,15 @@ def parse_data(content: bytes, folder: Path) -> Any:
 
 def safetensors(shapes: Mapping[str, tuple[int, ...]]) -> bytes:
     """A whole safetensors file of zeros."""
-    header, place = {}, 0
+    header, position = {}, 0
     for name, shape in shapes.items():
         size = 4
         for length in shape:
             size *= length
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [place, place + size]}
-        place += size
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [position, position + size]}
+        position += size
     written = json.dumps(header).encode()
-    return struct.pack("<Q", len(written)) + written + bytes(place)
+    return struct.pack("<Q", len(written)) + written + bytes(position)
 
 
 def parse_adapter(content: bytes, folder: Path) -> Any:

@@ -137,11 +137,11 @@ def _smollm2() -> Encode:
             if best not in ranks:
                 break
             merged: list[str] = []
-            place = 0
-            while place < len(parts):
-                two = tuple(parts[place : place + 2])
-                merged.append("".join(two) if two == best else parts[place])
-                place += 2 if two == best else 1
+            position = 0
+            while position < len(parts):
+                two = tuple(parts[position : position + 2])
+                merged.append("".join(two) if two == best else parts[position])
+                position += 2 if two == best else 1
             parts = merged
         return [ids[part] for part in parts]
 

@@ -172,13 +172,13 @@ def run(cell: dict[str, Any], measured: bool) -> dict[str, Any]:
 
 def formula(cell: dict[str, Any]) -> dict[str, Any]:
     """The formula's estimate of a cell, in bytes, part by part."""
-    from tunelab.memory.dimensions import dimensions_of
+    from tunelab.models.shape import shape_of
 
     from tunelab.memory.fits import summary
     from tunelab.memory.formulas import estimate
 
     config, module, chosen, settings = _parts(cell)
-    found = estimate(dimensions_of(config), cell["method"], module, chosen, settings)
+    found = estimate(shape_of(config), module, chosen, settings)
     parts = summary(found)
     return {"formula": parts.pop("peak"), "moment": found.moment, "formula_parts": parts}
 

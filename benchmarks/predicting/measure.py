@@ -85,7 +85,7 @@ def watched(folder: Path, adapter: Path, rows: int) -> dict[str, Any]:
     texts = folder / f"{rows}.txt"
     with texts.open("w", encoding="utf-8") as stream:
         for n in range(rows):
-            words = [WORDS[(n // len(WORDS) ** place) % len(WORDS)] for place in range(6)]
+            words = [WORDS[(n // len(WORDS) ** position) % len(WORDS)] for position in range(6)]
             stream.write(" ".join(words) + "\n")
     out = folder / f"labels-{rows}"
     command = [sys.executable, "-m", "tunelab", "predict", str(texts), "--out", str(out)]

@@ -51,7 +51,8 @@ def _run(options: argparse.Namespace) -> int:
     for split, count in (("train", 24), ("validation", 6), ("test", options.rows)):
         _write_rows(rows / f"{split}.csv", count)
     methods = ", ".join(
-        f"{{name: lora, id: lora-{place}, r: {1 + place % 8}}}" for place in range(options.methods)
+        f"{{name: lora, id: lora-{position}, r: {1 + position % 8}}}"
+        for position in range(options.methods)
     )
     study = options.out / "study.yaml"
     study.write_text(

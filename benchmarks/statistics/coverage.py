@@ -105,8 +105,8 @@ def of_two_models(design: Cell, studies: int, resamples: int, generator: Any) ->
     models = two_models(design["accuracy"], design["less"], design["correlation"])
     tango = lru_cache(tango_interval)
     intervals = []
-    for places, counts in models.studies(design["rows"], studies, generator):
-        left, right = (places[:, 0] == places[:, side] for side in (1, 2))
+    for positions, counts in models.studies(design["rows"], studies, generator):
+        left, right = (positions[:, 0] == positions[:, side] for side in (1, 2))
         only_left, only_right = counts[left & ~right].sum(), counts[right & ~left].sum()
         intervals.append(tango(int(only_left), int(only_right), design["rows"]))
     yield cell("difference of accuracy: Tango", design, intervals, design["less"])
@@ -118,9 +118,11 @@ def of_f1(
 ) -> Iterator[Cell]:
     truth = of_cells(list(STATISTICS.values()), models.cells, LABELS)(models.shares[None])[0]
     intervals: list[list[Interval]] = [[] for _ in STATISTICS]
-    for number, (places, counts) in enumerate(models.studies(design["rows"], studies, generator)):
+    for number, (positions, counts) in enumerate(
+        models.studies(design["rows"], studies, generator)
+    ):
         samples = count_bootstrap(
-            list(STATISTICS.values()), places, counts, LABELS, seed=number, resamples=resamples
+            list(STATISTICS.values()), positions, counts, LABELS, seed=number, resamples=resamples
         )
         for into, sample in zip(intervals, samples, strict=True):
             freedom = sample.freedom if "less" in design else math.inf

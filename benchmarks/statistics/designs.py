@@ -121,6 +121,6 @@ def _mistakes() -> Any:
 
 
 def _cells(table: Any) -> Cells:
-    places = np.argwhere(table > 0)
+    positions = np.argwhere(table > 0)
     shares = table[table > 0]
-    return Cells(places, shares / shares.sum())
+    return Cells(positions, shares / shares.sum())

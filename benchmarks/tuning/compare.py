@@ -140,10 +140,10 @@ def _task(options: argparse.Namespace) -> tuple[dict[str, Any], list[float]]:
     work = []
     for start in range(0, count, options.turn_rows):
         total = 0.0
-        for place in range(start, start + options.turn_rows, options.batch_size):
-            chosen = order[place : place + options.batch_size]
+        for position in range(start, start + options.turn_rows, options.batch_size):
+            chosen = order[position : position + options.batch_size]
             batch = collate([rows.encoded[row] for row in chosen])
-            positions, trained = batch["position_ids"][0].tolist(), len(batch["places"])
+            positions, trained = batch["position_ids"][0].tolist(), len(batch["predicted"])
             total += useful_arithmetic(model, positions, trained, list(layers.values()))
         work.append(total)
     task = {

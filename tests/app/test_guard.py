@@ -79,8 +79,8 @@ def _ask(
 ) -> list[dict[str, Any]]:
     sent: list[dict[str, Any]] = []
     waiting = [
-        {"type": "http.request", "body": body, "more_body": place < len(bodies) - 1}
-        for place, body in enumerate(bodies)
+        {"type": "http.request", "body": body, "more_body": position < len(bodies) - 1}
+        for position, body in enumerate(bodies)
     ]
 
     async def receive() -> dict[str, Any]:

@@ -99,12 +99,12 @@ def page(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def _page(address: str, runs: Path) -> Page:
     config = httpx.get(f"{address}/config", timeout=60).raise_for_status().json()
-    (place,) = (
+    (position,) = (
         component["id"]
         for component in config["components"]
         if component["props"].get("elem_id") == "labels"
     )
-    (classify,) = (one for one in config["dependencies"] if place in one["outputs"])
+    (classify,) = (one for one in config["dependencies"] if position in one["outputs"])
     adapters = classify["inputs"][1]
     (enter,) = (one for one in config["dependencies"] if one["outputs"] == [adapters])
     return Page(address, enter["id"], classify["id"], adapter_names(runs)[0])
@@ -120,8 +120,8 @@ def test_two_thousand_requests(page: Page) -> None:
     answers: dict[str, list[str]] = defaultdict(list)
 
     def ask(number: int, requests: range) -> None:
-        for place in requests:
-            text = TEXTS[(number + place) % len(TEXTS)]
+        for position in requests:
+            text = TEXTS[(number + position) % len(TEXTS)]
             status, answer = users[number].ask(text)
             assert status == 200, answer
             answers[text].append(answer)

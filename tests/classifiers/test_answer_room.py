@@ -90,7 +90,9 @@ def test_predict_gives_long_labels(tmp_path: Path, workspace: Workspace) -> None
     """Labels of many tokens come out of training, and out of predict, which takes no setting."""
     texts = {"we won": LONG[0], "too dark": LONG[1]}
     lines = ["text,label"]
-    lines += [f"{text} {place},{label}" for text, label in texts.items() for place in range(12)]
+    lines += [
+        f"{text} {position},{label}" for text, label in texts.items() for position in range(12)
+    ]
     (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     words = [
         "train",

@@ -14,15 +14,15 @@ ROWS: list[dict[str, Any]] = [
     {
         "name": name,
         "model": "some-model-135m-instruct",
-        "accuracy": 0.5 + place / 100,
+        "accuracy": 0.5 + position / 100,
         "95 % interval": "0.463 to 0.562",
-        "f1_macro": None if place else 0.25,
-        "rows": 123_456 + place,
+        "f1_macro": None if position else 0.25,
+        "rows": 123_456 + position,
         "seconds": 12.5,
         "file": f"/runs/{name}/a/rather/deep/folder/with/a/long/path/of/its/predictions.parquet",
         "why": "a sentence of several words that may be broken between any two of its words",
     }
-    for place, name in enumerate(NAMES)
+    for position, name in enumerate(NAMES)
 ]
 
 
@@ -83,7 +83,7 @@ def test_columns_of_one_kind_follow_in_another_table(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "50")
-    names = [f"tokenizer-{place}" for place in range(9)]
+    names = [f"tokenizer-{position}" for position in range(9)]
     rows = [{"measure": key, **dict.fromkeys(names, 1.25)} for key in ("tokens", "words")]
     text = _printed(capsys, *rows, blocks=True)
     assert set(names) <= _pieces(text)

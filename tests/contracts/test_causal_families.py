@@ -53,7 +53,7 @@ def rows(tokenizer: Any) -> list[EncodedExample]:
         tokenizer, system="One of {labels}.", labels=LABELS, style="plain", max_length=60
     )
     encoder = Encoder(tokenizer, format)
-    return [encoder.example("the rain came", LABELS[place]) for place in (0, 1, 2)]
+    return [encoder.example("the rain came", LABELS[position]) for position in (0, 1, 2)]
 
 
 def _settings(name: str) -> Any:

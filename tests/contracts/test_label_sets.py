@@ -189,8 +189,8 @@ def test_a_study_of_hard_labels(tmp_path: Path, capsys: pytest.CaptureFixture[st
     model = write_model(tmp_path / "model")
     rows = pd.DataFrame(
         [
-            {"text": f"the {word} of number {place} {copy}", "label": label}
-            for place, label in enumerate(HARD)
+            {"text": f"the {word} of number {position} {copy}", "label": label}
+            for position, label in enumerate(HARD)
             for copy, word in enumerate(["rain", "window", "day", "song"])
         ]
     )

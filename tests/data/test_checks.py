@@ -43,7 +43,7 @@ def test_what_is_left_out() -> None:
 
 
 def test_drawn_splits_share_no_text() -> None:
-    rows = [Example(f"text {place % 40}", "xy"[place % 2]) for place in range(80)]
+    rows = [Example(f"text {position % 40}", "xy"[position % 2]) for position in range(80)]
     dataset = make_dataset({"train": rows}, labels=None, origin="a", licence="b")
     splits = complete_splits(dataset, 1).splits
     texts = [{row.text for row in part} for part in splits.values()]

@@ -187,7 +187,10 @@ FILES: dict[str, tuple[Callable[[int], Row], tuple[str | None, str | None]]] = {
     "a column for each label": (
         lambda n: {
             "text": _text(n),
-            **{name: int(n % 3 == place) for place, name in enumerate(("joy", "fear", "anger"))},
+            **{
+                name: int(n % 3 == position)
+                for position, name in enumerate(("joy", "fear", "anger"))
+            },
         },
         ("text", None),
     ),

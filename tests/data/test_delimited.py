@@ -107,7 +107,7 @@ def test_quotation_marks_between_tabs(
 
 
 def test_no_line_is_swallowed(tmp_path: Path) -> None:
-    plain = [f"wind {place},{'ab'[place % 2]}" for place in range(8)]
+    plain = [f"wind {position},{'ab'[position % 2]}" for position in range(8)]
     for opens, closes in ((0, 1), (2, 3), (1, 6), (6, 7)):
         lines = list(plain)
         lines[opens], lines[closes] = f'"{lines[opens]}', lines[closes].replace(",", '",')

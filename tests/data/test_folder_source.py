@@ -12,7 +12,7 @@ from tunelab.errors import UsageError
 
 
 def _write(path: Path, rows: int, name: str) -> None:
-    lines = [f"{name} {place},{'xyz'[place % 3]}" for place in range(rows)]
+    lines = [f"{name} {position},{'xyz'[position % 3]}" for position in range(rows)]
     path.write_text("\n".join(["text,label", *lines]) + "\n", encoding="utf-8")
 
 
@@ -66,7 +66,7 @@ def test_one_file_is_split_by_seed(tmp_path: Path) -> None:
 def test_copies_of_a_text_stay_together(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     forms = ("caf\u00e9 ", "cafe\u0301   ")
-    lines = [f"{form}{place},{'xy'[place % 2]}" for form in forms for place in range(50)]
+    lines = [f"{form}{position},{'xy'[position % 2]}" for form in forms for position in range(50)]
     path.write_text("\n".join(["text,label", *lines]) + "\n", encoding="utf-8")
     numbers = [{row.text.split()[-1] for row in rows} for rows in _open(path).splits.values()]
     assert sum(map(len, numbers)) == len(set().union(*numbers)) == 50

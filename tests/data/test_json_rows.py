@@ -33,7 +33,7 @@ FORMS: dict[str, str] = {
     "columns": json.dumps(_columns(["0", "1", "2"])),
     "columns by name": json.dumps(_columns(["x", "y", "z"])),
     "lists": json.dumps({"text": [text for text, _ in ROWS], "label": [la for _, la in ROWS]}),
-    "index": json.dumps({str(place): one for place, one in enumerate(OBJECTS)}),
+    "index": json.dumps({str(position): one for position, one in enumerate(OBJECTS)}),
     "split": json.dumps({"columns": ["text", "label"], "index": [0, 1, 2], "data": ROWS}),
     "table": json.dumps({"schema": {"fields": [{"name": "text"}]}, "data": OBJECTS}),
     "wrapped": json.dumps({"version": 2, "data": OBJECTS}, indent=1),
@@ -71,11 +71,13 @@ def test_forms(tmp_path: Path, form: str, name: str) -> None:
 
 
 def test_an_array_is_read_in_blocks(tmp_path: Path) -> None:
-    objects = [{"text": f"{place} " + "long " * 9_000, "label": place % 2} for place in range(9)]
+    objects = [
+        {"text": f"{position} " + "long " * 9_000, "label": position % 2} for position in range(9)
+    ]
     (tmp_path / "a.json").write_text(json.dumps(objects, indent=1), encoding="utf-8")
     rows = list(read_rows(tmp_path / "a.json"))
     assert [row for _, row in rows] == objects
-    assert [number for number, _ in rows] == [2 + 4 * place for place in range(9)]
+    assert [number for number, _ in rows] == [2 + 4 * position for position in range(9)]
 
 
 @pytest.mark.parametrize(

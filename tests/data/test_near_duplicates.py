@@ -37,7 +37,7 @@ def test_texts_that_differ_in_an_ending() -> None:
 
 
 def test_more_rows_than_are_compared_at_once() -> None:
-    texts = [f"number {place * 7919} stands here alone" for place in range(1100)]
+    texts = [f"number {position * 7919} stands here alone" for position in range(1100)]
     texts[3] = texts[1090] = "the very same sentence twice"
     pairs = near_duplicates(texts, 0.95)
     assert (3, 1090, 1.0) in [(pair.first, pair.second, pair.similarity) for pair in pairs]

@@ -14,7 +14,10 @@ POOLS = st.lists(st.sampled_from("abcde"), min_size=1, max_size=60)
 
 
 def _rows(labels: list[str]) -> list[Example]:
-    return [Example(f"text {place}", label, {"place": place}) for place, label in enumerate(labels)]
+    return [
+        Example(f"text {position}", label, {"place": position})
+        for position, label in enumerate(labels)
+    ]
 
 
 @given(POOLS, st.data(), st.integers(0, 2**32 - 1))
@@ -41,7 +44,7 @@ def test_seeds_and_columns() -> None:
     assert stratified_sample(rows, 20, 1) != stratified_sample(rows, 20, 2)
     assert stratified_sample(rows, 60, 1) != rows
     assert all(row.extra for row in stratified_sample(rows, 5, 1))
-    mappings = [{"text": str(place), "label": place % 3, "other": 1} for place in range(9)]
+    mappings = [{"text": str(position), "label": position % 3, "other": 1} for position in range(9)]
     assert all(set(row) == {"text", "label", "other"} for row in stratified_sample(mappings, 3, 0))
 
 

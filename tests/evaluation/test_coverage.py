@@ -80,8 +80,8 @@ def test_f1(models: int) -> None:
                 for sample in found
             ]
         )
-    for place, average in enumerate(STATISTICS):
-        share = _covered((study[place] for study in bounds), truth[place])
+    for position, average in enumerate(STATISTICS):
+        share = _covered((study[position] for study in bounds), truth[position])
         assert 0.93 <= share <= 0.97, average
 
 

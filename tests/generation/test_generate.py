@@ -96,8 +96,8 @@ def test_log_probabilities_are_the_models(model: Any) -> None:
     ids = prompt + [token.id for token in answer.tokens]
     with torch.inference_mode():
         expected = model(torch.tensor([ids])).logits[0].log_softmax(-1)
-    for place, token in enumerate(answer.tokens):
-        found = expected[len(prompt) + place - 1, token.id].item()
+    for position, token in enumerate(answer.tokens):
+        found = expected[len(prompt) + position - 1, token.id].item()
         assert token.logprob == pytest.approx(found, abs=1e-4)
     assert answer.logprob == pytest.approx(sum(token.logprob or 0 for token in answer.tokens))
     assert answer.first_token_seconds is not None
@@ -143,8 +143,8 @@ def test_streaming_gives_the_same_text(model: Any) -> None:
             done[step.prompt, step.sample] = step.done
     answers = generate(model, tokenizer, TEXTS, SAMPLED)
     assert len(shown) == len(TEXTS) * 3
-    for place, text in shown.items():
-        assert text == done[place].text == answers[place[0]][place[1]].text
+    for position, text in shown.items():
+        assert text == done[position].text == answers[position[0]][position[1]].text
 
 
 @pytest.mark.parametrize("settings", [SAMPLED, GenerationSettings(max_new_tokens=12, samples=2)])

@@ -36,7 +36,7 @@ def test_equal_to_a_plain_pass(family: str) -> None:
         with torch.inference_mode():
             scores = model(torch.tensor([first + told])).logits[0].log_softmax(-1)
         expected = sum(
-            scores[len(first) + place - 1, token].item() for place, token in enumerate(told)
+            scores[len(first) + position - 1, token].item() for position, token in enumerate(told)
         )
         assert found.tokens == alone.tokens == len(told)
         assert found.logprob == pytest.approx(expected, abs=1e-3)

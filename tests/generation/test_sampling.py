@@ -68,7 +68,7 @@ def test_a_filtered_token_is_never_drawn() -> None:
 
 
 def test_noise_is_uniform_and_its_own() -> None:
-    draws = [uniform(noise_key(1, [3]), 0, place) for place in range(4000)]
+    draws = [uniform(noise_key(1, [3]), 0, position) for position in range(4000)]
     assert 0 <= min(draws) <= max(draws) < 1
     assert sum(draws) / len(draws) == pytest.approx(0.5, abs=0.02)
     keys = [noise_key(1, [3]), noise_key(2, [3]), noise_key(1, [3, 3]), noise_key(1, [33])]

@@ -169,8 +169,8 @@ def test_perplexity_by_hand() -> None:
 
 def test_the_interval_of_perplexity_holds_it() -> None:
     reads = [
-        Read("r", "w", 0.0, str(place), -float(place % 5 + 1), 2 + place % 3, 5)
-        for place in range(24)
+        Read("r", "w", 0.0, str(position), -float(position % 5 + 1), 2 + position % 3, 5)
+        for position in range(24)
     ]
     [row] = perplexities(reads, seed=1)
     found = row["perplexity"]

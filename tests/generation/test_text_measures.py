@@ -58,8 +58,10 @@ def test_self_bleu_of_three_is_the_mean_of_each_against_the_others() -> None:
 
     texts = ["the rain fell all day", "the rain fell", "all day the sun was out"]
     own = [
-        sentence_bleu(text, texts[:place] + texts[place + 1 :], use_effective_order=True).score
-        for place, text in enumerate(texts)
+        sentence_bleu(
+            text, texts[:position] + texts[position + 1 :], use_effective_order=True
+        ).score
+        for position, text in enumerate(texts)
     ]
     assert self_bleu(texts) == pytest.approx(sum(own) / 3 / 100)
 

@@ -51,8 +51,8 @@ def test_whatever_is_written_follows_the_umask(
         with locked(tmp_path / "run"):
             (tmp_path / "run" / "kept").write_text("")
         entry = cached("m", _fill)
-    for place in (out, tmp_path / "run", entry):
-        for path in [place, *place.rglob("*")]:
+    for position in (out, tmp_path / "run", entry):
+        for path in [position, *position.rglob("*")]:
             expected = folder if path.is_dir() else file
             assert stat.S_IMODE(path.stat().st_mode) == expected, path
     assert {"a.safetensors", "adapter"} <= {path.name for path in out.iterdir()}

@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 from hostile.cases import Case, harmless, refused
 from loopback import serving
 from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
-from tunelab.generation.endpoint.request import Patience
+from tunelab.generation.endpoint.request import Timeouts
 from tunelab.generation.settings import GenerationSettings
 from tunelab.models.catalog import find
 
-_QUICK = Patience(connect=2, silence=2, whole=15, attempts=1, pause=0.01)
+_QUICK = Timeouts(connect=2, silence=2, whole=15, attempts=1, pause=0.01)
 _ASK = [[{"role": "user", "content": "hello"}]]
 _GOOD = {"choices": [{"message": {"content": "one"}, "finish_reason": "stop"}]}
 

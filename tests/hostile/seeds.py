@@ -37,8 +37,8 @@ VALUES: Mapping[str, list[Any]] = {
 }
 LINES: Mapping[str, list[bytes]] = {
     "data": [
-        bytes([place]) + content
-        for place, extension in enumerate(EXTENSIONS)
+        bytes([position]) + content
+        for position, extension in enumerate(EXTENSIONS)
         for content in {
             ".jsonl": [b'{"text": "a", "label": "x"}\n{"text": "b", "label": 1.5}\n'],
             ".json": [

@@ -28,15 +28,15 @@ _JSON = st.recursive(
 )
 
 
-def _places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    found = [place] if place else []
+def _places(value: Any, position: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [position] if position else []
     inner: list[tuple[Any, Any]] = []
     if isinstance(value, dict):
         inner = list(value.items())
     elif isinstance(value, list):
         inner = list(enumerate(value))
     for key, part in inner:
-        found += _places(part, (*place, key))
+        found += _places(part, (*position, key))
     return found
 
 
@@ -45,10 +45,10 @@ def _changed(draw: st.DrawFn, start: Any) -> Any:
     """A value in which something stands elsewhere, or something else."""
     value = json.loads(json.dumps(start))
     for _ in range(draw(st.integers(1, 3))):
-        places = _places(value)
-        if not places:
+        positions = _places(value)
+        if not positions:
             return draw(_JSON)
-        *path, last = draw(st.sampled_from(places))
+        *path, last = draw(st.sampled_from(positions))
         inner = value
         for key in path:
             inner = inner[key]
@@ -76,9 +76,11 @@ def _inputs(name: str) -> st.SearchStrategy[bytes]:
     kinds: list[st.SearchStrategy[bytes]] = [st.binary(max_size=200)]
     for value in VALUES.get(name, ()):
         # Two writings of a value that was changed, and each with bytes put in or left out.
-        for place, start in enumerate(written(name, value)):
+        for position, start in enumerate(written(name, value)):
             kinds += [
-                _changed(value).map(lambda changed, place=place: written(name, changed)[place]),
+                _changed(value).map(
+                    lambda changed, position=position: written(name, changed)[position]
+                ),
                 _spliced(start),
             ]
     kinds += [_spliced(start) for start in LINES.get(name, ())]

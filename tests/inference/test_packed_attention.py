@@ -26,13 +26,13 @@ def _textbook(query: Any, key: Any, value: Any, layout: Layout, window: int | No
     key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
     out = [None] * query.shape[2]
     for row in layout.rows:
-        places = [*range(layout.prefix), *row]
-        for position, place in enumerate(places):
+        indices = [*range(layout.prefix), *row]
+        for position, index in enumerate(indices):
             first = 0 if window is None else max(0, position - window + 1)
-            seen = places[first : position + 1]
-            scores = torch.einsum("hd,hkd->hk", query[0, :, place], key[0][:, seen])
-            chances = (scores / math.sqrt(query.shape[-1])).softmax(-1)
-            out[place] = torch.einsum("hk,hkd->hd", chances, value[0][:, seen])
+            seen = indices[first : position + 1]
+            scores = torch.einsum("hd,hkd->hk", query[0, :, index], key[0][:, seen])
+            attention_probabilities = (scores / math.sqrt(query.shape[-1])).softmax(-1)
+            out[index] = torch.einsum("hk,hkd->hd", attention_probabilities, value[0][:, seen])
     return torch.stack(out)[None]  # type: ignore[arg-type]
 
 
@@ -44,7 +44,7 @@ def test_attention_and_its_gradients(
     layout: Layout, window: int | None, heads: tuple[int, int], form: str
 ) -> None:
     torch.manual_seed(0)
-    tokens = 1 + max(place for row in layout.rows for place in row)
+    tokens = 1 + max(index for row in layout.rows for index in row)
     # As models lay them out: heads behind tokens in memory.
     query, key, value = (
         torch.randn(1, tokens, count, 16).transpose(1, 2).requires_grad_()
@@ -78,7 +78,7 @@ def test_layout() -> None:
     assert ids.tolist() == [[1, 2, 3, 4, 5, 7, 8]]
     assert positions.tolist() == [[0, 1, 2, 3, 2, 3, 4]]
     assert layout == Layout(2, ((2, 3), (4,), (2, 5, 6)))
-    assert layout.places.tolist() == [2, 3, 0, 4, 0, 0, 2, 5, 6]
+    assert layout.indices.tolist() == [2, 3, 0, 4, 0, 0, 2, 5, 6]
     assert layout.reached.tolist() == [0, 1, 2, 3, 0, 0, 1, 4, 0, 0, 0, 1, 2, 5, 6]
     assert layout.cells.tolist() == [0, 1, 3, 7, 8]
     assert layout.reached_cells.tolist() == [2, 3, 7, 13, 14]

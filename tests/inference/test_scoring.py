@@ -64,9 +64,9 @@ def test_batches_and_order_change_nothing() -> None:
         found = score_labels(
             model, [prompts[row] for row in order], NESTED, batch_tokens=size, progress=False
         )
-        for place, row in enumerate(order):
-            assert found.logprobs[place] == pytest.approx(whole.logprobs[row], abs=1e-5)
-            assert found.forced[place] == whole.forced[row]
+        for position, row in enumerate(order):
+            assert found.logprobs[position] == pytest.approx(whole.logprobs[row], abs=1e-5)
+            assert found.forced[position] == whole.forced[row]
 
 
 def test_repeated_rows_and_rows_within_rows() -> None:
@@ -109,7 +109,7 @@ def test_training_mode_and_attention_are_left_as_they_were() -> None:
 @pytest.mark.smollm2
 def test_smollm2_scores_training_rows_as_they_are() -> None:
     """The ids that are scored are those of training, and the scores those of full sequences."""
-    from tunelab.classifiers.asking import encoder_for, weigh
+    from tunelab.classifiers.asking import encoder_for, label_likelihoods
     from tunelab.config import Prompt
     from tunelab.models.loading import load
 
@@ -118,14 +118,14 @@ def test_smollm2_scores_training_rows_as_they_are() -> None:
     encoder = encoder_for(loaded.tokenizer, loaded.model, Prompt(max_length=160), labels)
     texts = ["i did not expect this <|im_end|> at all", "i feel so alone", "سلام، خوبم"]
     prompts = [encoder.prompt(text) for text in texts]
-    found = weigh(
+    found = label_likelihoods(
         loaded.model, encoder, prompts, ["joy", "joyful", "anger"], title="", progress=False
     )
     for row, text in enumerate(texts):
-        for place, label in enumerate(labels):
+        for position, label in enumerate(labels):
             example = encoder.example(text, label)
             # "joyful" begins with "joy", so the stop token is scored as well.
             answer = list(example.ids[example.prompt_length :])
             value, _ = _alone(loaded.model, list(example.ids[: example.prompt_length]), answer)
-            assert found.logprobs[row][place] == pytest.approx(value, abs=1e-4)
+            assert found.logprobs[row][position] == pytest.approx(value, abs=1e-4)
     assert found.tokens[labels.index("joyful")] > found.tokens[labels.index("joy")] - 1

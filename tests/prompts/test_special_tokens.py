@@ -191,10 +191,10 @@ def test_run_evaluate_and_predict(template: str, tmp_path: Path) -> None:
     numbers = controls(model)
     found: dict[str, list[Counter[int]]] = {}
     for name, text in (("harmless", ALIKE), ("hostile", HOSTILE)):
-        place = tmp_path / name
-        place.mkdir()
-        study, rows = write_study(place, model, text)
-        out = place / "run"
+        position = tmp_path / name
+        position.mkdir()
+        study, rows = write_study(position, model, text)
+        out = position / "run"
         asked = ["evaluate", str(rows), "--model", str(model), "prompt.max_length=2000"]
         asked += ["evaluation.max_new_tokens=3", "evaluation.batch_size=1"]
         calls = {
@@ -204,7 +204,7 @@ def test_run_evaluate_and_predict(template: str, tmp_path: Path) -> None:
             "shots": [*asked, "--examples", str(rows), "evaluation.shots=2"],
             "predict": [
                 *("predict", str(rows), "--adapter", str(out / "adapters" / "lora")),
-                *("--out", str(place / "labels.jsonl")),
+                *("--out", str(position / "labels.jsonl")),
             ],
         }
         for verb, words in calls.items():

@@ -54,15 +54,15 @@ def conversations(number: int, *, trimmed: bool = False) -> list[list[dict[str, 
     """Conversations of all shapes: with a system or not, one turn or several, any script."""
     draw = random.Random(number)
     found = []
-    for place in range(number):
+    for position in range(number):
 
         def text() -> str:
             written = " ".join(draw.choices(WORDS, k=draw.randint(1, 9)))
             return written.strip() or "x" if trimmed else written
 
         roles = ["user", "assistant"] * 3
-        messages = [{"role": role, "content": text()} for role in roles[: 1 + 2 * (place % 3)]]
-        if place % 2:
+        messages = [{"role": role, "content": text()} for role in roles[: 1 + 2 * (position % 3)]]
+        if position % 2:
             messages.insert(0, {"role": "system", "content": text()})
         found.append(messages)
     return found
@@ -256,7 +256,7 @@ def test_views_and_differences(tokenizer: Any) -> None:
     assert bare.text == "User: the rain\nAssistant:"
     assert differences(own, own) == []
     changed = differences(own, bare)
-    assert changed[0].place == 0
+    assert changed[0].position == 0
     assert "<|im_start|>" in changed[0].left
     bad = view_prompt(tokenizer, [*messages, *messages], "mistral")
     assert bad.error is not None

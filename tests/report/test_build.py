@@ -18,7 +18,7 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 def test_hostile_text_and_no_torch(workspace: Workspace, tmp_path: Path) -> None:
     rows = tmp_path / "hostile.csv"
-    lines = [f'"{HOSTILE} {place}",<b>{"xy"[place % 2]}</b>' for place in range(40)]
+    lines = [f'"{HOSTILE} {position}",<b>{"xy"[position % 2]}</b>' for position in range(40)]
     rows.write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
     overrides = [
         f"data.source={rows}",

@@ -34,9 +34,9 @@ def _look(browser: Any, report: Path, **options: Any) -> Visitor:
     visitor = Visitor(browser, report.parent.as_uri(), **options)
     visitor.context.set_offline(True)
     figures = visitor.open(report.name).locator("figure[data-chart]")
-    for place in range(figures.count()):
-        figures.nth(place).scroll_into_view_if_needed()
-        figures.nth(place).locator(".vega-embed svg").wait_for()
+    for position in range(figures.count()):
+        figures.nth(position).scroll_into_view_if_needed()
+        figures.nth(position).locator(".vega-embed svg").wait_for()
     return visitor
 
 

@@ -20,8 +20,10 @@ def _run(folder: Path, names: list[str]) -> Path:
     with (folder / "rows.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["text", "label"])
-        for place, name in enumerate(names):
-            writer.writerows([f"about {place} and {place % 7} {copy}", name] for copy in range(5))
+        for position, name in enumerate(names):
+            writer.writerows(
+                [f"about {position} and {position % 7} {copy}", name] for copy in range(5)
+            )
     overrides = [
         f"data.source={folder / 'rows.csv'}",
         "data.sample={}",
@@ -41,8 +43,8 @@ def _run(folder: Path, names: list[str]) -> Path:
     "names",
     [
         ["no", "yes"],
-        [f"request_{place:03d}_of_a_customer" for place in range(150)],
-        [f"{'نام بسیار بلند برای یک برچسب ' * 10}{place}" for place in range(40)],
+        [f"request_{position:03d}_of_a_customer" for position in range(150)],
+        [f"{'نام بسیار بلند برای یک برچسب ' * 10}{position}" for position in range(40)],
     ],
     ids=["two", "150", "40 of 300 characters"],
 )
@@ -157,14 +159,14 @@ def test_many_models_stand_below_one_another() -> None:
 
 def test_label_counts_show_both_ends() -> None:
     rows = [
-        [split, "sample", f"label {place}", place, place / 1000]
+        [split, "sample", f"label {position}", position, position / 1000]
         for split in ("train", "validation", "test")
-        for place in range(200)
+        for position in range(200)
     ]
     table = pd.DataFrame(rows, columns=["split", "rows", "label", "count", "share"])
     drawn = labels.draw(table).to_dict()
     kept = {row["label"] for rows in drawn["datasets"].values() for row in rows}
-    assert kept == {f"label {place}" for place in [*range(12), *range(188, 200)]}
+    assert kept == {f"label {position}" for position in [*range(12), *range(188, 200)]}
     assert "12 with the fewest, of 200" in labels.describe(table)
 
 
@@ -202,7 +204,7 @@ def test_a_figure_that_is_too_large_leaves_the_page(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("limit", [12, 40])
 def test_short_names_differ(limit: int) -> None:
-    names = [f"{'x' * 300}{place}{'y' * 300}" for place in range(30)] + ["x", "é" * limit]
+    names = [f"{'x' * 300}{position}{'y' * 300}" for position in range(30)] + ["x", "é" * limit]
     short = short_names(names, limit)
     assert len(set(short.values())) == len(names)
     assert max(map(len, short.values())) <= limit

@@ -76,7 +76,9 @@ def test_the_front_is_what_nothing_beats(seed: int) -> None:
 
     draw = random.Random(seed)
     points = [(draw.randint(0, 5), draw.randint(0, 5)) for _ in range(12)]
-    front = [points[place] for place in pareto_front([(cost, -score) for cost, score in points])]
+    front = [
+        points[position] for position in pareto_front([(cost, -score) for cost, score in points])
+    ]
     for point in points:
         beaten = any(
             other[0] <= point[0] and other[1] >= point[1] and other != point for other in points

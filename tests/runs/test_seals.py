@@ -41,13 +41,13 @@ def test_every_flipped_byte_of_a_stage_is_noticed(name: str, tmp_path: Path) -> 
     path = _stage(tmp_path) / name
     assert complete_result(tmp_path, "h") is not None
     whole = path.read_bytes()
-    for place in range(len(whole)):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    for position in range(len(whole)):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
         before = complete_result(tmp_path, "h")
         # Blank space between the parts of a record says nothing.
-        assert before is None or (name == RECORD and before.values == json.loads(whole)), place
-        if place % 7 == 0:
-            path.write_bytes(whole[:place])
+        assert before is None or (name == RECORD and before.values == json.loads(whole)), position
+        if position % 7 == 0:
+            path.write_bytes(whole[:position])
             assert complete_result(tmp_path, "h") is None
     path.write_bytes(whole)
     assert complete_result(tmp_path, "h") is not None
@@ -65,7 +65,7 @@ def test_a_table_on_its_own_notices_changed_rows(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     write_table(path, [{"value": float(number)} for number in range(200)])
     whole = path.read_bytes()
-    place = len(whole) // 3
-    path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    position = len(whole) // 3
+    path.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
     with pytest.raises(RunError, match="damaged"):
         read_table(path)

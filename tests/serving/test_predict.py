@@ -68,12 +68,14 @@ def test_stopped_anywhere_it_goes_on_with_each_row_once(tmp_path: Path) -> None:
         out = tmp_path / f"stopped-{stop}"
         asked: list[int] = []
 
-        def work(missing: Any, place: Path = out, seen: list[int] = asked, last: int = stop) -> Any:
+        def work(
+            missing: Any, position: Path = out, seen: list[int] = asked, last: int = stop
+        ) -> Any:
             for chunk in missing:
                 if len(seen) == last:
                     raise KeyboardInterrupt
                 seen.append(chunk.number)
-                yield chunk, write_part(str(place), chunk, _answer(chunk.texts))
+                yield chunk, write_part(str(position), chunk, _answer(chunk.texts))
 
         if stop < 8:
             with pytest.raises(KeyboardInterrupt):
@@ -82,10 +84,10 @@ def test_stopped_anywhere_it_goes_on_with_each_row_once(tmp_path: Path) -> None:
         before = len(asked)
         asked.clear()
 
-        def rest(missing: Any, place: Path = out, seen: list[int] = asked) -> Any:
+        def rest(missing: Any, position: Path = out, seen: list[int] = asked) -> Any:
             for chunk in missing:
                 seen.append(chunk.number)
-                yield chunk, write_part(str(place), chunk, _answer(chunk.texts))
+                yield chunk, write_part(str(position), chunk, _answer(chunk.texts))
 
         labelled = label_parts(chunks(), str(out), order, rest)
         assert (labelled.rows, labelled.parts) == (28, 8)

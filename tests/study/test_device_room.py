@@ -9,7 +9,7 @@ from conftest import Workspace
 from tunelab.data.examples import Example
 from tunelab.errors import UsageError
 from tunelab.study import device_room
-from tunelab.study.device_room import check_room
+from tunelab.study.device_room import check_device_memory
 from tunelab.study.opening import open_study
 from tunelab.study.run import run_study, train_study
 
@@ -48,7 +48,7 @@ def test_the_nearest_that_has_room(
 ) -> None:
     _with(monkeypatch, memory)
     with pytest.raises(UsageError) as caught:
-        check_room(_study(workspace, *words), _ROWS)
+        check_device_memory(_study(workspace, *words), _ROWS)
     message = str(caught.value)
     assert message.startswith("methods.0 (")
     assert f"the device has {memory}.00 GB" in message
@@ -59,10 +59,12 @@ def test_what_has_room_is_let_through(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _with(monkeypatch, 24)
-    check_room(_study(workspace, "methods=[{name: lora}]", "training.precision=bfloat16"), _ROWS)
-    check_room(open_study(str(workspace.study)), _ROWS)
+    check_device_memory(
+        _study(workspace, "methods=[{name: lora}]", "training.precision=bfloat16"), _ROWS
+    )
+    check_device_memory(open_study(str(workspace.study)), _ROWS)
     # What is not known here is not judged.
-    check_room(_study(workspace, "models.instruct=nobody/nothing"), _ROWS)
+    check_device_memory(_study(workspace, "models.instruct=nobody/nothing"), _ROWS)
 
 
 @pytest.mark.parametrize("begin", [run_study, train_study])

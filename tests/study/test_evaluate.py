@@ -265,10 +265,10 @@ def test_labels_that_cannot_be_are_refused_before_a_model_is_loaded(
 ) -> None:
     monkeypatch.setattr("tunelab.study.evaluate.load", None)
     monkeypatch.setattr("tunelab.study.evaluate.open_adapter", None)
-    places = {"MODEL": workspace.folder / "model", "ADAPTER": adapters / "three"}
+    positions = {"MODEL": workspace.folder / "model", "ADAPTER": adapters / "three"}
     file = _rows(tmp_path / "rows.csv", *labels)
     said = _json(
-        capsys, "evaluate", file, *(str(places.get(word, word)) for word in words), expect=2
+        capsys, "evaluate", file, *(str(positions.get(word, word)) for word in words), expect=2
     )
     assert message in said
 

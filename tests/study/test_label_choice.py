@@ -10,7 +10,7 @@ from tunelab.study.label_choice import labels_for_models, parse_labels, same_num
 
 
 def _rows(labels: Sequence[str]) -> list[Example]:
-    return [Example(f"note {place}", label, {}) for place, label in enumerate(labels)]
+    return [Example(f"note {position}", label, {}) for position, label in enumerate(labels)]
 
 
 @pytest.mark.parametrize(

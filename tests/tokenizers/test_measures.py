@@ -107,7 +107,7 @@ def test_texts_are_sentences(small: FastTokenizer) -> None:
 
 def test_renyi_efficiency() -> None:
     words = ["pick", "@@e", "@@d", "pick", "@@l", "@@e", "@@d", "pick", "@@l", "@@e", "@@s"]
-    numbers = {word: place for place, word in enumerate(words)}
+    numbers = {word: position for position, word in enumerate(words)}
     # tokenization-scorer, its authors' library, gives 0.9204840 for these at power 2.5.
     assert renyi_efficiency([numbers[word] for word in words]) == pytest.approx(0.9204840242)
     assert renyi_efficiency([1, 2, 3, 4]) == pytest.approx(1)
@@ -154,7 +154,7 @@ def test_paired_comparison() -> None:
     same = compare_pairs(left, left, seed=1)
     assert same.p_value is None
     assert same.ratio == 1
-    swapped = [count + (1 if place % 2 else -1) for place, count in enumerate(left)]
+    swapped = [count + (1 if position % 2 else -1) for position, count in enumerate(left)]
     undecided = compare_pairs(left, swapped, seed=1).p_value
     assert undecided is not None
     assert undecided > 0.5

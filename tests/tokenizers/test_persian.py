@@ -42,8 +42,8 @@ WORD = "می‌روم"
         ([(0, 1), (1, 4), (5, 7), (7, 8)], {2, 4}),
     ],
 )
-def test_where_tokens_end(spans: list[tuple[int, int]], places: set[float]) -> None:
-    assert token_boundaries(_cut(*spans), WORD, 2) == places
+def test_where_tokens_end(spans: list[tuple[int, int]], positions: set[float]) -> None:
+    assert token_boundaries(_cut(*spans), WORD, 2) == positions
 
 
 def test_gold_boundaries_leave_out_the_joiner() -> None:

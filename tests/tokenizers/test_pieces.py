@@ -49,13 +49,13 @@ def _check(tokenizer: FastTokenizer, text: str) -> None:
     one = cut(tokenizer, text)
     assert len(one.ids) == len(one.pieces) == len(one.spans) == len(one.kinds)
     assert one.tokens == len(one.of_text())
-    place = 0
+    position = 0
     for (first, last), piece, kind in zip(one.spans, one.pieces, one.kinds, strict=True):
         assert 0 <= first <= last <= len(text)
         assert "\ufffd" not in piece
         if kind != SPECIAL:
-            assert first >= place - 1
-            place = max(place, last)
+            assert first >= position - 1
+            position = max(position, last)
 
 
 @pytest.mark.parametrize("text", TEXTS)

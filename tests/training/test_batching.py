@@ -17,14 +17,14 @@ def test_packed_rows_leave_out_what_predicts_nothing() -> None:
     assert batch["input_ids"].tolist() == [[1, 2, 3, 8, 4, 5, 7]]
     assert batch["position_ids"].tolist() == [[0, 1, 2, 3, 2, 3, 4]]
     assert batch["labels"].tolist() == [[IGNORED, 8, 9, 7, 9]]
-    assert batch["places"].tolist() == [2, 3, 5, 6]
+    assert batch["predicted"].tolist() == [2, 3, 5, 6]
     assert batch["rows"].tolist() == [0, 0, 1, 1]
 
 
 def test_a_row_that_trains_nothing_is_run_whole() -> None:
     batch = PackedCollator(2)([_row((1, 2, 3), 3), ROWS[0]])
     assert batch["input_ids"].tolist() == [[1, 2, 3, 8]]
-    assert batch["places"].tolist() == [2, 3]
+    assert batch["predicted"].tolist() == [2, 3]
     assert batch["rows"].tolist() == [1, 1]
 
 
@@ -33,4 +33,4 @@ def test_padded_rows_predict_the_same_labels() -> None:
     assert padded["input_ids"].tolist() == [[0, 1, 2, 3, 8, 9], [1, 2, 4, 5, 7, 9]]
     assert padded["labels"].equal(packed["labels"])
     ids, shared = padded["input_ids"].flatten(), packed["input_ids"].flatten()
-    assert ids[padded["places"]].equal(shared[packed["places"]])
+    assert ids[padded["predicted"]].equal(shared[packed["predicted"]])

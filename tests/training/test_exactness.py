@@ -37,8 +37,8 @@ def _rows(texts: list[str] = MIXED, copies: int = 1) -> list[EncodedExample]:
     )
     encoder = Encoder(tokenizer, format)
     return [
-        encoder.example(text, LABELS[place % len(LABELS)])
-        for place, text in enumerate(texts * copies)
+        encoder.example(text, LABELS[position % len(LABELS)])
+        for position, text in enumerate(texts * copies)
     ]
 
 

@@ -22,7 +22,7 @@ def test_every_row_once_and_drawn_from_the_seed() -> None:
 
 def test_rows_of_a_batch_are_alike_in_length() -> None:
     order = list(LengthGroupedOrder(LENGTHS, 8, seed=3))
-    batches = [order[place : place + 8] for place in range(0, 500, 8)]
+    batches = [order[position : position + 8] for position in range(0, 500, 8)]
     padding = sum(max(LENGTHS[r] for r in b) * len(b) - sum(LENGTHS[r] for r in b) for b in batches)
     assert padding < 0.06 * sum(LENGTHS)
 

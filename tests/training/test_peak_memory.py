@@ -15,8 +15,8 @@ def test_a_peak_is_seen_and_forgotten() -> None:
     before = read_peak("cpu")
     # Memory of its own: an allocator may give out what it had kept.
     held = mmap.mmap(-1, _BYTES)
-    for place in range(0, _BYTES, mmap.PAGESIZE):
-        held[place] = 1
+    for position in range(0, _BYTES, mmap.PAGESIZE):
+        held[position] = 1
     held.close()
     peak = read_peak("cpu")
     assert before is not None

@@ -65,11 +65,11 @@ def test_deepspeed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_process_divides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tunelab.training.processes import divides_weights, together
+    from tunelab.training.processes import shards_weights, together
 
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     with together("cpu"):
-        assert not divides_weights()
+        assert not shards_weights()
 
 
 WAYS: dict[str, tuple[dict[str, str], list[str]]] = {

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from serve import serve
 
-from tunelab.classifiers.asking import weigh
+from tunelab.classifiers.asking import label_likelihoods
 from tunelab.models.loading import load
 from tunelab.prompts.conversation import read_format
 from tunelab.prompts.encoding import Encoder
@@ -22,7 +22,7 @@ texts, truth = task["texts"], task["truth"]
 
 def score() -> dict[str, Any]:
     prompts = [encoder.prompt(text) for text in texts]
-    found = weigh(loaded.model, encoder, prompts, truth, title="", progress=False)
+    found = label_likelihoods(loaded.model, encoder, prompts, truth, title="", progress=False)
     return {"logprobs": [list(row) for row in found.logprobs]}
 
 

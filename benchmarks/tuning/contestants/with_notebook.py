@@ -28,8 +28,8 @@ model = get_peft_model(
     ),
 )
 rows = []
-for place in task["order"]:
-    row = task["rows"][place]
+for position in task["order"]:
+    row = task["rows"][position]
     fill = LENGTH - len(row["ids"])
     rows.append(
         {

@@ -16,7 +16,7 @@ task = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 torch.set_num_threads(task["threads"])
 tokenizer = AutoTokenizer.from_pretrained(task["folder"])
 model = AutoModelForCausalLM.from_pretrained(task["folder"], dtype=torch.float32)
-ordered = [task["rows"][place] for place in task["order"]]
+ordered = [task["rows"][position] for position in task["order"]]
 rows = Dataset.from_list(
     [
         {
@@ -64,8 +64,8 @@ with tempfile.TemporaryDirectory() as folder:
         callbacks=[Turns(task["turn_rows"] // batch, task["turn_rows"])],
     )
     # The chat template may put a line break after the end of a turn, which tunelab leaves out.
-    for place, row in enumerate(ordered):
-        ids = trainer.train_dataset[place]["input_ids"]
+    for position, row in enumerate(ordered):
+        ids = trainer.train_dataset[position]["input_ids"]
         if ids[: len(row["ids"])] != row["ids"] or len(ids) > len(row["ids"]) + 1:
-            raise SystemExit(f"row {place} is not encoded as tunelab encodes it")
+            raise SystemExit(f"row {position} is not encoded as tunelab encodes it")
     trainer.train()

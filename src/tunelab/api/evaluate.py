@@ -136,12 +136,12 @@ def _path(file: Any) -> Path | None:
 def _rows(file: Any, *, text: str, label: str) -> list[Any]:
     """Labelled rows of a file or a data frame, without the blank ones."""
     from tunelab.data.columns import to_examples
-    from tunelab.data.readers import check_file
+    from tunelab.data.readers import check_data_file
     from tunelab.study.evaluate import read_labelled
 
     path = _path(file)
     if path is not None:
-        check_file(path)
+        check_data_file(path)
         return read_labelled(path, text=text, label=label)
     if not hasattr(file, "to_dict"):
         raise UsageError("give a file or a data frame with a column of texts and one of labels.")

@@ -19,11 +19,17 @@ def line_chart(title: str, series: Mapping[str, Sequence[Point]], *, x: str) -> 
     across = _Scale([point[0] for point in every], _LEFT, _WIDTH - _RIGHT)
     up = _Scale([point[1] for point in every], _HEIGHT - _BOTTOM, _TOP)
     drawn = [_grid(across, up, x)]
-    for place, points in enumerate(lines.values()):
+    for position, points in enumerate(lines.values()):
         path = " ".join(f"{across.at(a):.1f},{up.at(b):.1f}" for a, b in points)
-        drawn.append(tag("polyline", points=path, class_=f"tl-line s{place}"))
+        drawn.append(tag("polyline", points=path, class_=f"tl-line s{position}"))
         drawn += [
-            tag("circle", cx=f"{across.at(a):.1f}", cy=f"{up.at(b):.1f}", r=2.5, class_=f"s{place}")
+            tag(
+                "circle",
+                cx=f"{across.at(a):.1f}",
+                cy=f"{up.at(b):.1f}",
+                r=2.5,
+                class_=f"s{position}",
+            )
             for a, b in (points if len(points) <= 60 else points[-1:])
         ]
     picture = tag(
@@ -33,7 +39,9 @@ def line_chart(title: str, series: Mapping[str, Sequence[Point]], *, x: str) -> 
         role="img",
         aria_label=describe(title, lines, x),
     )
-    legend = [tag("span", name, class_=f"tl-key s{place}") for place, name in enumerate(lines)]
+    legend = [
+        tag("span", name, class_=f"tl-key s{position}") for position, name in enumerate(lines)
+    ]
     return tag(
         "figure", tag("figcaption", tag("strong", title), *legend), picture, class_="tl-chart"
     )
@@ -59,7 +67,8 @@ class _Scale:
         if self.low == self.high:
             self.high += step
         self.ticks = [
-            self.low + step * place for place in range(round((self.high - self.low) / step) + 1)
+            self.low + step * position
+            for position in range(round((self.high - self.low) / step) + 1)
         ]
         self._start, self._end = start, end
 

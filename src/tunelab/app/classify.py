@@ -41,8 +41,8 @@ class Labelled:
     def best(self, row: int) -> tuple[str, float]:
         """The likeliest label of a text, and its probability."""
         values = self.probabilities[row]
-        place = max(range(len(values)), key=values.__getitem__)
-        return self.labels[place], values[place]
+        position = max(range(len(values)), key=values.__getitem__)
+        return self.labels[position], values[position]
 
 
 def label_text(settings: AppSettings, text: str, names: Sequence[str], untuned: bool) -> Markup:
@@ -84,7 +84,7 @@ def label_file(
     stem = file.stem[:_LONGEST_STEM]
     target = settings.scratch / "labelled" / uuid4().hex / f"{stem}-labelled.csv"
     target.parent.mkdir(parents=True)
-    rows = [_row(place, text, found) for place, text in enumerate(texts)]
+    rows = [_row(position, text, found) for position, text in enumerate(texts)]
     with target.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(map(csv_cell, rows[0]))
@@ -152,21 +152,23 @@ def _ask(
 
 
 def _weigh(name: str, model: Any, encoder: Any, texts: Sequence[str]) -> Labelled:
-    from tunelab.classifiers.asking import weigh
+    from tunelab.classifiers.asking import label_likelihoods
     from tunelab.evaluation.measuring import choose_labels
 
     labels = encoder.format.labels
     prompts = [encoder.prompt(text) for text in texts]
     # There is no true label to compare with; the first one stands in its place.
-    scores = weigh(model, encoder, prompts, [labels[0]] * len(texts), title=name, progress=False)
+    scores = label_likelihoods(
+        model, encoder, prompts, [labels[0]] * len(texts), title=name, progress=False
+    )
     choices = choose_labels(scores, labels, normalize="sum", calibrate=False)
     return Labelled(name, tuple(labels), choices.probabilities)
 
 
-def _row(place: int, text: str, found: Sequence[Labelled]) -> dict[str, Any]:
-    row: dict[str, Any] = {"row": place + 1, "text": text}
+def _row(position: int, text: str, found: Sequence[Labelled]) -> dict[str, Any]:
+    row: dict[str, Any] = {"row": position + 1, "text": text}
     for one in found:
-        label, value = one.best(place)
+        label, value = one.best(position)
         row |= {f"label ({one.name})": label, f"probability ({one.name})": round(value, 4)}
     return row
 

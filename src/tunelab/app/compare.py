@@ -62,11 +62,11 @@ def compare(
     columns = (Column(note="Loading the model …"), Column(note="Waiting …"))
     yield columns
     streams = []
-    for place, (name, templated) in enumerate(sides):
+    for position, (name, templated) in enumerate(sides):
         answerer = _answerer(name, settings.device, templated)
-        columns[place].note = "Reading the prompt …"
+        columns[position].note = "Reading the prompt …"
         yield _copied(columns)
-        streams.append(_steps(answerer, prompt, system.strip(), asked, columns[place]))
+        streams.append(_steps(answerer, prompt, system.strip(), asked, columns[position]))
     shown = time.monotonic()
     while streams:
         streams = [stream for stream in streams if next(stream, None) is not None]

@@ -11,7 +11,7 @@ from tunelab.errors import TunelabError
 _log = logging.getLogger(__name__)
 
 
-def told(work: Callable[..., Any], others: int) -> Callable[..., list[Any]]:
+def with_failures_shown(work: Callable[..., Any], others: int) -> Callable[..., list[Any]]:
     """``work`` with its message first: empty, or an error, which leaves the ``others`` as they are.
 
     ``work`` returns a list or tuple with a value for each of the others.

@@ -24,7 +24,7 @@ def share_one_heap() -> None:
             ctypes.CDLL(None).mallopt(_MOST_ARENAS, 1)
 
 
-def set_aside_what_stays() -> None:
+def freeze_long_lived_objects() -> None:
     """Take all objects there are out of the garbage collection, as they stay until the end.
 
     Python looks at its oldest objects only once a quarter more have come. Hundreds of thousands

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.app.guard import App, guarded
-from tunelab.app.heap import set_aside_what_stays, share_one_heap
+from tunelab.app.heap import freeze_long_lived_objects, share_one_heap
 from tunelab.app.names import report_path
 from tunelab.app.settings import LOOPBACK, AppSettings
 from tunelab.errors import UsageError
@@ -98,7 +98,7 @@ def build_app(settings: AppSettings) -> App:
     )
 
 
-def heed_interrupts() -> None:
+def handle_interrupts() -> None:
     """Take interrupts again where a shell that started the app told it to ignore them.
 
     What the app starts would ignore them as well, and could not be stopped. A request to end
@@ -113,10 +113,10 @@ def serve(settings: AppSettings) -> None:
     """Serve until interrupted."""
     import uvicorn
 
-    heed_interrupts()
+    handle_interrupts()
     share_one_heap()
     app = build_app(settings)
-    set_aside_what_stays()
+    freeze_long_lived_objects()
     uvicorn.run(
         app,
         host=settings.host,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tunelab.data.column_guess import Proposal, propose_columns
 from tunelab.data.columns import to_examples
-from tunelab.data.readers import EXTENSIONS, check_file, read_rows
+from tunelab.data.readers import EXTENSIONS, check_data_file, read_rows
 from tunelab.errors import TunelabError, UsageError
 from tunelab.guards.visible_text import visible
 
@@ -41,7 +41,7 @@ def accept(path: object, scratch: Path, max_bytes: int) -> Path:
     if file.stat().st_size > max_bytes:
         raise UsageError(f"the file is larger than {max_bytes / 1e6:.0f} MB.")
     with named(file):
-        check_file(file)
+        check_data_file(file)
     return file
 
 

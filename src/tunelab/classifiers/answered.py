@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tunelab.classifiers.asking import answer, count_cut, weigh
+from tunelab.classifiers.asking import answer, count_cut, label_likelihoods
 from tunelab.config import Evaluation
 from tunelab.data.examples import Example
 from tunelab.evaluation.measuring import choose_labels, measure
@@ -50,7 +50,7 @@ def ask_rows(
         )
     if "score" in evaluation.modes:
         started = time.perf_counter()
-        likelihoods = weigh(model, encoder, prompts, truth, title=f"{title} scores")
+        likelihoods = label_likelihoods(model, encoder, prompts, truth, title=f"{title} scores")
         seconds["score"] = time.perf_counter() - started
     about = {
         "seconds": sum(seconds.values()),

@@ -127,7 +127,7 @@ def count_cut(prompts: Sequence[EncodedPrompt]) -> int:
     return sum(prompt.cut > 0 for prompt in prompts)
 
 
-def weigh(
+def label_likelihoods(
     model: Any,
     encoder: Encoder,
     prompts: Sequence[EncodedPrompt],
@@ -147,12 +147,14 @@ def weigh(
     ids = [prompt.ids for prompt in (encoder.prompt(""), *prompts)]
     with _faster(model):
         scored = score_labels(model, ids, labels, title=title, progress=progress)
-    places = [encoder.format.labels.index(label) for label in truth]
+    positions = [encoder.format.labels.index(label) for label in truth]
     return Likelihoods(
         logprobs=tuple(map(tuple, scored.logprobs[1:])),
         empty=tuple(scored.logprobs[0]),
         tokens=tuple(map(len, labels)),
-        forced=tuple(row[place] for row, place in zip(scored.forced[1:], places, strict=True)),
+        forced=tuple(
+            row[position] for row, position in zip(scored.forced[1:], positions, strict=True)
+        ),
     )
 
 

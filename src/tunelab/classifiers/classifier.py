@@ -141,14 +141,14 @@ class Classifier:
         """
         import numpy as np
 
-        from tunelab.classifiers.asking import weigh
+        from tunelab.classifiers.asking import label_likelihoods
         from tunelab.evaluation.measuring import choose_labels
 
         given = as_texts(texts, "texts")
         different = list(dict.fromkeys(given))
         opened = self._opened
         labels = opened.encoder.format.labels
-        likelihoods = weigh(
+        likelihoods = label_likelihoods(
             opened.model,
             opened.encoder,
             [opened.encoder.prompt(text) for text in different],

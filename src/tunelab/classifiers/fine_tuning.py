@@ -67,13 +67,13 @@ def fine_tune(
     from tunelab.prompts.encoding import encode_examples
     from tunelab.prompts.tokens import encode_text, leading_tokens
     from tunelab.runs.stages import replace_folder
-    from tunelab.training.processes import divides_weights, is_first
+    from tunelab.training.processes import is_first, shards_weights
     from tunelab.training.train import train
 
     if dtype == "float16" and device == "cpu":
         raise UsageError("training.precision=float16 needs a GPU; use float32 or bfloat16.")
     way = find_method(method)
-    loaded = load(model, device="cpu" if divides_weights() else device, dtype=way.weights or dtype)
+    loaded = load(model, device="cpu" if shards_weights() else device, dtype=way.weights or dtype)
     encoder = encoder_for(loaded.tokenizer, loaded.model, prompt, labels)
     encoded = []
     for rows in (train_rows, validation_rows):

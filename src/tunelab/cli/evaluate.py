@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Evaluate, and print a row for each model."""
     from tunelab.config import make_study
-    from tunelab.data.readers import check_file
+    from tunelab.data.readers import check_data_file
     from tunelab.errors import UsageError
     from tunelab.guards.strict_yaml import apply_overrides
     from tunelab.guards.visible_text import visible
@@ -65,7 +65,7 @@ def execute(arguments: argparse.Namespace) -> int:
     named = bool(arguments.model or arguments.adapter)
     if not named and not is_stored(arguments.file):
         raise UsageError("name at least one --model NAME or --adapter DIR.")
-    check_file(arguments.file)
+    check_data_file(arguments.file)
     if named:
         results = _ask(arguments, study)
     else:

@@ -127,9 +127,9 @@ def _compare(
                 readers[name] = answerer
     if failure is not None and not answers:
         raise failure
-    places = {prompt.id: place for place, prompt in enumerate(prompts)}
+    positions = {prompt.id: position for position, prompt in enumerate(prompts)}
     answers.sort(
-        key=lambda one: (names.index(one.model), one.temperature, places[one.prompt], one.sample)
+        key=lambda one: (names.index(one.model), one.temperature, positions[one.prompt], one.sample)
     )
     read = []
     for name, reader in readers.items() if len(names) > 1 and not interrupt() else ():

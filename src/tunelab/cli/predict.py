@@ -49,14 +49,14 @@ def execute(arguments: argparse.Namespace) -> int:
 def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
     from tunelab.classifiers.adapters import read_record
     from tunelab.config import Evaluation
-    from tunelab.data.readers import check_file
+    from tunelab.data.readers import check_data_file
     from tunelab.errors import UsageError
     from tunelab.runs.storage import is_remote
     from tunelab.serving.prediction_target import find_target
 
     for file in files:
         if not is_remote(file):
-            check_file(Path(file))
+            check_data_file(Path(file))
     target = find_target(arguments.out, files)
     if target.parts is not None and STANDARD_INPUT in arguments.files:
         raise UsageError(

@@ -136,9 +136,9 @@ def _widths(columns: Sequence[Column], width: int) -> tuple[tuple[Column, int], 
     left = width - _total(columns)
     widths = [one.least for one in columns]
     # The narrowest wish first, so that one long column does not take the room of all others.
-    for place in sorted(range(len(columns)), key=lambda at: columns[at].width - widths[at]):
+    for position in sorted(range(len(columns)), key=lambda at: columns[at].width - widths[at]):
         wanting = sum(one.width > size for one, size in zip(columns, widths, strict=True))
-        more = min(columns[place].width - widths[place], left // max(1, wanting))
-        widths[place] += more
+        more = min(columns[position].width - widths[position], left // max(1, wanting))
+        widths[position] += more
         left -= more
     return tuple(zip(columns, widths, strict=True))

@@ -58,7 +58,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 "jinja": chosen.chat_template,
                 "findings": [one.to_dict() for one in findings],
                 "differs_from_first": [
-                    {"left": list(one.left), "right": list(one.right), "place": one.place}
+                    {"left": list(one.left), "right": list(one.right), "place": one.position}
                     for one in differences(views[0], view)
                 ],
             }

@@ -128,7 +128,7 @@ def _text(arguments: argparse.Namespace) -> int:
 
 def _file(arguments: argparse.Namespace) -> int:
     from tunelab.tokenizers.compare import compare_file
-    from tunelab.tokenizers.reading import check_file
+    from tunelab.tokenizers.reading import check_text_file
 
     for name, value in (
         ("max-length", arguments.max_length),
@@ -137,7 +137,7 @@ def _file(arguments: argparse.Namespace) -> int:
     ):
         if value is not None and value < 1:
             raise UsageError(f"--{name} must be 1 or more.")
-    size = check_file(arguments.file)
+    size = check_text_file(arguments.file)
     if arguments.model is not None:
         from tunelab.models.known import known_shape
 

@@ -65,7 +65,7 @@ class _Column:
     """What is counted of a column. ``values`` holds the cells that are filled, as strings."""
 
     name: str
-    place: int
+    position: int
     values: Counter[str] = field(default_factory=Counter)
     nested: int = 0
 
@@ -238,7 +238,7 @@ def _label_score(column: _Column) -> tuple[float, ...]:
     wordy = column.share(lambda value: not _is_number(value) and not _CODE.fullmatch(value)) > 0.5
     flag = {value.casefold() for value in column.values} <= {"0", "1", "true", "false", "yes", "no"}
     share = len(column.values) / column.filled
-    return (hint, wordy - flag / 2, -round(share, 1), column.place)
+    return (hint, wordy - flag / 2, -round(share, 1), column.position)
 
 
 def _one_hot(columns: Sequence[_Column], rows: int) -> list[_Column]:

@@ -71,10 +71,10 @@ def to_examples(
             "labels), so nothing can be measured on it; it is not used."
         )
     elif unlabelled:
-        places = lines_of(unlabelled)
+        positions = lines_of(unlabelled)
         notes.tell(
             f"{where}: {count_of(len(unlabelled), 'row has', 'rows have')} no label in the column "
-            f"{label!r} ({places}); left out."
+            f"{label!r} ({positions}); left out."
         )
     return examples
 
@@ -155,8 +155,8 @@ def unknown_column(name: str, known: Sequence[str], where: str) -> UsageError:
 
 
 def _missing_column(name: str, row: Mapping[str, Any], where: str, number: int) -> UsageError:
-    place = f"{where}, line {number}" if number > 1 else where
-    return unknown_column(name, [str(key) for key in row], place)
+    position = f"{where}, line {number}" if number > 1 else where
+    return unknown_column(name, [str(key) for key in row], position)
 
 
 def _short(name: str) -> str:

@@ -195,13 +195,13 @@ def _spans(path: Path, layout: Layout) -> Iterator[tuple[int, int, list[str]]]:
 
 
 def _broken(path: Path, line: int, reason: str) -> UsageError:
-    place = f"{path}, line {line}"
+    position = f"{path}, line {line}"
     double = 'double it ("") and enclose the whole text in quotation marks, if it belongs to it'
     if "unexpected end" in reason:
-        return UsageError(f"{place}: a quotation mark opens here and is never closed; {double}.")
+        return UsageError(f"{position}: a quotation mark opens here and is never closed; {double}.")
     if "expected after" in reason:
-        return UsageError(f"{place}: text goes on after a closing quotation mark; {double}.")
-    return UsageError(f"{place}: {reason}.")
+        return UsageError(f"{position}: text goes on after a closing quotation mark; {double}.")
+    return UsageError(f"{position}: {reason}.")
 
 
 @dataclass(frozen=True)
@@ -269,19 +269,19 @@ def _judge(path: Path, layout: Layout, suspects: Sequence[_Suspect], width: int)
     """Refuse a record most of whose lines hold, in one column, what other rows hold there."""
     values: list[Counter[str] | None] = [Counter() for _ in range(width)]
     for _, cells in _records(path, layout):
-        for place, cell in enumerate(cells[:width]):
-            counts = values[place]
+        for position, cell in enumerate(cells[:width]):
+            counts = values[position]
             if counts is not None:
                 counts[cell] += 1
                 if len(counts) > _MOST_VALUES:
-                    values[place] = None
+                    values[position] = None
     for suspect in suspects:
         rows = [_cells_of(line, layout) for line in suspect.lines]
-        for place, counts in enumerate(values):
+        for position, counts in enumerate(values):
             if counts is None:
                 continue
             # Of a line with more cells, a text with separators in it, counted from its end.
-            cells = [row[place - width] for row in rows if len(row) >= width]
+            cells = [row[position - width] for row in rows if len(row) >= width]
             own = Counter(cells)
             known = [
                 cell
@@ -316,9 +316,9 @@ def _tab_layout(path: Path, layout: Layout, notes: LoadingNotes) -> Layout:
             width, always = len(cells), [True] * len(cells)
             continue
         fits = fits and (len(cells) == width or (not any(cells[width:]) and len(cells) > width))
-        for place, cell in enumerate(cells[:width]):
+        for position, cell in enumerate(cells[:width]):
             if not cell.startswith('"') or len(cell) < 2:
-                always[place] = False
+                always[position] = False
                 whole = whole and not cell.startswith('"')
                 continue
             marked += 1

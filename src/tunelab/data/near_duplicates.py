@@ -68,8 +68,8 @@ def _rarest(shingles: Any, sizes: Any, threshold: float) -> Any:
     ranked.sort_indices()
     # The tolerance only lets more pairs through to the exact comparison.
     kept = sizes - np.ceil(threshold * sizes - 1e-9).astype(int) + 1
-    place = np.arange(ranked.nnz) - np.repeat(ranked.indptr[:-1], sizes)
-    first = place < np.repeat(kept, sizes)
+    position = np.arange(ranked.nnz) - np.repeat(ranked.indptr[:-1], sizes)
+    first = position < np.repeat(kept, sizes)
     starts = np.concatenate([[0], np.cumsum(np.minimum(kept, sizes))])
     return csr_matrix((ranked.data[first], ranked.indices[first], starts), shingles.shape)
 

@@ -43,7 +43,7 @@ def read_rows(
         UsageError: the file is missing, empty, in another encoding, of an unknown kind, would
             become far more than it is, or a row is malformed or too long.
     """
-    check_file(path)
+    check_data_file(path)
     notes = LoadingNotes() if notes is None else notes
     empty = True
     try:
@@ -89,7 +89,7 @@ def name_of(path: Path) -> str:
     return path.name.lower().removesuffix(PACKED).removesuffix(kind)
 
 
-def check_file(path: Path) -> None:
+def check_data_file(path: Path) -> None:
     """Refuse what cannot be a data file, without reading it.
 
     Raises:

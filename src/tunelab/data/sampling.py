@@ -43,8 +43,8 @@ def stratified_sample(
             f"a sample of {count_of(n, 'row')} asks for more rows than there are: {len(rows)}."
         )
     groups: dict[str, list[int]] = {}
-    for place, row in enumerate(rows):
-        groups.setdefault(label(row), []).append(place)
+    for position, row in enumerate(rows):
+        groups.setdefault(label(row), []).append(position)
     for name in classes or ():
         if name not in groups:
             raise UsageError(f"the label {name!r} has no row to draw from.")
@@ -56,7 +56,7 @@ def stratified_sample(
         chosen += generator.sample(groups[name], quotas[name])
     chosen.sort()
     random.Random(f"{seed}").shuffle(chosen)  # noqa: S311
-    return [rows[place] for place in chosen]
+    return [rows[position] for position in chosen]
 
 
 def largest_remainder(counts: Mapping[str, int], n: int) -> dict[str, int]:
@@ -88,9 +88,9 @@ def disjoint_samples(
         )
     left = list(range(len(pool)))
     samples = {}
-    for place, (name, size) in enumerate(sizes.items()):
+    for position, (name, size) in enumerate(sizes.items()):
         drawn = (
-            stratified_sample(left, size, seed + place, label=lambda row: label(pool[row]))
+            stratified_sample(left, size, seed + position, label=lambda row: label(pool[row]))
             if size
             else []
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 from tunelab import registry
 from tunelab.data.examples import Dataset
 from tunelab.data.loading_notes import LoadingNotes
-from tunelab.data.readers import EXTENSIONS, check_file, kind_of
+from tunelab.data.readers import EXTENSIONS, check_data_file, kind_of
 from tunelab.errors import UsageError
 
 
@@ -28,7 +28,7 @@ def source_kind(source: str) -> str:
     if is_folder:
         return "folder"
     if is_file:
-        check_file(path)
+        check_data_file(path)
         return "file"
     name = source.partition(":")[0]
     is_path = source.startswith((".", "/", "~")) or kind_of(path) in EXTENSIONS

@@ -102,7 +102,7 @@ def _keep_for_training(
     counts = Counter(labels[key] for key in drawn["train"] if key in usable)
     for split in (name for name in drawn if name != "train"):
         gone = set()
-        for place, key in enumerate(drawn[split]):
+        for position, key in enumerate(drawn[split]):
             label = labels[key]
             if key not in usable or counts[label]:
                 continue
@@ -123,7 +123,7 @@ def _keep_for_training(
                 continue
             drawn["train"].remove(spared)
             counts[most] -= 1
-            drawn[split][place] = spared
+            drawn[split][position] = spared
         drawn[split][:] = [key for key in drawn[split] if key not in gone]
 
 

@@ -26,8 +26,8 @@ def named_rows(
     numbered = iter(records)
     first = next((cells for _, cells in numbered if not _is_blank(cells)), [])
     header = ["" if name is None else str(name).strip() for name in first]
-    used = [place for place, name in enumerate(header) if name]
-    names = [header[place] for place in used]
+    used = [position for position, name in enumerate(header) if name]
+    names = [header[position] for position in used]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise UsageError(
@@ -35,7 +35,7 @@ def named_rows(
         )
     width, least = len(header), (used[-1] + 1 if used else 0)
     every = len(used) == width
-    unnamed = [place for place in range(1, width) if not header[place]]
+    unnamed = [position for position in range(1, width) if not header[position]]
     strays: list[int] = []
     for number, cells in numbered:
         # A table of one column may have an empty text in it, which is a row.
@@ -51,9 +51,9 @@ def named_rows(
             continue
         if len(cells) < least or not _is_blank(cells[width:]):
             raise UsageError(_misfit(path, number, len(cells), width, between))
-        if any(place < len(cells) and not _is_blank([cells[place]]) for place in unnamed):
+        if any(position < len(cells) and not _is_blank([cells[position]]) for position in unnamed):
             strays.append(number)
-        yield number, {header[place]: cells[place] for place in used}
+        yield number, {header[position]: cells[position] for position in used}
     if strays:
         notes.tell(
             f"{path.name}: {count_of(len(strays), 'row has', 'rows have')} something in a column "

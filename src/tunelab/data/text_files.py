@@ -123,17 +123,17 @@ def _not_decodable(path: Path, encoding: str) -> UsageError:
             f"{path}: not {encoding.upper()}, though it begins so; save the file as UTF-8."
         )
     number, line = _undecodable_line(path)
-    place = f"{path}, line {number}: not UTF-8"
+    position = f"{path}, line {number}: not UTF-8"
     guess = _guess(path, line)
     if guess == "utf-8":
         return UsageError(
-            f"{place}, as other lines are; correct this line, which was cut or copied from a file "
-            "of another encoding."
+            f"{position}, as other lines are; correct this line, which was cut or copied from a "
+            "file of another encoding."
         )
     if guess is None:
-        return UsageError(f"{place}; save the file as UTF-8.")
+        return UsageError(f"{position}; save the file as UTF-8.")
     return UsageError(
-        f"{place}; it may be {guess}. Convert it: iconv -f {guess} -t UTF-8 {path.name} > "
+        f"{position}; it may be {guess}. Convert it: iconv -f {guess} -t UTF-8 {path.name} > "
         f"utf8-{path.name}; or, in a spreadsheet, save it as CSV UTF-8."
     )
 

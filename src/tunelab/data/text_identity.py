@@ -54,7 +54,7 @@ def fold(text: str) -> tuple[str, list[int]]:
     """
     if text.isascii():
         return text.lower().translate(_BLANKS), list(range(len(text)))
-    parts, places = [], []
+    parts, positions = [], []
     start = 0
     while start < len(text):
         end = start + 1
@@ -62,9 +62,9 @@ def fold(text: str) -> tuple[str, list[int]]:
             end += 1
         part = _fold_cluster(text[start:end])
         parts.append(part)
-        places += [start] * len(part)
+        positions += [start] * len(part)
         start = end
-    return "".join(parts), places
+    return "".join(parts), positions
 
 
 _BLANKS = str.maketrans(dict.fromkeys("\t\n\r\v\f", " "))

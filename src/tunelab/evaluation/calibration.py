@@ -74,10 +74,10 @@ def reliability(
     edges = np.linspace(0.0, 1.0, bins + 1)
     confidence = table.max(axis=1) if len(truth) else np.zeros(0)
     right = table.argmax(axis=1) == truth if len(truth) else np.zeros(0, dtype=bool)
-    place = np.searchsorted(edges[1:-1], confidence, side="left")
+    position = np.searchsorted(edges[1:-1], confidence, side="left")
     found = []
     for number in range(bins):
-        inside = place == number
+        inside = position == number
         rows, hits = int(inside.sum()), int(right[inside].sum())
         low, high = wilson_interval(hits, rows)
         found.append(

@@ -41,8 +41,8 @@ def collapse_of(scores: Mapping[str, Any]) -> Collapse | None:
     rows = sum(map(sum, confusion))
     if rows < _LEAST_ROWS or len(labels) < 2:
         return None
-    given = [sum(row[place] for row in confusion) for place in range(len(labels))]
-    most = max(range(len(labels)), key=lambda place: given[place])
+    given = [sum(row[position] for row in confusion) for position in range(len(labels))]
+    most = max(range(len(labels)), key=lambda position: given[position])
     true = sum(confusion[most])
     if given[most] < NEARLY_ALL * rows or given[most] - true < _ABOVE_TRUTH * rows:
         return None

@@ -104,12 +104,12 @@ def _generated(
 
 
 def _scored(predictions: Predictions, choices: Choices, resampling: Resampling) -> dict[str, Any]:
-    places = [predictions.labels.index(label) for label in predictions.truth]
+    positions = [predictions.labels.index(label) for label in predictions.truth]
     return {
         **_scores(predictions, choices.labels, resampling),
-        "brier": brier(choices.probabilities, places),
-        "calibration_error": expected_calibration_error(choices.probabilities, places).to_dict(),
-        "reliability": [entry.to_dict() for entry in reliability(choices.probabilities, places)],
+        "brier": brier(choices.probabilities, positions),
+        "calibration_error": expected_calibration_error(choices.probabilities, positions).to_dict(),
+        "reliability": [entry.to_dict() for entry in reliability(choices.probabilities, positions)],
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def pareto_front(points: Sequence[Sequence[float]]) -> list[int]:
-    """The places of the points on the front, of which every number is better the lower it is.
+    """The indices of the points on the front; lower numbers are better.
 
     A point is on it where no other is as low in all and lower in one.
     """
@@ -15,4 +15,4 @@ def pareto_front(points: Sequence[Sequence[float]]) -> list[int]:
             for other in points
         )
 
-    return [place for place, point in enumerate(points) if not beaten(point)]
+    return [position for position, point in enumerate(points) if not beaten(point)]

@@ -253,11 +253,11 @@ def perplexities(
             samples = bootstrap(
                 np.ones(rows), statistics, rows=rows, seed=seed, resamples=resamples
             )
-            for place, sample in enumerate(samples):
+            for position, sample in enumerate(samples):
                 if sample.degenerate:
                     reason = "all resamples give the same value"
                 else:
-                    low[place], high[place] = limits(sample)
+                    low[position], high[position] = limits(sample)
         perplexity = Estimate(
             math.exp(values[0]),
             None if low[0] is None else math.exp(low[0]),

@@ -123,9 +123,9 @@ def _rows(
     context = context_length(model)
     stops, marks = stop_tokens(model, tokenizer)
     rows = []
-    for place, prompt in enumerate(prompts):
+    for position, prompt in enumerate(prompts):
         ids = prompt_ids(tokenizer, prompt)
-        what = "the prompt" if len(prompts) == 1 else f"prompt {place + 1}"
+        what = "the prompt" if len(prompts) == 1 else f"prompt {position + 1}"
         check_fits(len(ids), context, what=what)
         key = noise_key(settings.seed, ids)
         for sample in range(settings.samples):
@@ -133,8 +133,8 @@ def _rows(
             room = settings.max_new_tokens
             if context is not None:
                 room = min(room, context - len(ids))
-            row = _Row(place, sample, ids, key, text, room)
-            for token in begun[place][sample].tokens if begun is not None else ():
+            row = _Row(position, sample, ids, key, text, room)
+            for token in begun[position][sample].tokens if begun is not None else ():
                 if token.id is not None and row.ending is None:
                     row.tokens.append(token)
                     _advance(row, token.id, stops, settings)
@@ -221,7 +221,7 @@ class _State:
         self.rows = list(batch)
         contexts = [tuple(row.all_ids) for row in batch]
         self._distinct = list(dict.fromkeys(contexts))
-        self._place = torch.tensor(
+        self._position = torch.tensor(
             [self._distinct.index(ids) for ids in contexts], device=model.device
         )
         self._padded = pad_rows(
@@ -242,22 +242,22 @@ class _State:
         self.positions = self._padded.position_ids
         logits = self._forward(self._padded.input_ids)
         if self._penalty:
-            self.seen = torch.zeros_like(logits[self._place], dtype=torch.bool)
-            for place, ids in enumerate(self._contexts):
-                self.seen[place, torch.tensor(ids, device=logits.device)] = True
+            self.seen = torch.zeros_like(logits[self._position], dtype=torch.bool)
+            for position, ids in enumerate(self._contexts):
+                self.seen[position, torch.tensor(ids, device=logits.device)] = True
         self.positions = self.positions[:, -1:]
         if len(self._distinct) < len(self.rows):
-            logits = logits[self._place]
-            self.attention = self.attention[self._place]
-            self.positions = self.positions[self._place]
-            self.cache.batch_select_indices(self._place)
+            logits = logits[self._position]
+            self.attention = self.attention[self._position]
+            self.positions = self.positions[self._position]
+            self.cache.batch_select_indices(self._position)
         return logits
 
     def keep_running(self, chosen: Any) -> bool:
         """Take the chosen tokens in, and rows that have ended out where they are many."""
         import torch
 
-        running = [place for place, row in enumerate(self.rows) if row.ending is None]
+        running = [position for position, row in enumerate(self.rows) if row.ending is None]
         if not running:
             self.rows = []
             return False
@@ -265,12 +265,12 @@ class _State:
             self.seen.scatter_(1, chosen[:, None], True)
         self.chosen = chosen[:, None]
         if len(running) < _SPARSE * len(self.rows):
-            places = torch.tensor(running, device=chosen.device)
-            self.cache.batch_select_indices(places)
-            self.attention, self.positions = self.attention[places], self.positions[places]
-            self.chosen = self.chosen[places]
-            self.seen = None if self.seen is None else self.seen[places]
-            self.rows = [self.rows[place] for place in running]
+            indices = torch.tensor(running, device=chosen.device)
+            self.cache.batch_select_indices(indices)
+            self.attention, self.positions = self.attention[indices], self.positions[indices]
+            self.chosen = self.chosen[indices]
+            self.seen = None if self.seen is None else self.seen[indices]
+            self.rows = [self.rows[position] for position in running]
         return True
 
     def step(self) -> Any:

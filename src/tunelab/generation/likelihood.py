@@ -35,11 +35,11 @@ def answer_likelihoods(
 
     context = context_length(model) or 2**31
     rows = []
-    for place, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+    for position, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
         ids = prompt_ids(tokenizer, prompt)
         told = encode_text(tokenizer, answer)[0][: max(0, context - len(ids))]
         if told:
-            rows.append((place, ids, told))
+            rows.append((position, ids, told))
     rows.sort(key=lambda row: len(row[1]) + len(row[2]))
     found: list[Likelihood | None] = [None] * len(answers)
     for start in range(0, len(rows), batch_size):
@@ -59,9 +59,9 @@ def answer_likelihoods(
                 position_ids=padded.position_ids,
                 logits_to_keep=longest + 1,
             ).logits
-            for row, (place, _, told) in enumerate(batch):
+            for row, (position, _, told) in enumerate(batch):
                 scores = logits[row, -len(told) - 1 : -1].float()
                 wanted = torch.tensor(told, device=scores.device)
                 chosen = scores.gather(-1, wanted[:, None])[:, 0] - scores.logsumexp(-1)
-                found[place] = Likelihood(float(chosen.sum()), len(told))
+                found[position] = Likelihood(float(chosen.sum()), len(told))
     return found

@@ -81,7 +81,9 @@ def read_prompts(name: str) -> list[OpenPrompt]:
         entries = read_keys(path).get("prompts")
         if not isinstance(entries, list) or not entries:
             raise UsageError(f"{path.name} must hold a list of prompts.")
-        prompts = [_prompt(entry, place, path.name) for place, entry in enumerate(entries, start=1)]
+        prompts = [
+            _prompt(entry, position, path.name) for position, entry in enumerate(entries, start=1)
+        ]
         ids = [prompt.id for prompt in prompts]
         twice = next((one for one in ids if ids.count(one) > 1), None)
         if twice is not None:
@@ -102,10 +104,10 @@ def plain_prompts(texts: Sequence[str], where: str = "the prompts") -> list[Open
     """
     if not texts or any(not text.strip() for text in texts):
         raise UsageError(f"{where} must hold at least one prompt, and none that is empty.")
-    return [OpenPrompt(f"prompt-{place}", text) for place, text in enumerate(texts, start=1)]
+    return [OpenPrompt(f"prompt-{position}", text) for position, text in enumerate(texts, start=1)]
 
 
-def _prompt(entry: Any, place: int, where: str) -> OpenPrompt:
+def _prompt(entry: Any, position: int, where: str) -> OpenPrompt:
     import regex
 
     try:
@@ -122,7 +124,7 @@ def _prompt(entry: Any, place: int, where: str) -> OpenPrompt:
         whole = False
     if not whole:
         raise UsageError(
-            f"{where}: prompt {place} must have an id and a text, and may have kind, contains, "
+            f"{where}: prompt {position} must have an id and a text, and may have kind, contains, "
             "matches and avoids."
         )
     return prompt

@@ -159,8 +159,8 @@ def measures_table(record: Record) -> list[dict[str, Any]]:
         for name, (told, _) in MEASURES.items()
     ]
     kinds = [kind for kind in compared[0]["by_kind"] if compared[0]["by_kind"][kind] is not None]
-    place = list(MEASURES).index("open_right") + 1
-    rows[place:place] = [
+    position = list(MEASURES).index("open_right") + 1
+    rows[position:position] = [
         {
             "name": f"of prompts of the kind “{kind}”",
             "share": True,

@@ -158,10 +158,10 @@ def _line(
     [[generation]] = answerer.answer([messages], own, interrupt=interrupt)
     text = generation.text.strip()
     others = conversation.others(speaker)
-    place = other_voice(text, speaker, others)
-    kept = text if place is None else text[:place].strip()
+    position = other_voice(text, speaker, others)
+    kept = text if position is None else text[:position].strip()
     notices = [notice] if notice else []
-    if place is not None:
+    if position is not None:
         notices.append(f"{speaker} went over to another's words, which the others do not hear.")
     wanted = [
         one.contains

@@ -54,13 +54,13 @@ def shape_scores(logits: Any, seen: Any | None, settings: GenerationSettings) ->
         least = scores.topk(settings.top_k, dim=-1).values[:, -1:]
         scores = scores.masked_fill(scores < least, -torch.inf)
     if settings.top_p < 1:
-        ordered, places = scores.sort(dim=-1, descending=True, stable=True)
+        ordered, positions = scores.sort(dim=-1, descending=True, stable=True)
         shares = ordered.softmax(-1)
         # A token stays while those before it do not yet hold top_p together.
         beyond = shares.cumsum(-1) - shares >= settings.top_p
         beyond[:, 0] = False
         scores = scores.masked_fill(
-            torch.zeros_like(beyond).scatter(-1, places, beyond), -torch.inf
+            torch.zeros_like(beyond).scatter(-1, positions, beyond), -torch.inf
         )
     if settings.min_p > 0:
         shares = scores.softmax(-1)

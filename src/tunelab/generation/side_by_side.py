@@ -53,7 +53,7 @@ def ask_open(
                 )
                 keep(answer)
                 found.append(answer)
-    order = {prompt.id: place for place, prompt in enumerate(prompts)}
+    order = {prompt.id: position for position, prompt in enumerate(prompts)}
     return sorted(found, key=lambda one: (one.temperature, order[one.prompt], one.sample))
 
 

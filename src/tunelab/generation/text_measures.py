@@ -47,8 +47,8 @@ def self_bleu(texts: Sequence[str]) -> float | None:
 
     bleu = BLEU(effective_order=True)
     scores = []
-    for place, text in enumerate(texts):
-        others = [other for number, other in enumerate(texts) if number != place]
+    for position, text in enumerate(texts):
+        others = [other for number, other in enumerate(texts) if number != position]
         scores.append(bleu.sentence_score(text, others).score / 100)
     return min(1.0, sum(scores) / len(scores))
 

@@ -29,9 +29,9 @@ class TextSoFar:
         self.text = self._whole()
         if not self._stop:
             return
-        places = [place for place in map(self.text.find, self._stop) if place >= 0]
-        if places:
-            self.text, self.stopped = self.text[: min(places)], True
+        positions = [position for position in map(self.text.find, self._stop) if position >= 0]
+        if positions:
+            self.text, self.stopped = self.text[: min(positions)], True
 
     def show(self, *, everything: bool = False) -> str:
         """What can be shown and was not shown before; with ``everything``, all that is left."""

@@ -26,7 +26,8 @@ def fit_messages(
     turns = kept[len(system) :]
     while tokens > room:
         after = next(
-            (place for place, one in enumerate(turns) if place and one["role"] == "user"), None
+            (position for position, one in enumerate(turns) if position and one["role"] == "user"),
+            None,
         )
         if after is None:
             raise UsageError(

@@ -55,8 +55,8 @@ def _check(path: Path, size: int, most: int) -> None:
 def _columns(metadata: Any) -> Iterator[Any]:
     for group in range(metadata.num_row_groups):
         row_group = metadata.row_group(group)
-        for place in range(row_group.num_columns):
-            yield row_group.column(place)
+        for position in range(row_group.num_columns):
+            yield row_group.column(position)
 
 
 def _text_bytes(column: Any) -> int:

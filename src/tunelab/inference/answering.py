@@ -136,10 +136,10 @@ def _finish(
 ) -> Answer:
     """Cut at the first stop token, and at the end of the first line where lines are answers."""
     stops = set(stop_tokens)
-    place = next((place for place, token in enumerate(ids) if token in stops), None)
-    kept = ids if place is None else ids[:place]
+    position = next((position for position, token in enumerate(ids) if token in stops), None)
+    kept = ids if position is None else ids[:position]
     text = _readable(tokenizer, kept)
-    stopped = place is not None
+    stopped = position is not None
     if stop_at_newline and "\n" in text.lstrip():
         text, stopped = text.lstrip().split("\n", 1)[0], True
     text = text.strip()
@@ -163,7 +163,7 @@ def _count_kept(tokenizer: Any, ids: list[int], whole: str) -> int:
         else:
             low = middle + 1
     end = low
-    begin = next((place for place in range(end) if text(ids[: place + 1]).strip()), end)
+    begin = next((position for position in range(end) if text(ids[: position + 1]).strip()), end)
     return end - begin
 
 

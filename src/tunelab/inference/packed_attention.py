@@ -165,7 +165,7 @@ class _Spread(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, packed: Any, layout: Layout) -> Any:
         ctx.layout, ctx.tokens = layout, packed.shape[2]
-        tokens = packed[0].transpose(0, 1).index_select(0, layout.places)
+        tokens = packed[0].transpose(0, 1).index_select(0, layout.positions)
         return tokens.unflatten(0, (layout.count, layout.longest)).transpose(1, 2)
 
     @staticmethod
@@ -177,8 +177,8 @@ class _Spread(torch.autograd.Function):
         flat = gradient.transpose(1, 2).reshape(-1, heads, size)
         packed[layout.prefix :] = flat.index_select(0, layout.cells)
         if layout.repeats is not None:
-            repeats, places = layout.repeats
-            packed[layout.prefix :].index_add_(0, places, flat.index_select(0, repeats))
+            repeats, indices = layout.repeats
+            packed[layout.prefix :].index_add_(0, indices, flat.index_select(0, repeats))
         return packed.transpose(0, 1)[None], None
 
 

@@ -25,7 +25,7 @@ from tunelab.inference.prefix_tree import PrefixTree
 class Layout:
     """Where the rows stand in a packed sequence of T tokens, the first ``prefix`` common to all.
 
-    ``rows`` gives for each row the places of its own tokens, those behind the prefix. B is the
+    ``rows`` gives for each row the indices of its own tokens, those behind the prefix. B is the
     number of rows and S the longest of them.
     """
 
@@ -45,18 +45,18 @@ class Layout:
         return max(map(len, self.rows))
 
     @cached_property
-    def places(self) -> Any:
+    def positions(self) -> Any:
         """(B · S,): the place in the sequence of each cell of a padded batch.
 
         Rows are padded on their right; the padding points at the first token.
         """
-        return self._tensor(place for row in self._padded for place in row)
+        return self._tensor(position for row in self._padded for position in row)
 
     @cached_property
     def reached(self) -> Any:
-        """(B · (prefix + S),): as ``places``, with the prefix before every row."""
+        """(B · (prefix + S),): as ``positions``, with the prefix before every row."""
         prefix = range(self.prefix)
-        return self._tensor(place for row in self._padded for place in (*prefix, *row))
+        return self._tensor(position for row in self._padded for position in (*prefix, *row))
 
     @cached_property
     def cells(self) -> Any:
@@ -83,7 +83,9 @@ class Layout:
         """
         answering = set(self._first.values())
         repeats = [
-            (cell, place - self.prefix) for cell, place in self._taken if cell not in answering
+            (cell, position - self.prefix)
+            for cell, position in self._taken
+            if cell not in answering
         ]
         if not repeats:
             return None
@@ -94,8 +96,8 @@ class Layout:
         """As ``repeats``, with the prefix before every row."""
         if self.repeats is None:
             return None
-        cells, places = self.repeats
-        return self._tensor(map(self._behind_prefix, cells.tolist())), places
+        cells, positions = self.repeats
+        return self._tensor(map(self._behind_prefix, cells.tolist())), positions
 
     def mask(self, window: int | None) -> Any:
         """(S, prefix + S): 0 where a row's token sees a token of the prefix or of its row, else −∞.
@@ -111,7 +113,7 @@ class Layout:
 
     def behind(self, count: int) -> "Layout":
         """The same rows with ``count`` tokens more at the beginning of the prefix."""
-        rows = tuple(tuple(place + count for place in row) for row in self.rows)
+        rows = tuple(tuple(position + count for position in row) for row in self.rows)
         return Layout(self.prefix + count, rows, self.device)
 
     def to(self, device: Any) -> "Layout":
@@ -139,17 +141,17 @@ class Layout:
     def _taken(self) -> list[tuple[int, int]]:
         """The cells that hold a token, and its place."""
         return [
-            (number * self.longest + column, place)
+            (number * self.longest + column, position)
             for number, row in enumerate(self.rows)
-            for column, place in enumerate(row)
+            for column, position in enumerate(row)
         ]
 
     @cached_property
     def _first(self) -> dict[int, int]:
-        """The first cell of each place, in the order of places."""
+        """The first cell of each index, in the order of the indices."""
         first: dict[int, int] = {}
-        for cell, place in self._taken:
-            first.setdefault(place, cell)
+        for cell, position in self._taken:
+            first.setdefault(position, cell)
         return first
 
     def _behind_prefix(self, cell: int) -> int:

@@ -72,8 +72,8 @@ def _prefix_mask(rows: RowCache, prefix: tuple[Any, Any], window: int | None) ->
         return None
     ahead = prefix[0].shape[1]
     # Virtual tokens stand before the first position.
-    places = torch.arange(ahead, device=rows.positions.device) - (ahead - rows.prefix_length)
-    return rows.positions[:, rows.used - 1, None, None] - places < window
+    indices = torch.arange(ahead, device=rows.positions.device) - (ahead - rows.prefix_length)
+    return rows.positions[:, rows.used - 1, None, None] - indices < window
 
 
 ALL_ATTENTION_FUNCTIONS.register(_NAME, _attend)

@@ -81,8 +81,8 @@ def gather_rows(batches: Sequence[TreeBatch], room: int) -> RowCache:
     begin = 0
     for batch in batches:
         end, size = begin + batch.rows, batch.longest
-        places = batch.cell_positions.masked_fill(~batch.seen.any(-1), -1)
-        positions[begin:end, :size] = places
+        indices = batch.cell_positions.masked_fill(~batch.seen.any(-1), -1)
+        positions[begin:end, :size] = indices
         for layer, kept in (batch.kept or {}).items():
             for cell, own in zip(cells[layer], kept, strict=True):
                 ahead = own.shape[2] - batch.ids.shape[1]

@@ -10,7 +10,7 @@ from typing import Any
 
 from tunelab.inference.row_attention import row_attention
 from tunelab.inference.row_cache import RowCache, gather_rows
-from tunelab.inference.token_trees import plant
+from tunelab.inference.token_trees import build_tree_batch
 from tunelab.inference.tree_attention import tree_attention
 from tunelab.inference.tree_reading import NOTHING, Kept, cut_rows, read_prefix, read_trees
 from tunelab.inference.trial import passes, same_logits
@@ -55,13 +55,13 @@ def decode_rows(
                 if going[row]:
                     found[row].append(token)
                     going[row] = token not in stop_tokens
-            places = [place for place, row in enumerate(held) if going[row]]
-            if not places or not left:
+            indices = [position for position, row in enumerate(held) if going[row]]
+            if not indices or not left:
                 break
-            if len(places) < _SPARSE * len(held):
-                kept = torch.tensor(places, device=model.device)
+            if len(indices) < _SPARSE * len(held):
+                kept = torch.tensor(indices, device=model.device)
                 cache, tokens = cache.keep(kept), tokens[kept]
-                held = [held[place] for place in places]
+                held = [held[position] for position in indices]
             cache = cache.begin()
             logits = _step(model, tokens, cache)
     return found
@@ -76,7 +76,7 @@ def _read(
     batches, logits = [], []
     with tree_attention(model):
         for part in cut_rows(list(map(len, rows))):
-            batch = plant(
+            batch = build_tree_batch(
                 rows[part],
                 NOTHING,
                 device=model.device,
@@ -117,10 +117,10 @@ def rows_work(model: Any, prompts: Sequence[Sequence[int]]) -> bool:
         first, cache = _read(model, [row[cut:] for row in trial], cut, prefix, 1)
         with row_attention(model):
             second = _step(model, torch.tensor(next_tokens, device=model.device), cache.begin())
-        for place, (row, token) in enumerate(zip(trial, next_tokens, strict=True)):
+        for position, (row, token) in enumerate(zip(trial, next_tokens, strict=True)):
             ids = torch.tensor([[*row, token]], device=model.device)
             expected = model(input_ids=ids, use_cache=False, logits_to_keep=2).logits[0]
-            if not same_logits(torch.stack([first[place], second[place]]), expected):
+            if not same_logits(torch.stack([first[position], second[position]]), expected):
                 return False
         return True
 

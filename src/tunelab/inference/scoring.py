@@ -14,7 +14,7 @@ from typing import Any
 from tunelab.guards.refusals import name_of, told
 from tunelab.inference.embeddings import check_known
 from tunelab.inference.head import output_at
-from tunelab.inference.token_trees import grow, plant
+from tunelab.inference.token_trees import build_continuations, build_tree_batch
 from tunelab.inference.tree_reading import BATCH_TOKENS, cut_rows, read_prefix, read_trees
 from tunelab.inference.trial import passes
 from tunelab.progress import row_bar
@@ -95,7 +95,7 @@ def _score_trees(
     """Batches of prompt numbers with their sums and hits, each (B, labels)."""
     from tunelab.inference.tree_attention import tree_attention
 
-    tree = grow(labels)
+    tree = build_continuations(labels)
     nodes = len(tree.ids)
     shared = common_prefix(prompts, [len(prompt) for prompt in prompts])
     order = sorted(range(len(prompts)), key=lambda row: (len(prompts[row]), tuple(prompts[row])))
@@ -105,7 +105,7 @@ def _score_trees(
         prefix = read_prefix(model, prompts[0][:shared])
         for part in cut_rows(sizes, tokens, widest):
             rows = order[part]
-            batch = plant(
+            batch = build_tree_batch(
                 [prompts[row][shared:] for row in rows],
                 tree,
                 device=model.device,
@@ -113,17 +113,17 @@ def _score_trees(
                 prefix=prefix,
             )
             logits = read_trees(model, batch)
-            yield rows, *_read(logits.view(len(rows), 1 + nodes, -1), labels, tree.places)
+            yield rows, *_read(logits.view(len(rows), 1 + nodes, -1), labels, tree.indices)
 
 
-def _read(logits: Any, labels: Sequence[Sequence[int]], places: Sequence[Sequence[int]]) -> Any:
+def _read(logits: Any, labels: Sequence[Sequence[int]], positions: Sequence[Sequence[int]]) -> Any:
     """Sums and hits, each (B, labels), of logits (B, 1 + N, vocabulary)."""
     import torch
 
     logits = logits.float()
     normalizers, best = torch.logsumexp(logits, -1), logits.argmax(-1)
     sums, hits = [], []
-    for label, before in zip(labels, places, strict=True):
+    for label, before in zip(labels, positions, strict=True):
         nodes = torch.tensor(before, device=logits.device) + 1
         tokens = torch.tensor(list(label), device=logits.device)
         chosen = logits[:, nodes, tokens] - normalizers[:, nodes]

@@ -40,26 +40,30 @@ class ShortAttention(torch.autograd.Function):
         prefix, heads = layout.prefix, key.shape[1]
         grouped = query[0].unflatten(0, (heads, -1)).transpose(1, 2)
         groups, size = grouped.shape[2:]
-        queries = _batches(grouped, layout.places, layout.count)
+        queries = _batches(grouped, layout.positions, layout.count)
         keys, values = (_batches(x[0], layout.reached, layout.count) for x in (key, value))
         mask = layout.mask(window).repeat_interleave(groups, 0)
-        chances = _probabilities(queries, keys, mask, scale)
+        attention_probabilities = _probabilities(queries, keys, mask, scale)
         if layout.idle is not None:
             # What answers for no token takes part in no gradient.
-            chances.view(heads, -1, groups, chances.shape[-1])[:, layout.idle] = 0
+            attention_probabilities.view(heads, -1, groups, attention_probabilities.shape[-1])[
+                :, layout.idle
+            ] = 0
         out = query.new_empty(query.shape[2], heads, groups, size)
-        own = torch.bmm(chances, values).view(heads, -1, groups, size).transpose(0, 1)
+        own = (
+            torch.bmm(attention_probabilities, values).view(heads, -1, groups, size).transpose(0, 1)
+        )
         torch.index_select(own, 0, layout.cells, out=out[prefix:])
-        saved = [queries, keys, values, chances]
+        saved = [queries, keys, values, attention_probabilities]
         if prefix:
             # Copies: as views they would keep all that they are part of.
             first = grouped[:, :prefix].reshape(heads, -1, size).contiguous()
             first_keys, first_values = (x[0, :, :prefix].contiguous() for x in (key, value))
             mask = layout.prefix_mask(window).repeat_interleave(groups, 0)
-            chances = _probabilities(first, first_keys, mask, scale)
-            own = torch.bmm(chances, first_values).view(heads, prefix, groups, size)
+            attention_probabilities = _probabilities(first, first_keys, mask, scale)
+            own = torch.bmm(attention_probabilities, first_values).view(heads, prefix, groups, size)
             out[:prefix] = own.transpose(0, 1)
-            saved += [first, first_keys, first_values, chances]
+            saved += [first, first_keys, first_values, attention_probabilities]
         ctx.save_for_backward(*saved)
         ctx.layout, ctx.scale, ctx.heads = layout, scale, heads
         return out.flatten(1, 2)[None]
@@ -73,7 +77,7 @@ class ShortAttention(torch.autograd.Function):
         _, tokens, groups, size = gradient.shape
         of_query = gradient.new_empty(tokens, heads, groups, size)
         of_key, of_value = (gradient.new_empty(tokens, heads, size) for _ in range(2))
-        own = _batches(gradient, layout.places, layout.count)
+        own = _batches(gradient, layout.positions, layout.count)
         dq, dk, dv = _backward(own, saved[:4], ctx.scale)
         dq = dq.view(heads, -1, groups, size).transpose(0, 1)
         torch.index_select(dq, 0, layout.cells, out=of_query[prefix:])
@@ -81,8 +85,8 @@ class ShortAttention(torch.autograd.Function):
             cells = source.view(heads, -1, size).transpose(0, 1)
             torch.index_select(cells, 0, layout.reached_cells, out=target[prefix:])
             if layout.reached_repeats is not None:
-                repeats, places = layout.reached_repeats
-                target[prefix:].index_add_(0, places, cells.index_select(0, repeats))
+                repeats, positions = layout.reached_repeats
+                target[prefix:].index_add_(0, positions, cells.index_select(0, repeats))
             if prefix:
                 shared = source.view(heads, layout.count, -1, size)[:, :, :prefix].sum(1)
                 target[:prefix] = shared.transpose(0, 1)
@@ -96,9 +100,9 @@ class ShortAttention(torch.autograd.Function):
         return *(tensor.transpose(0, 1)[None] for tensor in packed), None, None, None
 
 
-def _batches(tokens: Any, places: Any, rows: int) -> Any:
-    """(K, T, …, D) to (K · B, places of a row · …, D), one batch for each key head and row."""
-    cells = tokens.index_select(1, places)
+def _batches(tokens: Any, positions: Any, rows: int) -> Any:
+    """(K, T, …, D) to (K · B, positions of a row · …, D), one batch for each key head and row."""
+    cells = tokens.index_select(1, positions)
     return cells.view(tokens.shape[0] * rows, -1, tokens.shape[-1])
 
 
@@ -108,10 +112,12 @@ def _probabilities(queries: Any, keys: Any, mask: Any, scale: float) -> Any:
 
 
 def _backward(gradient: Any, saved: Sequence[Any], scale: float) -> tuple[Any, Any, Any]:
-    queries, keys, values, chances = saved
-    of_values = torch.bmm(chances.transpose(1, 2), gradient)
+    queries, keys, values, attention_probabilities = saved
+    of_values = torch.bmm(attention_probabilities.transpose(1, 2), gradient)
     of_chances = torch.bmm(gradient, values.transpose(1, 2))
-    of_scores = torch.ops.aten._softmax_backward_data(of_chances, chances, -1, torch.float32)
+    of_scores = torch.ops.aten._softmax_backward_data(
+        of_chances, attention_probabilities, -1, torch.float32
+    )
     of_scores.mul_(scale)
     of_queries = torch.bmm(of_scores, keys)
     of_keys = torch.bmm(of_scores.transpose(1, 2), queries)

@@ -24,7 +24,7 @@ from tunelab.inference.prefix_tree import PrefixTree
 class Continuations:
     """Sequences of token ids as one tree; N nodes, each after its parent.
 
-    ``ids``, ``parents``, ``depths``: (N,); a parent of −1 is the end of the row. ``places``: for
+    ``ids``, ``parents``, ``depths``: (N,); a parent of −1 is the end of the row. ``indices``: for
     each sequence the node before each of its tokens, from −1 on. The last token of a sequence
     is a node only where another sequence goes on behind it: nothing is asked after it.
     """
@@ -33,7 +33,7 @@ class Continuations:
     ids: tuple[int, ...]
     parents: tuple[int, ...]
     depths: tuple[int, ...]
-    places: tuple[tuple[int, ...], ...]
+    indices: tuple[tuple[int, ...], ...]
 
     @cached_property
     def seen(self) -> Any:
@@ -48,7 +48,7 @@ class Continuations:
         return seen
 
 
-def grow(sequences: Sequence[Sequence[int]]) -> Continuations:
+def build_continuations(sequences: Sequence[Sequence[int]]) -> Continuations:
     """The tree of some continuations.
 
     Raises:
@@ -71,9 +71,9 @@ def grow(sequences: Sequence[Sequence[int]]) -> Continuations:
 class TreeBatch:
     """B rows with their trees as one sequence of T tokens behind a prefix of P tokens.
 
-    ``ids``, ``positions``: (1, T). ``spread``: (B · S,), the place in the sequence of each cell
+    ``ids``, ``positions``: (1, T). ``spread``: (B · S,), the index in the sequence of each cell
     of a padded batch; padding points at the first token. ``gather``: (T,), the cell that answers
-    for each token. ``asked``: (B, 1 + N), the places of each row's last token and of its nodes.
+    for each token. ``asked``: (B, 1 + N), the indices of each row's last token and of its nodes.
     ``cell_positions``: (B, S). ``seen``: (B, S, S), which cells of its row a cell sees.
     ``prefix`` maps a layer to its keys and values of the prefix, each (1, K, P, D); ``kept``
     takes those of this batch where it is a dictionary.
@@ -114,7 +114,7 @@ class TreeBatch:
         )
 
 
-def plant(
+def build_tree_batch(
     rows: Sequence[Sequence[int]],
     tree: Continuations,
     *,

@@ -77,8 +77,8 @@ def _prefix_mask(trees: TreeBatch, window: int | None) -> Any:
     """(B, S, P), or None where every token sees the whole prefix."""
     if window is None or window >= trees.prefix_length + trees.longest:
         return None
-    places = torch.arange(trees.prefix_length, device=trees.seen.device)
-    return trees.cell_positions[:, :, None] - places < window
+    indices = torch.arange(trees.prefix_length, device=trees.seen.device)
+    return trees.cell_positions[:, :, None] - indices < window
 
 
 ALL_ATTENTION_FUNCTIONS.register(_NAME, _attend)

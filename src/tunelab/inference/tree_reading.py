@@ -7,26 +7,26 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tunelab.inference.head import output_at
-from tunelab.inference.token_trees import TreeBatch, grow, plant
+from tunelab.inference.token_trees import TreeBatch, build_continuations, build_tree_batch
 
 Kept = dict[int, tuple[Any, Any]]
 
 # Tokens that are read together: beyond this, matrix products become no faster.
 BATCH_TOKENS = 1024
 # A tree of one token, which is no node: only what comes after the row is asked.
-NOTHING = grow([[0]])
+NOTHING = build_continuations([[0]])
 
 
 def read_prefix(model: Any, ids: Sequence[int]) -> Kept:
     """What each layer keeps of the prefix, (1, K, P, D) keys and values; empty where it is."""
     kept: Kept = {}
     if ids:
-        read_trees(model, plant([ids], NOTHING, device=model.device, kept=kept))
+        read_trees(model, build_tree_batch([ids], NOTHING, device=model.device, kept=kept))
     return kept
 
 
 def read_trees(model: Any, batch: TreeBatch) -> Any:
-    """Logits at the places that are asked: (B · (1 + N), vocabulary)."""
+    """Logits at the indices that are asked: (B · (1 + N), vocabulary)."""
     with output_at(model, batch.asked.flatten()):
         return model(
             input_ids=batch.ids, position_ids=batch.positions, trees=batch, use_cache=False
@@ -41,11 +41,11 @@ def cut_rows(
     A batch has ``widest`` rows at most. A row that is larger than ``tokens`` has its own.
     """
     start = longest = 0
-    for place, size in enumerate(sizes):
+    for position, size in enumerate(sizes):
         longest = max(longest, size)
-        rows = place - start + 1
+        rows = position - start + 1
         if rows > 1 and (rows * longest > tokens or rows - 1 == widest):
-            yield slice(start, place)
-            start, longest = place, size
+            yield slice(start, position)
+            start, longest = position, size
     if sizes:
         yield slice(start, len(sizes))

@@ -88,13 +88,13 @@ def _over_trees(model: Any, base: Any, input_ids: Any, trees: Any, **more: Any) 
 
 def _kept(model: Any, base: Any) -> dict[int, tuple[Any, Any]]:
     """What each layer keeps of the virtual tokens, within ``tree_attention``."""
-    from tunelab.inference.token_trees import plant
+    from tunelab.inference.token_trees import build_tree_batch
     from tunelab.inference.tree_reading import NOTHING
 
     if model.active_peft_config.peft_type == "PREFIX_TUNING":
         return dict(enumerate(virtual_keys(model)))
     kept: dict[int, tuple[Any, Any]] = {}
-    row = plant([[0] * virtual_tokens(model)], NOTHING, device=model.device, kept=kept)
+    row = build_tree_batch([[0] * virtual_tokens(model)], NOTHING, device=model.device, kept=kept)
     prompt = model.get_prompt(batch_size=1).to(base.dtype)
     base.base_model(inputs_embeds=prompt, position_ids=row.positions, trees=row, use_cache=False)
     return kept

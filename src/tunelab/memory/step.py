@@ -19,7 +19,7 @@ def make_rows(settings: StepSettings, vocabulary: int) -> list[EncodedExample]:
 
     Padded rows are not all of one length, so that there is padding as in real batches.
     """
-    shared = tuple(place % vocabulary for place in range(settings.prefix))
+    shared = tuple(position % vocabulary for position in range(settings.prefix))
     rows = []
     for number in range(settings.batch):
         shorter = not settings.packed and number == 0 and settings.batch > 1 < settings.length - 1
@@ -27,7 +27,7 @@ def make_rows(settings: StepSettings, vocabulary: int) -> list[EncodedExample]:
         ids = (
             *shared,
             number % vocabulary,
-            *((7 * place) % vocabulary for place in range(1, size)),
+            *((7 * position) % vocabulary for position in range(1, size)),
         )
         prompt = max(1, len(ids) - settings.trained)
         rows.append(EncodedExample(ids, (IGNORED,) * prompt + ids[prompt:], prompt, 0))

@@ -30,7 +30,7 @@ from tunelab.methods.contract import Drawing, Method
 from tunelab.methods.counting import ParameterCount, added
 from tunelab.methods.soft_prompt import (
     SoftPromptSettings,
-    check_room,
+    check_context_length,
     count_virtual_tokens,
     keep_nothing,
     load,
@@ -90,7 +90,7 @@ def count(shape: ModelShape, settings: Settings) -> ParameterCount:
     Raises:
         UsageError: the model keeps something else than keys and values, or has no room.
     """
-    check_room(shape, settings)
+    check_context_length(shape, settings)
     if shape.cache is None:
         raise UsageError(
             f"prefix tuning puts keys and values before a row's own, and {shape.family} keeps "

@@ -25,7 +25,7 @@ from tunelab.methods.contract import Drawing, Method
 from tunelab.methods.counting import ParameterCount, added
 from tunelab.methods.soft_prompt import (
     SoftPromptSettings,
-    check_room,
+    check_context_length,
     count_virtual_tokens,
     keep_nothing,
     load,
@@ -68,7 +68,7 @@ def count(shape: ModelShape, settings: Settings) -> ParameterCount:
     Raises:
         UsageError: the model has no room for that many virtual tokens.
     """
-    check_room(shape, settings)
+    check_context_length(shape, settings)
     return added(shape, settings.virtual_tokens * shape.hidden)
 
 

@@ -68,10 +68,10 @@ def start_tokens(
             "init=instruction begins a soft prompt at the instruction's tokens, and the prompt "
             "has no instruction; use init=vocabulary."
         )
-    return [instruction[place % len(instruction)] for place in range(count)]
+    return [instruction[position % len(instruction)] for position in range(count)]
 
 
-def check_room(shape: ModelShape, settings: SoftPromptSettings) -> None:
+def check_context_length(shape: ModelShape, settings: SoftPromptSettings) -> None:
     """Refuse more virtual tokens than the model's context has room for.
 
     Raises:

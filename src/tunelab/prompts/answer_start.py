@@ -21,14 +21,14 @@ def answer_start(question: Sequence[Piece], row: Sequence[Piece]) -> str | None:
         RunError: the template begins an answer otherwise than its question ends.
     """
     asked = "".join(piece.text for piece in question)
-    last = max((place for place, piece in enumerate(row) if piece.data), default=0)
+    last = max((position for position, piece in enumerate(row) if piece.data), default=0)
     header = "".join(piece.text for piece in row[:last])
     if header.startswith(asked):
         rest = header[len(asked) :]
         # Blanks alone stay with the label: many tokenizers have a token for both.
         return rest.rstrip(" ") if rest.strip() else None
     pairs = enumerate(zip(asked, header, strict=False))
-    same = next((place for place, (one, other) in pairs if one != other), None)
+    same = next((position for position, (one, other) in pairs if one != other), None)
     common = asked[: min(len(asked), len(header)) if same is None else same]
     if opens_block(common):
         common = common[: last_opening(common)]

@@ -15,13 +15,13 @@ def check_rows(encoder: Encoder, rows: Sequence[EncodedExample], texts: Sequence
             the prompt at inference. The message names the row, counted from 1.
     """
     for number, (row, text) in enumerate(zip(rows, texts, strict=True), start=1):
-        trained = [place for place, label in enumerate(row.labels) if label != IGNORED]
+        trained = [position for position, label in enumerate(row.labels) if label != IGNORED]
         if not trained:
             raise RunError(f"row {number} has no trained token; check its label.")
         if row.labels[-1] not in encoder.stop_tokens:
             raise RunError(f"row {number} does not end with a trained stop token.")
         if trained != list(range(row.prompt_length, len(row.ids))) or any(
-            row.ids[place] != row.labels[place] for place in trained
+            row.ids[position] != row.labels[position] for position in trained
         ):
             raise RunError(f"row {number} trains other tokens than its answer.")
         if encoder.prompt(text).ids != row.ids[: row.prompt_length]:

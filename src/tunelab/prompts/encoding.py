@@ -145,7 +145,7 @@ class Encoder:
         start = [Piece(self.start, False)] if self.start else []
         if label is None:
             return [*pieces, *start]
-        last = max(place for place, piece in enumerate(pieces) if piece.data)
+        last = max(position for position, piece in enumerate(pieces) if piece.data)
         return [*self._render(text, None), *start, *pieces[last:]]
 
     def _full(self, text: str, label: str, prompt: list[int]) -> list[int]:
@@ -153,7 +153,9 @@ class Encoder:
         if ids[: len(prompt)] != prompt:
             ids = self._behind(text, label, prompt)
         answer = ids[len(prompt) :]
-        stop = next((place for place, token in enumerate(answer) if token in self._controls), None)
+        stop = next(
+            (position for position, token in enumerate(answer) if token in self._controls), None
+        )
         if stop is None:
             raise RunError(
                 "the chat template writes no stop token after an answer, so a model could not "

@@ -18,6 +18,6 @@ _MARKERS = re.compile(
 _BREAK = "\u200b"
 
 
-def take_apart(text: str) -> tuple[str, int]:
+def break_markers(text: str) -> tuple[str, int]:
     """The text with its markers taken apart, and how many there were."""
     return _MARKERS.subn(lambda match: match.group() + _BREAK, text)

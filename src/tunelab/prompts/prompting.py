@@ -102,7 +102,7 @@ def turn_end(tokenizer: Any) -> tuple[list[int], list[str]]:
         )
     except TunelabError:
         return [], []
-    last = max(place for place, piece in enumerate(pieces) if piece.data)
+    last = max(position for position, piece in enumerate(pieces) if piece.data)
     behind = "".join(piece.text for piece in pieces[last + 1 :]).lstrip()
     controls = control_tokens(tokenizer)
     first = next(

@@ -14,5 +14,5 @@ def common_prefix(rows: Sequence[Sequence[int]], ends: Sequence[int]) -> int:
     # The first and the last row in dictionary order differ where any two do.
     first, last = min(map(list, rows)), max(map(list, rows))
     limit = min(min(ends) - 1, len(first), len(last))
-    differing = (place for place in range(limit) if first[place] != last[place])
+    differing = (position for position in range(limit) if first[position] != last[position])
     return max(0, next(differing, limit))

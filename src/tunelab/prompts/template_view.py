@@ -44,7 +44,7 @@ class Change:
 
     left: tuple[str, ...]
     right: tuple[str, ...]
-    place: int
+    position: int
 
 
 def view_prompt(

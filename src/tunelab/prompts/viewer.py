@@ -85,7 +85,7 @@ def view_row(tokenizer: Any, row: EncodedExample) -> RowView:
         for number, label in zip(row.ids, row.labels, strict=True)
     )
     prompt = tokens[: row.prompt_length]
-    starts = [place for place, token in enumerate(prompt) if token.control]
+    starts = [position for position, token in enumerate(prompt) if token.control]
     header = prompt[starts[-1] if starts else max(0, len(prompt) - 3) :]
     return RowView(
         tokens=tokens,
@@ -213,5 +213,5 @@ def _byte_of_character() -> dict[str, int]:
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     table = {chr(byte): byte for byte in printable}
-    table.update({chr(256 + place): byte for place, byte in enumerate(others)})
+    table.update({chr(256 + position): byte for position, byte in enumerate(others)})
     return table

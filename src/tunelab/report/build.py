@@ -93,8 +93,8 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
     methods = methods_of(run)
     examples = min(_EXAMPLES, max(1, _ALL_EXAMPLES // max(1, len(run.evaluated))))
     mistakes = find_mistakes(run)
-    # The page's filter tells labels by their places, as a label can be long.
-    places = {label: str(at) for at, label in enumerate(run.prepared.values["labels"])}
+    # The page's filter identifies labels by their index, as a label can be long.
+    positions = {label: str(at) for at, label in enumerate(run.prepared.values["labels"])}
     return render(
         "report.html.j2",
         run=run,
@@ -127,9 +127,11 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         rules_kept=rules_kept,
         alpha=ALPHA,
         answers=[(result, *_answers(result, examples)) for result in run.evaluated],
-        places=places,
+        positions=positions,
         answered={
-            row.row: sorted({places[label] for label in row.answers.values() if label in places})
+            row.row: sorted(
+                {positions[label] for label in row.answers.values() if label in positions}
+            )
             for row in mistakes.rows
         },
         class_tables=class_tables(run),
@@ -151,8 +153,8 @@ def _write_rows(path: Path, rows: Iterable[Mapping[Any, Any]]) -> None:
     """Write rows with the same keys as CSV, of which no cell is a formula."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    for place, row in enumerate(rows):
-        if not place:
+    for position, row in enumerate(rows):
+        if not position:
             writer.writerow(row)
         writer.writerow([csv_cell(cell) for cell in row.values()])
     write_text(path, buffer.getvalue())

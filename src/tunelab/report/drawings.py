@@ -73,7 +73,9 @@ def _line(*points: tuple[float, float]) -> str:
 def _model(*, full: bool) -> str:
     """The row's embeddings, one block with its linear layers, and the legend."""
     middle = _SIDE / 2
-    tokens = "".join(_box(54, 78 + 22 * place, 36, 18, "", trained=full) for place in range(5))
+    tokens = "".join(
+        _box(54, 78 + 22 * position, 36, 18, "", trained=full) for position in range(5)
+    )
     lines = [
         _line((90, 126), (150, 126), (190, 126)),
         *(
@@ -136,25 +138,30 @@ def _magnitudes() -> str:
 
 def _scales() -> str:
     """A vector behind k and v, and before down."""
-    places = ((246, 126, "l_k"), (246, 168, "l_v"), (566, 126, "l_ff"))
+    positions = ((246, 126, "l_k"), (246, 168, "l_v"), (566, 126, "l_ff"))
     return "".join(
         f'<circle cx="{x}" cy="{y}" r="12" fill="{_TRAINED}"/>'
         + f'<text x="{x}" y="{y + 3.5}" font-size="10" fill="#fff">{label}</text>'
-        for x, y, label in places
+        for x, y, label in positions
     ) + _text(300, 238, "vectors that scale keys, values and the MLP’s inside", start=True)
 
 
 def _virtual_tokens() -> str:
     """Trained embeddings before the row's own."""
     return "".join(
-        _box(54, 12 + 22 * place, 36, 18, f"p{place + 1}", trained=True) for place in range(3)
+        _box(54, 12 + 22 * position, 36, 18, f"p{position + 1}", trained=True)
+        for position in range(3)
     ) + _text(300, 238, "virtual tokens before the row, below the first block", start=True)
 
 
 def _network() -> str:
     """The network that makes the virtual tokens."""
-    made = "".join(_line((44, 21 + 22 * place), (54, 21 + 22 * place)) for place in range(3))
-    tokens = "".join(_box(54, 12 + 22 * place, 36, 18, f"p{place + 1}") for place in range(3))
+    made = "".join(
+        _line((44, 21 + 22 * position), (54, 21 + 22 * position)) for position in range(3)
+    )
+    tokens = "".join(
+        _box(54, 12 + 22 * position, 36, 18, f"p{position + 1}") for position in range(3)
+    )
     return (
         _box(6, 10, 38, 66, "MLP", trained=True)
         + made

@@ -83,20 +83,22 @@ def find_mistakes(run: RunFolder) -> Mistakes:
     groups = _seed_groups(run)
     about_doubt, doubts = _doubts(sides, tables)
     found = []
-    for place, text in enumerate(texts):
+    for position, text in enumerate(texts):
         kinds = []
-        hit = {name: column[place] for name, column in right.items()}
+        hit = {name: column[position] for name, column in right.items()}
         if not any(hit.values()):
             kinds.append("all")
         elif tuned and not any(hit[name] for name in tuned):
             kinds.append("tuned-alone" if all(hit[name] for name in others) else "tuned")
         if any(len({hit[name] for name in names if name in hit}) == 2 for names in groups):
             kinds.append("flips")
-        if place in doubts:
+        if position in doubts:
             kinds.append("noise")
         if kinds:
-            said = {name: column[place] for name, column in answers.items()}
-            found.append(Mistake(place, text, truth[place], said, tuple(kinds), doubts.get(place)))
+            said = {name: column[position] for name, column in answers.items()}
+            found.append(
+                Mistake(position, text, truth[position], said, tuple(kinds), doubts.get(position))
+            )
     counts = {kind: sum(kind in row.kinds for row in found) for kind in KINDS}
     best = sorted(right, key=lambda name: -sum(right[name]))[:_SHOWN]
     ranked = sorted(found, key=lambda row: (-len(row.kinds), row.row))

@@ -51,9 +51,9 @@ def predict_rows(
     with row_bar("rows labelled", shown=progress) as bar:
         for chunk in read_chunks(files, text=text, rows=rows):
             answers = label_texts(opened, chunk.texts, evaluation)
-            for place, (content, answer) in enumerate(zip(chunk.texts, answers, strict=True)):
+            for position, (content, answer) in enumerate(zip(chunk.texts, answers, strict=True)):
                 named = {"file": chunk.file} if len(files) > 1 else {}
-                yield {**named, "row": chunk.first + place, "text": content, **answer}
+                yield {**named, "row": chunk.first + position, "text": content, **answer}
             bar.update(len(chunk.texts))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tunelab.data.columns import text_of
 from tunelab.data.loading_notes import LoadingNotes
-from tunelab.data.readers import check_file, read_rows
+from tunelab.data.readers import check_data_file, read_rows
 from tunelab.errors import UsageError
 from tunelab.runs.storage import download, is_remote
 
@@ -64,13 +64,13 @@ def here(file: str) -> Iterator[Path]:
         UsageError: there is no such file, or it is of an unknown kind.
     """
     if not is_remote(file):
-        check_file(Path(file))
+        check_data_file(Path(file))
         yield Path(file)
         return
     with tempfile.TemporaryDirectory(prefix="tunelab-") as folder:
         path = Path(folder) / file.rpartition("/")[2]
         download(file, path)
-        check_file(path)
+        check_data_file(path)
         yield path
 
 

@@ -17,7 +17,7 @@ from tunelab.models.description import ModelShape
 from tunelab.models.device import device_facts, pick_device, pick_dtype
 from tunelab.study.resolution import method_of, method_settings, model_card
 from tunelab.study.training_step import ANSWER, step_of
-from tunelab.training.processes import divides_weights, process_count
+from tunelab.training.processes import process_count, shards_weights
 
 # Characters of a token, taken high: the rows are not yet tokenized, and a device must not be
 # called too small for rows that are shorter than they seem.
@@ -26,7 +26,7 @@ _CHARACTERS = 6
 _Chosen = tuple[Method[Any], Any]
 
 
-def check_room(study: Study, rows: Sequence[Example]) -> None:
+def check_device_memory(study: Study, rows: Sequence[Example]) -> None:
     """Refuse a method whose step is surely too large for the device, by the estimate.
 
     ``rows``: the training rows. A model whose configuration is not known here is left out.
@@ -38,13 +38,13 @@ def check_room(study: Study, rows: Sequence[Example]) -> None:
     facts = device_facts()
     memory = int(facts["device_memory"] if device == "cuda" else facts["memory"])
     step = _smallest_step(study, rows, device)
-    for place, shape, own in _methods(study):
+    for position, shape, own in _methods(study):
         needed = _peak(shape, own, step)
         if needed is not None and needed > memory:
             near = _nearest(shape, own, step, memory, study)
-            entry = study.methods[place]
+            entry = study.methods[position]
             raise UsageError(
-                f"methods.{place} ({entry.name} of {entry.model}): a step needs "
+                f"methods.{position} ({entry.name} of {entry.model}): a step needs "
                 f"{gigabytes(needed)} or more and the device has {gigabytes(memory)}; "
                 + (f"use {near}." if near else "use a smaller model: nothing near it has room.")
             )
@@ -64,12 +64,12 @@ def most_memory(study: Study) -> int | None:
 
 def _methods(study: Study) -> Iterator[tuple[int, ModelShape, _Chosen]]:
     """The methods by their place, each with its model; without those not known here."""
-    for place, entry in enumerate(study.methods):
+    for position, entry in enumerate(study.methods):
         try:
             shape = shape_by_name(model_card(study, entry.model).name, fetch=False)
         except TunelabError:
             continue
-        yield place, shape, (method_of(entry), method_settings(entry, place))
+        yield position, shape, (method_of(entry), method_settings(entry, position))
 
 
 def _peak(shape: ModelShape, own: _Chosen, step: StepSettings) -> int | None:
@@ -94,7 +94,7 @@ def _smallest_step(study: Study, rows: Sequence[Example], device: str) -> StepSe
 
 def _step(study: Study, device: str, *, length: int, prefix: int = 0) -> StepSettings:
     # On CUDA each process has a device of its own; those on a CPU share its memory.
-    sharded = device == "cuda" and divides_weights()
+    sharded = device == "cuda" and shards_weights()
     return step_of(
         study.training,
         length=length,

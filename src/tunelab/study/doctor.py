@@ -10,7 +10,7 @@ from tunelab.hub import has_token, is_offline
 from tunelab.memory.fits import gigabytes
 from tunelab.models.cache import cache_folder, find_damage
 from tunelab.models.catalog import CATALOG, ModelCard
-from tunelab.study.device_room import check_room, most_memory
+from tunelab.study.device_room import check_device_memory, most_memory
 from tunelab.study.environment import package_version
 from tunelab.study.opening import open_study, preset_names
 from tunelab.study.resolution import model_card
@@ -54,7 +54,7 @@ def _verdict(preset: str, device: str) -> str:
         return f"no: it needs {study.device}, and this machine has {device}"
     try:
         # Without its rows: what is refused has no room for the shortest ones.
-        check_room(study, [])
+        check_device_memory(study, [])
     except TunelabError as error:
         return f"no: {error}"
     needs = [line for card in sorted(cards, key=lambda card: card.name) if (line := _need(card))]

@@ -30,23 +30,25 @@ def check_feasible(study: Study) -> dict[int, ParameterCount]:
             transformers refuses the schedule for the method's learning rate.
     """
     counts = {}
-    for place, entry in enumerate(study.methods):
-        settings = method_settings(entry, place)
+    for position, entry in enumerate(study.methods):
+        settings = method_settings(entry, position)
         try:
             check_schedule(study.training.scheduler, learning_rate(study, entry))
         except UsageError as error:
-            raise UsageError(f"methods.{place} ({entry.name}): {error}") from None
+            raise UsageError(f"methods.{position} ({entry.name}): {error}") from None
         try:
             folder = fetch(model_card(study, entry.model))
             shape = read_shape(folder)
         except TunelabError:
             continue
         try:
-            counts[place] = method_of(entry).count(shape, settings)
+            counts[position] = method_of(entry).count(shape, settings)
             _check_context(study, shape, method_of(entry).virtual_tokens(settings))
             _check_adapts(folder, method_of(entry), settings)
         except UsageError as error:
-            raise UsageError(f"methods.{place} ({entry.name} of {entry.model}): {error}") from None
+            raise UsageError(
+                f"methods.{position} ({entry.name} of {entry.model}): {error}"
+            ) from None
     return counts
 
 

@@ -424,30 +424,32 @@ def _differing_rows(
     if left_spans is None or right_spans is None or first.truth != second.truth:
         return (), 0
     lefts, rights = [span.low for span in left_spans], [span.low for span in right_spans]
-    places = [
-        place for place, pair in enumerate(zip(lefts, rights, strict=True)) if pair[0] != pair[1]
+    positions = [
+        position
+        for position, pair in enumerate(zip(lefts, rights, strict=True))
+        if pair[0] != pair[1]
     ]
-    places.sort(key=lambda place: (-abs(lefts[place] - rights[place]), place))
-    spread = places[:: max(1, len(places) // _SHOWN)][:_SHOWN]
+    positions.sort(key=lambda position: (-abs(lefts[position] - rights[position]), position))
+    spread = positions[:: max(1, len(positions) // _SHOWN)][:_SHOWN]
     return tuple(
         {
-            "row": place,
-            "text": first.predictions.texts[place],
-            "truth": first.truth[place],
-            "left": _said(first, place),
-            "right": _said(second, place),
-            "left_value": lefts[place],
-            "right_value": rights[place],
-            "left_cut": not left_spans[place].known,
-            "right_cut": not right_spans[place].known,
+            "row": position,
+            "text": first.predictions.texts[position],
+            "truth": first.truth[position],
+            "left": _said(first, position),
+            "right": _said(second, position),
+            "left_value": lefts[position],
+            "right_value": rights[position],
+            "left_cut": not left_spans[position].known,
+            "right_cut": not right_spans[position].known,
         }
-        for place in spread
-    ), len(places)
+        for position in spread
+    ), len(positions)
 
 
-def _said(answered: Any, place: int) -> str:
+def _said(answered: Any, position: int) -> str:
     generated = answered.predictions.generated
-    label = answered.predicted[place]
+    label = answered.predicted[position]
     if generated is None:
         return str(label)
-    return f"{generated.answers[place]}" if label is None else str(label)
+    return f"{generated.answers[position]}" if label is None else str(label)

@@ -84,7 +84,7 @@ def _sample(dataset: Dataset, data: Data, seed: int, folder: Path) -> dict[str, 
     dataset = complete_splits(dataset, seed)
     cleaned, dropped = clean(dataset, drop=data.drop)
     sampled = {}
-    for place, split in enumerate(SPLITS):
+    for position, split in enumerate(SPLITS):
         size = getattr(data.sample, split)
         rows = list(cleaned.splits[split])
         if size == "all":
@@ -97,7 +97,7 @@ def _sample(dataset: Dataset, data: Data, seed: int, folder: Path) -> dict[str, 
                 f"data.sample.{split}={size} asks for more rows than there are: the {split} "
                 f"split has {len(rows)}{note}."
             )
-        sampled[split] = stratified_sample(rows, size, seed + place)
+        sampled[split] = stratified_sample(rows, size, seed + position)
     for split in ("train", "test"):
         if not sampled[split]:
             raise UsageError(_no_rows(split, dataset, dropped))
@@ -155,9 +155,9 @@ def _left_out(dataset: Dataset, dropped: Mapping[str, Mapping[str, int]]) -> lis
     for fault, lost in dropped.items():
         train = len(dataset.splits["train"])
         if fault == "blank" or lost.get("train", 0) > 0.1 * train:
-            places = ", ".join(f"{count:,} of {split}" for split, count in lost.items())
+            positions = ", ".join(f"{count:,} of {split}" for split, count in lost.items())
             rows = count_of(sum(lost.values()), "row")
-            sentences.append(f"Left out: {rows} {_FAULTS[fault]} ({places}).")
+            sentences.append(f"Left out: {rows} {_FAULTS[fault]} ({positions}).")
     return sentences
 
 

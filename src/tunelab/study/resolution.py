@@ -44,8 +44,8 @@ def check_names(study: Study) -> None:
         name = getattr(study.models, role)
         if name is not None:
             find(name)
-    for place, entry in enumerate(study.methods):
-        method_settings(entry, place)
+    for position, entry in enumerate(study.methods):
+        method_settings(entry, position)
         model_card(study, entry.model)
     twice = [name for name, count in Counter(method_ids(study)).items() if count > 1]
     if twice:
@@ -64,8 +64,8 @@ def check_names(study: Study) -> None:
         for name in study.tokenizers:
             find_tokenizer(name)
     _check_generation(study)
-    for place, claim in enumerate(study.claims):
-        _check_claim(study, claim, place)
+    for position, claim in enumerate(study.claims):
+        _check_claim(study, claim, position)
     for name in study.training.tracking:
         registry.check_name("tracker", name, TRACKERS)
         _check_installed(name, TRACKERS[name])
@@ -80,13 +80,13 @@ def method_of(entry: MethodEntry) -> Method[Any]:
     return find_method(entry.name)
 
 
-def method_settings(entry: MethodEntry, place: int = 0) -> Any:
+def method_settings(entry: MethodEntry, position: int = 0) -> Any:
     """The settings of a method's entry, checked by the method.
 
     Raises:
         UsageError: an unknown setting, or a value of the wrong type.
     """
-    return validated(method_of(entry).Settings, entry.settings, prefix=f"methods.{place}.")
+    return validated(method_of(entry).Settings, entry.settings, prefix=f"methods.{position}.")
 
 
 def method_ids(study: Study) -> list[str]:
@@ -156,7 +156,7 @@ def _check_generation(study: Study) -> None:
         raise UsageError("generation needs a model: name models.base, or generation.models.")
 
 
-def _check_claim(study: Study, claim: Claim, place: int) -> None:
+def _check_claim(study: Study, claim: Claim, position: int) -> None:
     from tunelab.evaluation.claims import TOKENS
     from tunelab.evaluation.metrics import all_metrics
     from tunelab.evaluation.number_metrics import NUMBER_METRICS
@@ -167,7 +167,7 @@ def _check_claim(study: Study, claim: Claim, place: int) -> None:
     )
     if claim.metric == TOKENS:
         if not isinstance(claim.right, str):
-            raise UsageError(f"claims.{place}.right must name a tokenizer, not a number.")
+            raise UsageError(f"claims.{position}.right must name a tokenizer, not a number.")
         from tunelab.tokenizers.catalog import find as find_tokenizer
         from tunelab.tokenizers.parallel import LANGUAGES
 
@@ -183,7 +183,7 @@ def _check_claim(study: Study, claim: Claim, place: int) -> None:
             registry.check_name("side of a claim", _SEED.sub("", side), known)
     if claim.relation == "about" and not claim.margin:
         raise UsageError(
-            f"claims.{place} says about, so it needs a margin: how much is still about the same."
+            f"claims.{position} says about, so it needs a margin: how much is still about the same."
         )
 
 

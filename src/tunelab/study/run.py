@@ -18,7 +18,7 @@ from tunelab.runs.stages import open_folder
 from tunelab.serving.model_card import write_cards
 from tunelab.study.cells import cells_of, device_and_dtype, train_cell
 from tunelab.study.conversations import play_conversations
-from tunelab.study.device_room import check_room
+from tunelab.study.device_room import check_device_memory
 from tunelab.study.engines.local import Engine, run_here
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
@@ -43,7 +43,7 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
     with open_folder(out, study):
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
-        check_room(study, data.splits["train"])
+        check_device_memory(study, data.splits["train"])
         check_feasible(study)
         check_answers(study, data.labels)
         _write_index(out, study, data, [])
@@ -118,7 +118,7 @@ def train_study(study: Study, out: Path, only: str | None = None) -> list[Result
             write_json(out / "environment.json", describe_environment())
         with first_alone():
             data = prepare(study.data, seed=study.seed, out=out)
-        check_room(study, data.splits["train"])
+        check_device_memory(study, data.splits["train"])
         check_feasible(study)
         check_answers(study, data.labels)
         results = [train_cell(study, cell, data, out) for cell in cells]
@@ -174,10 +174,10 @@ def write_predictions(results: Sequence[Result], path: Path) -> None:
         if result.stage != "evaluate":
             continue
         table = pq.read_table(result.folder / TABLE)
-        for place, key in enumerate(("run", "kind", "model", "method", "seed")):
+        for position, key in enumerate(("run", "kind", "model", "method", "seed")):
             value = result.name if key == "run" else result.values.get(key)
             kind = pa.int64() if key == "seed" else pa.string()
-            table = table.add_column(place, key, pa.array([value] * len(table), type=kind))
+            table = table.add_column(position, key, pa.array([value] * len(table), type=kind))
         tables.append(table)
     if tables:
         whole = pa.concat_tables(tables, promote_options="permissive")

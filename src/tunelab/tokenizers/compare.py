@@ -75,16 +75,16 @@ def compare_file(
     total = count_texts(tokenizers, lines, observe=spread.add, advance=advance)
     spaced = has_spaces_between_words("\n".join(sample.texts))
     found = []
-    for place, tokenizer in enumerate(tokenizers):
+    for position, tokenizer in enumerate(tokenizers):
         measured = measure_texts(
             cut_all(tokenizer, sample.texts), sample.texts, seed=seed
         ).to_dict()
-        tokens = total.tokens[place]
+        tokens = total.tokens[position]
         trips = [round_trip(tokenizer, text) for text in sample.texts]
         whole, lost = add_up(trips)
         if spaced and total.words:
             measured["fertility"] = tokens / total.words
-            interval = ratio_interval(spread.tokens[place], spread.words, seed=seed)
+            interval = ratio_interval(spread.tokens[position], spread.words, seed=seed)
             measured["intervals"]["fertility"] = _listed(interval)
         if tokens:
             measured["characters_per_token"] = total.characters / tokens
@@ -102,7 +102,7 @@ def compare_file(
                 "sentences": total.texts,
                 "sampled": len(sample.texts),
                 "round_trip": {"exact": whole, "of": len(trips), "lost": lost},
-                **({"lengths": spread.lengths[place].tolist()} if keep_lengths else {}),
+                **({"lengths": spread.lengths[position].tolist()} if keep_lengths else {}),
             }
         )
     return found
@@ -211,9 +211,9 @@ class _Sample:
             if len(self.texts) < self._size:
                 self.texts.append(short)
             else:
-                place = self._random.randrange(number + 1)
-                if place < self._size:
-                    self.texts[place] = short
+                position = self._random.randrange(number + 1)
+                if position < self._size:
+                    self.texts[position] = short
             yield text
 
 

@@ -97,13 +97,13 @@ def count_sentences(cut: Cut, text: str) -> list[Counts]:
     A token belongs to the sentence in which it begins.
     """
     starts = [first for _, (first, _), _ in cut.of_text()]
-    counts, place = [], 0
+    counts, position = [], 0
     for first, last in sentence_spans(text):
-        following = place
+        following = position
         while following < len(starts) and (starts[following] < last or last == len(text)):
             following += 1
-        counts.append(_count(cut, text, first, last, place, following))
-        place = following
+        counts.append(_count(cut, text, first, last, position, following))
+        position = following
     return counts
 
 
@@ -127,11 +127,11 @@ def _count(cut: Cut, text: str, first: int, last: int, start: int, stop: int) ->
 
 def _covering(words: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[int]:
     """How many tokens reach into each word. Both lists are in order."""
-    counts, place = [], 0
+    counts, position = [], 0
     for first, last in words:
-        while place < len(spans) and spans[place][1] <= first:
-            place += 1
-        following, number = place, 0
+        while position < len(spans) and spans[position][1] <= first:
+            position += 1
+        following, number = position, 0
         while following < len(spans) and spans[following][0] < last:
             number += spans[following][1] > first
             following += 1

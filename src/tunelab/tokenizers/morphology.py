@@ -83,11 +83,11 @@ def chance(words: Sequence[Word]) -> dict[str, Any]:
 
 def gold_boundaries(word: Word) -> set[float]:
     """Places of the boundaries in the word without its joiners."""
-    places, length = set[float](), 0
+    positions, length = set[float](), 0
     for morpheme in word.morphemes[:-1]:
         length += len(morpheme.replace(_JOINER, ""))
-        places.add(length)
-    return places
+        positions.add(length)
+    return positions
 
 
 def token_boundaries(cut: Cut, word: str, first: int) -> set[float]:
@@ -96,19 +96,19 @@ def token_boundaries(cut: Cut, word: str, first: int) -> set[float]:
     A cut within a character lies half-way through it.
     """
     length = len(word.replace(_JOINER, ""))
-    places = set[float]()
+    positions = set[float]()
     ends = [(left, right) for _, (left, right), _ in cut.of_text() if right > first]
     for (_, end), (start, _) in pairwise(ends):
         within = start < end
         at = min(max(start if within else end, first) - first, len(word))
-        place: float = len(word[:at].replace(_JOINER, ""))
+        position: float = len(word[:at].replace(_JOINER, ""))
         if within:
             if word[at : at + 1] == _JOINER:
                 continue
-            place += 0.5
-        if 0 < place < length:
-            places.add(place)
-    return places
+            position += 0.5
+        if 0 < position < length:
+            positions.add(position)
+    return positions
 
 
 def _boundaries(one: Cut, word: Word) -> Boundaries:

@@ -95,14 +95,14 @@ def read_files(paths: Mapping[str, Path]) -> ParallelText:
         raise UsageError("the parallel files hold no lines.")
     # A line that is blank in one language is a sentence in none.
     kept = [
-        place
-        for place in range(max(numbers.values()))
-        if all(found[place].strip() for found in lines.values())
+        position
+        for position in range(max(numbers.values()))
+        if all(found[position].strip() for found in lines.values())
     ]
     if not kept:
         raise UsageError("the parallel files have no line that holds text in every language.")
     return ParallelText(
-        "files", {code: [found[place] for place in kept] for code, found in lines.items()}
+        "files", {code: [found[position] for position in kept] for code, found in lines.items()}
     )
 
 

@@ -118,15 +118,15 @@ def _spans(
     tokenizer: FastTokenizer, encoding: Any, kinds: Sequence[str], text: str
 ) -> tuple[tuple[int, int], ...]:
     spans = [(int(first), int(last)) for first, last in encoding.offsets]
-    places = [place for place, kind in enumerate(kinds) if kind != SPECIAL]
+    positions = [position for position, kind in enumerate(kinds) if kind != SPECIAL]
     end = len(text)
-    for place, kind in enumerate(kinds):
+    for position, kind in enumerate(kinds):
         if kind == SPECIAL:
             # Before the text at its start, behind it at its end.
-            spans[place] = (0, 0) if not places or place < places[0] else (end, end)
+            spans[position] = (0, 0) if not positions or position < positions[0] else (end, end)
     # The space that a tokenizer puts before a text claims the first character.
-    if places and encoding.tokens[places[0]] == _SPACE_MARK and _has_prefix(tokenizer, text):
-        spans[places[0]] = (0, 0)
+    if positions and encoding.tokens[positions[0]] == _SPACE_MARK and _has_prefix(tokenizer, text):
+        spans[positions[0]] = (0, 0)
     return tuple(spans)
 
 

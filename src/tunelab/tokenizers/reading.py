@@ -10,7 +10,7 @@ from tunelab.guards.bounded_files import check_regular
 LONGEST_LINE = 1 << 20
 
 
-def check_file(path: Path) -> int:
+def check_text_file(path: Path) -> int:
     """The size of a file in bytes.
 
     Raises:
@@ -37,7 +37,7 @@ def read_lines(path: Path) -> Iterator[str]:
     Raises:
         UsageError: the file is missing or not UTF-8; the line is named.
     """
-    check_file(path)
+    check_text_file(path)
     number = 1
     rest = b""
     try:
@@ -51,10 +51,10 @@ def read_lines(path: Path) -> Iterator[str]:
                     yield _decode(rest, path, number).rstrip("\n").removesuffix("\r")
                     rest, number = b"", number + 1
                 elif len(rest) >= LONGEST_LINE:
-                    place = rest.rfind(b" ") if b" " in rest[-LONGEST_LINE // 2 :] else -1
-                    place = place if place > 0 else _character_start(rest)
-                    yield _decode(rest[:place], path, number)
-                    rest = rest[place:]
+                    position = rest.rfind(b" ") if b" " in rest[-LONGEST_LINE // 2 :] else -1
+                    position = position if position > 0 else _character_start(rest)
+                    yield _decode(rest[:position], path, number)
+                    rest = rest[position:]
             if rest:
                 yield _decode(rest, path, number)
     except OSError as error:
@@ -63,9 +63,9 @@ def read_lines(path: Path) -> Iterator[str]:
 
 def _character_start(content: bytes) -> int:
     """The last place at which a character may begin, so that none is cut in two."""
-    for place in range(len(content) - 1, max(0, len(content) - 5), -1):
-        if content[place] & 0xC0 != 0x80:
-            return place
+    for position in range(len(content) - 1, max(0, len(content) - 5), -1):
+        if content[position] & 0xC0 != 0x80:
+            return position
     return len(content)
 
 

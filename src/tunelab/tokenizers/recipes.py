@@ -51,8 +51,8 @@ def llama_3(path: Path) -> Built:
     ranks = byte_level.read_ranks(path.read_bytes())
     names = [f"<|{name}|>" for name in _LLAMA_3_NAMES]
     reserved = _LLAMA_3_CONTROLS - len(names)
-    names += [f"<|reserved_special_token_{2 + place}|>" for place in range(reserved)]
-    special = {name: len(ranks) + place for place, name in enumerate(names)}
+    names += [f"<|reserved_special_token_{2 + position}|>" for position in range(reserved)]
+    special = {name: len(ranks) + position for position, name in enumerate(names)}
     tokenizer = byte_level.from_ranks(ranks, pattern=byte_level.LLAMA_3, special=special)
     byte_level.begin_with(tokenizer, names[0])
     roles = {"bos_token": names[0], "eos_token": names[1], "pad_token": names[4]}

@@ -49,32 +49,32 @@ def _piece(content: int | bytes) -> Piece:
 
 def _fields(content: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Number and value of every field of a message."""
-    place = 0
+    position = 0
     try:
-        while place < len(content):
-            key, place = _varint(content, place)
+        while position < len(content):
+            key, position = _varint(content, position)
             field, wire = key >> 3, key & 7
             if wire == _VARINT:
-                number, place = _varint(content, place)
+                number, position = _varint(content, position)
                 yield field, number
                 continue
             length = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}.get(wire)
             if wire == _LENGTH:
-                length, place = _varint(content, place)
-            if length is None or place + length > len(content):
+                length, position = _varint(content, position)
+            if length is None or position + length > len(content):
                 raise ValueError("no SentencePiece model: it is cut short or damaged")
-            yield field, content[place : place + length]
-            place += length
+            yield field, content[position : position + length]
+            position += length
     except IndexError:
         raise ValueError("no SentencePiece model: it is cut short") from None
 
 
-def _varint(content: bytes, place: int) -> tuple[int, int]:
+def _varint(content: bytes, position: int) -> tuple[int, int]:
     value, shift = 0, 0
     while True:
-        byte = content[place]
-        place += 1
+        byte = content[position]
+        position += 1
         value |= (byte & 127) << shift
         if byte < 128:
-            return value, place
+            return value, position
         shift += 7

@@ -152,8 +152,8 @@ def save(tokenizer: FastTokenizer, folder: Path) -> Path:
 def split_lines(texts: Sequence[str], *, held_out: float = 0.1) -> tuple[list[str], list[str]]:
     """Lines to train on and lines to measure on: every n-th is held out."""
     step = max(2, round(1 / held_out))
-    kept = [text for place, text in enumerate(texts) if place % step]
-    return kept, [text for place, text in enumerate(texts) if place % step == 0]
+    kept = [text for position, text in enumerate(texts) if position % step]
+    return kept, [text for position, text in enumerate(texts) if position % step == 0]
 
 
 def curve(

@@ -13,7 +13,7 @@ class PackedCollator:
 
     The last token of a row is left out, as nothing is predicted from it. With T packed tokens and
     N trained ones: ``input_ids`` and ``position_ids`` (1, T), ``layout``, ``labels`` (1, 1 + N)
-    the trained token ids after one −100, ``places`` (N,) where in the sequence each is predicted,
+    the trained token ids after one −100, ``indices`` (N,) where in the sequence each is predicted,
     and ``rows`` (N,) whose it is.
     """
 
@@ -22,16 +22,16 @@ class PackedCollator:
 
     def __call__(self, examples: Sequence[EncodedExample]) -> dict[str, Any]:
         ids, positions, layout = pack_rows([_run(row) for row in examples], self.prefix)
-        places = [(*range(self.prefix), *own) for own in layout.rows]
+        indices = [(*range(self.prefix), *own) for own in layout.rows]
         batch = {"input_ids": ids, "position_ids": positions, "layout": layout}
-        return batch | _trained(examples, places)
+        return batch | _trained(examples, indices)
 
 
 class PaddedCollator:
     """Pads rows on their left to S columns, with the prompt of each in full.
 
     ``input_ids``, ``attention_mask`` and ``position_ids`` (rows, S); the rest as in
-    :class:`PackedCollator`, with places in the flattened rows.
+    :class:`PackedCollator`, with indices in the flattened rows.
     """
 
     def __init__(self, pad_token: int) -> None:
@@ -42,11 +42,11 @@ class PaddedCollator:
             [row.ids for row in examples], prefix=0, pad_token=self.pad_token, device="cpu"
         )
         columns = batch.input_ids.shape[1]
-        places = [
+        indices = [
             range((number + 1) * columns - len(row.ids), (number + 1) * columns)
             for number, row in enumerate(examples)
         ]
-        return vars(batch) | _trained(examples, places)
+        return vars(batch) | _trained(examples, indices)
 
 
 def _run(row: EncodedExample) -> Sequence[int]:
@@ -54,12 +54,14 @@ def _run(row: EncodedExample) -> Sequence[int]:
     return row.ids[:-1] if row.prompt_length < len(row.ids) else row.ids
 
 
-def _trained(examples: Sequence[EncodedExample], places: Sequence[Sequence[int]]) -> dict[str, Any]:
-    """``places``: for each row, where in the sequence each of its tokens stands."""
+def _trained(
+    examples: Sequence[EncodedExample], indices: Sequence[Sequence[int]]
+) -> dict[str, Any]:
+    """``indices``: for each row, where in the sequence each of its tokens stands."""
     import torch
 
     labels, predicted, rows = [IGNORED], list[int](), list[int]()
-    for number, (row, own) in enumerate(zip(examples, places, strict=True)):
+    for number, (row, own) in enumerate(zip(examples, indices, strict=True)):
         answer = row.labels[row.prompt_length :]
         labels += answer
         # A token is predicted where the one before it stands.
@@ -67,6 +69,6 @@ def _trained(examples: Sequence[EncodedExample], places: Sequence[Sequence[int]]
         rows += [number] * len(answer)
     return {
         "labels": torch.tensor([labels]),
-        "places": torch.tensor(predicted, dtype=torch.long),
+        "predicted": torch.tensor(predicted, dtype=torch.long),
         "rows": torch.tensor(rows, dtype=torch.long),
     }

@@ -12,7 +12,7 @@ from transformers.trainer_callback import ExportableState
 from tunelab.runs.results import write_atomically
 from tunelab.training.checkpoints import BEST, complete_checkpoint
 from tunelab.training.peak_memory import read_peak
-from tunelab.training.processes import divides_weights, is_first, wait
+from tunelab.training.processes import is_first, shards_weights, wait
 
 
 class LossTracker(TrainerCallback, ExportableState):
@@ -248,12 +248,12 @@ def save_trainable(model: Any, path: Path) -> None:
     """
     from safetensors.torch import save_file
 
-    from tunelab.training.fsdp import whole
+    from tunelab.training.fsdp import gather
 
-    if not (is_first() or divides_weights()):
+    if not (is_first() or shards_weights()):
         return
     state = {
-        name: whole(parameter.detach()).cpu().contiguous()
+        name: gather(parameter.detach()).cpu().contiguous()
         for name, parameter in model.named_parameters()
         if parameter.requires_grad
     }
@@ -266,10 +266,10 @@ def load_trainable(model: Any, path: Path) -> None:
     import torch
     from safetensors.torch import load_file
 
-    from tunelab.training.fsdp import like
+    from tunelab.training.fsdp import shard_like
 
     state = load_file(path)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name in state:
-                parameter.copy_(like(state[name], parameter))
+                parameter.copy_(shard_like(state[name], parameter))

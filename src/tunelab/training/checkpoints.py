@@ -45,7 +45,7 @@ def last_complete(folder: Path) -> Path | None:
     return None
 
 
-def go_back(folder: Path, checkpoint: Path | None) -> None:
+def restore_checkpoint(folder: Path, checkpoint: Path | None) -> None:
     """Put the best weights back as they were at a checkpoint, or at the beginning."""
     (folder / BEST).unlink(missing_ok=True)
     if checkpoint is not None and (checkpoint / BEST).is_file():

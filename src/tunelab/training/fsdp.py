@@ -14,7 +14,7 @@ import torch
 from tunelab.training.processes import process_count
 
 
-def divide(model: Any, device: str) -> None:
+def shard(model: Any, device: str) -> None:
     """Divide the weights of a model among the processes, and move this one's part to ``device``.
 
     No device ever holds the whole model: the groups are moved and divided one after the other.
@@ -31,14 +31,14 @@ def divide(model: Any, device: str) -> None:
     fully_shard(model, mesh=mesh)
 
 
-def whole(tensor: Any) -> Any:
+def gather(tensor: Any) -> Any:
     """A tensor of which the processes hold parts, gathered in all of them; others as they are."""
-    return tensor.full_tensor() if _is_divided(tensor) else tensor
+    return tensor.full_tensor() if _is_sharded(tensor) else tensor
 
 
-def like(tensor: Any, parameter: Any) -> Any:
+def shard_like(tensor: Any, parameter: Any) -> Any:
     """A whole tensor, divided as a parameter is."""
-    if not _is_divided(parameter):
+    if not _is_sharded(parameter):
         return tensor
     from torch.distributed.tensor import distribute_tensor
 
@@ -56,7 +56,7 @@ def gather_trained(model: Any) -> None:
         for name, parameter in module.named_parameters(recurse=False):
             if parameter.requires_grad:
                 if id(parameter) not in known:
-                    known[id(parameter)] = torch.nn.Parameter(whole(parameter.detach()).cpu())
+                    known[id(parameter)] = torch.nn.Parameter(gather(parameter.detach()).cpu())
                 module._parameters[name] = known[id(parameter)]
 
 
@@ -70,14 +70,14 @@ def keep_state_whole(optimizer: Any) -> None:
     optimizer.register_load_state_dict_pre_hook(_divided_state)
 
 
-def _is_divided(tensor: Any) -> bool:
+def _is_sharded(tensor: Any) -> bool:
     # Not by its class, which a torch that was built without torch.distributed does not have.
     return hasattr(tensor, "full_tensor")
 
 
 def _whole_state(_: Any, state: dict[str, Any]) -> dict[str, Any]:
     moments = {
-        number: {name: whole(value) for name, value in of.items()}
+        number: {name: gather(value) for name, value in of.items()}
         for number, of in state["state"].items()
     }
     return {**state, "state": moments}
@@ -88,7 +88,7 @@ def _divided_state(optimizer: Any, state: dict[str, Any]) -> dict[str, Any]:
     numbers = [number for group in state["param_groups"] for number in group["params"]]
     moments = {
         number: {
-            name: like(value, parameter) if value.shape == parameter.shape else value
+            name: shard_like(value, parameter) if value.shape == parameter.shape else value
             for name, value in state["state"].get(number, {}).items()
         }
         for number, parameter in zip(numbers, parameters, strict=True)

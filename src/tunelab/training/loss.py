@@ -28,7 +28,7 @@ def answer_logits(model: Any, batch: dict[str, Any]) -> AnswerLogits:
     arguments = {name: batch[name] for name in _MODEL_INPUTS if name in batch}
     if "layout" in batch:
         arguments["layout"] = batch["layout"].to(batch["input_ids"].device)
-    with output_at(getattr(model, "module", model), batch["places"]):
+    with output_at(getattr(model, "module", model), batch["predicted"]):
         outputs = model(**arguments, use_cache=False)
     return AnswerLogits(outputs.logits.squeeze(0), batch["labels"][0, 1:], batch["rows"])
 

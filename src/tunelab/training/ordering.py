@@ -38,14 +38,14 @@ class LengthGroupedOrder(Sampler[int]):
         for start in range(0, len(shuffled), size):
             group = sorted(shuffled[start : start + size], key=lambda row: self.lengths[row])
             batches += [
-                group[place : place + self.batch_size]
-                for place in range(0, len(group), self.batch_size)
+                group[position : position + self.batch_size]
+                for position in range(0, len(group), self.batch_size)
             ]
         # A batch that is not full must come last: the loop cuts the stream of rows into batches.
         full = [batch for batch in batches if len(batch) == self.batch_size]
         rest = [batch for batch in batches if len(batch) < self.batch_size]
         order = generator.permutation(len(full)).tolist()
-        yield from (row for place in order for row in full[place])
+        yield from (row for position in order for row in full[position])
         yield from (row for batch in rest for row in batch)
 
 

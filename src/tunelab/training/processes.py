@@ -28,7 +28,7 @@ def is_first() -> bool:
     return process_number() == 0
 
 
-def divides_weights() -> bool:
+def shards_weights() -> bool:
     """Whether the processes divide the weights among them (FSDP), as their launcher asked."""
     return process_count() > 1 and "true" in (_asked(_FSDP), _asked(_DIVIDED))
 
@@ -51,7 +51,7 @@ def together(device: str) -> Iterator[None]:
     import torch.distributed
     from accelerate import PartialState
 
-    divided = divides_weights()
+    divided = shards_weights()
     with _environment({_FSDP: None, _DIVIDED: "true" if divided else None}):
         state = PartialState(cpu=device == "cpu")
         try:

@@ -14,17 +14,17 @@ class SharedBatches(Sampler[list[int]]):
 
     Row i of a batch goes to process i modulo their number, so that lengths, which are sorted
     within a batch, are divided evenly. Where a batch has fewer rows than there are processes,
-    the others get the row ``silent``, since all have to take part in a step.
+    the others get the row ``filler``, since all have to take part in a step.
     """
 
     def __init__(
-        self, batches: Any, order: Any, *, process: int, processes: int, silent: int
+        self, batches: Any, order: Any, *, process: int, processes: int, filler: int
     ) -> None:
         self.batches = batches
         self.order = order
         self.process = process
         self.processes = processes
-        self.silent = silent
+        self.filler = filler
 
     @property
     def batch_sampler(self) -> "SharedBatches":
@@ -41,7 +41,7 @@ class SharedBatches(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         for batch in self.batches:
-            yield batch[self.process :: self.processes] or [self.silent]
+            yield batch[self.process :: self.processes] or [self.filler]
 
 
 def shared_loader(
@@ -57,11 +57,11 @@ def shared_loader(
     """A loader of this process's part of ``batches``, lists of row numbers."""
     shortest = min(rows, key=lambda row: len(row.ids))
     # All of it is prompt: it is run, and trains nothing.
-    silent = replace(shortest, prompt_length=len(shortest.ids))
+    filler = replace(shortest, prompt_length=len(shortest.ids))
     return DataLoader(
-        [*rows, silent],  # type: ignore[arg-type]
+        [*rows, filler],  # type: ignore[arg-type]
         batch_sampler=SharedBatches(
-            batches, order, process=process, processes=processes, silent=len(rows)
+            batches, order, process=process, processes=processes, filler=len(rows)
         ),
         collate_fn=collator,
         pin_memory=pin_memory,

@@ -14,7 +14,7 @@ from tunelab.errors import RunError
 from tunelab.prompts.encoding import EncodedExample
 from tunelab.runs.results import disk_failure
 from tunelab.training.plan import BatchPlan, plan_batches
-from tunelab.training.processes import divides_weights, first_alone, is_first, process_count
+from tunelab.training.processes import first_alone, is_first, process_count, shards_weights
 
 # Tokens of an optimizer step from which merging LoRA's product once costs less than adding it
 # anew to each layer's output: measured at r = 16, see benchmarks/LOG.md.
@@ -108,16 +108,16 @@ def train(
     from tunelab.inference.packed_attention import packed_attention
     from tunelab.training.batching import PackedCollator, PaddedCollator
     from tunelab.training.callbacks import LossTracker, ProgressBar, load_trainable
-    from tunelab.training.checkpoints import BEST, go_back, last_complete
-    from tunelab.training.fsdp import divide, gather_trained
+    from tunelab.training.checkpoints import BEST, last_complete, restore_checkpoint
+    from tunelab.training.fsdp import gather_trained, shard
     from tunelab.training.other_work import look, used_since
     from tunelab.training.peak_memory import read_peak, restart_peak
     from tunelab.training.trainer import AnswerTrainer
 
     plan = plan_batches(model, train_rows, validation_rows, options, seed=seed)
     trainable, total = count_parameters(model)
-    if divides_weights():
-        divide(model, device)
+    if shards_weights():
+        shard(model, device)
     counts = restart_peak(device)
     early = options.early_stopping
     validates = bool(validation_rows)
@@ -133,7 +133,7 @@ def train(
     with first_alone():
         checkpoint = last_complete(folder)
         if is_first():
-            go_back(folder, checkpoint)
+            restore_checkpoint(folder, checkpoint)
     trainer = AnswerTrainer(
         model=model,
         args=_arguments(
@@ -198,7 +198,7 @@ def train(
             f"{title}: the loss is not a number any more; lower training.learning_rate "
             f"(it was {learning_rate:g}) or use training.precision=float32."
         )
-    if divides_weights():
+    if shards_weights():
         gather_trained(model)
     if validates and is_first() and (folder / BEST).is_file():
         load_trainable(model, folder / BEST)
@@ -268,7 +268,7 @@ def _fused(trainer: Any, options: Training, plan: BatchPlan, precision: str, dev
     wanted = device == "cpu" if options.fused == "auto" else options.fused
     if not wanted or precision != "float32":
         return nullcontext({})
-    if divides_weights():
+    if shards_weights():
         _log.warning("layers are not fused, since their weights are divided among processes.")
         return nullcontext({})
     tokens = plan.tokens_a_batch / process_count() * options.gradient_accumulation

@@ -16,7 +16,7 @@ from tunelab.training.callbacks import load_trainable, perplexity, save_trainabl
 from tunelab.training.fsdp import keep_state_whole
 from tunelab.training.loss import answer_logits, answer_loss, correct_rows
 from tunelab.training.ordering import LengthGroupedOrder, TokenBatches
-from tunelab.training.processes import divides_weights, summed
+from tunelab.training.processes import shards_weights, summed
 from tunelab.training.sharing import shared_loader
 
 # What a checkpoint keeps of the model: every parameter that is trained, by its name. PEFT's own
@@ -55,7 +55,7 @@ class AnswerTrainer(Trainer):
         )
         # Not by a mark on the model: Trainer would refuse to write checkpoints, which the methods
         # below can do.
-        self.is_distributed_loading_by_transformers = divides_weights()
+        self.is_distributed_loading_by_transformers = shards_weights()
         self.batches = batches
         self.batch_size = batch_size
         # Trainer then counts the trained tokens of a step and hands the number to compute_loss.
@@ -119,7 +119,7 @@ class AnswerTrainer(Trainer):
         load_trainable(self.accelerator.unwrap_model(model or self.model), file)
 
     def _move_model_to_device(self, model: Any, device: Any) -> None:
-        if not divides_weights():
+        if not shards_weights():
             super()._move_model_to_device(model, device)
 
     def _defer_fsdp_gradient_reduction(self) -> AbstractContextManager[None]:
@@ -130,7 +130,7 @@ class AnswerTrainer(Trainer):
     def create_optimizer(self, model: Any = None) -> Any:
         """AdamW; checkpoints keep its state whole, also where the weights are divided."""
         optimizer = super().create_optimizer(model)
-        if divides_weights():
+        if shards_weights():
             keep_state_whole(optimizer)
         return optimizer
 
@@ -154,7 +154,7 @@ class AnswerTrainer(Trainer):
         return f"{name_of(model)} cannot be trained", "use another method or model"
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
-        if divides_weights() and not self.args.should_save:
+        if shards_weights() and not self.args.should_save:
             # Take part in gathering what the first process writes.
             self.optimizer.state_dict()
         super()._save_optimizer_and_scheduler(output_dir)

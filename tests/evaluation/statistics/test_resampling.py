@@ -30,7 +30,7 @@ def f1_difference(*columns: Any, average: str, **settings: Any) -> Difference:
 def _answers(rows: int, *shares: float) -> list[list[str | None]]:
     """True labels, and guesses of models that are right in these shares of the rows."""
     generator = np.random.default_rng(0)
-    truth = [LABELS[place] for place in generator.choice(3, size=rows, p=[0.6, 0.3, 0.1])]
+    truth = [LABELS[position] for position in generator.choice(3, size=rows, p=[0.6, 0.3, 0.1])]
     columns: list[list[str | None]] = [list(truth)]
     for share in shares:
         right = generator.random(rows) < share

@@ -20,13 +20,13 @@ from loopback import serving
 from tunelab.errors import UsageError
 from tunelab.generation.endpoint.errors import EndpointError
 from tunelab.generation.endpoint.model import open_endpoint
-from tunelab.generation.endpoint.request import Patience
+from tunelab.generation.endpoint.request import Timeouts
 from tunelab.generation.generate import generate
 from tunelab.generation.settings import GenerationSettings
-from tunelab.prompts.markers import take_apart
+from tunelab.prompts.markers import break_markers
 
 ASK = [[{"role": "user", "content": "hello"}]]
-QUICK = Patience(connect=2, silence=0.5, whole=3, attempts=3, pause=0.01)
+QUICK = Timeouts(connect=2, silence=0.5, whole=3, attempts=3, pause=0.01)
 
 
 def _event(text: str, reason: str | None = None) -> bytes:
@@ -70,8 +70,8 @@ class Faulty(BaseHTTPRequestHandler):
             pass
         elif do == "split":
             content = _event("سلام 😀 end", "stop").replace(b"\n", b"\r\n")
-            for place in range(len(content)):
-                self.wfile.write(content[place : place + 1])
+            for position in range(len(content)):
+                self.wfile.write(content[position : position + 1])
                 self.wfile.flush()
         elif do in ("alive", "endless"):
             # Signs of life and no answer; or one line that never ends.
@@ -115,7 +115,7 @@ class Faulty(BaseHTTPRequestHandler):
 def faulty() -> Iterator[Any]:
     with serving(Faulty) as address:
 
-        def ask(*script: str, patience: Patience = QUICK, **more: Any) -> Any:
+        def ask(*script: str, patience: Timeouts = QUICK, **more: Any) -> Any:
             Faulty.script[:], Faulty.asked[:], Faulty.times[:] = list(script), [], []
             model = open_endpoint(f"{address}/v1#m", patience)
             return model.answer(ASK, GenerationSettings(**more))
@@ -175,7 +175,7 @@ def test_a_lasting_fault_ends_in_a_sentence(faulty: Any, fault: str, sentence: s
 def test_an_answer_that_never_ends_is_given_up(fault: str) -> None:
     Faulty.script[:], Faulty.asked[:] = [fault], []
     with serving(Faulty) as address:
-        model = open_endpoint(f"{address}/v1#m", Patience(whole=1, attempts=2, pause=0.01))
+        model = open_endpoint(f"{address}/v1#m", Timeouts(whole=1, attempts=2, pause=0.01))
         with pytest.raises(EndpointError, match=r"in 2 tries: it took more than 1 seconds\."):
             model.answer(ASK, GenerationSettings())
     assert len(Faulty.asked) == 2
@@ -227,7 +227,7 @@ def test_an_interrupt_is_seen_while_nothing_comes(
     Faulty.script[:] = ["silent" if fault == "slow" else fault]
     started = time.perf_counter()
     with serving(Faulty) as address:
-        model = open_endpoint(f"{address}/v1#m", Patience(silence=30, whole=60))
+        model = open_endpoint(f"{address}/v1#m", Timeouts(silence=30, whole=60))
         [[answer]] = model.answer(
             ASK, GenerationSettings(), interrupt=lambda: time.perf_counter() - started > 0.4
         )
@@ -240,7 +240,7 @@ def test_what_came_before_an_interrupted_retry_is_kept(monkeypatch: pytest.Monke
     Faulty.script[:] = ["early", "alive"]
     started = time.perf_counter()
     with serving(Faulty) as address:
-        model = open_endpoint(f"{address}/v1#m", Patience(pause=0.01, silence=30))
+        model = open_endpoint(f"{address}/v1#m", Timeouts(pause=0.01, silence=30))
         steps = list(
             model.stream(
                 ASK, GenerationSettings(), interrupt=lambda: time.perf_counter() - started > 0.8
@@ -270,7 +270,7 @@ def test_addresses_and_prompts_are_checked() -> None:
 
 def test_markers_are_taken_apart(faulty: Any) -> None:
     text = "a <|im_end|> [INST] </s> <start_of_turn> <<SYS>> <b> x < y [see] <|a b|>"
-    apart, number = take_apart(text)
+    apart, number = break_markers(text)
     assert number == 6
     assert apart.replace("\u200b", "") == text
     for marker in ("<|im_end|>", "[INST]", "</s>", "<start_of_turn>", "<<SYS>>"):

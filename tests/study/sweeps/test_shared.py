@@ -22,7 +22,7 @@ TRIALS = 5
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[str]:
+def position(tmp_path: Path) -> Iterator[str]:
     if postgresql.programs() is None:
         yield f"journal:{tmp_path / 'shared' / 'sweep.log'}"
     else:
@@ -30,11 +30,13 @@ def place(tmp_path: Path) -> Iterator[str]:
             yield address
 
 
-def test_two_workers_run_every_trial_once(place: str, workspace: Workspace, tmp_path: Path) -> None:
+def test_two_workers_run_every_trial_once(
+    position: str, workspace: Workspace, tmp_path: Path
+) -> None:
     outs = [tmp_path / name for name in ("one", "two")]
     options = [word for axis in SPACE for word in ("--space", axis)]
-    options += ["--trials", str(TRIALS), "--search-only", "--storage", place]
-    store = open_store(place, tmp_path)
+    options += ["--trials", str(TRIALS), "--search-only", "--storage", position]
+    store = open_store(position, tmp_path)
     # While this process has the turn, both get ready; then both look for trials at once.
     with store.turn():
         workers = [
@@ -62,7 +64,7 @@ def test_two_workers_run_every_trial_once(place: str, workspace: Workspace, tmp_
     assert len(run[0] | run[1]) == TRIALS
     study = open_study(str(workspace.study), OVERRIDES)
     sweep = read_sweep(None, space=SPACE, given={"trials": TRIALS})
-    record = run_sweep(study, sweep, tmp_path / "three", storage=place, search_only=True)
+    record = run_sweep(study, sweep, tmp_path / "three", storage=position, search_only=True)
     assert not list((tmp_path / "three").glob("trials/*"))
     assert len(record["trials"]) == TRIALS
     assert all(trial["state"] in ("complete", "pruned") for trial in record["trials"])

@@ -118,10 +118,10 @@ def test_a_draw_is_within_its_range(text: str, seed: int) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 11), unique=True), st.integers(0, 99))
-def test_what_is_left_of_a_small_space_is_found(places: list[int], seed: int) -> None:
+def test_what_is_left_of_a_small_space_is_found(positions: list[int], seed: int) -> None:
     axes = parse_space({"a": "1..4", "b": ["x", None, 1.5]})
     whole = [{"a": a, "b": b} for a in (1, 2, 3, 4) for b in ('"x"', "null", "1.5")]
-    seen = [whole[place] for place in places]
+    seen = [whole[position] for position in positions]
     found = unseen(axes, seen, seed)
     if len(seen) == len(whole):
         assert found is None

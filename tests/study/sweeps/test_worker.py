@@ -33,8 +33,10 @@ def _closed() -> Iterator[None]:
         OPENED.pop().close()
 
 
-def _worker(folder: Path, name: str = "one", *, total: int = 4, place: str | None = None) -> Worker:
-    store = open_store(place, folder)
+def _worker(
+    folder: Path, name: str = "one", *, total: int = 4, position: str | None = None
+) -> Worker:
+    store = open_store(position, folder)
     OPENED.append(store)
     study = open_optuna_study(store, "sweep", ["high"], prune=False)
     first = {"a": 2, "b": '"y"'}
@@ -135,9 +137,9 @@ def test_killed_before_any_write(tmp_path: Path) -> None:
 
 
 def test_a_dead_worker_is_noticed(tmp_path: Path) -> None:
-    place = f"journal:{tmp_path / 'shared.log'}"
-    dead = _worker(tmp_path, "dead", total=1, place=place)
-    alive = _worker(tmp_path, "alive", total=1, place=place)
+    position = f"journal:{tmp_path / 'shared.log'}"
+    dead = _worker(tmp_path, "dead", total=1, position=position)
+    alive = _worker(tmp_path, "alive", total=1, position=position)
     lost = dead.take()
     with dead.alive(lost):
         for _ in range(8):

@@ -3,7 +3,7 @@
 import gradio as gr
 
 from tunelab import registry
-from tunelab.app.failures import told
+from tunelab.app.failures import with_failures_shown
 from tunelab.app.look import heading
 from tunelab.app.memory import (
     DEVICES,
@@ -59,7 +59,7 @@ def build(settings: AppSettings) -> None:
             button.click,
             *(part.change for part in inputs),
         ],
-        told(look, 2),
+        with_failures_shown(look, 2),
         inputs,
         [message, bars, fits],
         show_progress="hidden",

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from tunelab.app.failures import told
+from tunelab.app.failures import with_failures_shown
 from tunelab.app.look import heading
 from tunelab.app.names import run_names
 from tunelab.app.settings import AppSettings
@@ -35,4 +35,4 @@ def build(settings: AppSettings) -> None:
         outputs=[runs, name],
         api_visibility="private",
     )
-    name.change(told(look, 1), [name], [message, shown], api_visibility="private")
+    name.change(with_failures_shown(look, 1), [name], [message, shown], api_visibility="private")

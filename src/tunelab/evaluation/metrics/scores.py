@@ -60,13 +60,13 @@ def score(truth: Sequence[str], predicted: Sequence[str | None], labels: Sequenc
     """
     if len(truth) != len(predicted):
         raise ValueError(f"{len(truth)} true labels and {len(predicted)} predicted ones")
-    order = {label: place for place, label in enumerate(labels)}
+    order = {label: position for position, label in enumerate(labels)}
     confusion = [[0] * (len(labels) + 1) for _ in labels]
     for true, guess in zip(truth, predicted, strict=True):
         column = len(labels) if guess is None else order[guess]
         confusion[order[true]][column] += 1
     classes = tuple(_class_score(label, order[label], confusion) for label in labels)
-    rows, hits = len(truth), sum(confusion[place][place] for place in range(len(labels)))
+    rows, hits = len(truth), sum(confusion[position][position] for position in range(len(labels)))
     defined = [entry.f1 for entry in classes if entry.f1 is not None]
     answered = sum(entry.predicted for entry in classes)
     low, high = wilson_interval(hits, rows)
@@ -101,10 +101,10 @@ def wilson_interval(
     return float(interval.low), float(interval.high)
 
 
-def _class_score(label: str, place: int, confusion: list[list[int]]) -> ClassScore:
-    hits = confusion[place][place]
-    support = sum(confusion[place])
-    predicted = sum(row[place] for row in confusion)
+def _class_score(label: str, position: int, confusion: list[list[int]]) -> ClassScore:
+    hits = confusion[position][position]
+    support = sum(confusion[position])
+    predicted = sum(row[position] for row in confusion)
     return ClassScore(
         label=label,
         precision=_ratio(hits, predicted),

@@ -46,7 +46,7 @@ _SYLLABLE_AFTER = "ค่ะ|ครับ|และ|หรือ|นะ|ແລ�
 
 @dataclass(frozen=True)
 class Span:
-    """A label in a text: places in the text, and the label, or None if several look like it."""
+    """A label in a text: its start and end, and the label, or None if several look like it."""
 
     start: int
     end: int
@@ -77,8 +77,8 @@ class LabelFinder:
 
     def spans(self, text: str) -> list[Span]:
         """Where labels stand in a text in NFC. Of labels within a label the longest counts."""
-        folded, places = fold(text)
-        places.append(len(text))
+        folded, positions = fold(text)
+        positions.append(len(text))
         joined, origins = _one_blank(folded)
         origins.append(len(folded))
         found: list[Span] = []
@@ -89,7 +89,7 @@ class LabelFinder:
                 if end > reached:
                     reached = end
                     ended = origins[end - 1] + 1
-                    found.append(self._span(text, places[origins[start]], places[ended]))
+                    found.append(self._span(text, positions[origins[start]], positions[ended]))
                     break
         return found
 

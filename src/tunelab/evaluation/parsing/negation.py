@@ -216,7 +216,7 @@ def denied(text: str, spans: Sequence[Span]) -> list[bool]:
 
     ``spans`` are in the order of the text and do not overlap.
     """
-    # Only characters of one length are exchanged, so that places stay.
+    # Only characters of one length are exchanged, so that positions stay.
     masked = _masked(text.translate(_SAME_LETTERS), spans)
     groups = _groups(masked, spans)
     lists = [(spans[group[0]].start, spans[group[-1]].end) for group in groups]
@@ -237,14 +237,14 @@ def denied(text: str, spans: Sequence[Span]) -> list[bool]:
         verdict = _denied_before(masked[max(start, first - _REACH) : first]) or _denied_after(
             masked[last : min(stop, last + _REACH)]
         )
-        for place in group:
-            found[place] = verdict
+        for position in group:
+            found[position] = verdict
     return found
 
 
 def _within(span: tuple[int, int], lists: Sequence[tuple[int, int]], begins: Sequence[int]) -> bool:
-    place = bisect_right(begins, span[0]) - 1
-    return place >= 0 and span[1] <= lists[place][1]
+    position = bisect_right(begins, span[0]) - 1
+    return position >= 0 and span[1] <= lists[position][1]
 
 
 def _masked(text: str, spans: Sequence[Span]) -> str:
@@ -260,20 +260,20 @@ def _groups(masked: str, spans: Sequence[Span]) -> list[list[int]]:
     """Spans that one conjunction or more makes a list of: "joy, love, or anger" is one."""
     groups: list[list[int]] = []
     joined: list[bool] = []
-    for place in range(len(spans)):
-        gap = masked[spans[place - 1].end : spans[place].start] if place else None
+    for position in range(len(spans)):
+        gap = masked[spans[position - 1].end : spans[position].start] if position else None
         gap = gap if gap is not None and len(gap) <= _REACH else None
         match = _GAP.fullmatch(gap) if gap is not None else None
         through = gap is not None and _LONG_GAP.fullmatch(gap) is not None
         if through or (match is not None and (match["comma"] or match["join"])):
-            groups[-1].append(place)
+            groups[-1].append(position)
             joined[-1] = joined[-1] or through or (match is not None and bool(match["join"]))
         else:
-            groups.append([place])
+            groups.append([position])
             joined.append(False)
     parted = []
     for group, is_list in zip(groups, joined, strict=True):
-        parted += [group] if is_list else [[place] for place in group]
+        parted += [group] if is_list else [[position] for position in group]
     return parted
 
 

@@ -79,23 +79,23 @@ def bootstrap(
     influence -= shares @ influence
     second, third, fourth = (shares @ influence**power for power in (2, 3, 4))
     found = []
-    for place, value in enumerate(values.tolist()):
+    for position, value in enumerate(values.tolist()):
         # NaN is sorted behind all numbers.
-        kept = resamples - int(np.isnan(draws[:, place]).sum())
+        kept = resamples - int(np.isnan(draws[:, position]).sum())
         if kept < 2:
             found.append(Bootstrap(value, np.full(2, value), 0.0, 0.0, math.inf, 1.0))
             continue
-        column = draws[:kept, place]
+        column = draws[:kept, position]
         below = np.searchsorted(column, value - 1e-12) + np.searchsorted(column, value + 1e-12)
         share = min(max(below / 2, 1), kept - 1) / kept
-        spread = second[place]
-        kurtosis = fourth[place] / spread**2 if spread > 1e-20 else math.inf
+        spread = second[position]
+        kurtosis = fourth[position] / spread**2 if spread > 1e-20 else math.inf
         found.append(
             Bootstrap(
                 value=value,
                 draws=column,
                 bias=float(ndtri(share)),
-                acceleration=float(third[place] / spread**1.5 / 6 / math.sqrt(rows))
+                acceleration=float(third[position] / spread**1.5 / 6 / math.sqrt(rows))
                 if spread > 1e-20
                 else 0.0,
                 # The variance of a variance goes with the kurtosis less 1, and is 2 over its

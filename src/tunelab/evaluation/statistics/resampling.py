@@ -365,7 +365,7 @@ def _cells(
     if any(len(guesses) != len(truth) for guesses in answers):
         lengths = ", ".join(str(len(guesses)) for guesses in answers)
         raise ValueError(f"{len(truth)} true labels and {lengths} predicted ones")
-    order: dict[str | None, int] = {label: place for place, label in enumerate(labels)}
+    order: dict[str | None, int] = {label: position for position, label in enumerate(labels)}
     if not set(truth) <= order.keys():
         raise ValueError("a true label is not among the labels")
     order[None] = len(labels)

@@ -17,7 +17,7 @@ class EndpointError(RunError):
         self.done = done
 
 
-class PassingError(Exception):
+class TransientError(Exception):
     """Something that another try may better. ``wait`` is what the server asks for, in seconds."""
 
     def __init__(self, message: str, wait: float = 0.0) -> None:

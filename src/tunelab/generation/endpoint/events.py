@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from tunelab.generation.endpoint.errors import PassingError
+from tunelab.generation.endpoint.errors import TransientError
 
 _LONGEST_REPLY = 10_000_000
 
@@ -22,7 +22,7 @@ def events(chunks: Iterable[str], left: Callable[[], bool]) -> Iterator[dict[str
         if left():
             return
         if size > _LONGEST_REPLY:
-            raise PassingError("it sends more than an answer can be")
+            raise TransientError("it sends more than an answer can be")
         parts.append(chunk)
         if "\n" not in chunk:
             continue
@@ -39,7 +39,7 @@ def events(chunks: Iterable[str], left: Callable[[], bool]) -> Iterator[dict[str
     elif (plain + rest).strip():
         value = _json(plain + rest)
         if "choices" not in value:
-            raise PassingError("it sends something else than answers")
+            raise TransientError("it sends something else than answers")
         yield value
 
 
@@ -54,9 +54,9 @@ def _json(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise PassingError("it sends something else than answers")
+        raise TransientError("it sends something else than answers")
     if value.get("error"):
         error = value["error"]
         message = error.get("message") if isinstance(error, dict) else error
-        raise PassingError(f"it failed: {' '.join(str(message).split())[:200]}")
+        raise TransientError(f"it failed: {' '.join(str(message).split())[:200]}")
     return value

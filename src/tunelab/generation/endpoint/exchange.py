@@ -7,7 +7,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from tunelab.errors import UsageError
-from tunelab.generation.endpoint.errors import EndpointError, PassingError
+from tunelab.generation.endpoint.errors import EndpointError, TransientError
 from tunelab.generation.endpoint.events import events
 from tunelab.generation.endpoint.refusal import check_status
 from tunelab.generation.endpoint.reply import Reply, take
@@ -52,11 +52,11 @@ def exchange(request: Request, reply: Reply, interrupt: Callable[[], bool]) -> I
                 event = {}
             now = time.perf_counter()
             if event is None:
-                raise PassingError("it closed the connection early")
+                raise TransientError("it closed the connection early")
             if isinstance(event, Exception):
                 raise event
             if now - started > whole:
-                raise PassingError(f"it took more than {whole:g} seconds")
+                raise TransientError(f"it took more than {whole:g} seconds")
             text = take(event, reply, now - last)
             if text:
                 last = now
@@ -98,8 +98,8 @@ def _without_key(key: str, error: Exception) -> Exception:
     if not key or key not in str(error):
         return error
     told = str(error).replace(key, "(the key)")
-    if isinstance(error, PassingError):
-        return PassingError(told, error.wait)
+    if isinstance(error, TransientError):
+        return TransientError(told, error.wait)
     return EndpointError(told)
 
 
@@ -109,15 +109,15 @@ def _explained(request: Request, error: Exception) -> Exception:
 
     patience = request.patience
     if isinstance(error, httpx.ConnectTimeout):
-        return PassingError(f"no connection within {patience.connect:g} seconds")
+        return TransientError(f"no connection within {patience.connect:g} seconds")
     if isinstance(error, httpx.ConnectError):
-        return PassingError("nothing answers at this address")
+        return TransientError("nothing answers at this address")
     if isinstance(error, httpx.TimeoutException):
-        return PassingError(f"it was silent for {patience.silence:g} seconds")
+        return TransientError(f"it was silent for {patience.silence:g} seconds")
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
-        return PassingError("it closed the connection early")
+        return TransientError("it closed the connection early")
     if isinstance(error, httpx.HTTPError):
-        return PassingError(f"the request failed ({type(error).__name__})")
+        return TransientError(f"the request failed ({type(error).__name__})")
     if isinstance(error, httpx.InvalidURL | UnicodeError):
         return UsageError(f"{request.url!r} is no address; give http://HOST:PORT/v1.")
     return error

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tunelab.errors import UsageError
-from tunelab.generation.endpoint.errors import EndpointError, PassingError
+from tunelab.generation.endpoint.errors import EndpointError, TransientError
 from tunelab.generation.endpoint.exchange import exchange, pause
 from tunelab.generation.endpoint.reply import Reply
-from tunelab.generation.endpoint.request import Patience, Request, content, seeded
+from tunelab.generation.endpoint.request import Request, Timeouts, content, seeded
 from tunelab.generation.outcome import Generation, Progress
 from tunelab.generation.settings import GenerationSettings
 from tunelab.guards.visible_text import has_hidden
@@ -31,7 +31,7 @@ class EndpointModel:
     url: str
     model: str
     key: str = field(default="", repr=False)
-    patience: Patience = field(default_factory=Patience)
+    patience: Timeouts = field(default_factory=Timeouts)
 
     @property
     def name(self) -> str:
@@ -83,11 +83,11 @@ class EndpointModel:
             UsageError: a prompt is given as token ids.
         """
         contents = [content(self.model, prompt, settings) for prompt in prompts]
-        for place, (path, body) in enumerate(contents):
+        for position, (path, body) in enumerate(contents):
             request = Request(self.url, path, body, self.patience, self.key)
             for sample in range(settings.samples):
                 one = seeded(request, settings.seed + sample)
-                yield from _answer(one, place, sample, settings, interrupt)
+                yield from _answer(one, position, sample, settings, interrupt)
 
 
 def is_endpoint(name: str) -> bool:
@@ -95,7 +95,7 @@ def is_endpoint(name: str) -> bool:
     return name.startswith(("http://", "https://"))
 
 
-def open_endpoint(name: str, patience: Patience | None = None) -> EndpointModel:
+def open_endpoint(name: str, patience: Timeouts | None = None) -> EndpointModel:
     """The endpoint that ``http://HOST:PORT/v1#MODEL`` names; a key is read from TUNELAB_API_KEY.
 
     Raises:
@@ -119,13 +119,13 @@ def open_endpoint(name: str, patience: Patience | None = None) -> EndpointModel:
     if not whole or not model or has_hidden(name):
         raise UsageError(f"{name!r} must be an address and a model: http://HOST:PORT/v1#MODEL.")
     return EndpointModel(
-        url.rstrip("/"), model, os.environ.get(KEY_VARIABLE, ""), patience or Patience()
+        url.rstrip("/"), model, os.environ.get(KEY_VARIABLE, ""), patience or Timeouts()
     )
 
 
 def _answer(
     request: Request,
-    place: int,
+    position: int,
     sample: int,
     settings: GenerationSettings,
     interrupt: Callable[[], bool],
@@ -143,13 +143,13 @@ def _answer(
                     best = reply
                 # After a retry the same words come again; other ones cannot be taken back.
                 if text and len(whole) > len(shown) and whole.startswith(shown):
-                    yield Progress(place, sample, whole[len(shown) :])
+                    yield Progress(position, sample, whole[len(shown) :])
                     shown = whole
             if reply.interrupted and len(best.text) > len(reply.text):
                 reply, best.interrupted = best, True
-            yield Progress(place, sample, "", reply.generation(settings))
+            yield Progress(position, sample, "", reply.generation(settings))
             return
-        except PassingError as fault:
+        except TransientError as fault:
             if attempt == patience.attempts:
                 tries = f"{attempt} tries" if attempt > 1 else "one try"
                 raise EndpointError(

@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any
 
-from tunelab.generation.endpoint.errors import EndpointError, PassingError
+from tunelab.generation.endpoint.errors import EndpointError, TransientError
 from tunelab.generation.endpoint.request import Request
 
 # Statuses that another try may better; every other refusal is final.
@@ -34,7 +34,7 @@ def check_status(request: Request, response: Any) -> None:
         why = "too many requests (429)" if status == 429 else f"it failed with status {status}"
         if seconds > request.patience.longest_pause:
             said += f"; it asks to wait {seconds:,.0f} seconds"
-        raise PassingError(why + said, seconds)
+        raise TransientError(why + said, seconds)
     raise EndpointError(
         f"the endpoint {request.url} refuses the request for {request.body['model']!r} with status "
         f"{status}{said}."

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunelab.generation.endpoint.errors import PassingError
+from tunelab.generation.endpoint.errors import TransientError
 from tunelab.generation.outcome import Ending, Generation, Token
 from tunelab.generation.settings import GenerationSettings
 
@@ -26,10 +26,10 @@ class Reply:
     def generation(self, settings: GenerationSettings) -> Generation:
         """The answer, cut at the stop strings that the server let through."""
         text = self.text
-        places = [place for place in map(text.find, settings.stop) if place >= 0]
+        positions = [position for position in map(text.find, settings.stop) if position >= 0]
         ending: Ending = "length" if self.reason == "length" else "stop token"
-        if places:
-            text, ending = text[: min(places)], "stop string"
+        if positions:
+            text, ending = text[: min(positions)], "stop string"
         if self.interrupted:
             ending = "interrupted"
         return Generation(text, tuple(self.tokens), ending, self.prompt_tokens)
@@ -56,7 +56,7 @@ def take(event: Mapping[str, Any], reply: Reply, seconds: float) -> str:
         if choice.get("finish_reason") is not None:
             reply.reason = str(choice["finish_reason"])
     except (AttributeError, TypeError, ValueError, KeyError, IndexError, OverflowError):
-        raise PassingError("it sends something else than answers") from None
+        raise TransientError("it sends something else than answers") from None
     if text:
         reply.tokens.append(Token(None, text, None, seconds))
     return text

@@ -7,14 +7,14 @@ from typing import Any
 
 from tunelab.errors import UsageError
 from tunelab.generation.settings import GenerationSettings
-from tunelab.prompts.markers import take_apart
+from tunelab.prompts.markers import break_markers
 from tunelab.prompts.prompting import Prompt, check_messages
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """How long an endpoint is waited for. Seconds.
 
     ``silence`` is the longest time without a byte, ``whole`` that of an answer; ``attempts`` is
@@ -37,7 +37,7 @@ class Request:
     url: str
     path: str
     body: Mapping[str, Any]
-    patience: Patience
+    patience: Timeouts
     key: str = field(default="", repr=False)
 
 
@@ -79,7 +79,7 @@ def content(model: str, prompt: Prompt, settings: GenerationSettings) -> tuple[s
 
 
 def _defended(text: str) -> str:
-    whole, markers = take_apart(text)
+    whole, markers = break_markers(text)
     if markers:
         _log.warning(
             "%d markers of chat templates in the text were taken apart, so that the endpoint reads "

@@ -123,7 +123,7 @@ def thinned(table: "pd.DataFrame") -> "pd.DataFrame":
             line = line.sort_values("step", kind="stable").reset_index(drop=True)
             stretch = line.index // -(-len(line) // ((limit - 2) // 2))
             values = line.groupby(stretch)["value"]
-            places = {0, len(line) - 1, *values.idxmin(), *values.idxmax()}
-            line = line.loc[sorted(places)]
+            positions = {0, len(line) - 1, *values.idxmin(), *values.idxmax()}
+            line = line.loc[sorted(positions)]
         kept.append(line)
     return pd.concat(kept, ignore_index=True)

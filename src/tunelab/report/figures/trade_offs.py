@@ -133,7 +133,7 @@ def _colour(names: list[str]) -> Any:
 
 
 def _cycled(values: tuple[str, ...], count: int) -> list[str]:
-    return [values[place % len(values)] for place in range(count)]
+    return [values[position % len(values)] for position in range(count)]
 
 
 def _points(cost: str, methods: list[MethodRow], values: list[float]) -> list[dict[str, Any]]:
@@ -149,9 +149,9 @@ def _points(cost: str, methods: list[MethodRow], values: list[float]) -> list[di
             "accuracy": accuracy,
             "low": row.accuracy.low,
             "high": row.accuracy.high,
-            "front": place in front,
+            "front": position in front,
         }
-        for place, (row, value, accuracy) in enumerate(
+        for position, (row, value, accuracy) in enumerate(
             zip(methods, values, accuracies, strict=True)
         )
     ]

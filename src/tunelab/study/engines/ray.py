@@ -14,7 +14,7 @@ from tunelab.errors import RunError, TunelabError, UsageError
 from tunelab.runs.results import Result
 from tunelab.study.cells import Cell, run_cell
 from tunelab.study.engines.local import CellOutcome
-from tunelab.study.engines.ray_runtime import check_room, runtime, take_threads
+from tunelab.study.engines.ray_runtime import check_resources, runtime, take_threads
 from tunelab.study.engines.resources import needs_of
 from tunelab.study.mirror import cell_mirror, fetch
 from tunelab.study.prepare import PreparedData
@@ -48,7 +48,7 @@ def run_on_ray(
         waiting: dict[Any, Cell] = {}
         for cell in cells:
             needs = needs_of(study, cell, cpus=cpus)
-            check_room(ray, cpus=cpus, gpus=needs.gpus, memory=needs.memory, what=cell.name)
+            check_resources(ray, cpus=cpus, gpus=needs.gpus, memory=needs.memory, what=cell.name)
             options = {
                 "num_cpus": needs.cpus,
                 "num_gpus": needs.gpus,
@@ -56,8 +56,8 @@ def run_on_ray(
                 "max_retries": RETRIES,
                 "name": cell.name,
             }
-            place = str(out.resolve())
-            waiting[task.options(**options).remote(rows, cell, place, remote, cpus)] = cell
+            position = str(out.resolve())
+            waiting[task.options(**options).remote(rows, cell, position, remote, cpus)] = cell
         while waiting:
             for done in ray.wait(list(waiting), num_returns=1)[0]:
                 outcome = _outcome(ray, done, waiting.pop(done), out)

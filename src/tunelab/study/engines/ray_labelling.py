@@ -16,7 +16,7 @@ from tunelab.config import Evaluation
 from tunelab.errors import RunError, TunelabError
 from tunelab.serving.prediction_parts import Counts, write_part
 from tunelab.serving.text_chunks import Chunk
-from tunelab.study.engines.ray_runtime import check_room, runtime, take_threads
+from tunelab.study.engines.ray_runtime import check_resources, runtime, take_threads
 
 # Chunks that each actor has been given: one is labelled while the next is on its way.
 _AHEAD = 2
@@ -79,13 +79,13 @@ def label_on_ray(
         if not gpus:
             pick_device(device)
         count = workers or int(there["GPU"] if gpus else max(1, there.get("CPU", 1) // cpus))
-        check_room(ray, cpus=cpus, gpus=gpus, memory=0, what="a labelling worker")
+        check_resources(ray, cpus=cpus, gpus=gpus, memory=0, what="a labelling worker")
         kind = ray.remote(Labeller).options(
             num_cpus=cpus, num_gpus=gpus, max_restarts=-1, max_task_retries=_RETRIES
         )
-        place = out if "://" in out else str(Path(out).resolve())
+        position = out if "://" in out else str(Path(out).resolve())
         actors = [
-            kind.remote(str(adapter.resolve()), place, evaluation.model_dump(), device, cpus)
+            kind.remote(str(adapter.resolve()), position, evaluation.model_dump(), device, cpus)
             for _ in range(count)
         ]
         free = deque(actors * _AHEAD)

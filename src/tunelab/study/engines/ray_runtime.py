@@ -58,7 +58,7 @@ def runtime(cpus: int) -> Iterator[Any]:
             ray.shutdown()
 
 
-def check_room(ray: Any, *, cpus: int, gpus: int, memory: int, what: str) -> None:
+def check_resources(ray: Any, *, cpus: int, gpus: int, memory: int, what: str) -> None:
     """Refuse what no machine can hold; on a cluster, which may grow, only say so.
 
     Raises:

@@ -18,7 +18,7 @@ from tunelab.study.sweeps.settings import alone, with_values
 
 
 def compare_with_default(
-    study: Study, place: int, values: Mapping[str, Any], seeds: Sequence[int], out: Path
+    study: Study, position: int, values: Mapping[str, Any], seeds: Sequence[int], out: Path
 ) -> dict[str, Any]:
     """Train both with every seed on all training rows, and compare them on the test rows.
 
@@ -26,8 +26,8 @@ def compare_with_default(
     minus default, with the tests of the evaluation and Holm's correction over them.
     """
     sides = {
-        "winner": alone(with_values(study, values), place, seeds=seeds),
-        "default": alone(study, place, seeds=seeds),
+        "winner": alone(with_values(study, values), position, seeds=seeds),
+        "default": alone(study, position, seeds=seeds),
     }
     asked = {
         name: [result for result in run_study(side, out / name) if result.stage == "evaluate"]

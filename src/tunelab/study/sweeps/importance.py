@@ -20,8 +20,8 @@ def importances(study: Any, goals: Sequence[str], seed: int) -> dict[str, dict[s
 
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     found: dict[str, dict[str, Any]] = {}
-    for place, goal in enumerate(goals):
-        values = [trial.values[place] for trial in complete]
+    for position, goal in enumerate(goals):
+        values = [trial.values[position] for trial in complete]
         if len(values) < FEWEST:
             found[goal] = {"reason": f"fewer than {FEWEST} trials are complete"}
         elif len(set(values)) < 2:
@@ -32,11 +32,11 @@ def importances(study: Any, goals: Sequence[str], seed: int) -> dict[str, dict[s
                 shares = optuna.importance.get_param_importances(
                     study,
                     evaluator=optuna.importance.FanovaImportanceEvaluator(seed=seed % 2**31),
-                    target=partial(_value, place),
+                    target=partial(_value, position),
                 )
             found[goal] = {"shares": {key: float(share) for key, share in shares.items()}}
     return found
 
 
-def _value(place: int, trial: Any) -> float:
-    return float(trial.values[place])
+def _value(position: int, trial: Any) -> float:
+    return float(trial.values[position])

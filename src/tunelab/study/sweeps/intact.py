@@ -19,7 +19,7 @@ def trial_seal(
 def intact_trials(study: Any) -> list[Any]:
     """The trials of Optuna's ``study``, of which the complete ones are compared with their seals.
 
-    One of a time before there were seals passes.
+    A record of a version without seals counts as intact.
 
     Raises:
         RunError: a trial is not what was handed in.

@@ -35,11 +35,11 @@ class Pruning(TrainerCallback):
             PrunedError: the trial is not worth going on with.
         """
         epoch, loss = float(state.epoch or 0.0), metrics["eval_loss"]
-        place = round(epoch / self.unit)
-        if place <= self.last or not math.isfinite(loss):
+        position = round(epoch / self.unit)
+        if position <= self.last or not math.isfinite(loss):
             return
-        self.last = place
-        self.trial.report(self.sign * loss, place)
+        self.last = position
+        self.trial.report(self.sign * loss, position)
         if self.trial.should_prune():
             raise PrunedError(
                 f"pruned after {epoch:.2f} epochs, at a validation loss of {loss:.3f}"

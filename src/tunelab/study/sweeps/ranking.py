@@ -64,7 +64,9 @@ def read_trials(study: Any, axes: Sequence[Axis], goals: Sequence[str]) -> list[
 def front(trials: Sequence[Trial], goals: Mapping[str, Goal]) -> list[Trial]:
     """The complete trials than which none is better in one goal and at least as good in all."""
     complete = [trial for trial in trials if trial.goals is not None]
-    return [complete[place] for place in pareto_front([_costs(one, goals) for one in complete])]
+    return [
+        complete[position] for position in pareto_front([_costs(one, goals) for one in complete])
+    ]
 
 
 def rank(trials: Sequence[Trial], goals: Mapping[str, Goal]) -> list[Trial]:

@@ -42,7 +42,7 @@ def make_record(
         "pruning": pruned,
         "trials": [
             {
-                "rank": place if trial.goals is not None else None,
+                "rank": position if trial.goals is not None else None,
                 "number": trial.number,
                 "state": trial.state,
                 "front": trial.number in leading,
@@ -54,7 +54,7 @@ def make_record(
                 "attempt": trial.attempt,
                 "reason": trial.reason,
             }
-            for place, trial in enumerate(rank(trials, goals), start=1)
+            for position, trial in enumerate(rank(trials, goals), start=1)
         ],
         "winner": None
         if best is None

@@ -60,9 +60,9 @@ def value_of(study: Study, key: str) -> Any:
     return _default(study, key) if here is None else here
 
 
-def alone(study: Study, place: int, *, seeds: Sequence[int], name: str | None = None) -> Study:
+def alone(study: Study, position: int, *, seeds: Sequence[int], name: str | None = None) -> Study:
     """The study with one method, trained with ``seeds``, and nothing else to ask or compare."""
-    entry = study.methods[place]
+    entry = study.methods[position]
     model = model_card(study, entry.model).name
     return study.model_copy(
         update={
@@ -78,14 +78,14 @@ def alone(study: Study, place: int, *, seeds: Sequence[int], name: str | None = 
     )
 
 
-def deciding(study: Study, place: int) -> dict[str, Any]:
-    """All that decides what the method at ``place`` learns and how it answers."""
-    entry = study.methods[place]
+def deciding(study: Study, position: int) -> dict[str, Any]:
+    """All that decides what the method at ``position`` learns and how it answers."""
+    entry = study.methods[position]
     return {
         "prompt": study.prompt.model_dump(),
         "model": model_card(study, entry.model).name,
         "method": entry.name,
-        "settings": method_settings(entry, place).model_dump(),
+        "settings": method_settings(entry, position).model_dump(),
         "learning_rate": learning_rate(study, entry),
         "training": study.training.model_dump(exclude={"seeds", "tracking", "learning_rate"}),
         "evaluation": study.evaluation.model_dump(
@@ -94,7 +94,7 @@ def deciding(study: Study, place: int) -> dict[str, Any]:
     }
 
 
-def check_space(study: Study, place: int, axes: Sequence[Axis]) -> None:
+def check_space(study: Study, position: int, axes: Sequence[Axis]) -> None:
     """Refuse keys that do not exist or do nothing, and values that do not fit.
 
     Raises:
@@ -109,22 +109,22 @@ def check_space(study: Study, place: int, axes: Sequence[Axis]) -> None:
         found = []
         for value in edges(axis):
             try:
-                found.append(deciding(with_values(study, {axis.key: value}), place))
+                found.append(deciding(with_values(study, {axis.key: value}), position))
             except UsageError as error:
                 raise UsageError(f"space: {axis.key}: {error}") from None
         if all(one == found[0] for one in found):
             hint = (
-                f"; it has a learning rate of its own: methods.{place}.learning_rate"
+                f"; it has a learning rate of its own: methods.{position}.learning_rate"
                 if axis.key == "training.learning_rate"
                 else ""
             )
             raise UsageError(
-                f"space: {axis.key} changes nothing of what {method_ids(study)[place]} learns or "
-                f"answers{hint}."
+                f"space: {axis.key} changes nothing of what {method_ids(study)[position]} learns "
+                f"or answers{hint}."
             )
 
 
-def check_edges(study: Study, place: int, axes: Sequence[Axis]) -> None:
+def check_edges(study: Study, position: int, axes: Sequence[Axis]) -> None:
     """Refuse ranges and choices that the model cannot have, before any weights are read.
 
     Raises:
@@ -134,7 +134,7 @@ def check_edges(study: Study, place: int, axes: Sequence[Axis]) -> None:
         for value in edges(axis):
             changed = with_values(study, {axis.key: value})
             try:
-                check_feasible(alone(changed, place, seeds=[0]))
+                check_feasible(alone(changed, position, seeds=[0]))
             except UsageError as error:
                 raise UsageError(f"space: {axis.key}={json.dumps(value)}: {error}") from None
 
@@ -144,10 +144,10 @@ def _default(study: Study, key: str) -> Any:
     parts = key.split(".")
     if len(parts) != 3 or parts[0] != "methods" or not parts[1].isdecimal():
         return None
-    place = int(parts[1])
-    if place >= len(study.methods):
+    position = int(parts[1])
+    if position >= len(study.methods):
         return None
-    entry = study.methods[place]
+    entry = study.methods[position]
     if parts[2] == "learning_rate":
         return learning_rate(study, entry)
-    return method_settings(entry, place).model_dump().get(parts[2])
+    return method_settings(entry, position).model_dump().get(parts[2])

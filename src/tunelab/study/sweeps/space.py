@@ -166,15 +166,17 @@ def _count(axis: Axis) -> int | None:
 
 
 def _all(axes: Sequence[Axis]) -> Iterator[dict[str, Stored]]:
-    columns = [[_place(axis, place) for place in range(_count(axis) or 0)] for axis in axes]
+    columns = [
+        [_position(axis, position) for position in range(_count(axis) or 0)] for axis in axes
+    ]
     for values in product(*columns):
         yield {axis.key: value for axis, value in zip(axes, values, strict=True)}
 
 
-def _place(axis: Axis, place: int) -> Stored:
+def _position(axis: Axis, position: int) -> Stored:
     if isinstance(axis, Choices):
-        return axis.values[place]
-    value = min(axis.high, axis.low + place * (axis.step or 1.0))
+        return axis.values[position]
+    value = min(axis.high, axis.low + position * (axis.step or 1.0))
     return int(value) if axis.whole else value
 
 
@@ -189,5 +191,5 @@ def _draw(axis: Axis, generator: random.Random) -> Stored:
         return round(value) if axis.whole else value
     count = _count(axis)
     if count is not None:
-        return _place(axis, generator.randrange(count))
+        return _position(axis, generator.randrange(count))
     return generator.uniform(axis.low, axis.high)

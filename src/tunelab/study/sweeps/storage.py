@@ -31,7 +31,7 @@ class Store:
     close: Callable[[], None]
 
 
-def check_storage(place: str | None) -> None:
+def check_storage(position: str | None) -> None:
     """Refuse a storage that cannot be opened for want of a package or of a form that is known.
 
     Raises:
@@ -39,9 +39,9 @@ def check_storage(place: str | None) -> None:
     """
     if find_spec("optuna") is None:
         raise UsageError('sweeps need an extra: pip install "tunelab[sweeps]".')
-    if place is None or (place.startswith(_JOURNAL) and place != _JOURNAL):
+    if position is None or (position.startswith(_JOURNAL) and position != _JOURNAL):
         return
-    if not place.startswith(_POSTGRESQL):
+    if not position.startswith(_POSTGRESQL):
         raise UsageError(
             "--storage must be postgresql://USER@HOST/DATABASE or journal:PATH; without it, a "
             f"sweep keeps its trials in {FILE} of its own folder."
@@ -50,23 +50,23 @@ def check_storage(place: str | None) -> None:
         raise UsageError('PostgreSQL needs an extra: pip install "tunelab[postgresql]".')
 
 
-def open_store(place: str | None, out: Path) -> Store:
-    """Open ``place``, or the SQLite file of the folder ``out``.
+def open_store(position: str | None, out: Path) -> Store:
+    """Open ``position``, or the SQLite file of the folder ``out``.
 
     Raises:
         RunError: the server cannot be reached, or the file cannot be written.
     """
-    check_storage(place)
+    check_storage(position)
     _quiet()
-    if place is None:
+    if position is None:
         from optuna.storages import RDBStorage
 
         with _told(str(out)):
             storage = RDBStorage(f"sqlite:///{(out / FILE).resolve()}")
         return Store(storage, nullcontext, False, lambda: _let_go(storage))
-    if place.startswith(_JOURNAL):
-        return _journal(Path(place.removeprefix(_JOURNAL)).expanduser())
-    return _postgresql("postgresql+psycopg://" + place.partition("://")[2])
+    if position.startswith(_JOURNAL):
+        return _journal(Path(position.removeprefix(_JOURNAL)).expanduser())
+    return _postgresql("postgresql+psycopg://" + position.partition("://")[2])
 
 
 def _postgresql(address: str) -> Store:

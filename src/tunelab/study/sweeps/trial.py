@@ -27,12 +27,12 @@ _log = logging.getLogger(__name__)
 class TrialPlan:
     """What all trials of a sweep have in common.
 
-    ``place`` is that of the method in the study, ``rows`` are those of trials, and ``folder``
+    ``position`` is that of the method in the study, ``rows`` are those of trials, and ``folder``
     holds a run folder for each setting.
     """
 
     study: Study
-    place: int
+    position: int
     axes: Sequence[Axis]
     goals: Mapping[str, Goal]
     rows: PreparedData
@@ -75,7 +75,9 @@ def run_trial(worker: Worker, trial: Any, plan: TrialPlan) -> None:
 
 def _study_of(plan: TrialPlan, values: Mapping[str, Any]) -> Study:
     """The study of a trial: one method, one seed, and the way of answering that scores."""
-    study = alone(with_values(plan.study, values), plan.place, seeds=plan.study.training.seeds[:1])
+    study = alone(
+        with_values(plan.study, values), plan.position, seeds=plan.study.training.seeds[:1]
+    )
     first = study.evaluation.modes[:1]
     return study.model_copy(
         update={"evaluation": study.evaluation.model_copy(update={"modes": first})}

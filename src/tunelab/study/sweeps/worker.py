@@ -53,7 +53,7 @@ class Worker:
     def take(self) -> Any:
         """The next trial to run, or None where all are taken."""
         with self.store.turn():
-            self._bury_dead()
+            self._mark_dead_trials_failed()
             trials = self._trials()
             begun = [trial for trial in trials if _counts(trial)]
             if len(begun) >= self.total:
@@ -68,7 +68,7 @@ class Worker:
     def others_at_work(self) -> bool:
         """Whether trials of other workers still run, or one is left to be taken."""
         with self.store.turn():
-            self._bury_dead()
+            self._mark_dead_trials_failed()
             trials = self._trials()
         if sum(map(_counts, trials)) < self.total and any(map(_is_lost(trials), trials)):
             return True
@@ -130,7 +130,7 @@ class Worker:
     def _trials(self) -> list[Any]:
         return intact_trials(self.study)
 
-    def _bury_dead(self) -> None:
+    def _mark_dead_trials_failed(self) -> None:
         """Close trials whose worker is gone, so that their settings are run again."""
         from optuna.trial import TrialState
 

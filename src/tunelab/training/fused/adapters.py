@@ -165,17 +165,17 @@ class _Siblings:
         self._input: Any = None
         self._waiting: dict[int, Any] = {}
 
-    def __call__(self, place: int, x: Any, **_: Any) -> Any:
+    def __call__(self, position: int, x: Any, **_: Any) -> Any:
         if not torch.is_grad_enabled():
-            return self.layers[place].answer(x)
-        if x is not self._input or place not in self._waiting:
+            return self.layers[position].answer(x)
+        if x is not self._input or position not in self._waiting:
             thin = [matrix for layer in self.layers for matrix in layer.thin]
             outputs = _Linears.apply(x, self.layers, *thin)
             self._input, self._waiting = x, dict(enumerate(outputs))
-        output = self._waiting.pop(place)
+        output = self._waiting.pop(position)
         if not self._waiting:
             self._input = None
-        return self.layers[place].finish(output)
+        return self.layers[position].finish(output)
 
 
 @contextmanager
@@ -187,8 +187,8 @@ def fused_adapters(model: Any, merge: bool) -> Iterator[int]:
     """
     groups = [_Siblings(layers) for layers in _groups(model, merge)]
     for group in groups:
-        for place, layer in enumerate(group.layers):
-            layer.layer.forward = partial(group, place)
+        for position, layer in enumerate(group.layers):
+            layer.layer.forward = partial(group, position)
     layers = [layer for group in groups for layer in group.layers]
 
     def forget(*_: Any) -> None:
