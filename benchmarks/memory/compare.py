@@ -172,10 +172,9 @@ def run(cell: dict[str, Any], measured: bool) -> dict[str, Any]:
 
 def formula(cell: dict[str, Any]) -> dict[str, Any]:
     """The formula's estimate of a cell, in bytes, part by part."""
-    from tunelab.models.shape import shape_of
-
     from tunelab.memory.fits import summary
     from tunelab.memory.formulas import estimate
+    from tunelab.models.shape import shape_of
 
     config, module, chosen, settings = _parts(cell)
     found = estimate(shape_of(config), module, chosen, settings)
