@@ -1,0 +1,1 @@
+"""Runs: the run folder, its records, seals and stages; read and written here alone."""
