@@ -12,8 +12,8 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunelab.guards.bounded_files import read_bounded
 from tunelab.errors import RunError, TunelabError, UsageError
+from tunelab.guards.bounded_files import read_bounded
 from tunelab.guards.file_modes import new_file
 from tunelab.runs.seals import FILES, SEAL, file_hashes, find_damage, is_intact, sealed
 

@@ -6,8 +6,8 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tunelab.guards.bounded_files import check_links, is_file, is_folder, within
 from tunelab.errors import RunError, UsageError
+from tunelab.guards.bounded_files import check_links, is_file, is_folder, within
 from tunelab.runs.results import Result, load_result, read_json, read_table, stage_file
 from tunelab.runs.seals import SEAL, is_intact
 

@@ -33,7 +33,7 @@ def sealed(record: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any
 
 
 def is_intact(record: Mapping[str, Any]) -> bool:
-    """Whether a record is as it was sealed. A record of a version without seals counts as intact."""
+    """Whether a record is as it was sealed; one of a version without seals counts as intact."""
     if SEAL not in record and FILES not in record:
         return True
     return record.get(SEAL) == _hash({key: record[key] for key in record if key != SEAL})

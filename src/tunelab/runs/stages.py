@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tunelab.guards.bounded_files import check_links, within
 from tunelab.config import Study, fingerprint, to_yaml
 from tunelab.errors import RunError, TunelabError
+from tunelab.guards.bounded_files import check_links, within
 from tunelab.guards.file_modes import follow_umask
 from tunelab.runs.results import (
     RECORD,
