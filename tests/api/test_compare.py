@@ -90,7 +90,7 @@ def test_the_same_text_with_another_label_is_another_row() -> None:
         (lambda one, two: tunelab.compare([one, one]), "is named twice"),
         (lambda one, two: tunelab.compare([one, two], metrics=["acuracy"]), "mean accuracy"),
         (lambda one, two: tunelab.compare([one, two], classifiers=["lorra"]), "mean lora"),
-        (lambda one, two: tunelab.compare([one, Path("nowhere")]), "is no run folder"),
+        (lambda one, two: tunelab.compare([one, Path("nowhere")]), "is not a run folder"),
     ],
 )
 def test_a_wrong_call_is_told(trained: Any, baselines: Any, call: Any, told: str) -> None:

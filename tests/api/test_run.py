@@ -203,5 +203,5 @@ def test_logging_of_the_program_is_left_alone(trained: Any) -> None:
 
 
 def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no run folder"):
+    with pytest.raises(UsageError, match="is not a run folder"):
         tunelab.open_run(tmp_path)

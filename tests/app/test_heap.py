@@ -21,9 +21,9 @@ ctypes.CDLL(None).malloc_stats()
 """
 _FREEZE = """
 import gc
-from tunelab.app.heap import set_aside_what_stays
+from tunelab.app.heap import freeze_long_lived_objects
 objects = len(gc.get_objects())
-set_aside_what_stays()
+freeze_long_lived_objects()
 print(gc.get_freeze_count() >= 0.9 * objects > 1_000)
 """
 

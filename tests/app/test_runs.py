@@ -178,7 +178,7 @@ def test_a_signal_that_the_app_was_told_to_ignore(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         script = (
-            "import signal; from tunelab.app.server import heed_interrupts; heed_interrupts();"
+            "import signal; from tunelab.app.server import handle_interrupts; handle_interrupts();"
             "print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
         )
         done = subprocess.run(

@@ -78,7 +78,7 @@ def test_layout() -> None:
     assert ids.tolist() == [[1, 2, 3, 4, 5, 7, 8]]
     assert positions.tolist() == [[0, 1, 2, 3, 2, 3, 4]]
     assert layout == Layout(2, ((2, 3), (4,), (2, 5, 6)))
-    assert layout.indices.tolist() == [2, 3, 0, 4, 0, 0, 2, 5, 6]
+    assert layout.positions.tolist() == [2, 3, 0, 4, 0, 0, 2, 5, 6]
     assert layout.reached.tolist() == [0, 1, 2, 3, 0, 0, 1, 4, 0, 0, 0, 1, 2, 5, 6]
     assert layout.cells.tolist() == [0, 1, 3, 7, 8]
     assert layout.reached_cells.tolist() == [2, 3, 7, 13, 14]

@@ -13,7 +13,7 @@ def events(chunks: Iterable[str], left: Callable[[], bool]) -> Iterator[dict[str
     """The values of a reply that comes in ``chunks``, until nobody waits for it any more.
 
     Raises:
-        PassingError: what comes is no answer.
+        TransientError: what comes is no answer.
     """
     parts: list[str] = []
     size, plain = 0, ""

@@ -33,7 +33,7 @@ def exchange(request: Request, reply: Reply, interrupt: Callable[[], bool]) -> I
     or the longest time from being seen.
 
     Raises:
-        PassingError: another try may better it.
+        TransientError: another try may better it.
         EndpointError: it may not.
     """
     if interrupt():

@@ -17,7 +17,7 @@ def check_status(request: Request, response: Any) -> None:
     """Nothing, if an answer follows.
 
     Raises:
-        PassingError: the server asks to come again, or failed.
+        TransientError: the server asks to come again, or failed.
         EndpointError: it refuses, or sends what cannot be bounded.
     """
     status = response.status_code

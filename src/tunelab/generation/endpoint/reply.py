@@ -39,7 +39,7 @@ def take(event: Mapping[str, Any], reply: Reply, seconds: float) -> str:
     """Add an event to a reply; the text that it brought, after so many seconds.
 
     Raises:
-        PassingError: the event is none of an answer.
+        TransientError: the event is none of an answer.
     """
     try:
         usage = event.get("usage") or {}
