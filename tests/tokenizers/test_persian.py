@@ -28,7 +28,7 @@ WORD = "می‌روم"
 
 
 @pytest.mark.parametrize(
-    ("spans", "places"),
+    ("spans", "positions"),
     [
         # The joiner is no letter: cut before, behind or around it, the boundary is the same.
         ([(2, 5), (5, 8)], {2}),
