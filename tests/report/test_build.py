@@ -25,6 +25,7 @@ def test_hostile_text_and_no_torch(workspace: Workspace, tmp_path: Path) -> None
         "data.sample={train: 12, validation: 2, test: 6}",
         "training.epochs=1",
         f"disclosure='{HOSTILE}'",
+        "evaluation.max_new_tokens=null",
     ]
     run_study(open_study(str(workspace.study), overrides), tmp_path / "run")
     page = build_report(tmp_path / "run").read_text(encoding="utf-8")
