@@ -46,7 +46,7 @@ def _torchrun(
 def test_every_row_has_one_process() -> None:
     batches = [[5, 3, 8, 1], [2, 0, 7], [9]]
     shares = [
-        list(SharedBatches(batches, None, process=process, processes=3, silent=-1))
+        list(SharedBatches(batches, None, process=process, processes=3, filler=-1))
         for process in range(3)
     ]
     for number, batch in enumerate(batches):
