@@ -8,7 +8,7 @@ from tunelab.config import Evaluation, Prompt, Study
 from tunelab.errors import TunelabError, UsageError
 from tunelab.evaluation.parsing.answers import parse_answer, prove
 from tunelab.models.loading import load_tokenizer
-from tunelab.prompts.conversation import make_format
+from tunelab.prompts.conversation import format_of
 from tunelab.prompts.encoding import Encoder
 
 # Tokens that a model which was not trained to answer with a label alone may write before it.
@@ -66,13 +66,7 @@ def check_model(
     Raises:
         UsageError: as :func:`check_encoder`.
     """
-    format = make_format(
-        tokenizer,
-        system=prompt.system,
-        labels=labels,
-        style=prompt.style,
-        max_length=prompt.max_length,
-    )
+    format = format_of(tokenizer, prompt, labels)
     try:
         encoder = Encoder(tokenizer, format)
     except TunelabError:

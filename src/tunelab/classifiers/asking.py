@@ -12,7 +12,7 @@ from tunelab.evaluation.parsing.answers import ParsedAnswer, parse_answer
 from tunelab.evaluation.predictions import Likelihoods
 from tunelab.generation.context import context_length, ending_tokens
 from tunelab.inference.answering import Answer, answer_prompts
-from tunelab.prompts.conversation import make_format
+from tunelab.prompts.conversation import format_of
 from tunelab.prompts.encoding import EncodedPrompt, Encoder
 
 
@@ -37,14 +37,7 @@ def encoder_for(
     Raises:
         UsageError: ``max_length``, with the ``shots``, is longer than the model's context.
     """
-    format = make_format(
-        tokenizer,
-        system=prompt.system,
-        labels=labels,
-        style=prompt.style,
-        max_length=prompt.max_length,
-        shots=shots,
-    )
+    format = format_of(tokenizer, prompt, labels, shots)
     context = context_length(model)
     if context is not None and prompt.max_length > context:
         raise UsageError(

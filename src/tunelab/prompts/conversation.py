@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tunelab.config import fingerprint
+from tunelab.config import Prompt, fingerprint
 from tunelab.data.text_identity import identity
 from tunelab.errors import UsageError
 from tunelab.prompts.own_template import own_template
@@ -76,6 +76,24 @@ def make_format(
         template=template if used == "chat" and template else PLAIN_TEMPLATE + PLAIN_ANSWER,
         max_length=max_length,
         shots=tuple(shots),
+    )
+
+
+def format_of(
+    tokenizer: Any, prompt: Prompt, labels: Sequence[str], shots: Sequence[tuple[str, str]] = ()
+) -> PromptFormat:
+    """The format that the prompt of a study gives a tokenizer.
+
+    Raises:
+        UsageError: as :func:`make_format`.
+    """
+    return make_format(
+        tokenizer,
+        system=prompt.system,
+        labels=labels,
+        style=prompt.style,
+        max_length=prompt.max_length,
+        shots=shots,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tunelab.config import Study
 from tunelab.models.loading import load_tokenizer
 from tunelab.prompts.checks import check_rows
-from tunelab.prompts.conversation import PromptFormat, make_format
+from tunelab.prompts.conversation import PromptFormat, format_of
 from tunelab.prompts.encoding import Encoder, encode_examples
 from tunelab.prompts.viewer import LengthReport, RowView, measure_lengths, view_row
 from tunelab.study.prepare import PreparedData
@@ -35,13 +35,7 @@ def view_encoding(study: Study, data: PreparedData, *, model: str | None, show: 
     chosen = model or (study.methods[0].model if study.methods else "instruct")
     card = model_card(study, chosen)
     tokenizer = load_tokenizer(card.name)
-    format = make_format(
-        tokenizer,
-        system=study.prompt.system,
-        labels=data.labels,
-        style=study.prompt.style,
-        max_length=study.prompt.max_length,
-    )
+    format = format_of(tokenizer, study.prompt, data.labels)
     encoder = Encoder(tokenizer, format)
     train = data.splits["train"]
     texts = [row.text for row in train]
