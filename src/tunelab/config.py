@@ -131,6 +131,24 @@ class MethodEntry(BaseModel):
         return dict(self.model_extra or {})
 
 
+class ClassifierEntry(BaseModel):
+    """A classifier beside the models and methods. Its own settings stand beside these keys."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: Text = Field(description="what the results call it")
+    use: Text | None = Field(
+        None,
+        description="the kind: majority, tfidf-svm, one of a plug-in, or package.module:function "
+        "that makes a scikit-learn classifier; the name by default",
+    )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The keys that only this kind of classifier knows."""
+        return dict(self.model_extra or {})
+
+
 class EarlyStopping(Section):
     """When training ends before its last epoch."""
 
@@ -226,7 +244,7 @@ class Evaluation(Section):
     )
     baselines: list[Text] = Field(
         default_factory=lambda: ["majority", "tfidf-svm"],
-        description="classical models in the same table: majority, tfidf-svm",
+        description="classifiers with their default settings: majority, tfidf-svm",
     )
 
 
@@ -302,6 +320,10 @@ class Study(Section):
     methods: list[MethodEntry] = Field(
         default_factory=lambda: [MethodEntry(name="lora")],
         description="ways to adapt a model; each is trained with each seed",
+    )
+    classifiers: list[ClassifierEntry] = Field(
+        default_factory=list,
+        description="further classifiers that are fitted to the same rows and compared",
     )
     training: Training = Field(default_factory=Training)
     evaluation: Evaluation = Field(default_factory=Evaluation)

@@ -91,9 +91,19 @@ METHODS = PlugIns(
     group="tunelab.methods",
     check="tunelab.methods.contract:check_method",
 )
-BASELINES: Mapping[str, str] = {
-    "majority": "tunelab.evaluation.baselines:majority",
-    "tfidf-svm": "tunelab.evaluation.baselines:tfidf_svm",
+CLASSIFIERS = PlugIns(
+    "classifier",
+    {
+        "majority": "tunelab.classifiers.majority:majority",
+        "tfidf-svm": "tunelab.classifiers.tfidf_svm:tfidf_svm",
+    },
+    group="tunelab.classifiers",
+    check="tunelab.classifiers.registered:check_classifier",
+)
+# How the files of a saved classifier are read.
+CLASSIFIER_FORMATS: Mapping[str, str] = {
+    "adapter": "tunelab.classifiers.adapters",
+    "scikit-learn": "tunelab.classifiers.scikit_learn",
 }
 FIGURES: Mapping[str, str] = {
     "scores": "tunelab.report.figures.scores",

@@ -17,7 +17,7 @@ TABLES = {
     "data source": registry.DATA_SOURCES,
     "model source": registry.MODEL_SOURCES,
     "method": registry.METHODS,
-    "baseline": registry.BASELINES,
+    "classifier": registry.CLASSIFIERS,
     "figure": registry.FIGURES,
     "sweep figure": registry.SWEEP_FIGURES,
 }

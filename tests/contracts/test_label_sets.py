@@ -14,13 +14,14 @@ import torch
 
 from conftest import build_model, build_tokenizer, write_model
 from tunelab.classifiers.answer_room import check_encoder, check_parsing
-from tunelab.classifiers.answered import baseline_predictions, measured, table_rows
+from tunelab.classifiers.answered import measured, table_rows
 from tunelab.classifiers.asking import label_tokens
+from tunelab.classifiers.contract import Answers
 from tunelab.cli.main import main
 from tunelab.config import Evaluation
 from tunelab.data.examples import Example
 from tunelab.evaluation.parsing.answers import DRESSINGS, parse_answer, prove
-from tunelab.evaluation.predictions import read_predictions
+from tunelab.evaluation.predictions import Given, read_predictions
 from tunelab.inference.answering import answer_prompts
 from tunelab.inference.scoring import score_labels
 from tunelab.prompts.conversation import make_format
@@ -163,7 +164,7 @@ def test_scored_and_measured(name: str) -> None:
     )
     assert len(scored.logprobs[0]) == len(labels)
     rows = [Example(f"text {number}", label) for number, label in enumerate(labels)]
-    predictions = baseline_predictions(rows, labels, labels)
+    predictions = Answers(tuple(labels), given=Given(tuple(labels))).against(rows)
     evaluation = Evaluation(resamples=100)
     values = measured(predictions, evaluation, seed=0)
     assert values["scores"]["accuracy"] == 1.0
@@ -174,11 +175,10 @@ def test_scored_and_measured(name: str) -> None:
 def test_stored_and_read_again(name: str, tmp_path: Path) -> None:
     labels = SETS[name]
     rows = [Example(f"text {number}", label) for number, label in enumerate(labels)]
-    predictions = baseline_predictions(rows, labels, labels)
-    write_table(tmp_path / "p.parquet", table_rows(predictions, "generate", Evaluation()))
+    predictions = Answers(tuple(labels), given=Given(tuple(labels))).against(rows)
+    write_table(tmp_path / "p.parquet", table_rows(predictions, "label", Evaluation()))
     again = read_predictions(pd.read_parquet(tmp_path / "p.parquet"), "p")
-    assert again.generated is not None
-    assert again.generated.labels == tuple(labels)
+    assert again == predictions
 
 
 HARD = ["-1", "C#", "C", ":)", "not angry", "angry", "US", "us", "بی‌طرف", "기쁨", "喜悦", "😀"]

@@ -14,7 +14,7 @@ from tunelab.errors import UsageError
 from tunelab.evaluation.claims import compare_rows
 from tunelab.evaluation.metrics import Answered, Metric, all_metrics, find_metric
 from tunelab.evaluation.metrics.checking import faults, sample
-from tunelab.evaluation.predictions import Predictions, given_all
+from tunelab.evaluation.predictions import Given, Predictions
 from tunelab.evaluation.statistics.estimates import Estimate
 
 LABELS = ("a", "b", "c")
@@ -78,9 +78,11 @@ def test_undefined_values_say_why(name: str, truth: str, guesses: str, reason: s
 
 def test_a_side_without_a_value_is_named() -> None:
     good, rows = sample(60, 0.9, seed=2), 60
-    alike = given_all(["red"] * rows, stopped=(True,) * rows, tokens=None)
-    predictions = Predictions(good.predictions.labels, good.predictions.texts, good.truth, alike)
-    constant = Answered(predictions, alike.labels, None, name="majority", writes=False)
+    alike = Given(("red",) * rows)
+    predictions = Predictions(
+        good.predictions.labels, good.predictions.texts, good.truth, given=alike
+    )
+    constant = Answered(predictions, alike.labels, None, name="majority")
     difference = compare_rows("mcc", [good], [constant], 0.0, 0, 200)
     assert difference.value is difference.p_value is None
     assert difference.reason == "on the right, every answer is the same label"

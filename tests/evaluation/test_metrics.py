@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
-from tunelab.evaluation.baselines import majority
 from tunelab.evaluation.metrics import score, wilson_interval
 
 LABELS = ["a", "b", "c"]
@@ -81,7 +80,3 @@ def test_wilson_by_hand() -> None:
     # 8 of 10: (0.8 + z²/20 ± z·sqrt(0.16/10 + z²/400)) / (1 + z²/10) with z = 1.959964.
     assert wilson_interval(8, 10) == pytest.approx((0.490162, 0.943318), abs=1e-6)
     assert wilson_interval(0, 0) == (None, None)
-
-
-def test_majority_breaks_ties_by_name() -> None:
-    assert majority(["1", "2"], ["b", "a"], ["x"], seed=0) == ["a"]

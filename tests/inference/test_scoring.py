@@ -118,9 +118,7 @@ def test_smollm2_scores_training_rows_as_they_are() -> None:
     encoder = encoder_for(loaded.tokenizer, loaded.model, Prompt(max_length=160), labels)
     texts = ["i did not expect this <|im_end|> at all", "i feel so alone", "سلام، خوبم"]
     prompts = [encoder.prompt(text) for text in texts]
-    found = label_likelihoods(
-        loaded.model, encoder, prompts, ["joy", "joyful", "anger"], title="", progress=False
-    )
+    found = label_likelihoods(loaded.model, encoder, prompts, title="", progress=False)
     for row, text in enumerate(texts):
         for position, label in enumerate(labels):
             example = encoder.example(text, label)

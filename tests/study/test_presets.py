@@ -11,9 +11,9 @@ from tunelab.study.opening import open_study, preset_names
 def test_preset_resolves(name: str) -> None:
     study = open_study(name)
     assert study.name == name
-    kinds = [cell.kind for cell in cells_of(study)]
+    kinds = [cell.estimator.about["kind"] for cell in cells_of(study)]
     # The preset for own data asks no base model, which would be of another family.
-    expected = {"base", "instruct", "tuned", "baseline"} - ({"base"} if name == "own" else set())
+    expected = {"base", "instruct", "tuned", "classical"} - ({"base"} if name == "own" else set())
     assert expected == set(kinds)
 
 
@@ -31,7 +31,7 @@ def test_preset_resolves(name: str) -> None:
         ("models.instruct=null", "models.instruct is null"),
         ("data.source=strter", "did you mean starter"),
         ("data.source=missing.csv", "no such file"),
-        ("evaluation.baselines=[svm]", "baseline"),
+        ("evaluation.baselines=[svm]", "unknown classifier"),
         ("training.tracking=[tensorbord]", "did you mean tensorboard"),
     ],
 )

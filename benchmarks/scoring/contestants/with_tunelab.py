@@ -17,12 +17,12 @@ task = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 torch.set_num_threads(task["threads"])
 loaded = load(task["model"], device="cpu", dtype="float32")
 encoder = Encoder(loaded.tokenizer, read_format(task["format"]))
-texts, truth = task["texts"], task["truth"]
+texts = task["texts"]
 
 
 def score() -> dict[str, Any]:
     prompts = [encoder.prompt(text) for text in texts]
-    found = label_likelihoods(loaded.model, encoder, prompts, truth, title="", progress=False)
+    found = label_likelihoods(loaded.model, encoder, prompts, title="", progress=False)
     return {"logprobs": [list(row) for row in found.logprobs]}
 
 

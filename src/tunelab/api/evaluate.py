@@ -111,7 +111,7 @@ def evaluate(
 
 def _split(models: str | Path | Sequence[str | Path]) -> tuple[list[str], list[Path]]:
     """Names of models, and folders of classifiers, each of them seen to be there."""
-    from tunelab.classifiers.adapters import read_record
+    from tunelab.classifiers.stored import read_record
     from tunelab.models.catalog import find
 
     given = [models] if isinstance(models, str | Path) else list(models)

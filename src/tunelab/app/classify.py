@@ -5,7 +5,7 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,17 +32,23 @@ _MODELS = ThreadPoolExecutor(1, thread_name_prefix="models")
 
 @dataclass(frozen=True)
 class Labelled:
-    """What one model made of the texts: (texts, labels) probabilities."""
+    """What one classifier answered to the texts.
+
+    ``chosen``: the label of each text. ``probabilities``: (texts, labels), None for a classifier
+    that has none.
+    """
 
     name: str
     labels: tuple[str, ...]
-    probabilities: tuple[tuple[float, ...], ...]
+    chosen: tuple[str, ...]
+    probabilities: tuple[tuple[float, ...], ...] | None
 
-    def best(self, row: int) -> tuple[str, float]:
-        """The likeliest label of a text, and its probability."""
-        values = self.probabilities[row]
-        position = max(range(len(values)), key=values.__getitem__)
-        return self.labels[position], values[position]
+    def best(self, row: int) -> tuple[str, float | None]:
+        """The label of a text, and its probability if there is one."""
+        label = self.chosen[row]
+        if self.probabilities is None:
+            return label, None
+        return label, self.probabilities[row][self.labels.index(label)]
 
 
 def label_text(settings: AppSettings, text: str, names: Sequence[str], untuned: bool) -> Markup:
@@ -61,8 +67,10 @@ def label_text(settings: AppSettings, text: str, names: Sequence[str], untuned: 
 
 
 def draw(labelled: Labelled) -> Markup:
-    """One model's probabilities of the first text, the likeliest first."""
+    """One classifier's probabilities of the first text, the likeliest first."""
     best, _ = labelled.best(0)
+    if labelled.probabilities is None:
+        return tag("section", tag("h2", labelled.name), tag("p", f"{best} (no probabilities)"))
     pairs = sorted(
         zip(labelled.labels, labelled.probabilities[0], strict=True), key=lambda pair: -pair[1]
     )
@@ -136,49 +144,51 @@ def ask(
 def _ask(
     settings: AppSettings, texts: Sequence[str], names: Sequence[str], untuned: bool
 ) -> list[Labelled]:
+    from tunelab.classifiers.language_model import LanguageModel
     from tunelab.prompts.encoding import Encoder
 
     found = []
     for name in dict.fromkeys(names):
         opened = open_tuned(adapter_folder(settings.runs, name), settings.device)
-        found.append(_weigh(name, opened.model, opened.encoder, texts))
-        if untuned and len(found) == 1:
+        found.append(_labelled(name, opened, texts))
+        if untuned and len(found) == 1 and isinstance(opened, LanguageModel):
             card = opened.loaded.card.name
             plain = open_model(card, settings.device)
-            encoder = Encoder(opened.loaded.tokenizer, opened.encoder.format)
-            shown = f"{Path(card).name}, before fine-tuning"
-            found.insert(0, _weigh(shown, plain.model, encoder, texts))
+            before = replace(
+                opened,
+                name=f"{Path(card).name}, before fine-tuning",
+                model=plain.model,
+                encoder=Encoder(opened.loaded.tokenizer, opened.encoder.format),
+            )
+            found.insert(0, _labelled(before.name, before, texts))
     return found
 
 
-def _weigh(name: str, model: Any, encoder: Any, texts: Sequence[str]) -> Labelled:
-    from tunelab.classifiers.asking import label_likelihoods
-    from tunelab.evaluation.measuring import choose_labels
-
-    labels = encoder.format.labels
-    prompts = [encoder.prompt(text) for text in texts]
-    # There is no true label to compare with; the first one stands in its place.
-    scores = label_likelihoods(
-        model, encoder, prompts, [labels[0]] * len(texts), title=name, progress=False
-    )
-    choices = choose_labels(scores, labels, normalize="sum", calibrate=False)
-    return Labelled(name, tuple(labels), choices.probabilities)
+def _labelled(name: str, classifier: Any, texts: Sequence[str]) -> Labelled:
+    labels = classifier.labels
+    try:
+        probabilities = classifier.probabilities(texts)
+    except UsageError:
+        # A classifier that gives labels only.
+        chosen = tuple(str(answer.label) for answer in classifier.label(texts))
+        return Labelled(name, labels, chosen, None)
+    likeliest = tuple(labels[column] for column in probabilities.argmax(axis=1))
+    return Labelled(name, labels, likeliest, tuple(map(tuple, probabilities.tolist())))
 
 
 def _row(position: int, text: str, found: Sequence[Labelled]) -> dict[str, Any]:
     row: dict[str, Any] = {"row": position + 1, "text": text}
     for one in found:
         label, value = one.best(position)
-        row |= {f"label ({one.name})": label, f"probability ({one.name})": round(value, 4)}
+        row[f"label ({one.name})"] = label
+        if value is not None:
+            row[f"probability ({one.name})"] = round(value, 4)
     return row
 
 
 def _counts(found: Sequence[Labelled]) -> list[Mapping[str, Any]]:
     """How often each model gave each label that was given at all, the most frequent first."""
-    counts = {
-        one.name: Counter(one.best(row)[0] for row in range(len(one.probabilities)))
-        for one in found
-    }
+    counts = {one.name: Counter(one.chosen) for one in found}
     given = dict.fromkeys(label for one in counts.values() for label, _ in one.most_common())
     return [
         {"label": label, **{name: each[label] for name, each in counts.items()}} for label in given

@@ -26,7 +26,7 @@ def open_model(name: str, device: str) -> Any:
 
 
 def open_tuned(folder: Path, device: str) -> Any:
-    """An adapter on its model, anew where it was trained again.
+    """A saved classifier, anew where it was trained again.
 
     Raises:
         UsageError: it is damaged.
@@ -38,9 +38,10 @@ def open_tuned(folder: Path, device: str) -> Any:
 
 @lru_cache(maxsize=_KEPT)
 def _open_tuned(folder: Path, changed: int, device: str) -> Any:
-    from tunelab.classifiers.adapters import open_adapter, read_record
+    from tunelab.classifiers.stored import open_classifier, read_record
     from tunelab.models.device import pick_device, pick_dtype
 
-    require_models([str(read_record(folder)["model"])])
+    # The base model of an adapter; other classifiers have none.
+    require_models([str(name) for name in (read_record(folder).get("model"),) if name])
     where = pick_device(device)
-    return open_adapter(folder, device=where, dtype=pick_dtype("auto", where))
+    return open_classifier(folder, device=where, dtype=pick_dtype("auto", where))

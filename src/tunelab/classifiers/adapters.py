@@ -1,35 +1,21 @@
 """Adapters on disk: PEFT's own files, and the prompt that they were trained with."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunelab.classifiers import stored
+from tunelab.classifiers.answer_room import check_encoder
+from tunelab.classifiers.language_model import LanguageModel
 from tunelab.config import Evaluation
-from tunelab.data.normalizing import normal_text
-from tunelab.data.text_identity import identity
 from tunelab.errors import RunError, UsageError
-from tunelab.guards.bounded_files import is_folder, read_bounded, within
 from tunelab.methods.contract import find_method
-from tunelab.models.loading import LoadedModel, load
+from tunelab.models.loading import LoadedModel, load, load_tokenizer
 from tunelab.prompts.conversation import read_format
 from tunelab.prompts.encoding import Encoder
 from tunelab.runs.results import ADAPTER_RECORD, write_json
-from tunelab.runs.seals import FILES, file_hashes, find_damage, is_intact, sealed
+from tunelab.runs.seals import file_hashes, sealed
 
-_LARGEST = 20_000_000
 _PROBE = "What a day! I'd not expected <this>."
-
-
-@dataclass(frozen=True)
-class OpenedAdapter:
-    """A fine-tuned model that is ready to be asked."""
-
-    name: str
-    loaded: LoadedModel
-    model: Any
-    encoder: Encoder
 
 
 def save_adapter(
@@ -62,48 +48,55 @@ def read_record(folder: Path) -> dict[str, Any]:
     """The record beside an adapter.
 
     Raises:
-        UsageError: there is no such folder or record, it is damaged or leads out of the folder.
+        UsageError: there is no such folder or record, it is damaged or leads out of the folder, or
+            it is that of a classifier which is no language model.
     """
-    if not is_folder(folder):
-        raise UsageError(f"there is no adapter folder {str(folder)[:200]!r}.")
-    path = within(folder, folder / ADAPTER_RECORD)
-    try:
-        record = json.loads(read_bounded(path, _LARGEST).decode("utf-8"))
-        complete = (
-            {"method", "model", "model_hash", "prompt", "probe"} <= set(record)
-            and isinstance(record["prompt"], dict)
-            and isinstance(record["probe"], dict)
-            and {"text", "ids"} <= set(record["probe"])
-        )
-    except FileNotFoundError:
+    record = stored.read_record(folder)
+    kind = record.get(stored.FORMAT, stored.ADAPTER)
+    if kind != stored.ADAPTER:
         raise UsageError(
-            f"{folder} holds no {ADAPTER_RECORD}, so the prompt it was trained with is not known; "
-            "name a folder under adapters/ of a finished run."
-        ) from None
-    except (OSError, ValueError, TypeError, RecursionError):
-        complete = False
-    if not complete:
-        raise UsageError(f"{folder / ADAPTER_RECORD} is damaged; train the adapter again.")
-    if not is_intact(record):
-        raise UsageError(
-            f"{folder / ADAPTER_RECORD} was changed after training; restore it or train the "
-            "adapter again."
+            f"{folder} holds a classifier in the format {kind!r}, not a fine-tuned language model."
         )
-    return dict(record)
+    return checked_record(folder, record)
 
 
-def trained_by(folder: Path) -> str | None:
-    """The training stage that an adapter came from, or None where no whole one is there."""
-    try:
-        record = read_record(folder)
-    except UsageError:
-        return None
-    if find_damage(folder, record.get(FILES, {})) is not None:
-        return None
-    return str(record.get("trained_by"))
+def recorded_labels(folder: Path, record: dict[str, Any]) -> tuple[str, ...]:
+    """The labels of the prompt."""
+    return read_format(checked_record(folder, record)["prompt"]).labels
 
 
-def open_adapter(folder: Path, *, device: str, dtype: str) -> OpenedAdapter:
+def check_evaluation(folder: Path, record: dict[str, Any], evaluation: Evaluation) -> None:
+    """Refuse a limit that leaves no room for a label.
+
+    Raises:
+        UsageError: as said.
+    """
+    checked_record(folder, record)
+    tokenizer, format = load_tokenizer(str(record["model"])), read_format(record["prompt"])
+    if format.style == "chat":
+        tokenizer.chat_template = format.template
+    check_encoder(Encoder(tokenizer, format), evaluation, name=str(folder))
+
+
+def checked_record(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """The record, which holds all that an adapter needs.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if not (
+        {"method", "model", "model_hash", "prompt", "probe"} <= set(record)
+        and isinstance(record["prompt"], dict)
+        and isinstance(record["probe"], dict)
+        and {"text", "ids"} <= set(record["probe"])
+    ):
+        raise stored.damaged(folder)
+    return record
+
+
+def open_adapter(
+    folder: Path, *, device: str, dtype: str, evaluation: Evaluation | None = None
+) -> LanguageModel:
     """Load the base model, the adapter, and the prompt that it was trained with.
 
     Raises:
@@ -112,12 +105,15 @@ def open_adapter(folder: Path, *, device: str, dtype: str) -> OpenedAdapter:
             one of the training, so that the prompt would become other tokens.
     """
     record = read_record(folder)
-    damaged = find_damage(folder, record.get(FILES, {}))
-    if damaged is not None:
-        raise RunError(
-            f"{damaged} is missing or was changed after training; restore it or train the adapter "
-            "again."
-        )
+    return open_recorded(folder, record, device=device, dtype=dtype, evaluation=evaluation)
+
+
+def open_recorded(
+    folder: Path, record: dict[str, Any], *, device: str, dtype: str, evaluation: Evaluation | None
+) -> LanguageModel:
+    """As :func:`open_adapter`, with the record that was read before."""
+    checked_record(folder, record)
+    stored.check_files(folder, record)
     format = read_format(record["prompt"])
     loaded = load(str(record["model"]), device=device, dtype=dtype)
     if loaded.hash != record["model_hash"]:
@@ -141,25 +137,4 @@ def open_adapter(folder: Path, *, device: str, dtype: str) -> OpenedAdapter:
             f"{folder} cannot be loaded as an adapter ({str(error).splitlines()[0][:120]}); "
             "train it again."
         ) from None
-    return OpenedAdapter(folder.name, loaded, model, encoder)
-
-
-def label_texts(
-    opened: OpenedAdapter, texts: Sequence[str], evaluation: Evaluation
-) -> list[dict[str, Any]]:
-    """Label, raw answer, and why there is no label, for each text.
-
-    Texts are asked in normal form, as training texts are. A text without a visible character is
-    not asked; its label is None. A text that repeats is asked once.
-    """
-    from tunelab.classifiers.asking import ask
-
-    normal = [normal_text(text) for text in texts]
-    different = list(dict.fromkeys(text for text in normal if identity(text)))
-    asked = ask(opened.model, opened.encoder, different, evaluation, title="", progress=False)
-    found = {
-        text: {"label": parsed.label, "answer": answer.text, "reason": parsed.reason}
-        for text, answer, parsed in zip(different, asked.answers, asked.parsed, strict=True)
-    }
-    blank = {"label": None, "answer": "", "reason": "blank text"}
-    return [found.get(text, blank) for text in normal]
+    return LanguageModel(folder.name, loaded, model, encoder, evaluation or Evaluation())

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunelab.classifiers.answer_room import answer_limit
+from tunelab.classifiers.contract import LabelScores
 from tunelab.config import Evaluation, Prompt
 from tunelab.errors import UsageError
 from tunelab.evaluation.parsing.answers import ParsedAnswer, parse_answer
-from tunelab.evaluation.predictions import Likelihoods
 from tunelab.generation.context import context_length, ending_tokens
 from tunelab.inference.answering import Answer, answer_prompts
 from tunelab.prompts.conversation import format_of
@@ -124,11 +124,10 @@ def label_likelihoods(
     model: Any,
     encoder: Encoder,
     prompts: Sequence[EncodedPrompt],
-    truth: Sequence[str],
     *,
     title: str,
     progress: bool = True,
-) -> Likelihoods:
+) -> LabelScores:
     """Ask how likely each label is after each prompt, and after that of an empty text.
 
     A label's stop token counts only where one label begins with another, as "joy" and "joyful"
@@ -140,14 +139,11 @@ def label_likelihoods(
     ids = [prompt.ids for prompt in (encoder.prompt(""), *prompts)]
     with _faster(model):
         scored = score_labels(model, ids, labels, title=title, progress=progress)
-    positions = [encoder.format.labels.index(label) for label in truth]
-    return Likelihoods(
+    return LabelScores(
         logprobs=tuple(map(tuple, scored.logprobs[1:])),
         empty=tuple(scored.logprobs[0]),
         tokens=tuple(map(len, labels)),
-        forced=tuple(
-            row[position] for row, position in zip(scored.forced[1:], positions, strict=True)
-        ),
+        forced=tuple(map(tuple, scored.forced[1:])),
     )
 
 

@@ -1,10 +1,11 @@
-"""A fitted classifier that is ready to be asked."""
+"""A fitted classifier for Python, whatever it is made of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tunelab.classifiers.contract import Fitted, LabelAnswer
+from tunelab.classifiers.labelling import label_texts
 from tunelab.classifiers.text_input import as_texts
 from tunelab.errors import UsageError
 from tunelab.guards.bounded_files import home_path, is_file, is_folder
@@ -18,18 +19,6 @@ if TYPE_CHECKING:
 _ADAPTERS = "adapters"
 
 
-@dataclass(frozen=True)
-class LabelAnswer:
-    """What a classifier answered to one text: ``label``, or None and the ``reason``.
-
-    ``raw`` is the model's answer in its own words.
-    """
-
-    label: str | None
-    reason: str | None
-    raw: str
-
-
 def load(
     path: str | Path,
     *,
@@ -38,7 +27,7 @@ def load(
     batch_size: int = 64,
     verbose: bool = False,
 ) -> "Classifier":
-    """Open a fine-tuned classifier: ``runs/<study>/adapters/<name>``, or what ``save`` wrote.
+    """Open a fitted classifier: ``runs/<study>/adapters/<name>``, or what ``save`` wrote.
 
     The folder of a run that holds one classifier stands for it. ``device`` is auto, cpu, cuda or
     mps; ``precision`` auto, float32, bfloat16 or float16. ``batch_size`` rows are asked together;
@@ -51,14 +40,20 @@ def load(
     folder = _find(home_path(str(path)))
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise UsageError(f"batch_size is {batch_size!r}; it must be a whole number from 1.")
-    from tunelab.classifiers.adapters import open_adapter, read_record
+    from tunelab.classifiers.stored import open_classifier, read_record
+    from tunelab.config import Evaluation
     from tunelab.models.device import pick_device, pick_dtype
 
     read_record(folder)
     chosen = pick_device(device)
     with hide_library_warnings():
-        opened = open_adapter(folder, device=chosen, dtype=pick_dtype(precision, chosen))
-    return Classifier(opened, batch_size=batch_size, verbose=verbose)
+        opened = open_classifier(
+            folder,
+            device=chosen,
+            dtype=pick_dtype(precision, chosen),
+            evaluation=Evaluation(batch_size=batch_size),
+        )
+    return Classifier(opened, verbose=verbose)
 
 
 def _find(path: Path) -> Path:
@@ -84,31 +79,31 @@ def _find(path: Path) -> Path:
 
 
 class Classifier:
-    """A fine-tuned language model that labels texts.
+    """A fitted classifier that labels texts.
 
     ``classes_``: array (labels,) of the labels as words, in the order of the columns of
-    :meth:`predict_proba`. ``name`` is that of its folder, ``model`` that of its base model,
-    ``instruction`` what it is asked.
+    :meth:`predict_proba`. ``name`` is that of its folder. ``model`` is the name of the base model
+    and ``instruction`` what it is asked, None for a classifier that is no language model.
     """
 
-    def __init__(self, opened: Any, *, batch_size: int = 64, verbose: bool = False) -> None:
+    def __init__(self, fitted: Fitted, *, verbose: bool = False) -> None:
         import numpy as np
 
-        self._opened = opened
-        self._batch_size = batch_size
-        self._verbose = verbose
-        self.name: str = opened.name
-        self.model: str = opened.loaded.card.name
-        self.instruction: str = opened.encoder.format.system
-        self.classes_: np.ndarray = np.array(opened.encoder.format.labels)
+        self._fitted = fitted
+        self._title = fitted.name if verbose else ""
+        self.name: str = fitted.name
+        self.model: str | None = fitted.about.get("model")
+        self.instruction: str | None = (fitted.about.get("prompt") or {}).get("system")
+        self.classes_: np.ndarray = np.array(fitted.labels)
 
     def __repr__(self) -> str:
         """Name, base model and labels."""
         shown = ", ".join(self.classes_[:8].tolist()) + (", …" if len(self.classes_) > 8 else "")
-        return f"Classifier({self.name!r}, model={self.model!r}, classes=[{shown}])"
+        model = f", model={self.model!r}" if self.model else ""
+        return f"Classifier({self.name!r}{model}, classes=[{shown}])"
 
     def predict(self, texts: Sequence[str]) -> list[str | None]:
-        """The label of each text as the model says it, or None where it says none.
+        """The label of each text, or None where there is none.
 
         These are the labels of `tunelab predict`. A blank text is not asked, and has none.
 
@@ -123,40 +118,23 @@ class Classifier:
         Raises:
             ValueError: ``texts`` is no list of texts.
         """
-        from tunelab.classifiers.adapters import label_texts
-        from tunelab.config import Evaluation
-
-        evaluation = Evaluation(batch_size=self._batch_size)
-        answers = label_texts(self._opened, as_texts(texts, "texts"), evaluation)
-        return [LabelAnswer(one["label"], one["reason"], one["answer"]) for one in answers]
+        return label_texts(self._fitted, as_texts(texts, "texts"))
 
     def predict_proba(self, texts: Sequence[str]) -> "np.ndarray":
         """The probability of each label, array (rows, labels) whose rows sum to 1.
 
-        It is the likelihood of the label's tokens after the prompt, as a share of all labels'.
-        The likeliest label can differ from the one that :meth:`predict` reads in the answer.
+        Of a language model it is the likelihood of the label's tokens after the prompt, as a share
+        of all labels'. The likeliest label can differ from the one that :meth:`predict` reads in
+        the answer.
 
         Raises:
             ValueError: ``texts`` is no list of texts.
+            UsageError: the classifier has no probabilities.
         """
         import numpy as np
 
-        from tunelab.classifiers.asking import label_likelihoods
-        from tunelab.evaluation.measuring import choose_labels
-
         given = as_texts(texts, "texts")
         different = list(dict.fromkeys(given))
-        opened = self._opened
-        labels = opened.encoder.format.labels
-        likelihoods = label_likelihoods(
-            opened.model,
-            opened.encoder,
-            [opened.encoder.prompt(text) for text in different],
-            # The true label decides nothing of what is read here.
-            [labels[0]] * len(different),
-            title=f"{self.name} scores",
-            progress=self._verbose,
-        )
-        choices = choose_labels(likelihoods, labels, normalize="sum", calibrate=False)
-        of = dict(zip(different, choices.probabilities, strict=True))
+        found = self._fitted.probabilities(different, title=self._title)
+        of = dict(zip(different, found, strict=True))
         return np.array([of[text] for text in given], dtype=float)

@@ -19,7 +19,7 @@ def read_adapter(folder: Path) -> "StoredAdapter":
         UsageError: the record is missing, damaged or was changed, or names a file elsewhere.
         RunError: a file is missing.
     """
-    from tunelab.classifiers.adapters import read_record
+    from tunelab.classifiers.stored import read_record
 
     files = {}
     for name in (*read_record(folder).get(FILES, {}), ADAPTER_RECORD):

@@ -87,8 +87,8 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _ask(arguments: argparse.Namespace, study: Any) -> list[dict[str, Any]]:
-    from tunelab.classifiers.adapters import read_record
     from tunelab.classifiers.answered import table_rows
+    from tunelab.classifiers.stored import read_record
     from tunelab.errors import UsageError
     from tunelab.models.catalog import find
     from tunelab.models.device import pick_device, pick_dtype

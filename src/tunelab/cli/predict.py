@@ -47,7 +47,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
-    from tunelab.classifiers.adapters import read_record
+    from tunelab.classifiers.stored import read_record
     from tunelab.config import Evaluation
     from tunelab.data.readers import check_data_file
     from tunelab.errors import UsageError
@@ -87,16 +87,21 @@ def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
             cpus=arguments.cpus,
         )
     else:
-        from tunelab.classifiers.adapters import open_adapter
+        from tunelab.classifiers.stored import open_classifier
         from tunelab.models.device import pick_device, pick_dtype
         from tunelab.serving.predict import label_here
 
         device = pick_device(arguments.device)
-        opened = open_adapter(arguments.adapter, device=device, dtype=pick_dtype("auto", device))
+        opened = open_classifier(
+            arguments.adapter,
+            device=device,
+            dtype=pick_dtype("auto", device),
+            evaluation=evaluation,
+        )
         if target.parts is None:
-            labelled = print_labels(opened, files, evaluation=evaluation, **chosen)
+            labelled = print_labels(opened, files, **chosen)
             return _tell(labelled)
-        work = partial(label_here, opened=opened, evaluation=evaluation)
+        work = partial(label_here, opened=opened)
     return _tell(
         predict_files(
             files,

@@ -101,14 +101,14 @@ def compare_rows(
 
 def _not_comparable(about: Metric, sides: Sequence[Answered]) -> str | None:
     """Why models cannot be compared in a metric, or None where they can."""
+    if about.reads == "text":
+        without = next((side.name for side in sides if side.predictions.given is not None), None)
+        if without is not None:
+            return f"{without or 'a classifier'} gives labels and writes no text"
     if any(about.rows(side) is None for side in sides):
         return about.doubt(sides) or f"{about.id} needs answers that were not asked for"
     if len({side.truth for side in sides}) > 1:
         return "the two did not answer the same rows"
-    if about.reads == "text":
-        silent = next((side.name for side in sides if not side.writes), None)
-        if silent is not None:
-            return f"{silent or 'a baseline'} gives labels and writes no text"
     return about.doubt(sides)
 
 

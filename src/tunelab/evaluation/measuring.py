@@ -1,8 +1,8 @@
 """All metrics of one model's predictions, each with its interval."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
 
 from tunelab.evaluation.calibration import brier, expected_calibration_error, reliability
 from tunelab.evaluation.choosing import Normalize, adjust, choose, probabilities
@@ -10,10 +10,10 @@ from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.metrics import Answered, Resampling, all_metrics, find_metric, score
 from tunelab.evaluation.metrics.constructors import share
 from tunelab.evaluation.parsing.answers import REASONS
-from tunelab.evaluation.predictions import Generated, Likelihoods, Predictions
+from tunelab.evaluation.predictions import Generated, Predictions
 
-Mode = Literal["generate", "score"]
-WAYS = {"generate": "generated", "score": "scored"}
+# The ways in which a classifier answers: it writes, labels are scored, or it gives a label.
+Mode = Literal["generate", "score", "label"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,24 @@ class Choices:
     probabilities: tuple[tuple[float, ...], ...]
 
 
+class ScoredLabels(Protocol):
+    """Label scores of rows, as in :class:`tunelab.evaluation.predictions.Likelihoods`."""
+
+    @property
+    def logprobs(self) -> Sequence[Sequence[float]]:
+        """(rows, labels), in nats."""
+
+    @property
+    def empty(self) -> Sequence[float]:
+        """(labels,), after an empty text."""
+
+    @property
+    def tokens(self) -> Sequence[int]:
+        """(labels,), the tokens of each label."""
+
+
 def choose_labels(
-    likelihoods: Likelihoods, labels: Sequence[str], *, normalize: Normalize, calibrate: bool
+    likelihoods: ScoredLabels, labels: Sequence[str], *, normalize: Normalize, calibrate: bool
 ) -> Choices:
     """Choose by adjusted scores: see :mod:`tunelab.evaluation.choosing`."""
     scores = adjust(
@@ -41,6 +57,20 @@ def choose_labels(
     )
 
 
+def choices_of(
+    predictions: Predictions, *, normalize: Normalize, calibrate: bool
+) -> Choices | None:
+    """The likeliest labels and the probabilities, or None where a classifier has none."""
+    given = predictions.given
+    if given is not None and given.probabilities is not None:
+        return Choices(given.labels, given.probabilities)
+    if predictions.likelihoods is None:
+        return None
+    return choose_labels(
+        predictions.likelihoods, predictions.labels, normalize=normalize, calibrate=calibrate
+    )
+
+
 def measure(
     predictions: Predictions,
     *,
@@ -49,35 +79,35 @@ def measure(
     calibrate: bool,
     seed: int,
     resamples: int,
-    writes: bool = True,
 ) -> dict[str, Any]:
     """The metrics as JSON values.
 
     ``generated`` and ``scored`` hold what each way of answering gives, ``forced`` the accuracy
     under teacher forcing; what was not asked for is None. ``scores`` and ``intervals`` are those
-    of the first of ``modes`` that was asked, which ``mode`` names. ``metrics`` holds every
-    registered metric whose evidence is there; ``writes`` is False for what gives labels alone.
+    of the first of ``modes`` that was asked, which ``mode`` names; it is ``label`` for a classifier
+    that gives labels and writes no text. ``scored`` also holds the probabilities that such a
+    classifier has. ``metrics`` holds every registered metric whose evidence is there.
     """
     resampling = Resampling(seed, resamples)
-    generated = scored = forced = None
+    generated = scored = forced = given = None
     if predictions.generated is not None:
         generated = _generated(predictions, predictions.generated, resampling)
+    if predictions.given is not None:
+        given = _scores(predictions, predictions.given.labels, resampling)
+    choices = choices_of(predictions, normalize=normalize, calibrate=calibrate)
+    if choices is not None:
+        how = {"normalize": normalize, "calibrate": calibrate} if given is None else {}
+        scored = {**_scored(predictions, choices, resampling), **how}
     if predictions.likelihoods is not None:
-        choices = choose_labels(
-            predictions.likelihoods, predictions.labels, normalize=normalize, calibrate=calibrate
-        )
-        scored = {
-            **_scored(predictions, choices, resampling),
-            "normalize": normalize,
-            "calibrate": calibrate,
-        }
         forced = share(predictions.likelihoods.forced).to_dict()
-    found = {"generate": generated, "score": scored}
-    mode = next((mode for mode in modes if found[mode] is not None), None)
-    mode = mode or ("generate" if scored is None else "score")
+    found = {"generate": generated, "score": scored, "label": given}
+    if given is not None:
+        mode: Mode = "label"
+    else:
+        asked = [way for way in (*modes, "generate", "score") if found[way] is not None]
+        mode = asked[0] if asked else "generate"
     first = found[mode] or {}
-    measured = {"mode": mode, "scored": scored}
-    others = _others(replace(answered(predictions, measured), writes=writes), resampling)
+    others = _others(answered(predictions, {"mode": mode, "scored": scored}), resampling)
     return {
         "mode": mode,
         "scores": first["scores"],
@@ -138,7 +168,7 @@ def _others(answered: Answered, resampling: Resampling) -> dict[str, Any]:
         "labels": False,
         "answers": answered.predictions.generated is not None,
         "likelihoods": answered.predictions.likelihoods is not None,
-        "text": answered.predictions.generated is not None and answered.writes,
+        "text": answered.writes,
     }
     return {
         name: metric.estimate(answered, resampling).to_dict()
@@ -160,6 +190,8 @@ def recorded(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def answered(predictions: Predictions, measured: Mapping[str, Any]) -> Answered:
     """The predictions with the labels that what :func:`measure` gave is about."""
+    if predictions.given is not None:
+        return Answered(predictions, predictions.given.labels, predictions.given.labels)
     scored = None
     if predictions.likelihoods is not None:
         settings = measured["scored"]

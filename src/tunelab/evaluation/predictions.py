@@ -1,4 +1,4 @@
-"""What one model answered to rows: all that its metrics are computed from."""
+"""What one classifier answered to rows: all that its metrics are computed from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,14 +42,26 @@ class Likelihoods:
 
 
 @dataclass(frozen=True)
+class Given:
+    """Labels from a classifier that writes no text.
+
+    ``probabilities``: (rows, labels), each row with the sum 1; None where it has none.
+    """
+
+    labels: tuple[str, ...]
+    probabilities: tuple[tuple[float, ...], ...] | None = None
+
+
+@dataclass(frozen=True)
 class Predictions:
-    """Rows with their true labels, and what a model made of them in one way or in both."""
+    """Rows with their true labels, and what a classifier answered, in each way that it has."""
 
     labels: tuple[str, ...]
     texts: tuple[str, ...]
     truth: tuple[str, ...]
     generated: Generated | None = None
     likelihoods: Likelihoods | None = None
+    given: Given | None = None
 
 
 def parse_all(
@@ -69,13 +81,6 @@ def parse_all(
     )
 
 
-def given_all(labels: Sequence[str], **columns: Any) -> Generated:
-    """The answers of what answers with labels alone: nothing is parsed."""
-    return Generated(
-        answers=tuple(labels), labels=tuple(labels), reasons=(None,) * len(labels), **columns
-    )
-
-
 def read_predictions(table: "pd.DataFrame", where: str) -> Predictions:
     """The predictions of one model from a table that a run stored; answers are parsed anew.
 
@@ -84,7 +89,7 @@ def read_predictions(table: "pd.DataFrame", where: str) -> Predictions:
     """
     try:
         labels = tuple(str(label) for label in table["labels"].iloc[0])
-        generated = likelihoods = None
+        generated = likelihoods = given = None
         if table["answer"].notna().all():
             generated = parse_all(
                 [str(answer) for answer in table["answer"]],
@@ -99,6 +104,8 @@ def read_predictions(table: "pd.DataFrame", where: str) -> Predictions:
                 tokens=tuple(map(int, table["label_tokens"].iloc[0])),
                 forced=tuple(bool(value) for value in table["forced"]),
             )
+        if generated is None and likelihoods is None:
+            given = _given(table)
         texts, truth = tuple(map(str, table["text"])), tuple(map(str, table["truth"]))
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise UsageError(
@@ -108,7 +115,17 @@ def read_predictions(table: "pd.DataFrame", where: str) -> Predictions:
     strange = sorted(set(truth) - set(labels))
     if strange:
         raise UsageError(f"{where} holds the label {strange[0]!r}, which is none of its labels.")
-    return Predictions(labels, texts, truth, generated, likelihoods)
+    return Predictions(labels, texts, truth, generated, likelihoods, given)
+
+
+def _given(table: "pd.DataFrame") -> Given:
+    """Labels without text; a row without a label is an error."""
+    if table["predicted"].isna().any():
+        raise ValueError("a row has no label")
+    probabilities = None
+    if table["probabilities"].notna().all():
+        probabilities = tuple(tuple(map(float, row)) for row in table["probabilities"])
+    return Given(tuple(map(str, table["predicted"])), probabilities)
 
 
 def _tokens(table: "pd.DataFrame") -> tuple[int, ...] | None:

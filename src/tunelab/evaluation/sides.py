@@ -80,7 +80,6 @@ def read_answered(result: Result) -> Answered:
         column("predicted"),
         column("scored") if values["scored"] is not None else None,
         name=result.name,
-        writes=values["kind"] != "baseline",
         ends=ends,
         tokenizer=lineage.get("tokenizer"),
     )
@@ -89,7 +88,8 @@ def read_answered(result: Result) -> Answered:
 def lineage_of(result: Result) -> Lineage | None:
     """Where the model of a result comes from, by its record or by the catalog."""
     values = result.values
-    if values["kind"] == "baseline":
+    if values.get("prompt") is None and "lineage" not in values:
+        # Not a language model.
         return None
     found: Lineage | None = values.get("lineage")
     return found or known_lineage(str(values["model"]))
@@ -132,7 +132,7 @@ def meaningful_accuracy(left: Side, right: Side) -> str:
     answers in words would compare how well a form is kept.
     """
     # What a baseline says is its likeliest label.
-    asked = [result for side in (left, right) if side.kind != "baseline" for result in side.asked]
+    asked = [result for side in (left, right) if side.lineage is not None for result in side.asked]
     known = all(result.values.get("scored") is not None for result in asked)
     words = all(result.values["mode"] == "generate" for result in asked)
     if known and words and any(map(format_missed, asked)):

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tunelab.classifiers.adapters import OpenedAdapter, open_adapter, read_record
+from tunelab.classifiers.adapters import open_adapter, read_record
+from tunelab.classifiers.language_model import LanguageModel
 from tunelab.errors import RunError, UsageError
 from tunelab.generation.context import ending_tokens
 from tunelab.guards.file_modes import follow_umask
@@ -190,7 +191,7 @@ def _exported_before(adapter: dict[str, Any], out: Path, dtype: str) -> Agreemen
     raise UsageError(f"{out} holds something already; name a folder that does not exist.")
 
 
-def _save(model: Any, opened: OpenedAdapter, folder: Path) -> None:
+def _save(model: Any, opened: LanguageModel, folder: Path) -> None:
     model.generation_config = _generation(opened.encoder, model)
     # The path of this machine's cache is nobody's business.
     model.config.name_or_path = ""

@@ -434,7 +434,7 @@ def _others(trained: Result, others: Sequence[Result]) -> list[str]:
     own = trained.values.get("lineage") or known_lineage(str(trained.values["model"]))
     told = []
     for result in others:
-        if result.values["kind"] == "baseline":
+        if result.values["mode"] == "label":
             continue
         name = str(result.values["model"])
         theirs = result.values.get("lineage") or known_lineage(name)

@@ -1,4 +1,4 @@
-"""Label files of any size with a trained adapter, in bounded memory."""
+"""Label files of any size with a saved classifier, in bounded memory."""
 
 import json
 import shutil
@@ -10,8 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tunelab.classifiers.adapters import OpenedAdapter, label_texts
-from tunelab.config import Evaluation
+from tunelab.classifiers.contract import Fitted
+from tunelab.classifiers.labelling import label_texts
 from tunelab.errors import UsageError
 from tunelab.progress import row_bar
 from tunelab.runs.stages import locked
@@ -21,6 +21,7 @@ from tunelab.serving.prediction_parts import (
     Counts,
     Labelled,
     Work,
+    columns_of,
     join_parts,
     label_parts,
     write_part,
@@ -33,11 +34,10 @@ PART_ROWS = 4096
 
 
 def predict_rows(
-    opened: OpenedAdapter,
+    opened: Fitted,
     files: Sequence[str],
     *,
     text: str,
-    evaluation: Evaluation,
     rows: int = PART_ROWS,
     progress: bool = True,
 ) -> Iterator[dict[str, Any]]:
@@ -50,19 +50,19 @@ def predict_rows(
     """
     with row_bar("rows labelled", shown=progress) as bar:
         for chunk in read_chunks(files, text=text, rows=rows):
-            answers = label_texts(opened, chunk.texts, evaluation)
+            answers = label_texts(opened, chunk.texts)
             for position, (content, answer) in enumerate(zip(chunk.texts, answers, strict=True)):
                 named = {"file": chunk.file} if len(files) > 1 else {}
-                yield {**named, "row": chunk.first + position, "text": content, **answer}
+                row = {"row": chunk.first + position, "text": content}
+                yield {**named, **row, **columns_of(answer)}
             bar.update(len(chunk.texts))
 
 
 def print_labels(
-    opened: OpenedAdapter,
+    opened: Fitted,
     files: Sequence[str],
     *,
     text: str,
-    evaluation: Evaluation,
     rows: int = PART_ROWS,
 ) -> Labelled:
     """Write a JSON line for each row to standard output.
@@ -71,7 +71,7 @@ def print_labels(
         UsageError: a file or a row of it cannot be used.
     """
     counts: dict[str, int] = {}
-    for row in predict_rows(opened, files, text=text, evaluation=evaluation, rows=rows):
+    for row in predict_rows(opened, files, text=text, rows=rows):
         key = row["label"] if row["label"] is not None else NO_LABEL
         counts[key] = counts.get(key, 0) + 1
         sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -79,11 +79,11 @@ def print_labels(
 
 
 def label_here(
-    chunks: Iterable[Chunk], *, opened: OpenedAdapter, out: str, evaluation: Evaluation
+    chunks: Iterable[Chunk], *, opened: Fitted, out: str
 ) -> Iterator[tuple[Chunk, Counts]]:
     """Label chunks one after the other in this process."""
     for chunk in chunks:
-        yield chunk, write_part(out, chunk, label_texts(opened, chunk.texts, evaluation))
+        yield chunk, write_part(out, chunk, label_texts(opened, chunk.texts))
 
 
 def predict_files(
@@ -124,10 +124,10 @@ def predict_files(
 
 
 def adapter_hash(folder: Path) -> str:
-    """SHA-256 over the files of an adapter."""
+    """SHA-256 over the files of a classifier."""
     digest = sha256()
     for file in sorted(folder.iterdir()):
-        if file.is_file() and file.suffix in {".json", ".safetensors"}:
+        if file.is_file() and file.suffix in {".json", ".safetensors", ".skops"}:
             digest.update(file.name.encode())
             with file.open("rb") as stream:
                 while block := stream.read(2**20):

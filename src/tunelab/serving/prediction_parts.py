@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tunelab.classifiers.contract import LabelAnswer
 from tunelab.errors import RunError, UsageError
 from tunelab.runs.results import RECORD
 from tunelab.runs.seals import FILES, SEAL, is_intact, sealed
@@ -29,7 +30,7 @@ ORDER = "predict.json"
 NO_LABEL = "(none)"
 COLUMNS = ("file", "row", "text", "label", "answer", "reason")
 Counts = Mapping[str, int]
-Answers = Mapping[str, Mapping[str, Any]]
+Answers = Mapping[str, LabelAnswer]
 Work = Callable[[Iterable[Chunk]], Iterator[tuple[Chunk, Counts]]]
 
 
@@ -122,10 +123,15 @@ def label_parts(
     return Labelled(rows, parts, labels, kept)
 
 
-def write_part(out: str, chunk: Chunk, answers: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def columns_of(answer: LabelAnswer) -> dict[str, str | None]:
+    """An answer as the columns of a part."""
+    return {"label": answer.label, "answer": answer.raw, "reason": answer.reason}
+
+
+def write_part(out: str, chunk: Chunk, answers: Sequence[LabelAnswer]) -> dict[str, int]:
     """Write a chunk's part; how many rows got each label.
 
-    ``answers`` has label, answer and reason of each text of the chunk.
+    ``answers`` are those to the texts of the chunk.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -134,7 +140,9 @@ def write_part(out: str, chunk: Chunk, answers: Sequence[Mapping[str, Any]]) -> 
         "file": [chunk.file] * len(chunk.texts),
         "row": range(chunk.first, chunk.first + len(chunk.texts)),
         "text": chunk.texts,
-        **{key: [entry[key] for entry in answers] for key in ("label", "answer", "reason")},
+        "label": [entry.label for entry in answers],
+        "answer": [entry.raw for entry in answers],
+        "reason": [entry.reason for entry in answers],
     }
     arrays = [
         pa.array(columns[name], type=pa.int64() if name == "row" else pa.string())
@@ -261,7 +269,7 @@ def _answers(table: Any) -> Answers:
     if table is None:
         return {}
     rows = table.select(["text", "label", "answer", "reason"]).to_pylist()
-    return {row["text"]: row for row in rows}
+    return {row["text"]: LabelAnswer(row["label"], row["reason"], row["answer"]) for row in rows}
 
 
 def _count(labels: Iterable[str | None]) -> dict[str, int]:

@@ -12,11 +12,11 @@ from tunelab.memory.configurations import shape_by_name
 from tunelab.memory.fits import gigabytes, largest_batch
 from tunelab.memory.formulas import estimate
 from tunelab.memory.settings import StepSettings
+from tunelab.memory.training_step import ANSWER, step_of
 from tunelab.methods.contract import Method, find_method
 from tunelab.models.description import ModelShape
 from tunelab.models.device import device_facts, pick_device, pick_dtype
 from tunelab.study.resolution import method_of, method_settings, model_card
-from tunelab.study.training_step import ANSWER, step_of
 from tunelab.training.processes import process_count, shards_weights
 
 # Characters of a token, taken high: the rows are not yet tokenized, and a device must not be

@@ -9,10 +9,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from tunelab.classifiers.adapters import open_adapter, read_record
-from tunelab.classifiers.answer_room import check_encoder, check_model, check_parsing
+from tunelab.classifiers.answer_room import check_model, check_parsing
 from tunelab.classifiers.answered import ask_rows, measured
 from tunelab.classifiers.asking import encoder_for
+from tunelab.classifiers.contract import Fitted
+from tunelab.classifiers.language_model import LanguageModel
+from tunelab.classifiers.stored import check_evaluation, labels_of, open_classifier
 from tunelab.config import Evaluation, Prompt
 from tunelab.data.columns import to_examples
 from tunelab.data.examples import Example
@@ -29,8 +31,6 @@ from tunelab.evaluation.statistics.corrections import holm
 from tunelab.evaluation.statistics.estimates import undefined
 from tunelab.guards.bounded_files import is_file
 from tunelab.models.loading import load, load_tokenizer
-from tunelab.prompts.conversation import read_format
-from tunelab.prompts.encoding import Encoder
 from tunelab.runs.results import read_table
 from tunelab.study.label_choice import (
     LabelChoice,
@@ -94,7 +94,7 @@ def evaluate_file(
     """
     known = [
         *(labels or ()),
-        *(label for folder in adapters for label in _labels_of_adapter(folder)),
+        *(label for folder in adapters for label in labels_of(folder)),
     ]
     rows, shown = same_numbers(rows, known), same_numbers(shown, known)
     asked = _asked(rows, models=models, adapters=adapters, labels=labels, shown=shown)
@@ -105,12 +105,10 @@ def evaluate_file(
         check_parsing(choice.labels)
     if evaluation.max_new_tokens is not None:
         _check_limits(asked, models, adapters, prompt, evaluation)
-    for (key, choice), (model, encoder) in zip(
-        asked.items(),
-        _opened(models, adapters, list(asked.values()), prompt, shots, device, dtype),
-        strict=True,
-    ):
-        found[key], abouts[key] = _ask(model, encoder, rows, evaluation, title=key, choice=choice)
+    choices = list(asked.values())
+    opened = _opened(models, adapters, choices, prompt, shots, device, dtype, evaluation)
+    for (key, choice), classifier in zip(asked.items(), opened, strict=True):
+        found[key], abouts[key] = _ask(classifier, rows, title=key, choice=choice)
     return _compared(found, abouts, evaluation, seed), found
 
 
@@ -151,11 +149,7 @@ def _check_limits(
     for name, choice in zip(models, choices.values(), strict=False):
         check_model(load_tokenizer(name), prompt, choice.labels, evaluation, name=name)
     for folder in adapters:
-        record = read_record(folder)
-        tokenizer, format = load_tokenizer(str(record["model"])), read_format(record["prompt"])
-        if format.style == "chat":
-            tokenizer.chat_template = format.template
-        check_encoder(Encoder(tokenizer, format), evaluation, name=str(folder))
+        check_evaluation(folder, evaluation)
 
 
 def notes(results: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -208,7 +202,7 @@ def _asked(
     shown: Sequence[Example],
 ) -> dict[str, LabelChoice]:
     """The name of each model and adapter, in the order in which they are asked, and its labels."""
-    own = [_labels_of_adapter(folder) for folder in adapters]
+    own = [labels_of(folder) for folder in adapters]
     names = _different([*models, *(folder.name or str(folder) for folder in adapters)])
     tuned = dict(zip(names[len(models) :], own, strict=True))
     found: dict[str, LabelChoice] = {}
@@ -219,10 +213,6 @@ def _asked(
     for name, its in tuned.items():
         found[name] = choice_of(its, "those of its training", rows, who=name)
     return found
-
-
-def _labels_of_adapter(folder: Path) -> tuple[str, ...]:
-    return read_format(read_record(folder)["prompt"]).labels
 
 
 def _different(names: Sequence[str]) -> list[str]:
@@ -240,33 +230,25 @@ def _opened(
     shots: Sequence[tuple[str, str]],
     device: str,
     dtype: str,
-) -> Iterator[tuple[Any, Any]]:
-    """Each model with its encoder, loaded one after the other."""
+    evaluation: Evaluation,
+) -> Iterator[Fitted]:
+    """Each model and classifier, loaded one after the other."""
     for name, choice in zip(models, choices, strict=False):
         loaded = load(name, device=device, dtype=dtype)
-        yield (
-            loaded.model,
-            encoder_for(loaded.tokenizer, loaded.model, prompt, choice.labels, shots),
-        )
+        encoder = encoder_for(loaded.tokenizer, loaded.model, prompt, choice.labels, shots)
+        yield LanguageModel(name, loaded, loaded.model, encoder, evaluation)
     for folder in adapters:
-        opened = open_adapter(folder, device=device, dtype=dtype)
-        yield opened.model, opened.encoder
+        yield open_classifier(folder, device=device, dtype=dtype, evaluation=evaluation)
 
 
 def _ask(
-    model: Any,
-    encoder: Encoder,
-    rows: Sequence[Example],
-    evaluation: Evaluation,
-    *,
-    title: str,
-    choice: LabelChoice,
+    classifier: Fitted, rows: Sequence[Example], *, title: str, choice: LabelChoice
 ) -> tuple[Predictions, dict[str, Any]]:
-    """What a model answers to all rows, also to those whose label it cannot know."""
-    labels = encoder.format.labels
+    """What a classifier answers to all rows, also to those whose label it cannot know."""
+    labels = classifier.labels
     # Such a row is asked as any other, and held against its own label afterwards.
     known = [row if row.label in labels else replace(row, label=labels[0]) for row in rows]
-    predictions, about = ask_rows(model, encoder, known, evaluation, title=title)
+    predictions, about = ask_rows(classifier, known, title=title)
     truth = tuple(row.label for row in rows)
     about |= {"labels_from": choice.source, "possible_labels": list(labels)}
     return _with_truth(predictions, truth, tuple(choice.unknown)), about
@@ -276,7 +258,10 @@ def _with_truth(
     predictions: Predictions, truth: tuple[str, ...], unknown: tuple[str, ...]
 ) -> Predictions:
     """The predictions held against ``truth``, whose ``unknown`` labels have no probability."""
-    likelihoods = predictions.likelihoods
+    likelihoods, given = predictions.likelihoods, predictions.given
+    if given is not None and given.probabilities is not None:
+        none = (0.0,) * len(unknown)
+        given = replace(given, probabilities=tuple((*row, *none) for row in given.probabilities))
     if likelihoods is not None:
         more = len(unknown)
         likelihoods = replace(
@@ -294,6 +279,7 @@ def _with_truth(
         labels=(*predictions.labels, *unknown),
         truth=truth,
         likelihoods=likelihoods,
+        given=given,
     )
 
 

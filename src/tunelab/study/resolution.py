@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 from tunelab import registry
+from tunelab.classifiers.registered import find_classifier
 from tunelab.config import Claim, MethodEntry, Study
 from tunelab.errors import UsageError
 from tunelab.guards.validation import validated
@@ -32,7 +33,7 @@ TRACKERS = {
 
 
 def check_names(study: Study) -> None:
-    """Resolve models, methods, their settings, the data source, trackers, baselines and claims.
+    """Resolve models, methods, their settings, the data source, trackers, classifiers and claims.
 
     Raises:
         UsageError: a name is unknown; the near matches are named.
@@ -47,17 +48,7 @@ def check_names(study: Study) -> None:
     for position, entry in enumerate(study.methods):
         method_settings(entry, position)
         model_card(study, entry.model)
-    twice = [name for name, count in Counter(method_ids(study)).items() if count > 1]
-    if twice:
-        raise UsageError(f"two methods are called {twice[0]!r}; give one another id.")
-    reserved = {*ROLES, *study.evaluation.baselines}
-    for name in method_ids(study):
-        if name in reserved:
-            raise UsageError(f"a method cannot be called {name!r}, as a model is; change its id.")
-        if not name.replace("-", "").replace("_", "").isalnum():
-            raise UsageError(f"the method id {name!r} must be letters, digits, '-' and '_'.")
-    for name in study.evaluation.baselines:
-        registry.check_name("baseline", name, registry.BASELINES)
+    _check_classifiers(study)
     if study.tokenizers:
         from tunelab.tokenizers.catalog import find as find_tokenizer
 
@@ -69,6 +60,50 @@ def check_names(study: Study) -> None:
     for name in study.training.tracking:
         registry.check_name("tracker", name, TRACKERS)
         _check_installed(name, TRACKERS[name])
+
+
+def classifier_entries(study: Study) -> list[tuple[str, str, dict[str, Any]]]:
+    """Name, kind and settings of each classifier that is no language model, in the study's order.
+
+    ``evaluation.baselines`` names kinds with their default settings.
+    """
+    return [
+        *((name, name, {}) for name in study.evaluation.baselines),
+        *((entry.name, entry.use or entry.name, entry.settings) for entry in study.classifiers),
+    ]
+
+
+def _check_classifiers(study: Study) -> None:
+    """Resolve the classifiers, and see that no name stands twice or cannot name a folder."""
+    methods = method_ids(study)
+    twice = [name for name, count in Counter(methods).items() if count > 1]
+    if twice:
+        raise UsageError(f"two methods are called {twice[0]!r}; give one another id.")
+    named = [name for name, _, _ in classifier_entries(study)]
+    twice = [name for name, count in Counter(named).items() if count > 1]
+    if twice:
+        raise UsageError(
+            f"two classifiers are called {twice[0]!r} (evaluation.baselines and classifiers); "
+            "give one another name."
+        )
+    for name in named:
+        if name in ROLES or _SHOTS.fullmatch(name) or _SEED.search(name):
+            raise UsageError(
+                f"a classifier cannot be called {name!r}, as models and seeds are; change its name."
+            )
+    for name in methods:
+        if name in ROLES or name in named:
+            raise UsageError(f"a method cannot be called {name!r}, as a model is; change its id.")
+    for name in (*methods, *named):
+        if not name.replace("-", "").replace("_", "").isalnum() or len(name) > 100:
+            raise UsageError(f"the name {name[:200]!r} must be letters, digits, '-' and '_'.")
+    for name in study.evaluation.baselines:
+        registry.check_name("classifier", name, registry.CLASSIFIERS)
+    for position, entry in enumerate(study.classifiers):
+        use = entry.use or entry.name
+        # Without settings there is nothing to check, and scikit-learn takes seconds to import.
+        if entry.settings or use not in registry.CLASSIFIERS:
+            find_classifier(use).check(entry.settings, f"classifiers.{position}.")
 
 
 def method_of(entry: MethodEntry) -> Method[Any]:
@@ -120,8 +155,8 @@ def claim_sides(study: Study) -> list[str]:
     A name of another study, such as a method that this one leaves out, is among them: its claim
     is then undecided, and an override need not take claims away.
     """
-    own = [entry.id or entry.name for entry in study.methods]
-    return list(dict.fromkeys([*ROLES, *own, *registry.BASELINES, *registry.METHODS]))
+    own = [*method_ids(study), *(name for name, _, _ in classifier_entries(study))]
+    return list(dict.fromkeys([*ROLES, *own, *registry.CLASSIFIERS, *registry.METHODS]))
 
 
 def open_models(study: Study) -> dict[str, str]:

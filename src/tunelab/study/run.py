@@ -16,7 +16,7 @@ from tunelab.runs.results import Result, write_atomically, write_json, write_tab
 from tunelab.runs.seals import sealed
 from tunelab.runs.stages import open_folder
 from tunelab.serving.model_card import write_cards
-from tunelab.study.cells import cells_of, device_and_dtype, train_cell
+from tunelab.study.cells import cells_of, device_and_dtype, train_cell, tuned_cells
 from tunelab.study.conversations import play_conversations
 from tunelab.study.device_room import check_device_memory
 from tunelab.study.engines.local import Engine, run_here
@@ -105,9 +105,7 @@ def train_study(study: Study, out: Path, only: str | None = None) -> list[Result
     if only is not None:
         check_name("method of this study", only, method_ids(study))
     cells = [
-        cell
-        for cell in cells_of(study)
-        if cell.entry is not None and only in (None, cell.entry.id or cell.entry.name)
+        cell for cell in tuned_cells(study) if only is None or cell.estimator.about["group"] == only
     ]
     if not cells:
         raise RunError("the study names no method to train.")
@@ -121,7 +119,7 @@ def train_study(study: Study, out: Path, only: str | None = None) -> list[Result
         check_device_memory(study, data.splits["train"])
         check_feasible(study)
         check_answers(study, data.labels)
-        results = [train_cell(study, cell, data, out) for cell in cells]
+        results = [train_cell(cell, data, out) for cell in cells]
         if is_first():
             write_cards(study, out, data.result, results)
         return results

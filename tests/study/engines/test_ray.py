@@ -101,7 +101,7 @@ def test_what_a_cell_asks_for(workspace: Workspace) -> None:
 
     def needs(*overrides: str) -> dict[str, int]:
         opened = open_study("starter", list(overrides))
-        return {cell.name: needs_of(opened, cell, cpus=2).memory for cell in cells_of(opened)}
+        return {cell.name: needs_of(cell, cpus=2).memory for cell in cells_of(opened)}
 
     plain = needs("device=cpu")
     assert plain["majority"] == PROCESS

@@ -16,8 +16,8 @@ def _generated(answered: Answered) -> Sequence[float] | None:
 
 
 def _scored(answered: Answered) -> Sequence[float] | None:
-    # The label that a baseline gives is the one that it finds likeliest.
-    chosen = answered.scored if answered.writes else answered.predicted
+    # A classifier that writes no text gives the label that it finds likeliest.
+    chosen = answered.predicted if answered.predictions.given else answered.scored
     if chosen is None:
         return None
     return [float(true == guess) for true, guess in zip(answered.truth, chosen, strict=True)]

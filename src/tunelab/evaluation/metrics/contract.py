@@ -16,22 +16,25 @@ Evidence = Literal["labels", "answers", "likelihoods", "text"]
 
 @dataclass(frozen=True)
 class Answered:
-    """One model's answers.
+    """One classifier's answers.
 
     ``predicted`` are the labels of its first way of answering, ``scored`` the likeliest ones, or
-    None where it was not asked for them. ``name`` is what messages call it. ``writes`` is False for
-    a baseline, which gives labels and no text. ``ends`` is how an answer ends that ends by itself,
-    in words, None where that is not known. ``tokenizer`` tells tokenizers apart, None where it is
-    not known.
+    None where it was not asked for them. ``name`` is what messages call it. ``ends`` is how an
+    answer ends that ends by itself, in words, None where that is not known. ``tokenizer`` tells
+    tokenizers apart, None where it is not known.
     """
 
     predictions: Predictions
     predicted: tuple[str | None, ...]
     scored: tuple[str | None, ...] | None
     name: str = ""
-    writes: bool = True
     ends: str | None = None
     tokenizer: str | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether it writes text, from which its label is read."""
+        return self.predictions.generated is not None
 
     @property
     def truth(self) -> tuple[str, ...]:

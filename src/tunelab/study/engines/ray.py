@@ -47,7 +47,7 @@ def run_on_ray(
         rows = ray.put((to_dict(study), data))
         waiting: dict[Any, Cell] = {}
         for cell in cells:
-            needs = needs_of(study, cell, cpus=cpus)
+            needs = needs_of(cell, cpus=cpus)
             check_resources(ray, cpus=cpus, gpus=needs.gpus, memory=needs.memory, what=cell.name)
             options = {
                 "num_cpus": needs.cpus,

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tunelab.classifiers.adapters import label_texts, open_adapter
+from tunelab.classifiers.labelling import label_texts
+from tunelab.classifiers.stored import open_classifier
 from tunelab.config import Evaluation
 from tunelab.errors import RunError, TunelabError
 from tunelab.serving.prediction_parts import Counts, write_part
@@ -25,7 +26,7 @@ _RETRIES = 5
 
 
 class Labeller:
-    """A worker with an adapter on its device."""
+    """A worker with a classifier on its device."""
 
     def __init__(
         self, adapter: str, out: str, evaluation: dict[str, Any], device: str, cpus: int
@@ -34,11 +35,15 @@ class Labeller:
         from tunelab.models.device import pick_device, pick_dtype
 
         self.out = out
-        self.evaluation = Evaluation(**evaluation)
         self.failure: str | None = None
         try:
             found = pick_device(device)
-            self.opened = open_adapter(Path(adapter), device=found, dtype=pick_dtype("auto", found))
+            self.opened = open_classifier(
+                Path(adapter),
+                device=found,
+                dtype=pick_dtype("auto", found),
+                evaluation=Evaluation(**evaluation),
+            )
         except TunelabError as error:
             self.failure = str(error)
 
@@ -47,7 +52,7 @@ class Labeller:
         if self.failure is not None:
             return {}, self.failure
         try:
-            answers = label_texts(self.opened, chunk.texts, self.evaluation)
+            answers = label_texts(self.opened, chunk.texts)
             return write_part(self.out, chunk, answers), None
         except TunelabError as error:
             return {}, str(error)

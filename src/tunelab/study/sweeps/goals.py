@@ -60,8 +60,8 @@ def _best_loss(outcome: Outcome) -> float | None:
 
 def _estimated_peak(outcome: Outcome) -> float:
     from tunelab.memory.formulas import estimate
+    from tunelab.memory.training_step import step_of
     from tunelab.study.resolution import method_of, method_settings
-    from tunelab.study.training_step import step_of
 
     entry, record = outcome.study.methods[0], outcome.trained
     longest = int(record["lengths"]["longest"])

@@ -70,6 +70,7 @@ def alone(study: Study, position: int, *, seeds: Sequence[int], name: str | None
             "methods": [entry.model_copy(update={"model": model, "id": name or entry.id})],
             "training": study.training.model_copy(update={"seeds": list(seeds)}),
             "evaluation": study.evaluation.model_copy(update={"baselines": []}),
+            "classifiers": [],
             "tokenizers": [],
             "generation": None,
             "conversations": [],

@@ -11,7 +11,7 @@ from tunelab.classifiers.answer_room import check_answers
 from tunelab.config import Study, fingerprint, to_dict
 from tunelab.errors import TunelabError
 from tunelab.runs.stages import open_folder
-from tunelab.study.cells import ask_tuned, cells_of, train_cell
+from tunelab.study.cells import ask_cell, cells_of, train_cell
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.prepare import PreparedData
 from tunelab.study.sweeps.goals import Goal, Outcome, all_goals
@@ -94,8 +94,8 @@ def _run(study: Study, trial: Any, plan: TrialPlan, folder: Path) -> Outcome:
         sign = -1.0 if goal.best == "high" else 1.0
         callbacks.append(Pruning(trial, plan.study.training.evaluate_every, sign))
     with open_folder(folder, study):
-        trained = train_cell(study, cell, plan.rows, folder, callbacks=callbacks)
-        asked = ask_tuned(study, cell, plan.rows, trained, folder)
+        trained = train_cell(cell, plan.rows, folder, callbacks=callbacks)
+        asked = ask_cell(study, cell, plan.rows, trained, folder)
     return Outcome(study, trained.values, asked.values)
 
 

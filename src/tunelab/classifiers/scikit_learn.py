@@ -1,0 +1,329 @@
+"""Any scikit-learn classifier over texts as a classifier of a study.
+
+A study names a function that makes one, by `use: "package.module:function"` or by an entry point;
+the function's arguments are the settings. It is saved by skops, which holds no code: a file that
+names types of other packages than scikit-learn and NumPy is opened only where these are trusted.
+"""
+
+import inspect
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunelab import registry
+from tunelab.classifiers import stored
+from tunelab.classifiers.contract import (
+    Answers,
+    ClassifierKind,
+    Context,
+    Estimator,
+    Fitted,
+    LabelAnswer,
+    Task,
+)
+from tunelab.config import Evaluation
+from tunelab.errors import RunError, UsageError
+from tunelab.evaluation.predictions import Given
+from tunelab.guards.validation import validated
+from tunelab.runs.results import ADAPTER_RECORD, write_json
+from tunelab.runs.seals import file_hashes, sealed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from pydantic import BaseModel
+
+FORMAT = "scikit-learn"
+_MODEL = "model.skops"
+
+# A function that makes a scikit-learn classifier over texts from its settings.
+Make = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class FittedPipeline:
+    """A fitted scikit-learn classifier. ``labels`` are all labels of the task."""
+
+    name: str
+    model: Any
+    labels: tuple[str, ...]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
+        """The label of each text, with probabilities where the classifier has them."""
+        started = time.perf_counter()
+        given = tuple(self._predict(texts))
+        probabilities = None
+        if hasattr(self.model, "predict_proba"):
+            probabilities = tuple(map(tuple, self.probabilities(texts).tolist()))
+        seconds = {"label": time.perf_counter() - started}
+        return Answers(self.labels, given=Given(given, probabilities), seconds=seconds)
+
+    def label(self, texts: Sequence[str]) -> list[LabelAnswer]:
+        """The label of each text."""
+        return [LabelAnswer(label, None, None) for label in self._predict(texts)]
+
+    def probabilities(self, texts: Sequence[str], *, title: str = "") -> "np.ndarray":
+        """As scikit-learn's ``predict_proba``; a label without a training row has 0.
+
+        Raises:
+            UsageError: the classifier has no ``predict_proba``.
+            RunError: it cannot answer, or its answer has another shape.
+        """
+        import numpy as np
+
+        if not hasattr(self.model, "predict_proba"):
+            raise UsageError(f"{self.name} has no probabilities: it gives labels only.")
+        found = np.zeros((len(texts), len(self.labels)))
+        if not texts:
+            return found
+        columns = [self.labels.index(str(label)) for label in self.model.classes_]
+        try:
+            found[:, columns] = self.model.predict_proba(_as_array(texts))
+        except Exception as error:
+            raise _refused(self.name, "give probabilities", error) from None
+        return found
+
+    def _predict(self, texts: Sequence[str]) -> list[str]:
+        if not texts:
+            return []
+        try:
+            found = [str(label) for label in self.model.predict(_as_array(texts))]
+        except Exception as error:
+            raise _refused(self.name, "answer", error) from None
+        strange = next((label for label in found if label not in set(self.labels)), None)
+        if strange is not None or len(found) != len(texts):
+            what = f"{len(found)} labels" if strange is None else f"the label {strange[:80]!r}"
+            raise RunError(
+                f"{self.name} answers {what} to {len(texts)} texts; predict must give one of the "
+                "training labels for each text."
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A scikit-learn classifier of a study, before it is fitted.
+
+    ``use`` names the function ``make``, whose arguments are ``settings``.
+    """
+
+    name: str
+    use: str
+    make: Make
+    settings: Mapping[str, Any]
+    trains: bool = True
+    device: str = "cpu"
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Its kind; it has no model, prompt or method."""
+        return {"kind": "classical", "model": self.use}
+
+    def key(self, task: Task) -> Mapping[str, Any]:
+        """The function and its settings."""
+        return {"use": self.use, "settings": dict(self.settings)}
+
+    def answer_key(self) -> Mapping[str, Any]:
+        """Nothing: the labels follow from what was fitted."""
+        return {}
+
+    def fit(
+        self, task: Task, *, folder: Path, target: Path, title: str, callbacks: Sequence[Any] = ()
+    ) -> Mapping[str, Any]:
+        """Fit the classifier to the training rows and save it."""
+        from tunelab.runs.stages import replace_folder
+
+        model = self._made(task.seed)
+        started = time.perf_counter()
+        try:
+            model.fit(
+                _as_array([row.text for row in task.train]),
+                _as_array([row.label for row in task.train]),
+            )
+        except Exception as error:
+            raise _refused(self.name, "be fitted to the training rows", error) from None
+        seconds = time.perf_counter() - started
+        record = {
+            "version": 1,
+            "format": FORMAT,
+            "use": self.use,
+            "settings": dict(self.settings),
+            "labels": list(task.labels),
+            "trained_by": folder.name,
+        }
+
+        def write(fresh: Path) -> None:
+            _dump(model, fresh / _MODEL, self.name)
+            write_json(fresh / ADAPTER_RECORD, sealed(record, file_hashes(fresh, [_MODEL])))
+
+        replace_folder(target, write)
+        return {
+            "settings": dict(self.settings),
+            "seconds": seconds,
+            "adapter_bytes": (target / _MODEL).stat().st_size,
+        }
+
+    def open(self, target: Path, task: Task) -> Fitted:
+        """The classifier that :meth:`fit` saved; the package of ``make`` is trusted."""
+        record = stored.read_record(target)
+        stored.check_files(target, record)
+        trusted = {_package(self.make.__module__)}
+        return FittedPipeline(self.name, _load(target / _MODEL, trusted), task.labels)
+
+    def memory(self) -> int:
+        """0: it holds little more than the rows do."""
+        return 0
+
+    def _made(self, seed: int) -> Any:
+        """The unfitted classifier; each ``random_state`` in it that is None is the seed."""
+        try:
+            model = self.make(**self.settings)
+            states = {
+                key: seed
+                for key, value in model.get_params().items()
+                if key.rpartition("__")[2] == "random_state" and value is None
+            }
+            return model.set_params(**states)
+        except Exception as error:
+            raise UsageError(
+                f"{self.use} does not make a scikit-learn classifier with the settings "
+                f"{dict(self.settings)}: {_first_line(error)}."
+            ) from None
+
+
+def kind_of(use: str, make: Make) -> ClassifierKind:
+    """The kind of classifier that ``make`` makes; ``use`` is what a study calls it.
+
+    Raises:
+        UsageError: ``make`` is not a function, or has arguments that cannot be settings.
+    """
+    if not callable(make):
+        raise UsageError(
+            f"{use} is a {type(make).__name__}; it must be a function that makes a scikit-learn "
+            "classifier."
+        )
+    settings = _settings(use, make)
+
+    def check(values: Mapping[str, Any], prefix: str) -> None:
+        validated(settings, values, prefix=prefix)
+
+    def made(values: Mapping[str, Any], context: Context) -> Estimator:
+        found = validated(settings, values).model_dump(exclude_unset=True)
+        return Pipeline(use, use, make, found)
+
+    return ClassifierKind(use, check, made, inspect.getdoc(make) or "")
+
+
+def open_recorded(
+    folder: Path,
+    record: dict[str, Any],
+    *,
+    device: str,
+    dtype: str,
+    evaluation: Evaluation | None,
+) -> Fitted:
+    """The classifier of a folder. Types of installed plug-ins and of tunelab are trusted.
+
+    Raises:
+        UsageError: the record lacks something, or the file names types of another package.
+        RunError: a file was changed, or cannot be read.
+    """
+    stored.check_files(folder, record)
+    labels = recorded_labels(folder, record)
+    trusted = {"tunelab"}
+    if (use := str(record.get("use"))) in registry.CLASSIFIERS:
+        trusted.add(_package(registry.CLASSIFIERS[use]))
+    return FittedPipeline(folder.name, _load(folder / _MODEL, trusted), labels)
+
+
+def recorded_labels(folder: Path, record: dict[str, Any]) -> tuple[str, ...]:
+    """The labels of the task.
+
+    Raises:
+        UsageError: the record has none.
+    """
+    labels = record.get("labels")
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise stored.damaged(folder)
+    return tuple(labels)
+
+
+def check_evaluation(folder: Path, record: dict[str, Any], evaluation: Evaluation) -> None:
+    """Nothing to check: no setting of an evaluation acts on it."""
+
+
+def _settings(use: str, make: Make) -> "type[BaseModel]":
+    """The arguments of a function as a model that checks them."""
+    from pydantic import ConfigDict, create_model
+
+    fields: dict[str, Any] = {}
+    try:
+        arguments = inspect.signature(make, eval_str=True).parameters.values()
+    except (ValueError, NameError, TypeError) as error:
+        raise UsageError(f"the arguments of {use} cannot be read: {error}.") from None
+    for one in arguments:
+        if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD, one.POSITIONAL_ONLY):
+            raise UsageError(f"the argument {one} of {use} cannot be a setting; give it a name.")
+        kind = Any if one.annotation is one.empty else one.annotation
+        fields[one.name] = (kind, ... if one.default is one.empty else one.default)
+    return create_model("Settings", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _as_array(values: Sequence[str]) -> "np.ndarray":
+    """An array of texts: scikit-learn's searches index it, which they cannot with a tuple."""
+    import numpy as np
+
+    return np.array(list(values), dtype=object)
+
+
+def _dump(model: Any, path: Path, name: str) -> None:
+    from skops.io import dump
+
+    try:
+        dump(model, path)
+    except Exception as error:
+        raise RunError(
+            f"{name} was fitted and cannot be saved ({_first_line(error)}); skops saves what is "
+            "made of scikit-learn, NumPy, SciPy and classes whose attributes are plain values."
+        ) from None
+
+
+def _load(path: Path, trusted: set[str]) -> Any:
+    """Read a file of skops.
+
+    Raises:
+        UsageError: it names types of other packages than the ``trusted`` ones.
+        RunError: it cannot be read.
+    """
+    from skops.io import get_untrusted_types, load
+
+    try:
+        named = list(get_untrusted_types(file=path))
+        strange = sorted({_package(name) for name in named} - trusted)
+        if not strange:
+            return load(path, trusted=named)
+    except Exception as error:
+        raise RunError(
+            f"{path} cannot be read ({_first_line(error)}); train the classifier again."
+        ) from None
+    raise UsageError(
+        f"{path} holds parts of the package {strange[0]!r}, whose code would run. Open it with the "
+        "study that made it, or install the package with an entry point of tunelab.classifiers."
+    )
+
+
+@cache
+def _package(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _refused(name: str, what: str, error: Exception) -> RunError:
+    return RunError(f"{name} cannot {what}: {_first_line(error)}.")
+
+
+def _first_line(error: Exception) -> str:
+    text = (str(error).splitlines() or [""])[0][:200].rstrip(".")
+    return text or type(error).__name__

@@ -1,0 +1,151 @@
+"""A language model that a method fine-tunes to answer with the label."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunelab.classifiers.adapters import open_adapter
+from tunelab.classifiers.answer_keys import answering, step_for
+from tunelab.classifiers.contract import Context, Task
+from tunelab.classifiers.language_model import LanguageModel
+from tunelab.config import Evaluation, Prompt, Training
+from tunelab.memory.configurations import shape_by_name
+from tunelab.memory.formulas import estimate
+from tunelab.memory.terms import total
+from tunelab.methods.contract import find_method
+from tunelab.methods.settings import MethodSettings
+from tunelab.models.lineage import describe_lineage
+from tunelab.models.loading import model_hash
+
+
+@dataclass(frozen=True)
+class TunedModel:
+    """``method`` with its ``settings`` trains ``model`` on conversations that end in the label.
+
+    ``group`` is the name that its training seeds share.
+    """
+
+    name: str
+    group: str
+    model: str
+    method: str
+    settings: MethodSettings
+    learning_rate: float
+    seed: int
+    prompt: Prompt
+    training: Training
+    evaluation: Evaluation
+    context: Context
+    trains: bool = True
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """The model, the method, the seed and the group of seeds."""
+        return {
+            "kind": "tuned",
+            "model": self.model,
+            "method": self.method,
+            "group": self.group,
+            "seed": self.seed,
+        }
+
+    def key(self, task: Task) -> Mapping[str, Any]:
+        """All that decides what is trained.
+
+        The seed, the learning rate and the type of the weights stand on their own, as a method can
+        have its own; a tracker only watches.
+        """
+        training = self.training.model_dump(
+            exclude={"seeds", "learning_rate", "precision", "tracking"}
+        )
+        return {
+            "model": model_hash(self.model),
+            "prompt": self.prompt.model_dump(),
+            "training": training,
+            "learning_rate": self.learning_rate,
+            "method": self.method,
+            "settings": self.settings.model_dump(),
+            "device": self.context.device,
+            "dtype": self.context.dtype,
+        }
+
+    def answer_key(self) -> Mapping[str, Any]:
+        """How it is asked, and where."""
+        return answering(self.evaluation, self.context)
+
+    def fit(
+        self, task: Task, *, folder: Path, target: Path, title: str, callbacks: Sequence[Any] = ()
+    ) -> Mapping[str, Any]:
+        """Fine-tune the model and write the adapter with its prompt."""
+        from tunelab.classifiers.fine_tuning import fine_tune
+        from tunelab.prompts.viewer import measure_lengths
+        from tunelab.runs.results import write_table
+        from tunelab.training.checkpoints import remove_checkpoints
+        from tunelab.training.processes import is_first
+
+        tuned = fine_tune(
+            task.train,
+            task.validation,
+            model=self.model,
+            method=self.method,
+            settings=self.settings,
+            labels=task.labels,
+            prompt=self.prompt,
+            training=self.training,
+            learning_rate=self.learning_rate,
+            seed=task.seed,
+            device=self.context.device,
+            dtype=self.context.dtype,
+            folder=folder,
+            target=target,
+            title=title,
+            callbacks=callbacks,
+        )
+        if not is_first():
+            return {}
+        outcome = vars(tuned.outcome)
+        write_table(folder / "history.parquet", outcome["history"])
+        remove_checkpoints(folder)
+        lengths = measure_lengths(
+            tuned.train_rows,
+            max_length=self.prompt.max_length,
+            batch_size=self.training.batch_size,
+        )
+        card, loaded = tuned.loaded.card, tuned.loaded
+        return {
+            "licence": card.licence,
+            "licence_url": card.licence_url,
+            "model_hash": loaded.hash,
+            "lineage": describe_lineage(card, loaded.model, loaded.tokenizer),
+            "settings": self.settings.model_dump(),
+            "learning_rate": self.learning_rate,
+            "precision": self.context.dtype,
+            "device": self.context.device,
+            "lengths": vars(lengths),
+            "adapter_bytes": sum(file.stat().st_size for file in target.glob("*.safetensors")),
+            **{key: value for key, value in outcome.items() if key not in {"model", "history"}},
+        }
+
+    def open(self, target: Path, task: Task) -> LanguageModel:
+        """The fine-tuned model, with the prompt that it was trained with."""
+        return open_adapter(
+            target,
+            device=self.context.device,
+            dtype=self.context.dtype,
+            evaluation=self.evaluation,
+        )
+
+    @property
+    def device(self) -> str:
+        """The study's."""
+        return self.context.device
+
+    def memory(self) -> int:
+        """The peak of a training step; beside a GPU the weights and logits that are read."""
+        shape = shape_by_name(self.model)
+        step = step_for(self.training, self.prompt, self.context)
+        found = estimate(shape, find_method(self.method), self.settings, step)
+        if self.context.device == "cuda":
+            return total(found.terms, "weights", "logits")
+        return found.peak

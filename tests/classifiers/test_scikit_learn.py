@@ -1,0 +1,177 @@
+"""Any scikit-learn classifier as a classifier of a study: settings, answers, files, refusals."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tunelab
+from tunelab.classifiers.contract import Context, Task
+from tunelab.classifiers.registered import find_classifier
+from tunelab.classifiers.scikit_learn import kind_of
+from tunelab.data.examples import Example
+from tunelab.errors import RunError, UsageError
+
+ROWS = [
+    *(Example(text, "sport") for text in ("the team won", "a late goal", "the match was lost")),
+    *(Example(text, "food") for text in ("fresh bread", "a bowl of soup", "salt and pepper")),
+]
+LABELS = ("food", "sport", "travel")
+MODULE = """
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import make_pipeline
+
+
+def bayes(alpha: float = 1.0, ngrams: int = 1):
+    "Naive Bayes over counts of words."
+    return make_pipeline(CountVectorizer(ngram_range=(1, ngrams)), MultinomialNB(alpha=alpha))
+
+
+def logistic():
+    return make_pipeline(CountVectorizer(), LogisticRegression())
+
+
+class Strange(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.classes_ = ["food", "sport"]
+        return self
+
+    def predict(self, X):
+        return ["elsewhere"] * len(X)
+
+
+def strange():
+    return Strange()
+
+
+def broken(alpha: float):
+    raise RuntimeError("no licence found\\nat all")
+
+
+def number():
+    return 3
+
+
+def many(*parts):
+    return None
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module of somebody's own."""
+    name = "their_classifiers"
+    (tmp_path / f"{name}.py").write_text(MODULE, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    return name
+
+
+def _fit(use: str, folder: Path, **settings: Any) -> Any:
+    made = find_classifier(use).make(settings, Context("cpu", "float32"))
+    task = Task(ROWS, [], LABELS, seed=7)
+    made.fit(task, folder=folder / "stage", target=folder / "made" / "mine", title="")
+    return made, task, folder / "made" / "mine"
+
+
+def test_a_function_of_another_module(module: str, tmp_path: Path) -> None:
+    made, task, target = _fit(f"{module}:bayes", tmp_path, alpha=0.5)
+    opened = made.open(target, task)
+    found = opened.probabilities(["the goal", "soup"])
+    assert found.shape == (2, 3)
+    assert np.allclose(found.sum(axis=1), 1)
+    # No training row has the label travel.
+    assert (found[:, 2] == 0).all()
+    answers = opened.answer(["the goal", "soup"])
+    assert answers.given.labels == ("sport", "food")
+    assert np.allclose(answers.given.probabilities, found)
+    assert made.key(task) == {"use": f"{module}:bayes", "settings": {"alpha": 0.5}}
+    assert opened.answer([]).given.labels == ()
+
+
+def test_a_saved_one_is_loaded_where_its_parts_are_scikit_learns(
+    module: str, tmp_path: Path
+) -> None:
+    _, _, target = _fit(f"{module}:logistic", tmp_path)
+    loaded = tunelab.load(target)
+    assert loaded.predict(["a goal", "  ", "bread"]) == ["sport", None, "food"]
+    assert loaded.classes_.tolist() == list(LABELS)
+    assert loaded.model is loaded.instruction is None
+    assert loaded.predict_proba(["a goal"]).shape == (1, 3)
+
+
+def test_code_of_a_stranger_is_not_run(module: str, tmp_path: Path) -> None:
+    made, task, target = _fit(f"{module}:strange", tmp_path)
+    with pytest.raises(UsageError, match=f"parts of the package '{module}'"):
+        tunelab.load(target)
+    # The study that named the function trusts it.
+    opened = made.open(target, task)
+    with pytest.raises(RunError, match="answers the label 'elsewhere'"):
+        opened.label(["a text"])
+
+
+def test_a_changed_file_is_refused(module: str, tmp_path: Path) -> None:
+    _, _, target = _fit(f"{module}:bayes", tmp_path)
+    content = bytearray((target / "model.skops").read_bytes())
+    content[len(content) // 2] ^= 1
+    (target / "model.skops").write_bytes(bytes(content))
+    with pytest.raises(RunError, match=r"model\.skops is missing or was changed"):
+        tunelab.load(target)
+
+
+def test_a_seed_is_given_where_one_is_wanted() -> None:
+    made = find_classifier("tfidf-svm").make({}, Context("cpu", "float32"))
+    assert made._made(11).get_params()["random_state"] == 11  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("function", "settings", "message"),
+    [
+        ("bayes", {"alfa": 1}, "did you mean classifiers.0.alpha"),
+        ("bayes", {"alpha": "much"}, "classifiers.0.alpha"),
+        ("broken", {}, "'classifiers.0.alpha' is missing"),
+        ("logistic", {"C": 1}, "unknown key 'classifiers.0.C'"),
+    ],
+)
+def test_wrong_settings(module: str, function: str, settings: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        find_classifier(f"{module}:{function}").check(settings, "classifiers.0.")
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        ("nowhere_at_all:function", "cannot be imported"),
+        ("their_classifiers:nothing", "cannot be imported"),
+        ("their_classifiers:many", "cannot be a setting"),
+        ("their_classifiers:Strange.fit", "cannot be imported"),
+        ("naive", "unknown classifier"),
+    ],
+)
+def test_what_is_not_a_classifier(module: str, use: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        find_classifier(use)
+
+
+@pytest.mark.parametrize(
+    ("function", "settings", "message"),
+    [
+        ("broken", {"alpha": 1}, "no licence found"),
+        ("number", {}, "does not make a scikit-learn classifier"),
+    ],
+)
+def test_a_function_that_makes_none(
+    module: str, tmp_path: Path, function: str, settings: Any, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        _fit(f"{module}:{function}", tmp_path, **settings)
+
+
+def test_not_a_function() -> None:
+    with pytest.raises(UsageError, match="must be a function"):
+        kind_of("mine", "text")  # type: ignore[arg-type]
