@@ -35,6 +35,16 @@ class RunFolder:
     generated: Sequence[Result] = ()
     known: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def tuned(self) -> Sequence[Result]:
+        """The trainings of language models by a method, with their losses."""
+        return [result for result in self.trained if "method" in result.values]
+
+    @property
+    def fitted(self) -> Sequence[Result]:
+        """The other classifiers that were fitted."""
+        return [result for result in self.trained if "method" not in result.values]
+
 
 def once(function: Callable[[RunFolder], Value]) -> Callable[[RunFolder], Value]:
     """Compute a thing of a run once, however many sections and figures ask for it."""

@@ -32,10 +32,9 @@ from tunelab.numbers import (
     share,
     with_unit,
 )
-from tunelab.runs.results import ADAPTER_RECORD, Result, read_json, write_text
+from tunelab.runs.results import Result
 from tunelab.serving.inert_markdown import Markdown, fill, inert, one_line, plain_name
 
-CARD = "README.md"
 _LICENCES = {
     "Apache-2.0": "apache-2.0",
     "MIT": "mit",
@@ -44,28 +43,6 @@ _LICENCES = {
 }
 # The language of the data sets that tunelab's presets name; of others it is not known.
 _LANGUAGES = {"starter": "en", "dair-ai/emotion": "en"}
-
-
-def write_cards(study: Study, out: Path, prepared: Result, results: Sequence[Result]) -> list[Path]:
-    """Write a card beside every adapter that ``results`` tell of, with the scores they hold."""
-    environment = read_json(out / "environment.json")
-    evaluated = [result for result in results if result.stage == "evaluate"]
-    written = []
-    for trained in (result for result in results if result.stage == "train"):
-        folder = out / "adapters" / trained.name
-        if not (folder / ADAPTER_RECORD).is_file():
-            continue
-        text = make_card(
-            study,
-            prepared,
-            trained,
-            evaluated,
-            environment=environment,
-            record=read_json(folder / ADAPTER_RECORD),
-        )
-        write_text(folder / CARD, text)
-        written.append(folder / CARD)
-    return written
 
 
 def make_card(
@@ -97,7 +74,7 @@ def make_card(
             "trainable": count(values["trainable_parameters"]),
             "total": count(values["total_parameters"]),
             "share": _share(values["trainable_parameters"], values["total_parameters"]),
-            "labels": _listed(prompt["labels"]),
+            "labels": label_list(prompt["labels"]),
             "licence": card.licence,
             "data_licence": prepared.values["licence"],
             "version": __version__,
@@ -108,21 +85,21 @@ def make_card(
             "usage": Markdown(adapter_usage(trained.name, str(values["method"]), card, prompt)),
             "origin": str(prepared.values["origin"]).rstrip("."),
             "study_seed": study.seed,
-            "counts": _counts(prepared),
+            "counts": label_rows(prepared),
             "totals": {
                 split: count(sum(prepared.values["counts"]["sample"][split].values()))
                 for split in SPLITS
             },
-            "checks": _checks(prepared),
+            "checks": data_checks(prepared),
             "data_hash": Markdown(f"`{str(prepared.values['content_hash'])[:16]}`"),
             "settings": _settings(study, trained),
             "rows": own[0].values["scores"]["rows"] if own else None,
-            "titles": [metric.title for metric in _headlines()],
-            "all_scores": [score for result in own for score in _all_scores(result)],
-            "scores": [_score_row(result) for result in (*own, *others)] if own else [],
+            "titles": [metric.title for metric in headlines()],
+            "all_scores": [score for result in own for score in all_score_rows(result)],
+            "scores": [score_row(result) for result in (*own, *others)] if own else [],
             "others": _others(trained, others),
             "limits": _limits(study, trained, own, prompt),
-            "hardware": _hardware(environment, values),
+            "hardware": hardware(environment, values),
             "software": _software(environment),
             "disclosure": study.disclosure.strip() or "Nothing was disclosed.",
         },
@@ -151,7 +128,7 @@ def metadata(study: Study, prepared: Result, trained: Result, own: Sequence[Resu
             f"{_in_words(found, result.values['scores']['rows'])}",
         )
         for result in own
-        for metric in _headlines()
+        for metric in headlines()
         if metric.hub_type
         and (found := recorded(result.values).get(metric.id, {})).get("value") is not None
     ]
@@ -161,7 +138,7 @@ def metadata(study: Study, prepared: Result, trained: Result, own: Sequence[Resu
         library_name="peft" if _is_adapter(method) else "transformers",
         language=language,
         datasets=[data_set] if on_hub else None,
-        metrics=[metric.hub_type for metric in _headlines() if metric.hub_type],
+        metrics=[metric.hub_type for metric in headlines() if metric.hub_type],
         pipeline_tag="text-generation",
         tags=["tunelab", "text-classification", method],
         model_name=f"{plain_name(study.name)}-{trained.name}",
@@ -257,11 +234,13 @@ def _summary(study: Study, prepared: Result, card: ModelCard, method: str) -> st
     )
 
 
-def _listed(labels: Sequence[str]) -> Markdown:
+def label_list(labels: Sequence[str]) -> Markdown:
+    """Labels as code, between commas."""
     return Markdown(", ".join(inert(label) for label in labels))
 
 
-def _counts(prepared: Result) -> list[dict[str, Any]]:
+def label_rows(prepared: Result) -> list[dict[str, Any]]:
+    """The rows of each label in each split."""
     sample = prepared.values["counts"]["sample"]
     return [
         {"label": label, **{split: count(sample[split].get(label, 0)) for split in SPLITS}}
@@ -269,7 +248,8 @@ def _counts(prepared: Result) -> list[dict[str, Any]]:
     ]
 
 
-def _checks(prepared: Result) -> str:
+def data_checks(prepared: Result) -> str:
+    """What was found and left out of the data, in a sentence."""
     checks, dropped = prepared.values["checks"], prepared.values["dropped"]
     shared = sum(checks["shared"].values())
     left_out = sum(sum(counts.values()) for counts in dropped.values())
@@ -291,7 +271,7 @@ def _settings(study: Study, trained: Result) -> list[tuple[str, Any]]:
         batch += f", {training.gradient_accumulation} of them in a step"
     stopping = training.early_stopping
     return [
-        *((name, _setting(value)) for name, value in values["settings"].items()),
+        *((name, setting(value)) for name, value in values["settings"].items()),
         ("learning rate", values["learning_rate"]),
         ("schedule", f"{training.scheduler}, warm-up {training.warmup}"),
         ("epochs", training.epochs),
@@ -309,7 +289,8 @@ def _settings(study: Study, trained: Result) -> list[tuple[str, Any]]:
     ]
 
 
-def _setting(value: Any) -> str:
+def setting(value: Any) -> str:
+    """The value of a setting for a table."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -319,23 +300,25 @@ def _best(values: Mapping[str, Any]) -> str:
     return f"those of step {values['best_step']}, validation loss {number(values['best_loss'])}"
 
 
-def _headlines() -> list[Metric]:
+def headlines() -> list[Metric]:
+    """The metrics of the first tables."""
     return [metric for metric in all_metrics().values() if metric.headline]
 
 
-def _score_row(result: Result) -> dict[str, Any]:
+def score_row(result: Result) -> dict[str, Any]:
+    """The headline metrics of a classifier, with intervals."""
     found = recorded(result.values)
     return {
         "name": result.name,
         "headlines": [
             _interval(found[metric.id], metric.unit) if metric.id in found else UNDEFINED
-            for metric in _headlines()
+            for metric in headlines()
         ],
         "unparsed": result.values["scores"]["unparsed"],
     }
 
 
-def _all_scores(result: Result) -> list[tuple[str, str, str]]:
+def all_score_rows(result: Result) -> list[tuple[str, str, str]]:
     """Each metric's title, its value with interval, and what it measures."""
     found = recorded(result.values)
     return [
@@ -403,7 +386,8 @@ def _limits(
     return limits
 
 
-def _hardware(environment: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+def hardware(environment: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    """Where it was trained, and in what time."""
     device = environment["device"]
     memory = device.get("device_memory") or device["memory"]
     name = one_line(device["name"] or device["device"])

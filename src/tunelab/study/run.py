@@ -15,7 +15,7 @@ from tunelab.evaluation.measuring import recorded
 from tunelab.runs.results import Result, write_atomically, write_json, write_table
 from tunelab.runs.seals import sealed
 from tunelab.runs.stages import open_folder
-from tunelab.serving.model_card import write_cards
+from tunelab.serving.cards import write_cards
 from tunelab.study.cells import cells_of, device_and_dtype, train_cell, tuned_cells
 from tunelab.study.conversations import play_conversations
 from tunelab.study.device_room import check_device_memory

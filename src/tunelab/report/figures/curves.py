@@ -33,7 +33,7 @@ def collect(run: RunFolder) -> "pd.DataFrame":
         .melt(["step", "split"], list(_QUANTITIES), "quantity", "value")
         .assign(run=result.name)
         .dropna(subset=["value"])
-        for result in run.trained
+        for result in run.tuned
     ]
     return pd.concat(tables)[columns] if tables else pd.DataFrame(columns=columns)
 

@@ -1,0 +1,35 @@
+"""Write a card beside every classifier of a study."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tunelab.config import Study
+from tunelab.runs.results import ADAPTER_RECORD, Result, read_json, write_text
+from tunelab.serving.classifier_card import make_classifier_card
+from tunelab.serving.model_card import make_card
+
+CARD = "README.md"
+
+
+def write_cards(study: Study, out: Path, prepared: Result, results: Sequence[Result]) -> list[Path]:
+    """Write a card beside every classifier that was fitted, with the scores in ``results``."""
+    environment = read_json(out / "environment.json")
+    evaluated = [result for result in results if result.stage == "evaluate"]
+    written = []
+    for trained in (result for result in results if result.stage == "train"):
+        folder = out / "adapters" / trained.name
+        if not (folder / ADAPTER_RECORD).is_file():
+            continue
+        # What no method trained is no adapter of a language model.
+        write = make_card if "method" in trained.values else make_classifier_card
+        text = write(
+            study,
+            prepared,
+            trained,
+            evaluated,
+            environment=environment,
+            record=read_json(folder / ADAPTER_RECORD),
+        )
+        write_text(folder / CARD, text)
+        written.append(folder / CARD)
+    return written

@@ -1,0 +1,87 @@
+"""The card of a classifier that is no language model: data, settings, scores and limits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tunelab import __version__
+from tunelab.config import Study
+from tunelab.data.examples import SPLITS
+from tunelab.errors import TunelabError
+from tunelab.evaluation.collapse import collapse_of
+from tunelab.numbers import count, data_size
+from tunelab.runs.results import Result
+from tunelab.serving.inert_markdown import Markdown, fill, one_line, plain_name
+from tunelab.serving.model_card import (
+    all_score_rows,
+    data_checks,
+    hardware,
+    headlines,
+    label_list,
+    label_rows,
+    score_row,
+    setting,
+)
+
+
+def make_classifier_card(
+    study: Study,
+    prepared: Result,
+    trained: Result,
+    evaluated: Sequence[Result],
+    *,
+    environment: Mapping[str, Any],
+    record: Mapping[str, Any],
+) -> str:
+    """The card as text; ``record`` is the classifier's ``tunelab.json``."""
+    own = [result for result in evaluated if result.name == trained.name]
+    others = [result for result in evaluated if result.name != trained.name]
+    values = trained.values
+    return fill(
+        "classifier_card.md.j2",
+        {
+            "title": f"{plain_name(study.name)}: {trained.name}",
+            "name": trained.name,
+            "use": str(record["use"]),
+            "explanation": _explanation(str(record["use"])),
+            "labels": label_list(record["labels"]),
+            "bytes": data_size(values["adapter_bytes"]),
+            "version": __version__,
+            "folder": Markdown(f"adapters/{trained.name}"),
+            "origin": str(prepared.values["origin"]).rstrip("."),
+            "data_licence": prepared.values["licence"],
+            "study_seed": study.seed,
+            "counts": label_rows(prepared),
+            "totals": {
+                split: count(sum(prepared.values["counts"]["sample"][split].values()))
+                for split in SPLITS
+            },
+            "checks": data_checks(prepared),
+            "data_hash": Markdown(f"`{str(prepared.values['content_hash'])[:16]}`"),
+            "settings": [(name, setting(value)) for name, value in values["settings"].items()],
+            "rows": own[0].values["scores"]["rows"] if own else None,
+            "titles": [metric.title for metric in headlines()],
+            "all_scores": [score for result in own for score in all_score_rows(result)],
+            "scores": [score_row(result) for result in (*own, *others)] if own else [],
+            "collapse": [
+                found.sentence(result.name)
+                for result in own
+                if (found := collapse_of(result.values["scores"])) is not None
+            ],
+            "hardware": hardware(environment, values),
+            "software": (
+                f"tunelab {environment['tunelab']}, Python {environment['python']}, "
+                f"scikit-learn {environment['packages']['scikit-learn']}."
+            ),
+            "disclosure": study.disclosure.strip() or "Nothing was disclosed.",
+        },
+    )
+
+
+def _explanation(use: str) -> str:
+    """The first sentence that its own file says of it; nothing where it cannot be imported."""
+    from tunelab.classifiers.registered import find_classifier
+
+    try:
+        return one_line(find_classifier(use).explanation.strip().partition("\n\n")[0])
+    except TunelabError:
+        return ""
