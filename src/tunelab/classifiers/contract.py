@@ -204,10 +204,12 @@ class ClassifierKind:
 
     ``check(settings, prefix)`` refuses settings that it does not have with a ``UsageError``;
     ``prefix`` stands before the key in the message. ``make(settings, context)`` gives the
-    classifier. ``explanation``: how it works, with the source.
+    classifier; ``defaults`` are the settings that it takes where a study names none.
+    ``explanation``: how it works, with the source.
     """
 
     name: str
     check: Callable[[Mapping[str, Any], str], None]
     make: Callable[[Mapping[str, Any], Context], Estimator]
+    defaults: Mapping[str, Any]
     explanation: str

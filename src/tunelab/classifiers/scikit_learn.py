@@ -214,7 +214,12 @@ def kind_of(use: str, make: Make) -> ClassifierKind:
         found = validated(settings, values).model_dump(exclude_unset=True)
         return Pipeline(use, use, make, found)
 
-    return ClassifierKind(use, check, made, inspect.getdoc(make) or "")
+    defaults = {
+        name: field.default
+        for name, field in settings.model_fields.items()
+        if not field.is_required()
+    }
+    return ClassifierKind(use, check, made, defaults, inspect.getdoc(make) or "")
 
 
 def open_recorded(

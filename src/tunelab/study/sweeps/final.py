@@ -14,11 +14,11 @@ from tunelab.evaluation.statistics.corrections import holm
 from tunelab.evaluation.statistics.seeds import summarize
 from tunelab.runs.results import Result, read_table
 from tunelab.study.run import run_study
-from tunelab.study.sweeps.settings import alone, with_values
+from tunelab.study.sweeps.settings import Searched, alone, with_values
 
 
 def compare_with_default(
-    study: Study, position: int, values: Mapping[str, Any], seeds: Sequence[int], out: Path
+    study: Study, searched: Searched, values: Mapping[str, Any], seeds: Sequence[int], out: Path
 ) -> dict[str, Any]:
     """Train both with every seed on all training rows, and compare them on the test rows.
 
@@ -26,8 +26,8 @@ def compare_with_default(
     minus default, with the tests of the evaluation and Holm's correction over them.
     """
     sides = {
-        "winner": alone(with_values(study, values), position, seeds=seeds),
-        "default": alone(study, position, seeds=seeds),
+        "winner": alone(with_values(study, values), searched, seeds=seeds),
+        "default": alone(study, searched, seeds=seeds),
     }
     asked = {
         name: [result for result in run_study(side, out / name) if result.stage == "evaluate"]

@@ -54,16 +54,19 @@ def _number(name: str) -> Callable[[Outcome], float | None]:
 
 
 def _best_loss(outcome: Outcome) -> float | None:
-    value = outcome.trained["best_loss"]
+    value = outcome.trained.get("best_loss")
     return None if value is None else float(value)
 
 
-def _estimated_peak(outcome: Outcome) -> float:
+def _estimated_peak(outcome: Outcome) -> float | None:
     from tunelab.memory.formulas import estimate
     from tunelab.memory.training_step import step_of
     from tunelab.study.resolution import method_of, method_settings
 
-    entry, record = outcome.study.methods[0], outcome.trained
+    record = outcome.trained
+    if not outcome.study.methods:
+        return None
+    entry = outcome.study.methods[0]
     longest = int(record["lengths"]["longest"])
     share = float(record["lengths"]["trained_share"])
     step = step_of(

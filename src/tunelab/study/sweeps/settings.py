@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from tunelab.classifiers.registered import find_classifier
 from tunelab.config import Models, Study, make_study, to_dict
 from tunelab.errors import UsageError
 from tunelab.guards.strict_yaml import apply_overrides
@@ -19,20 +21,44 @@ from tunelab.study.resolution import (
 from tunelab.study.sweeps.space import Axis, edges
 
 
-def searched_method(study: Study, name: str | None) -> int:
-    """The place of the method that a sweep searches.
+@dataclass(frozen=True)
+class Searched:
+    """The entry of a study that a sweep searches: ``section`` is methods or classifiers."""
+
+    section: str
+    position: int
+
+    @property
+    def key(self) -> str:
+        """The entry's key in the study, such as methods.0."""
+        return f"{self.section}.{self.position}"
+
+
+def find_searched(study: Study, name: str | None) -> Searched:
+    """The method or classifier that a sweep searches.
 
     Raises:
         UsageError: there is none of that name, or several and none is named.
     """
-    names = method_ids(study)
-    if not names:
-        raise UsageError("the study names no method, so there is nothing to search.")
+    own = {name: Searched("methods", position) for position, name in enumerate(method_ids(study))}
+    own |= {
+        entry.name: Searched("classifiers", position)
+        for position, entry in enumerate(study.classifiers)
+    }
+    if not own:
+        raise UsageError("the study names no method and no classifier, so nothing can be searched.")
     if name is not None:
-        return names.index(check_name("method of this study", name, names))
-    if len(names) > 1:
-        raise UsageError(f"a sweep searches one method: add --method {' or '.join(names)}.")
-    return 0
+        return own[check_name("method or classifier of this study", name, own)]
+    if len(own) > 1:
+        raise UsageError(f"a sweep searches one method: add --method {' or '.join(own)}.")
+    return next(iter(own.values()))
+
+
+def name_of(study: Study, searched: Searched) -> str:
+    """What the study calls the searched entry."""
+    if searched.section == "classifiers":
+        return study.classifiers[searched.position].name
+    return method_ids(study)[searched.position]
 
 
 def with_values(study: Study, values: Mapping[str, Any]) -> Study:
@@ -60,17 +86,22 @@ def value_of(study: Study, key: str) -> Any:
     return _default(study, key) if here is None else here
 
 
-def alone(study: Study, position: int, *, seeds: Sequence[int], name: str | None = None) -> Study:
-    """The study with one method, trained with ``seeds``, and nothing else to ask or compare."""
-    entry = study.methods[position]
-    model = model_card(study, entry.model).name
+def alone(study: Study, searched: Searched, *, seeds: Sequence[int]) -> Study:
+    """The study with one entry, trained with ``seeds``, and nothing else to ask or compare."""
+    methods, classifiers = [], []
+    if searched.section == "classifiers":
+        classifiers.append(study.classifiers[searched.position])
+    else:
+        entry = study.methods[searched.position]
+        model = model_card(study, entry.model).name
+        methods.append(entry.model_copy(update={"model": model}))
     return study.model_copy(
         update={
             "models": Models(base=None, instruct=None),
-            "methods": [entry.model_copy(update={"model": model, "id": name or entry.id})],
+            "methods": methods,
+            "classifiers": classifiers,
             "training": study.training.model_copy(update={"seeds": list(seeds)}),
             "evaluation": study.evaluation.model_copy(update={"baselines": []}),
-            "classifiers": [],
             "tokenizers": [],
             "generation": None,
             "conversations": [],
@@ -79,8 +110,12 @@ def alone(study: Study, position: int, *, seeds: Sequence[int], name: str | None
     )
 
 
-def deciding(study: Study, position: int) -> dict[str, Any]:
-    """All that decides what the method at ``position`` learns and how it answers."""
+def deciding(study: Study, searched: Searched) -> dict[str, Any]:
+    """All that decides what the searched entry learns and how it answers."""
+    if searched.section == "classifiers":
+        classifier = study.classifiers[searched.position]
+        return {"use": classifier.use or classifier.name, "settings": classifier.settings}
+    position = searched.position
     entry = study.methods[position]
     return {
         "prompt": study.prompt.model_dump(),
@@ -95,7 +130,7 @@ def deciding(study: Study, position: int) -> dict[str, Any]:
     }
 
 
-def check_space(study: Study, position: int, axes: Sequence[Axis]) -> None:
+def check_space(study: Study, searched: Searched, axes: Sequence[Axis]) -> None:
     """Refuse keys that do not exist or do nothing, and values that do not fit.
 
     Raises:
@@ -110,22 +145,22 @@ def check_space(study: Study, position: int, axes: Sequence[Axis]) -> None:
         found = []
         for value in edges(axis):
             try:
-                found.append(deciding(with_values(study, {axis.key: value}), position))
+                found.append(deciding(with_values(study, {axis.key: value}), searched))
             except UsageError as error:
                 raise UsageError(f"space: {axis.key}: {error}") from None
         if all(one == found[0] for one in found):
             hint = (
-                f"; it has a learning rate of its own: methods.{position}.learning_rate"
-                if axis.key == "training.learning_rate"
+                f"; it has a learning rate of its own: {searched.key}.learning_rate"
+                if axis.key == "training.learning_rate" and searched.section == "methods"
                 else ""
             )
             raise UsageError(
-                f"space: {axis.key} changes nothing of what {method_ids(study)[position]} learns "
+                f"space: {axis.key} changes nothing of what {name_of(study, searched)} learns "
                 f"or answers{hint}."
             )
 
 
-def check_edges(study: Study, position: int, axes: Sequence[Axis]) -> None:
+def check_edges(study: Study, searched: Searched, axes: Sequence[Axis]) -> None:
     """Refuse ranges and choices that the model cannot have, before any weights are read.
 
     Raises:
@@ -135,14 +170,20 @@ def check_edges(study: Study, position: int, axes: Sequence[Axis]) -> None:
         for value in edges(axis):
             changed = with_values(study, {axis.key: value})
             try:
-                check_feasible(alone(changed, position, seeds=[0]))
+                check_feasible(alone(changed, searched, seeds=[0]))
             except UsageError as error:
                 raise UsageError(f"space: {axis.key}={json.dumps(value)}: {error}") from None
 
 
 def _default(study: Study, key: str) -> Any:
-    """What a method takes for a key of its entry that stands nowhere, else None."""
+    """What a method or classifier takes for a key of its entry that it leaves out, else None."""
     parts = key.split(".")
+    if len(parts) == 3 and parts[0] == "classifiers" and parts[1].isdecimal():
+        entry_position = int(parts[1])
+        if entry_position >= len(study.classifiers):
+            return None
+        classifier = study.classifiers[entry_position]
+        return find_classifier(classifier.use or classifier.name).defaults.get(parts[2])
     if len(parts) != 3 or parts[0] != "methods" or not parts[1].isdecimal():
         return None
     position = int(parts[1])

@@ -26,11 +26,12 @@ from tunelab.study.sweeps.ranking import read_trials, winner
 from tunelab.study.sweeps.record import RECORD, make_record
 from tunelab.study.sweeps.rows import counts, hold_out_rows
 from tunelab.study.sweeps.settings import (
+    Searched,
     alone,
     check_edges,
     check_space,
     deciding,
-    searched_method,
+    find_searched,
     value_of,
 )
 from tunelab.study.sweeps.space import Axis, Stored, parse_space, to_stored
@@ -61,9 +62,9 @@ def run_sweep(
         UsageError: a key, a goal or a value does not fit; nothing was begun.
         RunError: no trial was completed, or the storage cannot be reached.
     """
-    position, axes = searched_method(study, sweep.method), parse_space(sweep.space)
+    searched, axes = find_searched(study, sweep.method), parse_space(sweep.space)
     goals = find_goals(sweep.goals)
-    check_space(study, position, axes)
+    check_space(study, searched, axes)
     check_storage(storage)
     prune = sweep.prune and len(goals) == 1
     if sweep.prune and not prune:
@@ -72,10 +73,10 @@ def run_sweep(
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
         rows = hold_out_rows(data, sweep.hold_out, study.seed)
-        check_feasible(alone(study, position, seeds=[0]))
-        check_answers(alone(study, position, seeds=[0]), rows.labels)
-        check_edges(study, position, axes)
-        identity = _identity(study, position, sweep, rows)
+        check_feasible(alone(study, searched, seeds=[0]))
+        check_answers(alone(study, searched, seeds=[0]), rows.labels)
+        check_edges(study, searched, axes)
+        identity = _identity(study, searched, sweep, rows)
         default = {axis.key: value_of(study, axis.key) for axis in axes}
         store = stack.enter_context(_opened(storage, out))
         worker = Worker(
@@ -93,7 +94,7 @@ def run_sweep(
             grace=grace,
             first=_first(axes, default),
         )
-        plan = TrialPlan(study, position, axes, goals, rows, prune, out / "trials")
+        plan = TrialPlan(study, searched, axes, goals, rows, prune, out / "trials")
 
         def keep(comparison: Mapping[str, Any]) -> dict[str, Any]:
             record = make_record(
@@ -154,7 +155,7 @@ def _compare(
         raise RunError(f"no trial was completed: {first}")
     if dict(best.values) == dict(default):
         return {"reason": "the study's own setting won, so there is nothing to compare it with"}
-    return compare_with_default(plan.study, plan.position, best.values, sweep.seeds, out)
+    return compare_with_default(plan.study, plan.searched, best.values, sweep.seeds, out)
 
 
 def _first(axes: Sequence[Axis], default: Mapping[str, Any]) -> dict[str, Stored] | None:
@@ -164,13 +165,16 @@ def _first(axes: Sequence[Axis], default: Mapping[str, Any]) -> dict[str, Stored
     return found if len(found) == len(axes) else None
 
 
-def _identity(study: Study, position: int, sweep: Sweep, rows: PreparedData) -> str:
+def _identity(study: Study, searched: Searched, sweep: Sweep, rows: PreparedData) -> str:
     """What workers must have in common to share trials; the number of trials may be raised."""
+    decides = deciding(study, searched)
+    # A model is known by its weights, wherever a worker has them.
+    model = decides.pop("model", None)
     return fingerprint(
         {
             "format": FORMAT,
-            "study": {**deciding(study, position), "model": None},
-            "model": model_hash(str(deciding(study, position)["model"])),
+            "study": {**decides, "model": None},
+            "model": None if model is None else model_hash(str(model)),
             "rows": rows.hash,
             "seeds": [study.seed, study.training.seeds[0]],
             "sweep": sweep.model_dump(include={"space", "goals", "prune"}),

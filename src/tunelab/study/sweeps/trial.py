@@ -16,7 +16,7 @@ from tunelab.study.feasibility import check_feasible
 from tunelab.study.prepare import PreparedData
 from tunelab.study.sweeps.goals import Goal, Outcome, all_goals
 from tunelab.study.sweeps.intact import MEASURED
-from tunelab.study.sweeps.settings import alone, with_values
+from tunelab.study.sweeps.settings import Searched, alone, with_values
 from tunelab.study.sweeps.space import Axis, to_values
 from tunelab.study.sweeps.worker import PrunedError, Worker
 
@@ -27,12 +27,12 @@ _log = logging.getLogger(__name__)
 class TrialPlan:
     """What all trials of a sweep have in common.
 
-    ``position`` is that of the method in the study, ``rows`` are those of trials, and ``folder``
+    ``searched`` is the entry of the study that varies, ``rows`` are those of trials, and ``folder``
     holds a run folder for each setting.
     """
 
     study: Study
-    position: int
+    searched: Searched
     axes: Sequence[Axis]
     goals: Mapping[str, Goal]
     rows: PreparedData
@@ -76,7 +76,7 @@ def run_trial(worker: Worker, trial: Any, plan: TrialPlan) -> None:
 def _study_of(plan: TrialPlan, values: Mapping[str, Any]) -> Study:
     """The study of a trial: one method, one seed, and the way of answering that scores."""
     study = alone(
-        with_values(plan.study, values), plan.position, seeds=plan.study.training.seeds[:1]
+        with_values(plan.study, values), plan.searched, seeds=plan.study.training.seeds[:1]
     )
     first = study.evaluation.modes[:1]
     return study.model_copy(
