@@ -80,7 +80,8 @@ def test_it_stands_everywhere(workspace: Workspace, tmp_path: Path, start: Start
     assert table.loc[("majority", "mcc"), "reason"] == "every answer is the same label"
     assert ("majority", "parsed") not in table.index
 
-    by_metric = {one["metric"]: one for one in json.loads((out / "verdicts.json").read_text())}
+    verdicts = json.loads((out / "verdicts.json").read_text())
+    by_metric = {one["metric"]: one for one in verdicts["claims"]}
     assert by_metric["jaccard"]["difference"]["value"] is not None
     assert by_metric["jaccard"]["verdict"] in ("supported", "refuted", "undecided")
     assert set(by_metric) == {"jaccard", "kappa"}

@@ -34,6 +34,8 @@ def collect(run: RunFolder) -> "pd.DataFrame":
         .assign(run=result.name)
         .dropna(subset=["value"])
         for result in run.trained
+        # Only the training of a language model has losses.
+        if result.values.get("method") is not None
     ]
     return pd.concat(tables)[columns] if tables else pd.DataFrame(columns=columns)
 
