@@ -28,8 +28,8 @@ class Verdict:
 
     ``verdict`` is supported, refuted or undecided, and ``why`` gives the reason. ``difference``
     is left minus right with its 95 % interval ``low`` to ``high``; ``p_value`` is of the test
-    against the claim's margin, ``p_corrected`` after Holm's correction over the ``tests`` tests
-    of all claims, which are a family of their own. What is undefined is None. ``rows_needed`` test
+    against the claim's margin, ``p_corrected`` after Holm's correction over the ``tests`` tests of
+    its ``family``, which is that of the claims. What is undefined is None. ``rows_needed`` test
     rows would decide a difference of this size.
     """
 
@@ -51,6 +51,7 @@ class Verdict:
     test: str
     rows: int
     rows_needed: int | None
+    family: str
     tests: int
 
 
@@ -146,7 +147,7 @@ class Run:
                         key: values[key]
                         for key in (
                             *("claim", "verdict", "why", "metric", "left", "right", "relation"),
-                            *("margin", "left_value", "right_value", "p_corrected"),
+                            *("margin", "left_value", "right_value", "p_corrected", "family"),
                         )
                     },
                     difference=difference["value"],
