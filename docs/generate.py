@@ -14,7 +14,7 @@ from tunelab import registry
 from tunelab.cli.main import VERBS, make_parser
 from tunelab.config import Generation, Study, to_dict
 from tunelab.evaluation.metrics import find_metric
-from tunelab.evaluation.number_metrics import NUMBER_METRICS
+from tunelab.evaluation.metrics.training_numbers import TRAINING_NUMBERS
 from tunelab.methods.contract import find_method
 from tunelab.methods.contrasts import CONTRASTS
 from tunelab.report.drawings import draw_method
@@ -164,7 +164,7 @@ def metrics_page() -> str:
         )
     lines += ["", "Claims can also name these numbers of trainings:", ""]
     lines += ["| name | what it measures |", "| --- | --- |"]
-    lines += [f"| `{name}` | {_cell(one.description)} |" for name, one in NUMBER_METRICS.items()]
+    lines += [f"| `{name}` | {_cell(one.description)} |" for name, one in TRAINING_NUMBERS.items()]
     return "\n".join(lines) + "\n"
 
 

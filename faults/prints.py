@@ -17,14 +17,13 @@ _FILES = (
     "evaluate/*/predictions.parquet",
     "predictions.parquet",
     "results.parquet",
-    "verdicts.json",
     "figures/*.svg",
 )
 # A figure with times in it.
 _TIMED = {"trade_offs"}
 # Equal but for what varies.
-_RECORDS = ("*/*/result.json", "generate/*/open.json", "run.json")
-# How long things took, when, and beside what other work; the seal, which covers these too; and the
+_RECORDS = ("*/*/result.json", "generate/*/open.json", "run.json", "verdicts.json")
+# How long things took, when, and beside what other work; seals and keys, which cover these too; the
 # answers of open prompts as they came, of which an interrupted prompt has some twice until they are
 # put in order. Those in order have times in them, so that the hash of their file varies too.
 _VARIES = {
@@ -42,6 +41,7 @@ _VARIES = {
     "free_cpus",
     "rows_per_second",
     "seal",
+    "key",
     "answers.jsonl",
     "open.json",
     "first_token_seconds",

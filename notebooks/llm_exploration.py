@@ -942,7 +942,7 @@ figure("trade_offs")
 # %%
 from tunelab.report.contrasts import contrasts_of
 from tunelab.report.methods_table import methods_of
-from tunelab.study.judge import judge
+from tunelab.study.judging.stage import judge
 
 for contrast in contrasts_of(methods_of(run), judge(run).methods):
     print(contrast.title)

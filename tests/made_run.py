@@ -10,6 +10,7 @@ from tunelab.config import make_study, to_dict
 from tunelab.evaluation.predictions import Likelihoods, Predictions, parse_all
 from tunelab.runs.results import Result, save_result
 from tunelab.runs.run_folder import RunFolder
+from tunelab.study.resolution import ROLES
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Made:
 def make_run(folder: Path, truth: Sequence[str], models: Sequence[Made], **study: Any) -> RunFolder:
     """The run of these models on rows with these labels; ``study`` holds keys of the study."""
     labels = tuple(sorted(set(truth)))
-    chosen = make_study({"evaluation": {"resamples": 200}, **study})
+    roles = {one.kind: f"model-{one.lineage}" for one in models if one.kind in ROLES}
+    chosen = make_study({"evaluation": {"resamples": 200}, "models": roles, **study})
     evaluated, trained = [], []
     for model in models:
         count = len(truth)
@@ -68,7 +70,9 @@ def make_run(folder: Path, truth: Sequence[str], models: Sequence[Made], **study
         if written:
             about["prompt"] = {"style": model.style}
             about["lineage"] = dict.fromkeys(("family", "architecture", "tokenizer"), model.lineage)
-        record = {"kind": model.kind, "model": f"model-{model.lineage}", **about, **values}
+        method = "lora" if model.kind == "tuned" else None
+        identity = {"kind": model.kind, "model": f"model-{model.lineage}", "method": method}
+        record = {**identity, **about, **values}
         result = Result("evaluate", model.name, "0", "complete", record, position)
         save_result(result)
         evaluated.append(result)

@@ -53,7 +53,8 @@ def test_predictions_have_a_row_for_each_classifier_and_text(trained: Any) -> No
 def test_verdicts_are_plain_objects(trained: Any) -> None:
     stored = json.loads((trained.folder / "verdicts.json").read_text(encoding="utf-8"))
     assert len(trained.verdicts) == 2
-    for verdict, kept in zip(trained.verdicts, stored, strict=True):
+    for verdict, kept in zip(trained.verdicts, stored["claims"], strict=True):
+        assert verdict.tests == stored["tests"]["claims"]
         assert verdict.claim == kept["claim"]
         assert verdict.verdict == kept["verdict"]
         assert verdict.difference == kept["difference"]["value"]

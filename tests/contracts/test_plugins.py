@@ -207,7 +207,7 @@ def _python(site: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 def _verdicts(run: Path) -> dict[str, Any]:
     found = json.loads((run / "verdicts.json").read_text(encoding="utf-8"))
-    return {one["metric"]: one for one in found}
+    return {one["metric"]: one for one in found["claims"]}
 
 
 def test_the_three_stand_everywhere(site: Path, workspace: Workspace, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tunelab.generation.open_record import (
 )
 from tunelab.report.build import build_report
 from tunelab.runs.run_folder import RunFolder, read_run
-from tunelab.study.judge import judge
+from tunelab.study.judging.stage import judge
 from tunelab.study.opening import open_study
 from tunelab.study.run import run_study
 

@@ -7,7 +7,7 @@ from made_run import Made, make_run
 from tunelab.report.findings import Finding, collapses, find, of_results
 from tunelab.report.mistakes import find_mistakes
 from tunelab.report.verdict_text import how_tested, row_value, values_in_words
-from tunelab.study.judge import judge
+from tunelab.study.judging.stage import judge
 
 LABELS = ("billing", "legal", "shipping")
 

@@ -16,7 +16,7 @@ from tunelab.report.drawings import draw_method
 from tunelab.report.figures import trade_offs
 from tunelab.report.methods_table import methods_of
 from tunelab.runs.run_folder import RunFolder, read_run
-from tunelab.study.judge import judge
+from tunelab.study.judging.stage import judge
 from tunelab.study.opening import open_study
 from tunelab.study.run import run_study
 
@@ -65,7 +65,9 @@ def test_each_method_is_tested_against_each_once(run: RunFolder) -> None:
     assert len(pairs) == 6
     assert all(pairs.count(pair) == 1 for pair in pairs)
     tested = [*judgement.comparisons, *judgement.methods]
-    assert judgement.tests == sum(entry.difference.p_value is not None for entry in tested)
+    assert judgement.tests["exploratory"] == sum(
+        entry.difference.p_value is not None for entry in tested
+    )
     for entry in judgement.methods:
         assert entry.p_corrected is None or entry.p_corrected >= (entry.difference.p_value or 0)
 

@@ -16,7 +16,7 @@ from tunelab.guards.validation import section_of
 from tunelab.report.build import build_report
 from tunelab.runs.results import Result
 from tunelab.runs.run_folder import read_run
-from tunelab.study.judge import judge
+from tunelab.study.judging.stage import judge
 from tunelab.study.opening import open_study
 from tunelab.study.run import run_study
 

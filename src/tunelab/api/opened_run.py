@@ -28,8 +28,9 @@ class Verdict:
 
     ``verdict`` is supported, refuted or undecided, and ``why`` gives the reason. ``difference``
     is left minus right with its 95 % interval ``low`` to ``high``; ``p_value`` is of the test
-    against the claim's margin, ``p_corrected`` after correction over all tests of the run. What
-    is undefined is None. ``rows_needed`` test rows would decide a difference of this size.
+    against the claim's margin, ``p_corrected`` after Holm's correction over the ``tests`` tests of
+    its ``family``, which is that of the claims. What is undefined is None. ``rows_needed`` test
+    rows would decide a difference of this size.
     """
 
     claim: str
@@ -50,6 +51,8 @@ class Verdict:
     test: str
     rows: int
     rows_needed: int | None
+    family: str
+    tests: int
 
 
 @dataclass(frozen=True)
@@ -130,10 +133,12 @@ class Run:
     @cached_property
     def verdicts(self) -> list[Verdict]:
         """The verdict on each claim of the study, in its order."""
-        from tunelab.study.judge import judge
+        from tunelab.evaluation.verdicts import CLAIMED
+        from tunelab.study.judging.stage import verdicts_of
 
+        verdicts = verdicts_of(self._record)
         found = []
-        for judged in judge(self._record).claims:
+        for judged in verdicts.claims:
             values = judged.to_dict()
             difference = values["difference"]
             found.append(
@@ -142,7 +147,7 @@ class Run:
                         key: values[key]
                         for key in (
                             *("claim", "verdict", "why", "metric", "left", "right", "relation"),
-                            *("margin", "left_value", "right_value", "p_corrected"),
+                            *("margin", "left_value", "right_value", "p_corrected", "family"),
                         )
                     },
                     difference=difference["value"],
@@ -150,6 +155,7 @@ class Run:
                         key: difference[key]
                         for key in ("low", "high", "p_value", "test", "rows", "rows_needed")
                     },
+                    tests=verdicts.tests[CLAIMED],
                 )
             )
         return found

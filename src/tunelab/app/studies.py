@@ -9,9 +9,11 @@ from tunelab.app.names import report_path, run_folder, run_names
 from tunelab.errors import TunelabError
 from tunelab.evaluation.measuring import recorded
 from tunelab.evaluation.metrics import all_metrics
+from tunelab.evaluation.verdicts import Verdicts
 from tunelab.numbers import with_unit
-from tunelab.runs.results import read_json
+from tunelab.report.verdict_text import correction_in_words
 from tunelab.runs.run_folder import read_run
+from tunelab.study.judging.stage import kept_verdicts, verdicts_of
 
 
 def overview(runs: Path) -> Markup:
@@ -44,7 +46,10 @@ def details(runs: Path, name: str) -> Markup:
     if every:
         folded = table(every, caption="All scores on the test rows")
         parts.append(tag("details", join([tag("summary", "All scores"), folded])))
-    parts.append(table(_verdicts(folder), caption="Claims"))
+    verdicts = verdicts_of(run)
+    parts.append(table(_verdicts(verdicts), caption="Claims"))
+    if verdicts.claims:
+        parts.append(tag("p", correction_in_words(verdicts)))
     parts += [notice(f"{one['name']}: {one['error']}") for one in run.failures]
     return join(parts)
 
@@ -65,10 +70,11 @@ def _line(folder: Path) -> dict[str, Any]:
         return line
     if scores:
         line["accuracy"], line["best"] = max(scores, key=lambda pair: pair[0] or 0.0)
-    verdicts = _verdicts(folder)
-    if verdicts:
-        supported = sum(verdict["verdict"] == "supported" for verdict in verdicts)
-        line["claims supported"] = f"{supported} of {len(verdicts)}"
+    # Judging every run of the list would take too long.
+    verdicts = kept_verdicts(run)
+    if verdicts is not None and verdicts.claims:
+        supported = sum(one.verdict == "supported" for one in verdicts.claims)
+        line["claims supported"] = f"{supported} of {len(verdicts.claims)}"
     if (folder / "report.html").is_file():
         line["report"] = link(f"/report/{folder.name}", f"Report of {folder.name}")
     return line
@@ -110,15 +116,12 @@ def _every_score(name: str, values: Any) -> dict[str, Any]:
     }
 
 
-def _verdicts(folder: Path) -> list[dict[str, Any]]:
-    try:
-        return [
-            {
-                "claim": str(one["claim"]),
-                "verdict": str(one["verdict"]),
-                "difference": one["difference"]["value"],
-            }
-            for one in read_json(folder / "verdicts.json")
-        ]
-    except (TunelabError, KeyError, TypeError):
-        return []
+def _verdicts(verdicts: Verdicts) -> list[dict[str, Any]]:
+    return [
+        {
+            "claim": one.claim.claim,
+            "verdict": one.verdict,
+            "difference": one.comparison.difference.value,
+        }
+        for one in verdicts.claims
+    ]

@@ -18,7 +18,7 @@ from tunelab.cli.arguments import (
     check_engine,
     split_overrides,
 )
-from tunelab.cli.tables import print_table
+from tunelab.cli.tables import print_sentence, print_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,8 +47,10 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
     from tunelab.guards.visible_text import visible
     from tunelab.report.build import build_report
     from tunelab.report.findings import notes, of_results
-    from tunelab.runs.results import read_json
+    from tunelab.report.verdict_text import correction_in_words
+    from tunelab.runs.run_folder import read_run
     from tunelab.runs.stages import locked
+    from tunelab.study.judging.stage import verdicts_of
     from tunelab.study.run import run_study
 
     # The report tells of this run: held until it is written, so that no other begins before.
@@ -63,10 +65,12 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
         report = build_report(out)
     full = arguments.format != "table"
     rows = [score_row(result, full=full) for result in results if result.stage == "evaluate"]
-    verdicts = read_json(out / "verdicts.json")
+    verdicts = verdicts_of(read_run(out))
+    claims = [one.to_dict() for one in verdicts.claims]
     value = {
         "report": str(report),
-        "claims": verdicts,
+        "claims": claims,
+        "tests": verdicts.tests,
         "models": [_full(result) for result in results],
     }
     print_table(
@@ -76,14 +80,14 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
         value=value,
         first_out=("model", "seconds", "rows"),
     )
-    if verdicts and arguments.format == "table":
-        claims = [verdict_row(verdict) for verdict in verdicts]
+    if claims and arguments.format == "table":
         print_table(
-            claims,
+            [verdict_row(claim) for claim in claims],
             "table",
             title=f"{study.name}: claims",
             vital=("verdict", "claim", "difference"),
         )
+        print_sentence(correction_in_words(verdicts))
     if arguments.format == "table":
         for sentence in notes(of_results(results)):
             print(f"Note: {visible(sentence)}")

@@ -9,8 +9,6 @@ from tunelab.evaluation.statistics.estimates import Difference, undefined
 
 Relation = Literal["more", "less", "about"]
 Verdict = Literal["supported", "refuted", "undecided"]
-# The tokens of sentences, which tokenizers are compared by; its rows are sentences.
-TOKENS = "tokens"
 # A claim is decided where its corrected p-value is below this.
 ALPHA = 0.05
 

@@ -1,12 +1,12 @@
-"""The models of a run by the names that claims use, with their answers and their numbers."""
+"""The models of a run by the names that claims use, with their answers and their trainings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from tunelab.evaluation.metrics import Answered
+from tunelab.evaluation.origins import Origin, lineage_of
 from tunelab.evaluation.predictions import read_predictions
-from tunelab.models.lineage import Lineage, known_lineage, other_origin, told_model
 from tunelab.numbers import counted, number
 from tunelab.runs.results import Result
 from tunelab.runs.run_folder import RunFolder, once, predictions
@@ -14,22 +14,28 @@ from tunelab.runs.run_folder import RunFolder, once, predictions
 
 @dataclass(frozen=True)
 class Side:
-    """A model as it is asked, or a method with a result for each training seed."""
+    """A classifier of a run, with a result for each training seed.
+
+    ``trained`` holds its trainings in this run.
+    """
 
     name: str
-    kind: str
     asked: tuple[Result, ...]
     trained: tuple[Result, ...] = ()
 
     @property
-    def model(self) -> str:
-        """The model that is asked, or that was trained."""
-        return str(self.asked[0].values["model"])
+    def method(self) -> str | None:
+        """The method that fine-tuned a language model; None for everything else."""
+        found = self.asked[0].values.get("method")
+        return None if found is None else str(found)
 
-    @property
-    def lineage(self) -> Lineage | None:
-        """Where the model comes from; None for a baseline, or where it is not known."""
-        return lineage_of(self.asked[0])
+    @cached_property
+    def origin(self) -> Origin:
+        """Its model, and where that comes from."""
+        first = self.asked[0]
+        return Origin(
+            self.name, str(first.values["model"]), lineage_of(first), trained=bool(self.trained)
+        )
 
     @cached_property
     def answered(self) -> list[Answered]:
@@ -52,15 +58,18 @@ def sides_of(run: RunFolder) -> dict[str, Side]:
     A method trained with several seeds stands under its own name and under that of each seed.
     """
     trained = {result.name: result for result in run.trained}
-    groups: dict[str, list[Result]] = {}
-    for result in run.evaluated:
-        groups.setdefault(str(result.values.get("group") or result.name), []).append(result)
     sides = {}
-    for name, results in groups.items():
+    for name, results in _by_group(run).items():
         sides[name] = _side(name, results, trained)
         for result in results:
             sides.setdefault(result.name, _side(result.name, [result], trained))
     return sides
+
+
+def grouped_sides(run: RunFolder) -> list[Side]:
+    """The sides as the study names them, without those of single seeds beside their group."""
+    sides = sides_of(run)
+    return [sides[name] for name in _by_group(run)]
 
 
 def read_answered(result: Result) -> Answered:
@@ -85,14 +94,9 @@ def read_answered(result: Result) -> Answered:
     )
 
 
-def lineage_of(result: Result) -> Lineage | None:
-    """Where the model of a result comes from, by its record or by the catalog."""
-    values = result.values
-    if values.get("prompt") is None and "lineage" not in values:
-        # Not a language model.
-        return None
-    found: Lineage | None = values.get("lineage")
-    return found or known_lineage(str(values["model"]))
+def reads_prompts(result: Result) -> bool:
+    """Whether a language model answered a prompt; what gives labels alone has none."""
+    return result.values.get("prompt") is not None
 
 
 # The share of answers in words without a label from which a model missed the answer format:
@@ -131,8 +135,8 @@ def meaningful_accuracy(left: Side, right: Side) -> str:
     """The accuracy by which two sides are compared: of the likeliest labels where that of the
     answers in words would compare how well a form is kept.
     """
-    # What a baseline says is its likeliest label.
-    asked = [result for side in (left, right) if side.lineage is not None for result in side.asked]
+    # The label of what gives labels alone is its likeliest one.
+    asked = [result for side in (left, right) for result in side.asked if reads_prompts(result)]
     known = all(result.values.get("scored") is not None for result in asked)
     words = all(result.values["mode"] == "generate" for result in asked)
     if known and words and any(map(format_missed, asked)):
@@ -140,35 +144,16 @@ def meaningful_accuracy(left: Side, right: Side) -> str:
     return "accuracy"
 
 
-def apart(left: Side, right: Side) -> str | None:
-    """What differs between two sides besides training, in words; None where nothing is known to.
-
-    Models of other families, sizes or architectures were not made from one another.
-    """
-    return two_models(
-        (left.name, left.model, left.lineage), (right.name, right.model, right.lineage)
-    )
-
-
-def two_models(
-    left: tuple[str, str, Lineage | None], right: tuple[str, str, Lineage | None]
-) -> str | None:
-    """That two sides (name, model, origin) are of different origin, or None where none is known."""
-    if not other_origin(left[2], right[2]):
-        return None
-    told = " and ".join(
-        name if told_model(model) == name else f"{name} is {told_model(model)}"
-        for name, model, _ in (left, right)
-    )
-    families = {(side[2] or {}).get("family") for side in (left, right)}
-    kind = "of two model families" if len(families) == 2 else "of two sizes or architectures"
-    return f"{told}, {kind}"
+def _by_group(run: RunFolder) -> dict[str, list[Result]]:
+    groups: dict[str, list[Result]] = {}
+    for result in run.evaluated:
+        groups.setdefault(str(result.values.get("group") or result.name), []).append(result)
+    return groups
 
 
 def _side(name: str, results: Sequence[Result], trained: Mapping[str, Result]) -> Side:
     return Side(
         name=name,
-        kind=str(results[0].values["kind"]),
         asked=tuple(results),
         trained=tuple(trained[result.name] for result in results if result.name in trained),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tunelab.evaluation.origins import Origin
 from tunelab.evaluation.statistics.comparison import compare_means, compare_shares, share_against
 from tunelab.evaluation.statistics.estimates import Bound, Difference, undefined
 from tunelab.evaluation.statistics.limits import Span, bound_of, compare_limited, exactly, mean_span
@@ -101,12 +102,12 @@ def own_value(record: Record | None, metric: str, model: str) -> tuple[float | N
     return sum(known) / len(known), None
 
 
-def origin(record: Record | None, model: str) -> tuple[str, str, Mapping[str, Any] | None] | None:
-    """A model's name here, its own name, and where it comes from; None where it did not answer."""
+def origin(record: Record | None, model: str) -> Origin | None:
+    """The model that a name stands for here; None where it did not answer."""
     if record is None or model not in record["models"]:
         return None
     name = str(record["models"][model])
-    return model, name, record.get("lineages", {}).get(model) or known_lineage(name)
+    return Origin(model, name, record.get("lineages", {}).get(model) or known_lineage(name))
 
 
 def differing_prompts(

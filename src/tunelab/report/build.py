@@ -10,7 +10,8 @@ from tunelab import __version__, registry
 from tunelab.errors import RunError
 from tunelab.evaluation.claims import ALPHA
 from tunelab.evaluation.metrics import find_metric
-from tunelab.evaluation.sides import apart, sides_of
+from tunelab.evaluation.origins import apart
+from tunelab.evaluation.sides import sides_of
 from tunelab.generation.open_record import (
     answers_to_read,
     measures_table,
@@ -35,10 +36,10 @@ from tunelab.report.mistakes import KINDS, find_mistakes
 from tunelab.report.page import Figure, draw_figure, render
 from tunelab.report.seeds import over_seeds
 from tunelab.report.tokenizer_record import read_record
-from tunelab.report.verdict_text import how_tested, row_value, values_in_words
-from tunelab.runs.results import Result, write_json, write_text
+from tunelab.report.verdict_text import correction_in_words, how_tested, row_value, values_in_words
+from tunelab.runs.results import Result, write_text
 from tunelab.runs.run_folder import RunFolder, predictions, read_run
-from tunelab.study.judge import judge
+from tunelab.study.judging.stage import verdicts_of
 
 # Right answers to read, and wrong ones: of a model, and of all models together.
 _EXAMPLES = 12
@@ -46,7 +47,7 @@ _ALL_EXAMPLES = 120
 
 
 def build_report(folder: Path) -> Path:
-    """Write the figures, verdicts.json and report.html; return the report's path.
+    """Write the figures and report.html; return the report's path.
 
     figures/ holds each figure as SVG and PNG, and as CSV the scores of every label and every
     cell of the confusion matrices, as a page has no room for 1,000 labels.
@@ -80,15 +81,13 @@ def _build(run: RunFolder) -> Path:
             figures[name] = figure
     _write_rows(folder / CONFUSIONS, confusions(run).to_dict("records"))
     _write_rows(folder / CLASSES, class_rows(run))
-    verdicts = [entry.to_dict() for entry in judge(run).claims]
-    write_json(folder / "verdicts.json", verdicts)
     path = folder / "report.html"
     write_text(path, _render(run, figures))
     return path
 
 
 def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
-    judgement = judge(run)
+    verdicts = verdicts_of(run)
     open_answers = read_open(run)
     methods = methods_of(run)
     examples = min(_EXAMPLES, max(1, _ALL_EXAMPLES // max(1, len(run.evaluated))))
@@ -100,8 +99,9 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         run=run,
         version=__version__,
         figures=figures,
-        judgement=judgement,
-        findings=find(run, judgement),
+        verdicts=verdicts,
+        correction=correction_in_words(verdicts),
+        findings=find(run, verdicts),
         apart_note=_apart_note(run),
         all_scores=all_scores(run),
         title_of=lambda name: find_metric(name).title,
@@ -118,7 +118,7 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         conversations=read_conversations(run),
         methods=methods,
         on_device=any(result.values.get("device") == "cuda" for result in run.trained),
-        contrasts=contrasts_of(methods, judgement.methods),
+        contrasts=contrasts_of(methods, verdicts.methods),
         explanations=[
             (explain(name), draw_method(name))
             # A run of a method that came from another package can be read without it.
@@ -145,7 +145,8 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
 def _apart_note(run: RunFolder) -> str:
     """That the base and the instruction-tuned model are of other families, for a caption."""
     sides = sides_of(run)
-    told = apart(sides["base"], sides["instruct"]) if {"base", "instruct"} <= sides.keys() else None
+    base, instruct = sides.get("base"), sides.get("instruct")
+    told = apart(base.origin, instruct.origin) if base and instruct else None
     return f"{told[:1].upper()}{told[1:]}: they differ in more than their training." if told else ""
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tunelab.evaluation.claims import ALPHA
+from tunelab.evaluation.comparisons import Comparison
 from tunelab.methods.contrasts import CONTRASTS
 from tunelab.numbers import number, p_value, signed
 from tunelab.report.methods_table import MethodRow
-from tunelab.study.judge import Comparison
 
 
 @dataclass(frozen=True)

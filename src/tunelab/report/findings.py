@@ -6,20 +6,21 @@ from typing import Any
 
 from tunelab.evaluation.claims import ALPHA
 from tunelab.evaluation.collapse import collapse_of
+from tunelab.evaluation.comparisons import Comparison
 from tunelab.evaluation.metrics import wilson_interval
+from tunelab.evaluation.origins import apart
 from tunelab.evaluation.sides import (
     ACCURACIES,
     Side,
-    apart,
     format_missed,
     missed_in_words,
     sides_of,
 )
 from tunelab.evaluation.statistics.few_rows import FEW_ROWS, macro_labels
+from tunelab.evaluation.verdicts import Verdicts
 from tunelab.numbers import counted, interval, number, p_value
 from tunelab.runs.results import Result
 from tunelab.runs.run_folder import RunFolder
-from tunelab.study.judge import Comparison, Judgement
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Finding:
     decided: bool | None
 
 
-def find(run: RunFolder, judgement: Judgement) -> list[Finding]:
+def find(run: RunFolder, verdicts: Verdicts) -> list[Finding]:
     """The best model, what stands against the numbers, and each fine-tuned model's comparisons.
 
     What was not tested is told as it was counted, without a verdict.
@@ -42,7 +43,7 @@ def find(run: RunFolder, judgement: Judgement) -> list[Finding]:
     told = [*_best(scored), *_one_label(scored), *notes(of_results(scored))]
     compared = [
         _against(comparison, sides)
-        for comparison in judgement.comparisons
+        for comparison in verdicts.comparisons
         if comparison.metric in ACCURACIES
     ]
     behind = [*_silent(scored), *_unmeasured(scored), *_families(sides)]
@@ -169,7 +170,7 @@ def _against(comparison: Comparison, sides: Mapping[str, Side]) -> Finding:
     verb = "beats" if difference.value > 0 else "loses to"
     points = abs(difference.value) * 100
     sentence = f"{left} {verb} {right} by {points:.1f} points of {measured} ({tested})."
-    if left in sides and right in sides and apart(sides[left], sides[right]):
+    if left in sides and right in sides and apart(sides[left].origin, sides[right].origin):
         sentence += " The two are different models, so that more than fine-tuning differs."
     return Finding(sentence, True)
 
@@ -202,7 +203,7 @@ def _unmeasured(scored: Sequence[Result]) -> Iterator[str]:
 
 def _families(sides: Mapping[str, Side]) -> Iterator[str]:
     base, instruct = sides.get("base"), sides.get("instruct")
-    told = apart(base, instruct) if base and instruct else None
+    told = apart(base.origin, instruct.origin) if base and instruct else None
     if told is not None:
         yield (
             f"{told[:1].upper()}{told[1:]}: what differs between them is not instruction tuning "

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from tunelab.evaluation.number_metrics import NUMBER_METRICS
-from tunelab.evaluation.sides import Side, sides_of
+from tunelab.evaluation.metrics.training_numbers import TRAINING_NUMBERS
+from tunelab.evaluation.sides import Side, grouped_sides
 from tunelab.evaluation.statistics.seeds import across_seeds, summarize
 from tunelab.runs.results import Result
 from tunelab.runs.run_folder import RunFolder, once
@@ -48,22 +48,12 @@ class MethodRow:
 @once
 def methods_of(run: RunFolder) -> list[MethodRow]:
     """A row for each method that was trained and asked, in the order of the study."""
-    sides = [
-        side
-        for name, side in sides_of(run).items()
-        if side.kind == "tuned" and side.trained and name == _group(side)
-    ]
-    return [_row(side) for side in sides]
-
-
-def _group(side: Side) -> str:
-    values = side.asked[0].values
-    return str(values.get("group") or side.asked[0].name)
+    return [_row(side) for side in grouped_sides(run) if side.method is not None and side.trained]
 
 
 def _row(side: Side) -> MethodRow:
     def mean(metric: str) -> float | None:
-        return _mean(side.trained, NUMBER_METRICS[metric].of)
+        return _mean(side.trained, TRAINING_NUMBERS[metric].of)
 
     record = side.trained[0].values
     return MethodRow(
@@ -85,9 +75,8 @@ def _row(side: Side) -> MethodRow:
 
 
 def _doubts(side: Side) -> list[str]:
-    found = [
-        metric.doubt(result.values) for result in side.trained for metric in NUMBER_METRICS.values()
-    ]
+    numbers = TRAINING_NUMBERS.values()
+    found = [one.doubt(result.values) for result in side.trained for one in numbers]
     return list(dict.fromkeys(doubt for doubt in found if doubt is not None))
 
 

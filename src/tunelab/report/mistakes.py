@@ -78,7 +78,7 @@ def find_mistakes(run: RunFolder) -> Mistakes:
         name: [guess == true for guess, true in zip(column, truth, strict=True)]
         for name, column in answers.items()
     }
-    tuned = [side.name for side in sides if side.kind == "tuned" and side.name in tables]
+    tuned = [side.name for side in sides if side.method is not None and side.name in tables]
     others = [name for name in tables if name not in tuned]
     groups = _seed_groups(run)
     about_doubt, doubts = _doubts(sides, tables)
@@ -131,7 +131,7 @@ def _doubts(sides: list[Side], tables: Mapping[str, Any]) -> tuple[str, dict[int
     scored = [
         side
         for side in sides
-        if side.kind == "tuned" and side.name in tables and side.asked[0].values["scored"]
+        if side.method is not None and side.name in tables and side.asked[0].values["scored"]
     ]
     if not scored:
         return "", {}

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tunelab.evaluation.claims import TOKENS, signed_margin
-from tunelab.evaluation.metrics import all_metrics
-from tunelab.evaluation.number_metrics import NUMBER_METRICS
-from tunelab.generation.comparison import COUNTS, MEASURES
+from tunelab.evaluation.claims import signed_margin
+from tunelab.evaluation.verdicts import CLAIMED, EXPLORATORY, ClaimVerdict, Verdicts
 from tunelab.numbers import (
     UNDEFINED,
     Unit,
@@ -17,7 +15,7 @@ from tunelab.numbers import (
     signed_interval,
     with_unit,
 )
-from tunelab.study.judge import Judged
+from tunelab.study.judging.claim_metrics import claim_metrics
 
 # An odds ratio, or its inverse, beyond which it says no more than that one side is nearly alone.
 _LARGEST_EFFECT = 100.0
@@ -25,15 +23,29 @@ _LARGEST_EFFECT = 100.0
 
 def unit_of(metric: str) -> Unit:
     """What a metric of claims counts or measures."""
-    if metric in NUMBER_METRICS:
-        return NUMBER_METRICS[metric].unit
-    if metric == TOKENS or metric in COUNTS:
-        return "mean_count"
-    about = all_metrics().get(metric)
+    # The package that brought a metric may be gone since the run.
+    about = claim_metrics().get(metric)
     return about.unit if about is not None else "number"
 
 
-def values_in_words(judged: Judged) -> str:
+def correction_in_words(verdicts: Verdicts) -> str:
+    """Which tests the correction of each family covers, as a sentence or two."""
+    claimed, explored = verdicts.tests[CLAIMED], verdicts.tests[EXPLORATORY]
+    told = []
+    if claimed:
+        told.append(
+            f"The claims were written before the run and are one family: Holm's correction over "
+            f"{_tests(claimed)}."
+        )
+    if explored:
+        told.append(
+            "The comparisons that nobody claimed are exploratory and another family: Holm's "
+            f"correction over {_tests(explored)}."
+        )
+    return " ".join(told) or "No difference was tested."
+
+
+def values_in_words(judged: ClaimVerdict) -> str:
     """Both sides' values, the difference with its interval, and what is claimed of it."""
     claim, difference = judged.claim, judged.comparison.difference
     unit = unit_of(claim.metric)
@@ -52,9 +64,9 @@ def values_in_words(judged: Judged) -> str:
     return text
 
 
-def how_tested(judged: Judged) -> str:
+def how_tested(judged: ClaimVerdict) -> str:
     """The test, why the verdict is what it is, and how many rows it rests on."""
-    claim, difference = judged.claim, judged.comparison.difference
+    difference, noun = judged.comparison.difference, judged.noun
     parts = []
     if difference.p_value is not None:
         corrected = judged.comparison.p_corrected
@@ -67,13 +79,6 @@ def how_tested(judged: Judged) -> str:
     if effect:
         parts.append(effect)
     if difference.rows:
-        noun = (
-            "sentence"
-            if claim.metric == TOKENS
-            else "prompt"
-            if claim.metric in MEASURES
-            else "row"
-        )
         rows = f"It rests on {counted(difference.rows, noun)}"
         if difference.rows_needed is not None:
             rows += (
@@ -109,6 +114,10 @@ def interval_in_words(verdict: Mapping[str, Any]) -> str | None:
     return signed_interval(low, high, unit_of(verdict["metric"]))
 
 
+def _tests(count: int) -> str:
+    return "its one test" if count == 1 else f"its {count} tests"
+
+
 def _value(value: float | None, bound: str | None, unit: Unit) -> str:
     return f"{bound} {with_unit(value, unit)}" if bound else with_unit(value, unit)
 
@@ -126,7 +135,7 @@ def _p(value: float | None) -> str:
     return f"p {shown}" if shown.startswith("<") or shown == UNDEFINED else f"p = {shown}"
 
 
-def _effect(judged: Judged) -> str:
+def _effect(judged: ClaimVerdict) -> str:
     """The effect's size, where it tells how much the two differ.
 
     A ratio over a handful of rows, or of a side that missed the answer format, does not.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tunelab.config import Study
+from tunelab.evaluation.verdicts import Verdicts
 from tunelab.runs.results import ADAPTER_RECORD, Result, read_json, write_text
 from tunelab.serving.classifier_card import make_classifier_card
 from tunelab.serving.model_card import make_card
@@ -11,8 +12,17 @@ from tunelab.serving.model_card import make_card
 CARD = "README.md"
 
 
-def write_cards(study: Study, out: Path, prepared: Result, results: Sequence[Result]) -> list[Path]:
-    """Write a card beside every classifier that was fitted, with the scores in ``results``."""
+def write_cards(
+    study: Study,
+    out: Path,
+    prepared: Result,
+    results: Sequence[Result],
+    verdicts: Verdicts | None = None,
+) -> list[Path]:
+    """Write a card beside every classifier that was fitted, with the scores in ``results``.
+
+    ``verdicts`` are the run's, None before it was judged.
+    """
     environment = read_json(out / "environment.json")
     evaluated = [result for result in results if result.stage == "evaluate"]
     written = []
@@ -29,6 +39,7 @@ def write_cards(study: Study, out: Path, prepared: Result, results: Sequence[Res
             evaluated,
             environment=environment,
             record=read_json(folder / ADAPTER_RECORD),
+            verdicts=verdicts,
         )
         write_text(folder / CARD, text)
         written.append(folder / CARD)

@@ -28,6 +28,7 @@ from tunelab.runs.results import (
     write_text,
 )
 from tunelab.runs.seals import FILES, SEAL, file_hashes, find_damage, is_intact, sealed
+from tunelab.serving.cards import CARD
 from tunelab.serving.export_agreement import (
     Agreement,
     ask,
@@ -37,7 +38,6 @@ from tunelab.serving.export_agreement import (
     sample_texts,
 )
 from tunelab.serving.exported_card import exported_card
-from tunelab.serving.model_card import CARD
 
 
 def export_adapter(

@@ -16,11 +16,14 @@ from tunelab.data.sources import source_kind
 from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.measuring import recorded
 from tunelab.evaluation.metrics import Metric, all_metrics
-from tunelab.evaluation.number_metrics import time_doubt
+from tunelab.evaluation.metrics.training_time import time_doubt
+from tunelab.evaluation.origins import lineage_of
+from tunelab.evaluation.sides import reads_prompts
 from tunelab.evaluation.statistics.few_rows import FEW_ROWS, macro_labels
+from tunelab.evaluation.verdicts import Verdicts
 from tunelab.methods.contract import find_method
 from tunelab.models.catalog import ModelCard, find
-from tunelab.models.lineage import known_lineage, other_origin, told_model
+from tunelab.models.lineage import other_origin, told_model
 from tunelab.numbers import (
     UNDEFINED,
     Unit,
@@ -33,6 +36,7 @@ from tunelab.numbers import (
     with_unit,
 )
 from tunelab.runs.results import Result
+from tunelab.serving.card_verdicts import verdicts_on
 from tunelab.serving.inert_markdown import Markdown, fill, inert, one_line, plain_name
 
 _LICENCES = {
@@ -53,6 +57,7 @@ def make_card(
     *,
     environment: Mapping[str, Any],
     record: Mapping[str, Any],
+    verdicts: Verdicts | None = None,
 ) -> str:
     """The card of one adapter, as text.
 
@@ -60,6 +65,7 @@ def make_card(
     ``record`` is the adapter's ``tunelab.json``.
     """
     own = [result for result in evaluated if result.name == trained.name]
+    names = {trained.name, *(str(result.values.get("group") or result.name) for result in own)}
     others = [result for result in evaluated if result.name != trained.name]
     prompt, values = record["prompt"], trained.values
     card = find_card(str(values["model"]))
@@ -97,6 +103,7 @@ def make_card(
             "titles": [metric.title for metric in headlines()],
             "all_scores": [score for result in own for score in all_score_rows(result)],
             "scores": [score_row(result) for result in (*own, *others)] if own else [],
+            "verdicts": verdicts_on(names, verdicts) if verdicts is not None else None,
             "others": _others(trained, others),
             "limits": _limits(study, trained, own, prompt),
             "hardware": hardware(environment, values),
@@ -415,14 +422,10 @@ def _share(part: int, whole: int) -> str:
 
 def _others(trained: Result, others: Sequence[Result]) -> list[str]:
     """What to know of the models that the adapter's scores stand beside."""
-    own = trained.values.get("lineage") or known_lineage(str(trained.values["model"]))
     told = []
-    for result in others:
-        if result.values["mode"] == "label":
-            continue
+    for result in filter(reads_prompts, others):
         name = str(result.values["model"])
-        theirs = result.values.get("lineage") or known_lineage(name)
-        if other_origin(own, theirs):
+        if other_origin(lineage_of(trained), lineage_of(result)):
             told.append(
                 f"{result.name} is {told_model(name)}, of another family or size than the model "
                 "that was trained here, so that the difference is not that of fine-tuning alone."

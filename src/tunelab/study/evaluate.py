@@ -23,12 +23,10 @@ from tunelab.data.readers import read_rows
 from tunelab.data.sampling import draw_shots
 from tunelab.data.text_identity import identity
 from tunelab.errors import UsageError
-from tunelab.evaluation.claims import compare_rows
+from tunelab.evaluation.comparisons import compare_pairs
 from tunelab.evaluation.measuring import answered
-from tunelab.evaluation.metrics import all_metrics
+from tunelab.evaluation.metrics import Resampling, all_metrics
 from tunelab.evaluation.predictions import Predictions, read_models
-from tunelab.evaluation.statistics.corrections import holm
-from tunelab.evaluation.statistics.estimates import undefined
 from tunelab.guards.bounded_files import is_file
 from tunelab.models.loading import load, load_tokenizer
 from tunelab.runs.results import read_table
@@ -334,28 +332,26 @@ def _compared(
                 "comparisons": [],
             }
         )
-    sides = [answered(found[result["name"]], result) for result in results]
-    pairs = []
-    for left, right in combinations(range(len(results)), 2):
-        if sides[left].truth != sides[right].truth:
-            continue
-        same = _same_labels(results[left], results[right])
-        for metric in _headlines():
-            difference = (
-                compare_rows(metric, [sides[left]], [sides[right]], 0.0, seed, evaluation.resamples)
-                if same
-                else undefined(OTHER_LABELS)
-            )
-            pairs.append((left, right, metric, difference))
-    for (left, right, metric, difference), corrected in zip(
-        pairs, holm([pair[3].p_value for pair in pairs]), strict=True
-    ):
-        results[left]["comparisons"].append(
+    by_name = {str(result["name"]): result for result in results}
+    sides = {name: [answered(found[name], result)] for name, result in by_name.items()}
+    pairs = [
+        (left, right, metric)
+        for left, right in combinations(by_name, 2)
+        if sides[left][0].truth == sides[right][0].truth
+        for metric in _headlines()
+    ]
+
+    def not_comparable(left: str, right: str) -> str | None:
+        return None if _same_labels(by_name[left], by_name[right]) else OTHER_LABELS
+
+    resampling = Resampling(seed, evaluation.resamples)
+    for one in compare_pairs(sides, pairs, resampling, not_comparable=not_comparable):
+        by_name[one.left]["comparisons"].append(
             {
-                "right": results[right]["name"],
-                "metric": metric,
-                **difference.to_dict(),
-                "p_corrected": corrected,
+                "right": one.right,
+                "metric": one.metric,
+                **one.difference.to_dict(),
+                "p_corrected": one.p_corrected,
             }
         )
     return results

@@ -192,14 +192,11 @@ def _check_generation(study: Study) -> None:
 
 
 def _check_claim(study: Study, claim: Claim, position: int) -> None:
-    from tunelab.evaluation.claims import TOKENS
-    from tunelab.evaluation.metrics import all_metrics
-    from tunelab.evaluation.number_metrics import NUMBER_METRICS
     from tunelab.generation.comparison import MEASURES
+    from tunelab.study.judging.claim_metrics import claim_metrics
+    from tunelab.tokenizers.sentence_tokens import TOKENS
 
-    registry.check_name(
-        "metric of a claim", claim.metric, [*all_metrics(), *NUMBER_METRICS, TOKENS, *MEASURES]
-    )
+    registry.check_name("metric of a claim", claim.metric, claim_metrics())
     if claim.metric == TOKENS:
         if not isinstance(claim.right, str):
             raise UsageError(f"claims.{position}.right must name a tokenizer, not a number.")

@@ -13,6 +13,7 @@ from tunelab.config import Study, fingerprint, to_dict
 from tunelab.errors import RunError, TunelabError
 from tunelab.evaluation.measuring import recorded
 from tunelab.runs.results import Result, write_atomically, write_json, write_table
+from tunelab.runs.run_folder import read_run
 from tunelab.runs.seals import sealed
 from tunelab.runs.stages import open_folder
 from tunelab.serving.cards import write_cards
@@ -22,6 +23,7 @@ from tunelab.study.device_room import check_device_memory
 from tunelab.study.engines.local import Engine, run_here
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
+from tunelab.study.judging.stage import judge_run
 from tunelab.study.open_answers import answer_open
 from tunelab.study.prepare import PreparedData, prepare
 from tunelab.study.tokens import compare_tokenizers, count_tokens, counted_by_claims
@@ -32,7 +34,7 @@ INDEX = "run.json"
 
 
 def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result]:
-    """Prepare, ask, train and evaluate everything a study names; write the table and the cards.
+    """Prepare, ask, train, evaluate and judge all that a study names; write the tables and cards.
 
     ``engine`` runs the cells. A cell that fails leaves a record and the others go on.
 
@@ -69,7 +71,14 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             _write_index(out, study, data, results, failures)
         write_table(out / "results.parquet", tidy(results))
         write_predictions(results, out / TABLE)
-        write_cards(study, out, data.result, results)
+        verdicts = None
+        try:
+            verdicts = judge_run(read_run(out))
+        except TunelabError as error:
+            _log.error("verdicts: %s", error)
+            failures.append(("verdicts", error))
+            _write_index(out, study, data, results, failures)
+        write_cards(study, out, data.result, results, verdicts)
     if failures:
         first, reason = failures[0]
         others = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""

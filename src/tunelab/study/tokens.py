@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.config import Study
-from tunelab.evaluation.claims import TOKENS
 from tunelab.runs.results import Result, write_json, write_table
 from tunelab.runs.stages import run_stage
+from tunelab.tokenizers.sentence_tokens import TABLE, TOKENS
 
-TABLE = "tokens.parquet"
 RECORD = "tokenizers.json"
 
 

@@ -9,7 +9,7 @@ from tunelab.numbers import signed
 from tunelab.report.shortened import listed, short_names
 from tunelab.report.style import PALETTE, WIDTH
 from tunelab.runs.run_folder import RunFolder
-from tunelab.study.judge import judge
+from tunelab.study.judging.stage import verdicts_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ def collect(run: RunFolder) -> "pd.DataFrame":
             "high": entry.difference.high,
             "decided": _DECIDED[entry.p_corrected is not None and entry.p_corrected < ALPHA],
         }
-        for entry in judge(run).comparisons
+        for entry in verdicts_of(run).comparisons
         if entry.difference.value is not None
     ]
     return pd.DataFrame(rows, columns=["pair", "metric", "value", "low", "high", "decided"])

@@ -6,11 +6,11 @@ from typing import Any
 
 from tunelab.classifiers.answered import TABLE
 from tunelab.config import Study
-from tunelab.evaluation.claims import compare_rows, decide
+from tunelab.evaluation.claims import decide
+from tunelab.evaluation.comparisons import compare_pairs
 from tunelab.evaluation.measuring import answered
-from tunelab.evaluation.metrics import all_metrics
+from tunelab.evaluation.metrics import Resampling, all_metrics
 from tunelab.evaluation.predictions import read_predictions
-from tunelab.evaluation.statistics.corrections import holm
 from tunelab.evaluation.statistics.seeds import summarize
 from tunelab.runs.results import Result, read_table
 from tunelab.study.run import run_study
@@ -35,13 +35,11 @@ def compare_with_default(
     }
     compared = {name: metric for name, metric in all_metrics().items() if metric.headline}
     rows = {name: [_answered(result) for result in results] for name, results in asked.items()}
-    differences = [
-        compare_rows(
-            metric, rows["winner"], rows["default"], 0.0, study.seed, study.evaluation.resamples
-        )
-        for metric in compared
-    ]
-    corrected = holm([difference.p_value for difference in differences])
+    differences = compare_pairs(
+        rows,
+        [("winner", "default", metric) for metric in compared],
+        Resampling(study.seed, study.evaluation.resamples),
+    )
     return {
         "seeds": list(seeds),
         "rows": len(rows["winner"][0].truth),
@@ -57,12 +55,12 @@ def compare_with_default(
         },
         "differences": [
             {
-                "metric": metric,
-                **difference.to_dict(),
-                "p_corrected": p_value,
-                "verdict": decide(difference, "more", 0.0, p_value)[0],
+                "metric": one.metric,
+                **one.difference.to_dict(),
+                "p_corrected": one.p_corrected,
+                "verdict": decide(one.difference, "more", 0.0, one.p_corrected)[0],
             }
-            for metric, difference, p_value in zip(compared, differences, corrected, strict=True)
+            for one in differences
         ],
     }
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from tunelab.config import Study
 from tunelab.evaluation.metrics import all_metrics
-from tunelab.evaluation.number_metrics import NUMBER_METRICS
+from tunelab.evaluation.metrics.training_numbers import TRAINING_NUMBERS
 from tunelab.registry import check_name
 
 
@@ -50,7 +50,7 @@ def _score(name: str) -> Callable[[Outcome], float | None]:
 
 
 def _number(name: str) -> Callable[[Outcome], float | None]:
-    return lambda outcome: NUMBER_METRICS[name].of(outcome.trained)
+    return lambda outcome: TRAINING_NUMBERS[name].of(outcome.trained)
 
 
 def _best_loss(outcome: Outcome) -> float | None:
@@ -105,7 +105,7 @@ def all_goals() -> Mapping[str, Goal]:
         "best_loss": Goal("lowest validation loss, in nats a token", "low", _best_loss),
         **{
             name: Goal(metric.description, "low", _number(name))
-            for name, metric in NUMBER_METRICS.items()
+            for name, metric in TRAINING_NUMBERS.items()
             if name not in _NO_GOALS
         },
         "estimated_peak_bytes": Goal(

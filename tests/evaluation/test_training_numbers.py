@@ -4,12 +4,9 @@ import time
 
 import pytest
 
-from tunelab.evaluation.number_metrics import (
-    NUMBER_METRICS,
-    peak_doubt,
-    time_doubt,
-    unlike_measured,
-)
+from tunelab.evaluation.metrics.training_memory import peak_doubt
+from tunelab.evaluation.metrics.training_numbers import TRAINING_NUMBERS
+from tunelab.evaluation.metrics.training_time import time_doubt
 
 ALONE = {"resumed": False, "other_cpus": 0.02, "free_cpus": 0.9, "device": "cpu", "model": "m"}
 
@@ -31,20 +28,20 @@ def test_times(changed: dict[str, object], told: str | None) -> None:
 
 
 def test_records_of_older_runs_are_taken_as_they_are() -> None:
-    for metric in NUMBER_METRICS.values():
+    for metric in TRAINING_NUMBERS.values():
         assert metric.doubt({"seconds": 3.0}) is None
 
 
 def test_memory() -> None:
     assert "interrupted" in str(peak_doubt({**ALONE, "resumed": True}))
     left = {**ALONE, "held_before": 1e9, "peak_bytes": 2e9}
-    assert unlike_measured("peak_bytes", left, left) is None
+    peak = TRAINING_NUMBERS["peak_bytes"]
+    assert peak.unlike(left, left) is None
     later = {**left, "held_before": 1.5e9}
-    assert "held 1 GB before" in str(unlike_measured("peak_bytes", left, later))
-    assert unlike_measured("peak_bytes", left, {**later, "model": "n"}) is None
-    assert "measured on cpu" in str(
-        unlike_measured("training_seconds", left, {**left, "device": "cuda"})
-    )
+    assert "held 1 GB before" in str(peak.unlike(left, later))
+    assert peak.unlike(left, {**later, "model": "n"}) is None
+    seconds = TRAINING_NUMBERS["training_seconds"]
+    assert "measured on cpu" in str(seconds.unlike(left, {**left, "device": "cuda"}))
 
 
 def test_processors_in_use_are_seen() -> None:

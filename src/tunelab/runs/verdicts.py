@@ -1,0 +1,40 @@
+"""verdicts.json: what the judge of a run found, sealed, with the key of what it was found from."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tunelab.errors import TunelabError
+from tunelab.guards.bounded_files import is_file
+from tunelab.runs.results import read_json, write_json
+from tunelab.runs.seals import SEAL, is_intact, sealed
+
+VERDICTS = "verdicts.json"
+_VERSION = 2
+
+
+def save_verdicts(folder: Path, key: str, values: Mapping[str, Any]) -> None:
+    """Write the file, whole or not at all; ``key`` covers all that the values follow from.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    write_json(folder / VERDICTS, sealed({"version": _VERSION, "key": key, **values}, {}))
+
+
+def load_verdicts(folder: Path, key: str) -> Mapping[str, Any] | None:
+    """What was written for this key.
+
+    None where there is nothing, where the file was damaged or changed, and where something else
+    was judged: it is then to be judged again, as a damaged stage is run again.
+    """
+    if not is_file(folder / VERDICTS):
+        return None
+    try:
+        record = read_json(folder / VERDICTS)
+    except TunelabError:
+        return None
+    whole = isinstance(record, dict) and SEAL in record and is_intact(record)
+    if not whole or record.get("version") != _VERSION or record.get("key") != key:
+        return None
+    return dict(record)

@@ -1,0 +1,50 @@
+"""What a card says of the tests: the claims that name an adapter, and how it compares."""
+
+from collections.abc import Collection
+from typing import Any
+
+from tunelab.evaluation.comparisons import Comparison
+from tunelab.evaluation.metrics import all_metrics
+from tunelab.evaluation.verdicts import CLAIMED, EXPLORATORY, Verdicts
+from tunelab.numbers import UNDEFINED, counted, p_value, signed, signed_interval
+
+
+def verdicts_on(names: Collection[str], verdicts: Verdicts) -> dict[str, Any]:
+    """The part of a run's verdicts that tells of the adapter with these names.
+
+    ``names`` are its own and, where it is one of several seeds, that of all of them. Each family
+    of tests has its rows and the number of tests that its correction covers in the whole run.
+    """
+    return {
+        "claims": [
+            {
+                "verdict": one.verdict,
+                "claim": one.claim.claim,
+                "p": p_value(one.comparison.p_corrected),
+                "why": one.why,
+            }
+            for one in verdicts.claims
+            if {one.claim.left, one.claim.right} & set(names)
+        ],
+        "claim_tests": counted(verdicts.tests[CLAIMED], "test"),
+        "comparisons": [
+            _row(one)
+            for one in (*verdicts.comparisons, *verdicts.methods)
+            if {one.left, one.right} & set(names)
+        ],
+        "exploratory_tests": counted(verdicts.tests[EXPLORATORY], "test"),
+    }
+
+
+def _row(one: Comparison) -> dict[str, str]:
+    difference, about = one.difference, all_metrics()[one.metric]
+    return {
+        "left": one.left,
+        "right": one.right,
+        "metric": about.title,
+        "difference": signed(difference.value, about.unit),
+        "interval": UNDEFINED
+        if difference.low is None or difference.high is None
+        else signed_interval(difference.low, difference.high, about.unit),
+        "p": p_value(one.p_corrected),
+    }

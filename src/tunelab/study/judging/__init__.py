@@ -1,0 +1,1 @@
+"""The judge: the last stage of a study, which compares, corrects, and writes the verdicts."""
