@@ -113,7 +113,7 @@ class Classifier:
         These are the labels of `tunelab predict`. A blank text is not asked, and has none.
 
         Raises:
-            ValueError: ``texts`` is no list of texts.
+            ValueError: ``texts`` is not a list of texts.
         """
         return [answer.label for answer in self.answer(texts)]
 
@@ -121,7 +121,7 @@ class Classifier:
         """Label, why there is none, and the raw answer, for each text.
 
         Raises:
-            ValueError: ``texts`` is no list of texts.
+            ValueError: ``texts`` is not a list of texts.
         """
         from tunelab.classifiers.adapters import label_texts
         from tunelab.config import Evaluation
@@ -137,7 +137,7 @@ class Classifier:
         The likeliest label can differ from the one that :meth:`predict` reads in the answer.
 
         Raises:
-            ValueError: ``texts`` is no list of texts.
+            ValueError: ``texts`` is not a list of texts.
         """
         import numpy as np
 

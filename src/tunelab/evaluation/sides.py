@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from tunelab.evaluation.metrics import Answered
 from tunelab.evaluation.predictions import read_predictions
@@ -100,20 +101,20 @@ def lineage_of(result: Result) -> Lineage | None:
 _MISSED = 0.5
 
 
-def format_missed(result: Result) -> bool:
-    """Whether most answers in words hold no label."""
-    generated = result.values.get("generated")
+def format_missed(values: Mapping[str, Any]) -> bool:
+    """Whether most answers in words hold no label, by the record of what was measured."""
+    generated = values.get("generated")
     if generated is None:
         return False
     scores = generated["scores"]
     return bool(scores["rows"]) and scores["unparsed"] >= _MISSED * scores["rows"]
 
 
-def missed_in_words(result: Result) -> str:
-    """What :func:`format_missed` means for a model's numbers, as a sentence."""
-    words, scored = result.values["generated"]["scores"], result.values.get("scored")
+def missed_in_words(name: str, values: Mapping[str, Any]) -> str:
+    """What :func:`format_missed` means for a model's numbers, as a sentence without its stop."""
+    words, scored = values["generated"]["scores"], values.get("scored")
     told = (
-        f"{result.name} gives no label in {words['unparsed']:,} of "
+        f"{name} gives no label in {words['unparsed']:,} of "
         f"{counted(words['rows'], 'answer')}: it misses the answer format, so that its "
         f"accuracy in words, {number(words['accuracy'])}, says little of what it knows of the "
         "texts; "
@@ -135,7 +136,7 @@ def meaningful_accuracy(left: Side, right: Side) -> str:
     asked = [result for side in (left, right) if side.kind != "baseline" for result in side.asked]
     known = all(result.values.get("scored") is not None for result in asked)
     words = all(result.values["mode"] == "generate" for result in asked)
-    if known and words and any(map(format_missed, asked)):
+    if known and words and any(format_missed(result.values) for result in asked):
         return "accuracy_scored"
     return "accuracy"
 
