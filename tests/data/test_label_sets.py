@@ -67,6 +67,13 @@ def test_spellings_that_are_merged(tmp_path: Path) -> None:
         assert words in told
 
 
+def test_several_labels_in_a_cell(tmp_path: Path) -> None:
+    labels = ["late", "broken", "late, broken", "broken;late", "A/B", "C++", "+"]
+    dataset = _folder(tmp_path, train=labels)
+    (told,) = [note for note in dataset.notes if "one label" in note]
+    assert told.startswith("2 labels join other labels ('broken;late', 'late, broken')")
+
+
 def test_labels_that_stand_alone() -> None:
     counts = {
         "train": {"a": 5, "b": 1, "c": 0, "d": 0, "e": 0},
