@@ -118,7 +118,9 @@ def test_notes_tell_a_missed_format_once(tmp_path: Path) -> None:
     ]
     run = make_run(tmp_path, truth, models)
     told = notes(of_results(run.evaluated))
-    assert told[0].startswith("instruct gives no label in 118 of 120 answers")
+    assert told[0].startswith(
+        "instruct gives no label in 118 of 120 answers (118 no label in the answer): it misses"
+    )
     assert told[1].endswith("by its likeliest label it has 0.667.")
     found = [finding.sentence for finding in find(run, judge(run))]
     assert [found.count(sentence) for sentence in told] == [1, 1]

@@ -114,14 +114,26 @@ def missed_in_words(name: str, values: Mapping[str, Any]) -> str:
     """What :func:`format_missed` means for a model's numbers, as a sentence without its stop."""
     words, scored = values["generated"]["scores"], values.get("scored")
     told = (
-        f"{name} gives no label in {words['unparsed']:,} of "
-        f"{counted(words['rows'], 'answer')}: it misses the answer format, so that its "
+        f"{name} {unlabelled_in_words(values)}: it misses the answer format, so that its "
         f"accuracy in words, {number(words['accuracy'])}, says little of what it knows of the "
         "texts; "
     )
     if scored is None:
         return f"{told}with score among evaluation.modes its likeliest labels would tell more"
     return f"{told}by its likeliest label it has {number(scored['scores']['accuracy'])}"
+
+
+def unlabelled_in_words(values: Mapping[str, Any]) -> str:
+    """How many answers of a model hold no label, and for what reasons, as a verb and its object."""
+    generated = values["generated"]
+    scores = generated["scores"]
+    reasons = ", ".join(
+        f"{count:,} {reason}" for reason, count in generated["unparsed_reasons"].items() if count
+    )
+    return (
+        f"gives no label in {scores['unparsed']:,} of {counted(scores['rows'], 'answer')} "
+        f"({reasons})"
+    )
 
 
 # What meaningful_accuracy gives.

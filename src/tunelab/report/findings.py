@@ -14,6 +14,7 @@ from tunelab.evaluation.sides import (
     format_missed,
     missed_in_words,
     sides_of,
+    unlabelled_in_words,
 )
 from tunelab.evaluation.statistics.few_rows import FEW_ROWS, macro_labels
 from tunelab.numbers import counted, interval, number, p_value
@@ -194,15 +195,7 @@ def _silent(scored: Sequence[Result]) -> Iterator[str]:
         # Most answers without a label are told by the notes.
         if not scores["unparsed"] or format_missed(result.values):
             continue
-        reasons = ", ".join(
-            f"{count} {reason}"
-            for reason, count in result.values["generated"]["unparsed_reasons"].items()
-            if count
-        )
-        yield (
-            f"{result.name} gives no label in {scores['unparsed']:,} of "
-            f"{counted(scores['rows'], 'answer')} ({reasons}); these count as wrong."
-        )
+        yield f"{result.name} {unlabelled_in_words(result.values)}; these count as wrong."
 
 
 def _unmeasured(scored: Sequence[Result]) -> Iterator[str]:
