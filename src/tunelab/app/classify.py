@@ -19,6 +19,7 @@ from tunelab.data.columns import texts_of
 from tunelab.data.readers import read_rows
 from tunelab.errors import UsageError
 from tunelab.guards.spreadsheet import csv_cell
+from tunelab.numbers import counted
 
 EXAMPLE = "I cannot believe that you remembered my birthday!"
 MOST_CHARACTERS = 20_000
@@ -94,8 +95,8 @@ def label_file(
     return (
         join(
             [
-                table(counts, caption=f"Labels of {len(texts):,} rows"),
-                table(shown, caption=f"The first {len(shown)} rows"),
+                table(counts, caption=f"Labels of {counted(len(texts), 'row')}"),
+                table(shown, caption=f"The first {counted(len(shown), 'row')}"),
             ]
         ),
         target,
