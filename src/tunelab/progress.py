@@ -12,6 +12,8 @@ def row_bar(title: str, total: int | None = None, *, shown: bool = True) -> Any:
         total=total,
         desc=title,
         unit="row",
+        # Without a total the library writes its unit next to the number: "0row".
+        bar_format=None if total is not None else "{desc}: {n_fmt} [{elapsed}, {rate_fmt}]",
         file=sys.stderr,
         disable=not shown,
         dynamic_ncols=True,

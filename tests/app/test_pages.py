@@ -38,7 +38,7 @@ from tunelab.app.tokenize import (
     tokenizer_choices,
 )
 from tunelab.app.training_view import draw_checks, draw_masks
-from tunelab.app.uploads import Upload, accept, count_labels, keep, look_at
+from tunelab.app.uploads import Labels, Upload, accept, count_labels, keep, look_at
 from tunelab.data.column_guess import Proposal
 from tunelab.errors import UsageError
 from tunelab.tokenizers.compare import compare_text
@@ -207,7 +207,7 @@ def test_uploads_stay_in_the_folder_of_the_app(settings: AppSettings, tmp_path: 
     found = look_at(rows, labelled=True)
     assert found.columns == ("text", "label", "note", "group")
     assert (found.rows, found.proposal.text, found.proposal.label) == (12, "text", "label")
-    assert count_labels(rows, "text", "label") == {"joy": 4, "fear": 4, "anger": 4}
+    assert count_labels(rows, "text", "label").counts == {"joy": 4, "fear": 4, "anger": 4}
     (settings.scratch / "x.exe").write_text("x")
     (settings.scratch / "empty.csv").write_text("")
     (settings.scratch / "out.csv").symlink_to(write_rows(tmp_path / "secret.csv"))
@@ -250,15 +250,33 @@ def test_what_is_known_of_the_data_is_shown() -> None:
     problem = draw_upload("x.csv", Upload(1, ("text",), Proposal("text", None, problem="No.")))
     assert "1 row, 1 column." in problem
     assert 'role="alert"' in problem
-    chips = draw_labels("label", {"C#": 40, "<b>": 2, "راضی": 1_200})
+    chips = draw_labels("label", Labels({"C#": 40, "<b>": 2, "راضی": 1_200}, ("One <i>note</i>.",)))
     assert "3 labels" in chips
     assert "<bdi>راضی</bdi> <small>1,200</small>" in chips
     assert "<b>" not in chips
-    assert "and 57 more" in draw_labels("label", {f"label {n}": 9 for n in range(77)})
-    assert "300 different values" in draw_labels("author", {f"user-{n}": 1 for n in range(300)})
+    assert '<li dir="auto">One &lt;i&gt;note' in chips
+    assert "and 57 more" in draw_labels("label", Labels({f"label {n}": 9 for n in range(77)}))
+    ids = Labels({f"user-{n}": 1 for n in range(300)})
+    assert "300 different values" in draw_labels("author", ids)
     told = draw_instruction("Answer with one of {labels}.", ["a", "b"])
     assert "Answer with one of a, b." in told
     assert "not told which" in draw_instruction("Classify the text.", ["a", "b"])
+
+
+def test_notes_on_the_data_are_shown(settings: AppSettings) -> None:
+    rows = settings.scratch / "rows.csv"
+    labels = ["joy", "Joy", "caf\u00e9", "cafe\u0301"] * 12 + ["single"]
+    lines = [f"row {n},{label}" for n, label in enumerate(labels)]
+    rows.write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+    known = count_labels(rows, "text", "label")
+    assert known.counts == {"café": 24, "joy": 12, "Joy": 12, "single": 1}
+    made = draw_labels("label", known)
+    form = _form(settings, data=OWN, file=str(rows), train_rows=0, test_rows=0, max_length=400)
+    checked = draw_checks(*preview(settings, form))
+    for part in ("in case alone", "Unicode NFC and NFD"):
+        assert part in made
+        assert part in checked
+    assert "has no test row" in checked
 
 
 def test_the_instruction_suits_the_data(settings: AppSettings) -> None:

@@ -67,6 +67,13 @@ def test_spellings_that_are_merged(tmp_path: Path) -> None:
         assert words in told
 
 
+def test_several_labels_in_a_cell(tmp_path: Path) -> None:
+    labels = ["late", "broken", "late, broken", "broken;late", "A/B", "C++", "+"]
+    dataset = _folder(tmp_path, train=labels)
+    (told,) = [note for note in dataset.notes if "one label" in note]
+    assert told.startswith("2 labels join other labels ('broken;late', 'late, broken')")
+
+
 def test_labels_that_stand_alone() -> None:
     counts = {
         "train": {"a": 5, "b": 1, "c": 0, "d": 0, "e": 0},
@@ -102,6 +109,26 @@ def test_every_label_keeps_a_training_row(tmp_path: Path, rare: int, seed: int) 
     assert sum(map(len, splits.values())) == len(labels)
     assert len({row.text for rows in splits.values() for row in rows}) == len(labels)
     assert len(splits["test"]) == int(0.2 * len(labels))
+
+
+@pytest.mark.parametrize("rare", [2, 3])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_label_with_two_rows_is_trained_and_tested(tmp_path: Path, rare: int, seed: int) -> None:
+    labels = ["often"] * 40 + ["seldom"] * rare + ["single"]
+    dataset = open_source(str(_file(tmp_path, labels)), text="text", label="label")
+    splits = complete_splits(dataset, seed).splits
+    assert {row.label for row in splits["test"]} == {"often", "seldom"}
+    assert {row.label for row in splits["train"]} == {"often", "seldom", "single"}
+    assert len(splits["test"]) == int(0.2 * len(labels))
+    assert sum(map(len, splits.values())) == len(labels)
+
+
+def test_test_rows_reach_as_far_as_they_can(tmp_path: Path) -> None:
+    labels = [f"label {n}" for n in range(20) for _ in range(2)]
+    dataset = open_source(str(_file(tmp_path, labels)), text="text", label="label")
+    splits = complete_splits(dataset, 1).splits
+    assert len({row.label for row in splits["test"]}) == len(splits["test"]) == 8
+    assert {row.label for row in splits["train"]} == set(labels)
 
 
 @pytest.mark.parametrize("rows", [3, 4, 6, 9])

@@ -39,6 +39,9 @@ def test_forms(written: str, text: str, label: str) -> None:
         (["نوع ۱", "نوع 1"], "digits"),
         (["paper", "рaреr"], "look alike"),
         (["❤", "❤\ufe0f"], "half-spaces"),
+        (["joy", "“joy”"], "quotation marks"),
+        (["joy", '"joy"', "«joy»"], "quotation marks"),
+        (["joy", "joy."], "punctuation mark"),
     ],
 )
 def test_labels_that_are_kept_apart(labels: list[str], reason: str) -> None:
@@ -48,7 +51,12 @@ def test_labels_that_are_kept_apart(labels: list[str], reason: str) -> None:
 
 
 def test_labels_that_are_not_confused() -> None:
-    assert confusable(["1", "2", "12", "-1", "C", "C#", "C++", ":)", ":(", "joy", "enjoy"]) == []
+    assert (
+        confusable(
+            ["1", "2", "12", "-1", "C", "C#", "C++", ":)", ":(", "joy", "enjoy", '"', "'", ".", ":"]
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("text", ["", " \u00a0\t", "\u200b\u200c\u200d", "\u200e \u2060"])

@@ -68,11 +68,14 @@ def test_files_are_checked(tmp_path: Path) -> None:
             read_conversation(str(path))
 
     two = "speakers: [{name: A}, {name: B}]\n"
-    refused(two + "turns: [{speaker: C}]", "'C', who is none of its speakers: A, B")
+    refused(two + "turns: [{speaker: C}]", "'C', who is not one of its speakers: A, B")
     refused(two + "turn: [{speaker: A}]", "unknown key 'turn': did you mean turns")
     refused(two + "turns: []", "turns")
     refused(two + "turns: [{speaker: A}]\nnext: whoever", "alternate, or a list")
-    refused("speakers: [{name: A}, {name: a}]\nturns: [{speaker: A}]", "two speakers alike")
+    refused(
+        "speakers: [{name: A}, {name: a}]\nturns: [{speaker: A}]",
+        ": it gives two speakers the same name",
+    )
     with pytest.raises(UsageError, match="did you mean math-teacher"):
         read_conversation("maths-teacher")
     with pytest.raises(UsageError, match="there is no conversation file"):

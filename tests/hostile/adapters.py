@@ -97,9 +97,9 @@ def _opened(**changes: Any) -> Callable[[Path], Any]:
     return give
 
 
-_NONE_OF_OURS = "is none that tunelab's methods write"
+_NONE_OF_OURS = "is not one that tunelab writes"
 _NOT_FIT = "do not fit each other"
-_STRANGE = "holds what no adapter"
+_STRANGE = "has a value that tunelab never writes"
 
 CASES: list[Case] = [
     harmless(
@@ -211,13 +211,13 @@ CASES: list[Case] = [
     ),
     refused(
         "another method of PEFT's",
-        "is no method of tunelab's",
+        "is not a method of tunelab",
         _adapter({"peft_type": "MULTITASK_PROMPT_TUNING"}),
     ),
     refused(
-        "a method that is a list", "is no method of tunelab's", _adapter({"peft_type": ["LORA"]})
+        "a method that is a list", "is not a method of tunelab", _adapter({"peft_type": ["LORA"]})
     ),
-    refused("no method", "is no method of tunelab's", _adapter({})),
+    refused("no method", "is not a method of tunelab", _adapter({})),
     refused("a configuration that is no JSON", "damaged", _adapter("{")),
     refused("a configuration that is a list", "damaged", _adapter("[]")),
     refused("a deep configuration", "damaged", _adapter("[" * 100_000)),

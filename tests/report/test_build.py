@@ -51,3 +51,16 @@ def test_hostile_text_and_no_torch(workspace: Workspace, tmp_path: Path) -> None
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_notes_on_the_data_stand_in_the_report(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    labels = ["joy", "“joy”"] * 12 + ["single"]
+    lines = [f"row {position},{label}" for position, label in enumerate(labels)]
+    rows.write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    overrides = [f"data.source={rows}", "models.instruct=null", "methods=[]", "claims=[]"]
+    run_study(open_study("own", overrides), tmp_path / "run")
+    page = build_report(tmp_path / "run").read_text(encoding="utf-8")
+    _, _, notes = page.partition("<h3>Notes on the data</h3>")
+    assert "differ in quotation marks alone" in notes
+    assert "has no test row" in notes

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from made_run import Made, make_run
-from tunelab.report.findings import Finding, collapses, find, of_results
+from tunelab.report.findings import Finding, collapses, find, notes, of_results
 from tunelab.report.mistakes import find_mistakes
 from tunelab.report.verdict_text import how_tested, row_value, values_in_words
 from tunelab.study.judging.stage import judge
@@ -107,6 +107,29 @@ def test_without_likeliest_labels_a_missed_format_is_told(tmp_path: Path) -> Non
     )
     (told,) = [finding.sentence for finding in found if "answer format" in finding.sentence]
     assert "evaluation.modes" in told
+
+
+def test_notes_tell_a_missed_format_once(tmp_path: Path) -> None:
+    truth = _truth(120)
+    models = [
+        Made("majority", "baseline", ["legal"] * 120),
+        Made("instruct", "instruct", ["hm"] * 118 + truth[-2:]),
+        Made("asked", "instruct", ["hm"] * 120, likeliest=_some_wrong(truth, 40)),
+    ]
+    run = make_run(tmp_path, truth, models)
+    told = notes(of_results(run.evaluated))
+    assert told[0].startswith(
+        "instruct gives no label in 118 of 120 answers (118 no label in the answer): it misses"
+    )
+    assert told[1].endswith("by its likeliest label it has 0.667.")
+    found = [finding.sentence for finding in find(run, judge(run))]
+    assert [found.count(sentence) for sentence in told] == [1, 1]
+
+
+def test_one_test_row_says_nothing(tmp_path: Path) -> None:
+    run = make_run(tmp_path, ["legal"], [Made("tfidf-svm", "baseline", ["legal"])])
+    (told,) = notes(of_results(run.evaluated))
+    assert told.startswith("The test has only 1 row, which is right or wrong")
 
 
 def test_a_collapse_is_told_and_majority_is_not(tmp_path: Path) -> None:

@@ -102,6 +102,12 @@ def test_a_matrix_of_many_labels_keeps_all_rows_of_a_label() -> None:
     assert worst.set_index("predicted").loc["(other labels)", "count"] == 18
 
 
+def test_a_caption_counts_one_row() -> None:
+    columns = ["model", "truth", "predicted", "count", "share"]
+    table = pd.DataFrame([["m", "a", "b", 1, 1.0], ["m", "b", "b", 2, 1.0]], columns=columns)
+    assert "m most often takes a for b (1 row)" in confusion.describe(table)
+
+
 def test_long_lines_keep_their_spikes() -> None:
     steps = range(20_000)
     table = pd.concat(

@@ -54,7 +54,7 @@ def test_ids_from_ranks_are_those_of_tiktoken() -> None:
 
 
 def test_a_damaged_tiktoken_file() -> None:
-    with pytest.raises(ValueError, match="no tiktoken file"):
+    with pytest.raises(ValueError, match="not a tiktoken file"):
         read_ranks(b"n!t-base64 3")
 
 
@@ -86,5 +86,5 @@ def test_ids_from_pieces_are_those_of_sentencepiece(prefix: bool) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\x0a\xff", b"\x08\x01", b"\xff\xff"])
 def test_what_is_no_sentencepiece_file(content: bytes) -> None:
-    with pytest.raises(ValueError, match="no SentencePiece model"):
+    with pytest.raises(ValueError, match="not a SentencePiece model"):
         read_pieces(content)

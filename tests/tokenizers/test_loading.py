@@ -85,8 +85,8 @@ def test_vocabulary_files_alone_make_a_fast_tokenizer(tmp_path: Path) -> None:
     [
         ({"tokenizer.model": "x"}, "has no fast form"),
         ({}, "has no fast form"),
-        ({"tokenizer.json": "{}"}, "is no tokenizer.json that can be read"),
-        ({"tokenizer.json": "nonsense"}, "is no tokenizer.json that can be read"),
+        ({"tokenizer.json": "{}"}, "cannot be read as a tokenizer.json"),
+        ({"tokenizer.json": "nonsense"}, "cannot be read as a tokenizer.json"),
         ({"vocab.txt": "a\n", "config.json": "{"}, "has no fast form that transformers can make"),
     ],
 )

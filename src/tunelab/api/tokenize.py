@@ -31,7 +31,7 @@ def tokenize(text: str, tokenizers: str | Sequence[str], *, seed: int = 42) -> "
 
     names = [tokenizers] if isinstance(tokenizers, str) else list(tokenizers)
     if not isinstance(text, str):
-        raise UsageError(f"the text is no text but {type(text).__name__}.")
+        raise UsageError(f"the text must be a string, not {type(text).__name__}.")
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise UsageError(f"the tokenizer {twice[0]!r} is named twice.")
@@ -40,7 +40,7 @@ def tokenize(text: str, tokenizers: str | Sequence[str], *, seed: int = 42) -> "
     try:
         check_text(text)
     except ValueError:
-        raise UsageError("the text holds half a surrogate pair, which is no character.") from None
+        raise UsageError("the text holds half a surrogate pair, not a character.") from None
     for name in names:
         find(name)
     found = compare_text([load(name) for name in names], text, seed=seed)

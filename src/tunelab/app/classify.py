@@ -15,10 +15,11 @@ from tunelab.app.markup import Markup, join, share_bar, table, tag
 from tunelab.app.names import adapter_folder
 from tunelab.app.settings import AppSettings
 from tunelab.app.uploads import named
-from tunelab.data.columns import text_of
+from tunelab.data.columns import texts_of
 from tunelab.data.readers import read_rows
 from tunelab.errors import UsageError
 from tunelab.guards.spreadsheet import csv_cell
+from tunelab.numbers import counted
 
 EXAMPLE = "I cannot believe that you remembered my birthday!"
 MOST_CHARACTERS = 20_000
@@ -102,8 +103,8 @@ def label_file(
     return (
         join(
             [
-                table(counts, caption=f"Labels of {len(texts):,} rows"),
-                table(shown, caption=f"The first {len(shown)} rows"),
+                table(counts, caption=f"Labels of {counted(len(texts), 'row')}"),
+                table(shown, caption=f"The first {counted(len(shown), 'row')}"),
             ]
         ),
         target,
@@ -118,7 +119,7 @@ def read_texts(file: Path, column: str) -> list[str]:
     """
     with named(file):
         rows = itertools.islice(read_rows(file, labelled=False), MOST_ROWS + 1)
-        texts = [text_of(row, column, where=file.name, number=number) for number, row in rows]
+        texts = list(texts_of(rows, column, where=file.name))
     if len(texts) > MOST_ROWS:
         raise UsageError(
             f"the file has more than {MOST_ROWS:,} rows. Label it with the command tunelab "

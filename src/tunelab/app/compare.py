@@ -10,6 +10,7 @@ from tunelab.app.loaded import open_model
 from tunelab.app.names import model_names, pick
 from tunelab.app.settings import AppSettings
 from tunelab.errors import UsageError
+from tunelab.numbers import counted
 
 EXAMPLE = "Explain in one sentence why the sky is blue."
 MOST_CHARACTERS = 8_000
@@ -107,7 +108,7 @@ def _note(done: Any, *, templated: bool) -> str:
         "context": "the context of the model is full",
     }.get(done.ending, done.ending)
     how = "with chat template" if templated else "without chat template"
-    return f"{len(done.tokens)} tokens{rate}; {ending}; {how}."
+    return f"{counted(len(done.tokens), 'token')}{rate}; {ending}; {how}."
 
 
 def _copied(columns: tuple[Column, Column]) -> tuple[Column, Column]:

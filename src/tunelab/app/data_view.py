@@ -1,13 +1,14 @@
 """What Fine-tune shows of its data before anything runs: columns, labels, and the instruction."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from tunelab.app.markup import Markup, join, notice, tag
-from tunelab.app.uploads import Upload
+from tunelab.app.uploads import Labels, Upload
 from tunelab.data.column_guess import is_like_ids
 from tunelab.prompts.conversation import LABELS_FIELD
 
 _MOST_LABELS = 20
+_MOST_NOTES = 20
 _LONGEST_INSTRUCTION = 700
 
 
@@ -29,8 +30,9 @@ def draw_upload(name: str, upload: Upload) -> Markup:
     return tag("p", *words)
 
 
-def draw_labels(label: str, counts: Mapping[str, int]) -> Markup:
+def draw_labels(label: str, labels: Labels) -> Markup:
     """Each label with its number of rows, or a warning where they tell rows apart."""
+    counts = labels.counts
     if is_like_ids(counts):
         return notice(
             f"The column {label!r} has {len(counts):,} different values in "
@@ -43,7 +45,23 @@ def draw_labels(label: str, counts: Mapping[str, int]) -> Markup:
     if more:
         chips.append(tag("li", f"and {more:,} more"))
     number = "1 label" if len(counts) == 1 else f"{len(counts):,} labels"
-    return join([tag("p", f"{number}, with their rows:"), tag("ul", *chips, class_="tl-chips")])
+    return join(
+        [
+            tag("p", f"{number}, with their rows:"),
+            tag("ul", *chips, class_="tl-chips"),
+            draw_notes(labels.notes),
+        ]
+    )
+
+
+def draw_notes(notes: Sequence[str]) -> Markup:
+    """What is unusual about the data, a sentence each."""
+    shown = [tag("li", sentence, dir="auto") for sentence in notes[:_MOST_NOTES]]
+    if len(notes) > _MOST_NOTES:
+        shown.append(tag("li", f"and {len(notes) - _MOST_NOTES:,} more"))
+    if not shown:
+        return Markup("")
+    return tag("div", tag("ul", *shown), class_="tl-notice tl-note", role="status")
 
 
 def draw_instruction(system: str, labels: list[str]) -> Markup:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tunelab.app import job
 from tunelab.app.chart import line_chart
+from tunelab.app.data_view import draw_notes
 from tunelab.app.markup import Markup, join, link, notice, table, tag
 from tunelab.app.progress import Loss, Progress, read_progress
 from tunelab.prompts.viewer import reading_lines
@@ -42,6 +43,7 @@ def draw_checks(values: Mapping[str, Any], view: Any) -> Markup:
     )
     parts = [
         _draw_counts(counts),
+        draw_notes([*values["loading"], *values["notes"]]),
         table(faults, caption="Checks of the data"),
         tag("p", told, class_="tl-help"),
     ]

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from tunelab.data.column_guess import Proposal, propose_columns
 from tunelab.data.columns import to_examples
+from tunelab.data.examples import Dataset
+from tunelab.data.label_sets import settle_labels
+from tunelab.data.loading_notes import LoadingNotes
 from tunelab.data.readers import EXTENSIONS, check_data_file, read_rows
 from tunelab.errors import TunelabError, UsageError
 from tunelab.guards.visible_text import visible
@@ -25,6 +28,14 @@ class Upload:
     rows: int
     columns: tuple[str, ...]
     proposal: Proposal
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The rows of each label, the most frequent first, and what is unusual about the file."""
+
+    counts: Mapping[str, int]
+    notes: tuple[str, ...] = ()
 
 
 def accept(path: object, scratch: Path, max_bytes: int) -> Path:
@@ -62,8 +73,8 @@ def _look_at(file: Path, changed: int, labelled: bool) -> Upload:
     return Upload(len(rows), tuple(columns), propose_columns(rows))
 
 
-def count_labels(file: Path, text: str, label: str) -> Mapping[str, int]:
-    """How many rows each label has, the most frequent one first.
+def count_labels(file: Path, text: str, label: str) -> Labels:
+    """How many rows each label has, and the notes that `tunelab prepare` has on them.
 
     Raises:
         UsageError: a row cannot be used.
@@ -72,10 +83,16 @@ def count_labels(file: Path, text: str, label: str) -> Mapping[str, int]:
 
 
 @lru_cache(maxsize=8)
-def _count_labels(file: Path, changed: int, text: str, label: str) -> Mapping[str, int]:
+def _count_labels(file: Path, changed: int, text: str, label: str) -> Labels:
+    notes = LoadingNotes()
     with named(file):
-        examples = to_examples(read_rows(file), text=text, label=label, where=file.name)
-    return dict(Counter(example.label for example in examples).most_common())
+        rows = read_rows(file, notes=notes)
+        examples = to_examples(rows, text=text, label=label, where=file.name, notes=notes)
+    names = sorted({example.label for example in examples})
+    splits = {"train": examples, "validation": [], "test": []}
+    settled = settle_labels(Dataset(splits, names, origin="", licence="", hash=""), notes)
+    counts = Counter(example.label for example in settled.splits["train"])
+    return Labels(dict(counts.most_common()), tuple(notes.told))
 
 
 def keep(file: Path, folder: Path) -> Path:

@@ -108,7 +108,7 @@ class Classifier:
         These are the labels of `tunelab predict`. A blank text is not asked, and has none.
 
         Raises:
-            ValueError: ``texts`` is no list of texts.
+            ValueError: ``texts`` is not a list of texts.
         """
         return [answer.label for answer in self.answer(texts)]
 
@@ -116,7 +116,7 @@ class Classifier:
         """Label, why there is none, and the raw answer, for each text.
 
         Raises:
-            ValueError: ``texts`` is no list of texts.
+            ValueError: ``texts`` is not a list of texts.
         """
         return label_texts(self._fitted, as_texts(texts, "texts"))
 
@@ -128,7 +128,7 @@ class Classifier:
         the answer.
 
         Raises:
-            ValueError: ``texts`` is no list of texts.
+            ValueError: ``texts`` is not a list of texts.
             UsageError: the classifier has no probabilities.
         """
         import numpy as np

@@ -108,8 +108,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         The random numbers of Python, NumPy and torch are left as they were.
 
         Raises:
-            ValueError: X is no list of texts; y has not a label for each, or one class only, or two
-                classes that differ only in case.
+            ValueError: X is not a list of texts; y lacks a label for one, or has one class only, or
+                two classes that differ only in case.
             UsageError: a parameter is wrong.
             RunError: the model cannot be loaded, or the training failed.
         """
@@ -163,7 +163,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
         Raises:
             NotFittedError: `fit` was not called.
-            ValueError: X is no list of texts.
+            ValueError: X is not a list of texts.
         """
         likeliest = self.predict_proba(X).argmax(axis=1)
         chosen: np.ndarray = self.classes_[likeliest]
@@ -174,7 +174,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
         Raises:
             NotFittedError: `fit` was not called.
-            ValueError: X is no list of texts.
+            ValueError: X is not a list of texts.
         """
         from tunelab.classifiers.text_input import as_texts
 

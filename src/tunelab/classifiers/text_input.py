@@ -36,14 +36,14 @@ def as_texts(texts: Any, name: str = "X") -> list[str]:
         )
         raise ValueError(f"{name} has {len(shape)} dimensions {shape}, and needs 1; {way}.")
     if not isinstance(texts, Iterable) or isinstance(texts, dict):
-        raise ValueError(f"{name} is no list of texts but {_shown(texts)}.")
+        raise ValueError(f"{name} must be a list of texts, not {_shown(texts)}.")
     found = list(texts)
     if not found:
         raise ValueError(f"{name} holds 0 texts; at least 1 is needed.")
     for position, text in enumerate(found):
         if not isinstance(text, str):
             raise ValueError(
-                f"{name} holds {_shown(text)} at position {position}, which is no text; turn it "
+                f"{name} holds {_shown(text)} at position {position}, which is not a text; turn it "
                 "into one, or leave the row out."
             )
     return [normal_text(text.encode("utf-8", "replace").decode("utf-8")) for text in found]

@@ -95,13 +95,12 @@ def execute(arguments: argparse.Namespace) -> int:
 def _texts(file: Path, column: str) -> list[str]:
     from itertools import islice
 
-    from tunelab.data.columns import text_of
+    from tunelab.data.columns import texts_of
     from tunelab.data.readers import read_rows
     from tunelab.errors import UsageError
 
     rows = islice(read_rows(file, labelled=False), _MOST_ROWS)
-    texts = [text_of(row, column, where=file.name, number=number) for number, row in rows]
-    texts = [text for text in texts if text.strip()]
+    texts = [text for text in texts_of(rows, column, where=file.name) if text.strip()]
     if not texts:
         raise UsageError(f"{file} holds no text.")
     return texts

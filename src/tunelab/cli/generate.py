@@ -25,6 +25,7 @@ from tunelab.cli.answering import (
 )
 from tunelab.cli.arguments import add_format
 from tunelab.errors import TunelabError, UsageError
+from tunelab.numbers import counted
 
 _SHOWN = (
     "open_tokens",
@@ -166,7 +167,8 @@ def _stream(answerer: Any, text: str, settings: Any, arguments: argparse.Namespa
         first, each = done.first_token_seconds, done.seconds_per_token
         speed = f", first after {first:.2f} s" if first else ""
         speed += f", then {each:.3f} s each" if each else ""
-        print(f"({len(done.tokens)} tokens{speed}; ended by: {done.ending})", file=sys.stderr)
+        tokens = counted(len(done.tokens), "token")
+        print(f"({tokens}{speed}; ended by: {done.ending})", file=sys.stderr)
     elif arguments.format == "json":
         print(json.dumps(done.to_dict(), indent=1, ensure_ascii=False))
     else:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -43,10 +43,9 @@ def to_examples(
     # The label of each way to write one: they repeat, and need be looked at once.
     known: dict[str, str] = {}
     counts: Counter[str] = Counter()
-    for number, row in rows:
-        content = normal_text(text_of(row, text, where=where, number=number))
-        if label not in row:
-            raise _missing_column(label, row, where, number)
+    for position, (number, row) in enumerate(rows):
+        _check_columns((text, label), row, where, number if position else None)
+        content = normal_text(_text_of(row, text, where, number))
         raw = _raw_label(row[label], label, where, number)
         if raw not in known:
             known[raw] = normal_label(raw)
@@ -63,7 +62,7 @@ def to_examples(
         rows_of = count_of(len(unlabelled), "row")
         if not hidden:
             raise UsageError(
-                f"{where}: the column {label!r} holds no label in any of its {rows_of}; name the "
+                f"{where}: the column {label!r} holds no label in any row ({rows_of}); name the "
                 "column that holds the labels."
             )
         notes.tell(
@@ -101,14 +100,20 @@ def _check_label(label: str, where: str, number: int) -> None:
         )
 
 
-def text_of(row: Mapping[str, Any], column: str, *, where: str, number: int) -> str:
-    """The text of a row as it stands in the file; null and NaN are an empty text.
+def texts_of(
+    rows: Iterable[tuple[int, Mapping[str, Any]]], column: str, *, where: str
+) -> Iterator[str]:
+    """The text of each numbered row as it stands in the file; null and NaN are an empty text.
 
     Raises:
         UsageError: there is no such column, or it holds no text.
     """
-    if column not in row:
-        raise _missing_column(column, row, where, number)
+    for position, (number, row) in enumerate(rows):
+        _check_columns((column,), row, where, number if position else None)
+        yield _text_of(row, column, where, number)
+
+
+def _text_of(row: Mapping[str, Any], column: str, where: str, number: int) -> str:
     value = row[column]
     if _is_nothing(value):
         return ""
@@ -154,9 +159,18 @@ def unknown_column(name: str, known: Sequence[str], where: str) -> UsageError:
     return UsageError(sentence)
 
 
-def _missing_column(name: str, row: Mapping[str, Any], where: str, number: int) -> UsageError:
-    position = f"{where}, line {number}" if number > 1 else where
-    return unknown_column(name, [str(key) for key in row], position)
+def _check_columns(
+    names: Sequence[str], row: Mapping[str, Any], where: str, number: int | None
+) -> None:
+    """Refuse a row without one of the columns.
+
+    ``number`` is None for the first row: what it lacks stands nowhere in the file, or not in its
+    header, and no line of rows is at fault.
+    """
+    for name in names:
+        if name not in row:
+            position = where if number is None else f"{where}, line {number}"
+            raise unknown_column(name, [str(key) for key in row], position)
 
 
 def _short(name: str) -> str:

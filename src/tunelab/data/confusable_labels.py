@@ -20,11 +20,22 @@ _LOOKALIKES = str.maketrans(
 _ARABIC = str.maketrans({"ي": "ی", "ى": "ی", "ك": "ک", "ة": "ه", "ـ": None})
 # Between letters; the sign of a number is none.
 _HYPHENS = re.compile(r"(?<=[^\W_])[-_](?=[^\W_])")
+_QUOTES = str.maketrans(dict.fromkeys("\"'`´“”„‟‘’‚‛«»‹›「」『』"))
+# Behind a letter or a digit; a sign such as ":" may be a label, or of one.
+_STOPS = re.compile(r"(?<=\w)[.,;:]+$")
 _JOINERS = str.maketrans({"\u200c": None, "\u200d": None, "\ufe0e": None, "\ufe0f": None})
 
 
 def _case(label: str) -> str:
     return label.casefold()
+
+
+def _quotes(label: str) -> str:
+    return label.translate(_QUOTES).strip() or label
+
+
+def _stops(label: str) -> str:
+    return _STOPS.sub("", label)
 
 
 def _blanks(label: str) -> str:
@@ -45,6 +56,8 @@ def _letters(label: str) -> str:
 
 _FOLDS: Sequence[tuple[str, Callable[[str], str]]] = (
     ("in case alone", _case),
+    ("in quotation marks alone", _quotes),
+    ("in a punctuation mark at the end alone", _stops),
     ("in blanks, half-spaces or hyphens alone", _blanks),
     ("in digits of several scripts alone", _digits),
     ("in letters that look alike (as ی and ي do)", _letters),

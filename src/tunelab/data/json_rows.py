@@ -194,7 +194,7 @@ def _table(value: Any, path: Path, number: int) -> list[Row]:
     names, cells = whole.get("columns"), whole.get("data")
     if isinstance(names, list) and isinstance(cells, list) and _all(cells, list):
         if any(len(row) != len(names) for row in cells):
-            raise UsageError(f"{path}: a row has not as many cells as there are columns.")
+            raise UsageError(f"{path}: a row does not have as many cells as there are columns.")
         return [dict(zip(map(str, names), row, strict=True)) for row in cells]
     lists = [key for key, part in whole.items() if isinstance(part, list) and _all(part, dict)]
     for key in lists:
@@ -216,7 +216,7 @@ def _table(value: Any, path: Path, number: int) -> list[Row]:
         columns = {key: len(part) for key, part in whole.items() if isinstance(part, list | dict)}
         if len(columns) == len(parts):
             raise UsageError(
-                f"{path}: its columns have not the same length ({columns}); {_WANTED}."
+                f"{path}: its columns do not have the same length ({columns}); {_WANTED}."
             )
     return [whole]
 
@@ -231,7 +231,7 @@ def _nested_table(whole: Mapping[str, Mapping[str, Any]], path: Path) -> list[Ro
     if any(keys != inner[0] for keys in inner):
         if all(key.isdecimal() for key in whole):
             return [dict(part) for part in whole.values()]
-        raise UsageError(f"{path}: its columns have not the same rows; {_WANTED}.")
+        raise UsageError(f"{path}: its columns do not have the same rows; {_WANTED}.")
     rows_inside = all(key.isdecimal() for key in inner[0])
     rows_outside = all(key.isdecimal() for key in whole)
     if rows_inside == rows_outside:
@@ -278,7 +278,7 @@ def _question_and_answer(turns: list[tuple[Any, Any]], path: Path, number: int) 
     if len(asked) != 1 or len(answers) > 1 or not isinstance(asked[0], str):
         raise UsageError(
             f"{path}, line {number}: a chat with {len(asked)} questions and {len(answers)} "
-            f"answers is no text with a label; {_WANTED}."
+            f"answers is not a text with a label; {_WANTED}."
         )
     return {"text": asked[0], "label": answers[0] if answers else None}
 

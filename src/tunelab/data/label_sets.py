@@ -17,6 +17,8 @@ _HIDDEN = frozenset({"-1", "?"})
 _MISSING = frozenset({"nan", "none", "null", "n/a", "<na>", "#n/a"})
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+# What stands between labels where a cell holds several.
+_BETWEEN = re.compile(r"\s*[,;|/+&]\s*")
 
 
 def settle_labels(dataset: Dataset, notes: LoadingNotes) -> Dataset:
@@ -88,12 +90,24 @@ def _odd(labels: Sequence[str]) -> list[str]:
         sentences.append(
             f"The label {missing[0]!r} looks like a value that is missing; it is taken as a class."
         )
+    joined = [label for label in labels if _joins(label, set(labels))]
+    if joined:
+        sentences.append(
+            f"{count_of(len(joined), 'label joins', 'labels join')} other labels "
+            f"({listed([repr(label) for label in joined])}), as where a text has several. tunelab "
+            "gives a text one label: each of these is taken as a class of its own."
+        )
     if labels and all(_NUMBER.fullmatch(label) for label in labels):
         sentences.append(
             f"The labels are bare numbers ({listed(labels)}). A model that is asked cannot know "
             "what they mean; replace them by names if there are any."
         )
     return sentences
+
+
+def _joins(label: str, labels: set[str]) -> bool:
+    parts = _BETWEEN.split(label)
+    return len(parts) > 1 and labels.issuperset(parts)
 
 
 def lonely_labels(counts: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -67,6 +67,7 @@ def _draw(train: list[Example], missing: list[str], seed: int) -> dict[str, list
     """Take the missing splits out of ``train``, by groups of rows with the same text.
 
     A label keeps a group for training, unless every label has one only: then none could be tested.
+    Of the others, each label with two groups or more has one in test, as far as test has room.
     """
     groups: dict[str, list[Example]] = {}
     for example in train:
@@ -79,6 +80,8 @@ def _draw(train: list[Example], missing: list[str], seed: int) -> dict[str, list
     usable = {key for key in keys if key and len({row.label for row in groups[key]}) == 1}
     if len(set(labels.values())) < len(keys):
         _keep_for_training(drawn, labels, usable)
+        if "test" in missing:
+            _give_to_test(drawn, labels, usable)
     return {name: [row for key in keys for row in groups[key]] for name, keys in drawn.items()}
 
 
@@ -125,6 +128,44 @@ def _keep_for_training(
             counts[most] -= 1
             drawn[split][position] = spared
         drawn[split][:] = [key for key in drawn[split] if key not in gone]
+
+
+def _give_to_test(
+    drawn: Mapping[str, list[str]], labels: Mapping[str, str], usable: set[str]
+) -> None:
+    """Give each label without a test group one that training or validation can spare.
+
+    A group of the label with the most test groups goes the other way, so that sizes stay.
+    """
+    test = drawn["test"]
+    tested = Counter(labels[key] for key in test)
+    trained = Counter(labels[key] for key in drawn["train"] if key in usable)
+    for label in sorted(trained):
+        if tested[label] or not tested:
+            continue
+        most = min(tested, key=lambda name: (-tested[name], name))
+        back = next((key for key in test if labels[key] == most and key in usable), None)
+        source = next(
+            (
+                (split, key)
+                for split in ("validation", "train")
+                for key in drawn.get(split, ())
+                if labels[key] == label
+                and key in usable
+                and (split != "train" or trained[label] > 1)
+            ),
+            None,
+        )
+        if source is None or back is None or tested[most] < 2:
+            continue
+        split, key = source
+        drawn[split][drawn[split].index(key)] = back
+        test[test.index(back)] = key
+        tested[most] -= 1
+        tested[label] += 1
+        if split == "train":
+            trained[label] -= 1
+            trained[most] += 1
 
 
 def hash_rows(splits: Mapping[str, Sequence[Example]], labels: Sequence[str]) -> str:

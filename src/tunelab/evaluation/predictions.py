@@ -114,7 +114,7 @@ def read_predictions(table: "pd.DataFrame", where: str) -> Predictions:
         ) from None
     strange = sorted(set(truth) - set(labels))
     if strange:
-        raise UsageError(f"{where} holds the label {strange[0]!r}, which is none of its labels.")
+        raise UsageError(f"{where} holds the label {strange[0]!r}, which is not one of its labels.")
     return Predictions(labels, texts, truth, generated, likelihoods, given)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from tunelab.evaluation.metrics import Answered
 from tunelab.evaluation.origins import Origin, lineage_of
@@ -104,27 +105,39 @@ def reads_prompts(result: Result) -> bool:
 _MISSED = 0.5
 
 
-def format_missed(result: Result) -> bool:
-    """Whether most answers in words hold no label."""
-    generated = result.values.get("generated")
+def format_missed(values: Mapping[str, Any]) -> bool:
+    """Whether most answers in words hold no label, by the record of what was measured."""
+    generated = values.get("generated")
     if generated is None:
         return False
     scores = generated["scores"]
     return bool(scores["rows"]) and scores["unparsed"] >= _MISSED * scores["rows"]
 
 
-def missed_in_words(result: Result) -> str:
-    """What :func:`format_missed` means for a model's numbers, as a sentence."""
-    words, scored = result.values["generated"]["scores"], result.values.get("scored")
+def missed_in_words(name: str, values: Mapping[str, Any]) -> str:
+    """What :func:`format_missed` means for a model's numbers, as a sentence without its stop."""
+    words, scored = values["generated"]["scores"], values.get("scored")
     told = (
-        f"{result.name} gives no label in {words['unparsed']:,} of "
-        f"{counted(words['rows'], 'answer')}: it misses the answer format, so that its "
+        f"{name} {unlabelled_in_words(values)}: it misses the answer format, so that its "
         f"accuracy in words, {number(words['accuracy'])}, says little of what it knows of the "
         "texts; "
     )
     if scored is None:
         return f"{told}with score among evaluation.modes its likeliest labels would tell more"
     return f"{told}by its likeliest label it has {number(scored['scores']['accuracy'])}"
+
+
+def unlabelled_in_words(values: Mapping[str, Any]) -> str:
+    """How many answers of a model hold no label, and for what reasons, as a verb and its object."""
+    generated = values["generated"]
+    scores = generated["scores"]
+    reasons = ", ".join(
+        f"{count:,} {reason}" for reason, count in generated["unparsed_reasons"].items() if count
+    )
+    return (
+        f"gives no label in {scores['unparsed']:,} of {counted(scores['rows'], 'answer')} "
+        f"({reasons})"
+    )
 
 
 # What meaningful_accuracy gives.
@@ -139,7 +152,7 @@ def meaningful_accuracy(left: Side, right: Side) -> str:
     asked = [result for side in (left, right) for result in side.asked if reads_prompts(result)]
     known = all(result.values.get("scored") is not None for result in asked)
     words = all(result.values["mode"] == "generate" for result in asked)
-    if known and words and any(map(format_missed, asked)):
+    if known and words and any(format_missed(result.values) for result in asked):
         return "accuracy_scored"
     return "accuracy"
 

@@ -68,14 +68,16 @@ class ConversationFile(Section):
     def _names_fit(self) -> "ConversationFile":
         names = [speaker.name for speaker in self.speakers]
         if len({name.casefold() for name in names}) < len(names):
-            raise ValueError("names two speakers alike")
+            raise ValueError("gives two speakers the same name")
         order = [] if self.next == ALTERNATE else self.next
         if isinstance(order, str) or (self.next != ALTERNATE and not order):
             raise ValueError("must have next: alternate, or a list of speakers")
         used = [*(turn.speaker for turn in self.turns), *order, *(one.speaker for one in self.good)]
         strange = next((name for name in used if name not in names), None)
         if strange is not None:
-            raise ValueError(f"names {strange!r}, who is none of its speakers: {', '.join(names)}")
+            raise ValueError(
+                f"names {strange!r}, who is not one of its speakers: {', '.join(names)}"
+            )
         return self
 
     def persona(self, name: str) -> str:

@@ -54,7 +54,9 @@ class OpenPrompt:
                 "write it without repetitions within repetitions."
             ) from None
         except regex.error as error:
-            raise UsageError(f"the rule {rule[:60]!r} is no expression: {error}.") from None
+            raise UsageError(
+                f"the rule {rule[:60]!r} is not a valid regular expression: {error}."
+            ) from None
 
     def to_dict(self) -> dict[str, Any]:
         """The prompt as JSON values."""

@@ -51,7 +51,7 @@ def check_adapter(folder: Path) -> None:
     if not isinstance(kind, str) or not files:
         kinds = dict.fromkeys(one.peft_type for one in known)
         raise UsageError(
-            f"{folder / CONFIG}: peft_type {str(kind)[:60]!r} is no method of tunelab's; it has "
+            f"{folder / CONFIG}: peft_type {str(kind)[:60]!r} is not a method of tunelab; it has "
             f"{', '.join(kinds)}."
         )
     _check_settings(folder, kind, _EVERYWHERE.union(*(one.settings for one in files)), values)
@@ -68,14 +68,14 @@ def _check_settings(folder: Path, kind: str, allowed: set[str], values: Mapping[
         known = key in allowed or (key in defaults and value == defaults[key])
         if not known and value not in (None, False, [], {}):
             raise UsageError(
-                f"{folder / CONFIG}: the setting {key[:60]!r} is none that tunelab's methods "
-                "write, so the adapter is not read; train it again."
+                f"{folder / CONFIG}: the setting {key[:60]!r} is not one that tunelab "
+                "writes, so the adapter is not read; train it again."
             )
         whole = type(value) is not int or 0 <= value <= _LARGEST_NUMBER
         if not whole or not _plain(key, value):
             raise UsageError(
-                f"{folder / CONFIG}: {key[:60]} holds what no adapter of tunelab's does; train it "
-                "again."
+                f"{folder / CONFIG}: {key[:60]} has a value that tunelab never writes; train the "
+                "adapter again."
             )
 
 

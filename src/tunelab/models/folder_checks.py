@@ -70,7 +70,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
-        raise UsageError(f"{path} is damaged: it is no JSON object; copy the model again.")
+        raise UsageError(f"{path} is damaged: it is not a JSON object; copy the model again.")
     return values
 
 

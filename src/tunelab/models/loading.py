@@ -121,7 +121,7 @@ def _read_tokenizer(folder: Path, name: str) -> Any:
         raise RunError(f"the tokenizer of {name} cannot be read ({reason_of(error)}).") from None
     if not tokenizer.is_fast:
         raise UsageError(
-            f"the tokenizer of {name} has no fast form (tokenizer.json); choose a model that has."
+            f"the tokenizer of {name} has no fast form (tokenizer.json); choose another model."
         )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -235,7 +235,7 @@ def _markers(tokenizer: Any) -> list[TemplateFinding]:
     return [
         _fault(
             "markers",
-            f"{', '.join(strange)} are no tokens of this tokenizer: the template is another "
+            f"{', '.join(strange)} are not tokens of this tokenizer: the template is another "
             "model's, and a text can imitate its markers",
         )
     ]

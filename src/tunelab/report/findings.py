@@ -15,6 +15,7 @@ from tunelab.evaluation.sides import (
     format_missed,
     missed_in_words,
     sides_of,
+    unlabelled_in_words,
 )
 from tunelab.evaluation.statistics.few_rows import FEW_ROWS, macro_labels
 from tunelab.evaluation.verdicts import Verdicts
@@ -55,8 +56,11 @@ def find(run: RunFolder, verdicts: Verdicts) -> list[Finding]:
 
 
 def notes(models: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """What a reader of the scores must know of them: few rows, and models that have collapsed."""
-    return [*_few_rows(models), *collapses(models)]
+    """What a reader of the scores must know of them.
+
+    That is few rows, models that miss the answer format, and models that have collapsed.
+    """
+    return [*_few_rows(models), *_missed(models), *collapses(models)]
 
 
 def collapses(models: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
@@ -122,7 +126,7 @@ def _by_label(result: Result) -> bool:
     return (
         result.values["mode"] == "generate"
         and result.values.get("scored") is not None
-        and format_missed(result)
+        and format_missed(result.values)
     )
 
 
@@ -133,7 +137,12 @@ def _meaningful(result: Result) -> Mapping[str, Any]:
 
 def _few_rows(models: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
     rows = max((int(record["scores"]["rows"]) for _, record in models), default=0)
-    if not 0 < rows < FEW_ROWS:
+    if rows == 1:
+        yield (
+            "The test has only 1 row, which is right or wrong: it does not say how accurate a "
+            "model is. Bring more test rows."
+        )
+    if not 1 < rows < FEW_ROWS:
         return
     low, high = wilson_interval(rows // 2, rows)
     reach = 100 * ((high or 1.0) - (low or 0.0)) / 2
@@ -142,6 +151,12 @@ def _few_rows(models: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
         f"{reach:.0f} points on either side, and small differences cannot be found. More test rows "
         "would tell more."
     )
+
+
+def _missed(models: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
+    for name, record in models:
+        if record["mode"] == "generate" and format_missed(record):
+            yield f"{missed_in_words(name, record)}."
 
 
 def _against(comparison: Comparison, sides: Mapping[str, Side]) -> Finding:
@@ -178,20 +193,10 @@ def _against(comparison: Comparison, sides: Mapping[str, Side]) -> Finding:
 def _silent(scored: Sequence[Result]) -> Iterator[str]:
     for result in scored:
         scores = result.values["scores"]
-        if not scores["unparsed"]:
+        # Most answers without a label are told by the notes.
+        if not scores["unparsed"] or format_missed(result.values):
             continue
-        if result.values["mode"] == "generate" and format_missed(result):
-            yield f"{missed_in_words(result)}."
-            continue
-        reasons = ", ".join(
-            f"{count} {reason}"
-            for reason, count in result.values["generated"]["unparsed_reasons"].items()
-            if count
-        )
-        yield (
-            f"{result.name} gives no label in {scores['unparsed']:,} of "
-            f"{counted(scores['rows'], 'answer')} ({reasons}); these count as wrong."
-        )
+        yield f"{result.name} {unlabelled_in_words(result.values)}; these count as wrong."
 
 
 def _unmeasured(scored: Sequence[Result]) -> Iterator[str]:

@@ -21,7 +21,7 @@ def check_repository(repository: str) -> str:
         validate_repo_id(repository)
     except HFValidationError:
         raise UsageError(
-            f"--push {repository} is no name of a repository; it should be OWNER/NAME."
+            f"--push {repository} is not the name of a repository; it should be OWNER/NAME."
         ) from None
     if repository.count("/") != 1:
         raise UsageError(f"--push {repository} names no owner; it should be OWNER/NAME.")

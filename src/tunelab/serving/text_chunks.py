@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tunelab.data.columns import text_of
+from tunelab.data.columns import texts_of
 from tunelab.data.loading_notes import LoadingNotes
 from tunelab.data.readers import check_data_file, read_rows
 from tunelab.errors import UsageError
@@ -44,10 +44,8 @@ def read_chunks(files: Sequence[str], *, text: str, rows: int) -> Iterator[Chunk
     for file in files:
         with here(file) as path:
             notes = LoadingNotes()
-            texts = (
-                text_of(row, text, where=path.name, number=line)
-                for line, row in read_rows(path, labelled=False, notes=notes)
-            )
+            rows_of = read_rows(path, labelled=False, notes=notes)
+            texts = texts_of(rows_of, text, where=path.name)
             first = 1
             while part := tuple(itertools.islice(texts, rows)):
                 yield Chunk(next(number), file, first, part)

@@ -119,7 +119,7 @@ def _columns(
 
     kind = source_kind(source)
     if kind not in ("file", "folder"):
-        raise UsageError(f"{source} is no file and no folder; name a file with texts and labels.")
+        raise UsageError(f"{source} is not a file or a folder; name a file with texts and labels.")
     some = list(islice(_some_rows(Path(source).expanduser()), _ROWS_OF_COLUMNS))
     names = tuple(dict.fromkeys(str(name) for row in some for name in row))
     for option, given in (("text", text), ("label", label)):

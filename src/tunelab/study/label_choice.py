@@ -110,7 +110,7 @@ def labels_for_models(
     strange = sorted({row.label for row in shown} - set(labels))
     if strange:
         raise UsageError(
-            f"the examples have the label {strange[0]!r}, which is none of {listed(labels)}."
+            f"the examples have the label {strange[0]!r}, which is not one of {listed(labels)}."
         )
     return labels, source
 

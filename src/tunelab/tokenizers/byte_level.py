@@ -35,7 +35,7 @@ def read_ranks(content: bytes) -> dict[bytes, int]:
             try:
                 ranks[base64.b64decode(token, validate=True)] = int(rank)
             except binascii.Error as error:
-                raise ValueError(f"no tiktoken file: {error}") from None
+                raise ValueError(f"not a tiktoken file: {error}") from None
     return ranks
 
 

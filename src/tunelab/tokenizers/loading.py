@@ -97,7 +97,7 @@ def _open(card: TokenizerCard, path: Path) -> Any:
     except Exception as error:
         # The library raises plain Exceptions, for a file of another kind as for a damaged one.
         reason = str(error).splitlines()[0][:120]
-        raise UsageError(f"{file} is no tokenizer.json that can be read ({reason}).") from None
+        raise UsageError(f"{file} cannot be read as a tokenizer.json ({reason}).") from None
 
 
 def _convert(card: TokenizerCard, folder: Path) -> Any:

@@ -29,14 +29,14 @@ def read_pieces(content: bytes) -> list[Piece]:
     """
     pieces = [_piece(value) for field, value in _fields(content) if field == 1]
     if not pieces:
-        raise ValueError("no SentencePiece model: it holds no pieces")
+        raise ValueError("not a SentencePiece model: it holds no pieces")
     return pieces
 
 
 def _piece(content: int | bytes) -> Piece:
     text, score, kind = "", 0.0, NORMAL
     if isinstance(content, int):
-        raise ValueError("no SentencePiece model: a piece is a number")
+        raise ValueError("not a SentencePiece model: a piece is a number")
     for field, value in _fields(content):
         if field == 1 and isinstance(value, bytes):
             text = value.decode("utf-8")
@@ -62,11 +62,11 @@ def _fields(content: bytes) -> Iterator[tuple[int, int | bytes]]:
             if wire == _LENGTH:
                 length, position = _varint(content, position)
             if length is None or position + length > len(content):
-                raise ValueError("no SentencePiece model: it is cut short or damaged")
+                raise ValueError("not a SentencePiece model: it is cut short or damaged")
             yield field, content[position : position + length]
             position += length
     except IndexError:
-        raise ValueError("no SentencePiece model: it is cut short") from None
+        raise ValueError("not a SentencePiece model: it is cut short") from None
 
 
 def _varint(content: bytes, position: int) -> tuple[int, int]:

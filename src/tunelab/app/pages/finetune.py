@@ -23,7 +23,7 @@ from tunelab.app.pages.finetune_form import build_form
 from tunelab.app.questions import build_question, told_or_asked, wire_question
 from tunelab.app.settings import AppSettings
 from tunelab.app.training_view import draw_checks, draw_masks, draw_run
-from tunelab.app.uploads import accept, count_labels, look_at
+from tunelab.app.uploads import Labels, accept, count_labels, look_at
 from tunelab.errors import TunelabError
 
 NAME, PATH = "Fine-tune", "fine-tune"
@@ -70,7 +70,9 @@ def build(settings: AppSettings) -> None:
         """Rows, columns, labels and the instruction as the model reads it."""
         if data == STARTER:
             counts = starter_counts()
-            return join([draw_labels("label", counts), draw_instruction(system, list(counts))])
+            return join(
+                [draw_labels("label", Labels(counts)), draw_instruction(system, list(counts))]
+            )
         if path is None:
             return notice("Upload a file with a text and a label in each row.", "note")
         file = accept(path, settings.scratch, settings.max_upload)
@@ -78,11 +80,11 @@ def build(settings: AppSettings) -> None:
         drawn = [draw_upload(file.name, found)]
         if text in found.columns and label in found.columns:
             try:
-                counts = count_labels(file, text, label)
+                labels = count_labels(file, text, label)
             except TunelabError as error:
                 # Told beside the columns, where another one can be chosen.
                 return join([*drawn, notice(str(error))])
-            drawn += [draw_labels(label, counts), draw_instruction(system, sorted(counts))]
+            drawn += [draw_labels(label, labels), draw_instruction(system, sorted(labels.counts))]
         return join(drawn)
 
     def look(*given: Any) -> str:

@@ -62,7 +62,7 @@ def _model(
 
 def _words(metric: Metric) -> Iterator[str]:
     if not metric.id.isidentifier() or metric.id != metric.id.lower():
-        yield f"the id {metric.id!r} is no lower-case name"
+        yield f"the id {metric.id!r} is not a lower-case name"
     if not metric.title.strip() or not metric.description.strip():
         yield "it has no title or no description"
 

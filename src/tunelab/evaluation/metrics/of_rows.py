@@ -76,8 +76,8 @@ class OfRows:
         if self.metric.reads in ("labels", "answers"):
             for side in compared:
                 for result in side.asked:
-                    if result.values["mode"] == "generate" and format_missed(result):
-                        yield missed_in_words(result)
+                    if result.values["mode"] == "generate" and format_missed(result.values):
+                        yield missed_in_words(result.name, result.values)
         if self.metric.reads == "text" and self.metric.unit == "mean_count":
             ends = {answer.name: answer.ends for side in compared for answer in side.answered}
             if len(set(ends.values()) - {None}) > 1:

@@ -119,5 +119,5 @@ def _explained(request: Request, error: Exception) -> Exception:
     if isinstance(error, httpx.HTTPError):
         return TransientError(f"the request failed ({type(error).__name__})")
     if isinstance(error, httpx.InvalidURL | UnicodeError):
-        return UsageError(f"{request.url!r} is no address; give http://HOST:PORT/v1.")
+        return UsageError(f"{request.url!r} is not a valid address; give http://HOST:PORT/v1.")
     return error

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from tunelab.numbers import counted
 from tunelab.report.shortened import listed, short_names
 from tunelab.runs.run_folder import RunFolder
 
@@ -54,7 +55,7 @@ def describe(table: "pd.DataFrame") -> str:
         worst = group.sort_values("count").iloc[-1]
         parts.append(
             f"{name} most often takes {names[worst['truth']]} for {names[worst['predicted']]} "
-            f"({worst['count']} rows)"
+            f"({counted(int(worst['count']), 'row')})"
         )
     told = listed(parts, joint="; ") or "No model made a mistake"
     models, labels = table["model"].nunique(), _labels(table)

@@ -90,7 +90,7 @@ def _told(shown: str) -> Iterator[None]:
         yield
     except (ArgumentError, ValueError):
         raise UsageError(
-            "--storage is no address; write postgresql://USER@HOST/DATABASE."
+            "--storage is not a database address; write postgresql://USER@HOST/DATABASE."
         ) from None
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]

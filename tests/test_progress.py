@@ -1,0 +1,18 @@
+"""A bar of rows writes a number by itself, not glued to a unit."""
+
+import pytest
+
+from tunelab.progress import row_bar
+
+
+@pytest.mark.parametrize("total", [None, 10])
+def test_a_number_is_not_glued_to_its_unit(
+    total: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with row_bar("rows labelled", total) as bar:
+        bar.update(3)
+        bar.refresh()
+    told = capsys.readouterr().err
+    assert "rows labelled" in told
+    assert "0row" not in told
+    assert "3row " not in told
