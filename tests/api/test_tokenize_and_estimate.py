@@ -36,7 +36,7 @@ def test_tokenize_gives_what_the_command_line_gives(
         ("a", [], "at least one tokenizer"),
         ("a", ["smollm2", "smollm2"], "named twice"),
         ("half \ud83d", "smollm2", "surrogate"),
-        (3, "smollm2", "is no text but int"),
+        (3, "smollm2", "must be a string, not int"),
     ],
 )
 def test_a_wrong_tokenize_is_told(text: Any, names: Any, told: str) -> None:
