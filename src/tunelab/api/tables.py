@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-_TEXTS = {"name", "kind", "model", "method", "mode", "left", "right", "metric", "test", "reason"}
+_TEXTS = {
+    *("name", "kind", "model", "method", "mode", "left", "right", "metric", "test", "reason"),
+    *("measure", "title"),
+}
 _COUNTS = {"seed", "unparsed", "rows", "rows_needed"}
 # An undefined value, for people.
 _NOTHING = "–"

@@ -75,7 +75,7 @@ def _play(arguments: argparse.Namespace, values: dict[str, Any]) -> int:
     from tunelab.generation.chat import make_settings
     from tunelab.generation.conversation_file import read_conversation
     from tunelab.generation.local_model import LocalModel, open_answerer
-    from tunelab.generation.play import Played, play, read_aloud
+    from tunelab.generation.play import Played, play
 
     if arguments.model is None:
         raise UsageError("name the --model that plays.")
@@ -109,7 +109,7 @@ def _play(arguments: argparse.Namespace, values: dict[str, Any]) -> int:
             results.append(played)
             if arguments.format == "table":
                 print(f"\n{conversation.name}, {played.model}, template: {template}")
-                print("\n".join(read_aloud(played)))
+                print(played)
     rows = [
         {
             "template": one.template,

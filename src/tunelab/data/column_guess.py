@@ -101,10 +101,19 @@ def propose_columns(rows: Iterable[Mapping[str, Any]]) -> Proposal:
     text = texts[0]
     rest = [column for column in columns if column is not text]
     flags = _one_hot(rest, text.filled)
-    labels = sorted(filter(_is_label, rest), key=_label_score, reverse=True)
+    labels = _like_labels(rest)
     if flags or not labels:
         return Proposal(text.name, None, problem=_why_no_label(text, rest, flags))
     return Proposal(text.name, labels[0].name, tuple(column.name for column in labels[1:]))
+
+
+def label_columns(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """The columns that could hold labels, the likeliest first, each with its different values."""
+    return {column.name: len(column.values) for column in _like_labels(_count(rows))}
+
+
+def _like_labels(columns: Iterable[_Column]) -> list[_Column]:
+    return sorted(filter(_is_label, columns), key=_label_score, reverse=True)
 
 
 def _why_no_text(columns: Sequence[_Column]) -> str:

@@ -63,6 +63,10 @@ class Played:
         shares = [line.score.share for line in self.lines if line.score]
         return sum(shares) / len(shares) if shares else None
 
+    def __str__(self) -> str:
+        """The conversation as lines of text, with the score of each line that was played."""
+        return "\n".join(_lines_of_text(self))
+
     def to_dict(self) -> dict[str, Any]:
         """The conversation as JSON values."""
         return {
@@ -180,7 +184,7 @@ def _line(
     return Line(turn, speaker, text, kept or "…", generation, score, tuple(notices))
 
 
-def read_aloud(played: Played) -> Iterator[str]:
+def _lines_of_text(played: Played) -> Iterator[str]:
     """A played conversation as lines of text."""
     for line in played.lines:
         yield f"{line.speaker}: {line.text}"
