@@ -103,9 +103,10 @@ def ask(
     from tunelab.generation.settings import GenerationSettings
     from tunelab.generation.side_by_side import ask_open
 
-    is_file = isinstance(prompts, str | Path)
-    asked = read_prompts(str(prompts)) if is_file else plain_prompts(list(prompts))
-    asked = asked[:most]
+    if isinstance(prompts, str | Path):
+        asked = read_prompts(str(prompts))[:most]
+    else:
+        asked = plain_prompts(prompts)[:most]
     answers = [
         answer
         for name, model in models.items()

@@ -88,8 +88,8 @@ def execute(arguments: argparse.Namespace) -> int:
         **study.evaluation.model_dump(exclude_unset=True),
     )
     if arguments.save:
-        rows = found.predictions.rename(columns={"name": "run"}).to_dict("records")
-        write_table(arguments.save, rows)
+        kept = found.predictions.rename(columns={"name": "run"}).to_dict("records")
+        write_table(arguments.save, [{str(key): row[key] for key in row} for row in kept])
     results = found.details
     table = [_row(result, full=arguments.format != "table") for result in results]
     print_table(

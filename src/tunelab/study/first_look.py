@@ -183,8 +183,9 @@ def _seconds(sample: Mapping[str, int], texts: list[str], instruction: float) ->
     """How long the study takes on two cores: training, asking twice, and the start."""
     mean = sum(min(400.0, _tokens(text)) for text in texts) / len(texts) + 6
     training = read_preset(PRESET)["training"]
-    behind = instruction / training["batch_size"]
-    trained = training["epochs"] * (sample["train"] + 2 * sample["validation"]) * (mean + behind)
+    epochs, batch_size = int(training["epochs"]), int(training["batch_size"])
+    behind = instruction / batch_size
+    trained = epochs * (sample["train"] + 2 * sample["validation"]) * (mean + behind)
     asked = 2 * 2 * sample["test"] * (mean + 6)
     return _START_SECONDS + trained / _TRAINED_PER_SECOND + asked / _ASKED_PER_SECOND
 
