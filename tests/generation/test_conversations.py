@@ -32,7 +32,7 @@ def test_shipped_conversations_can_be_played(
     conversation = read_conversation(name)
     speaking = answerer.with_template(template)
     heard: list[Any] = []
-    played = play(conversation, speaking, SHORT, template=template, further=3, heard=heard.append)
+    played = play(conversation, speaking, SHORT, template=template, further=3, on_line=heard.append)
     assert played.error is None
     assert tuple(heard) == played.lines
     speakers = [line.speaker for line in played.lines]

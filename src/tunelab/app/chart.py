@@ -49,12 +49,12 @@ def line_chart(title: str, series: Mapping[str, Sequence[Point]], *, x: str) -> 
 
 def describe(title: str, lines: Mapping[str, Sequence[Point]], x: str) -> str:
     """The chart in words: where each line begins and ends."""
-    told = [
+    parts = [
         f"{name} from {number(float(points[0][1]))} at {x} {points[0][0]:g} to "
         f"{number(float(points[-1][1]))} at {x} {points[-1][0]:g}"
         for name, points in lines.items()
     ]
-    return f"{title}: {'; '.join(told)}."
+    return f"{title}: {'; '.join(parts)}."
 
 
 class _Scale:
@@ -73,7 +73,7 @@ class _Scale:
         self._start, self._end = start, end
 
     def at(self, value: float) -> float:
-        """The place of a value."""
+        """The position of a value."""
         share = (value - self.low) / (self.high - self.low)
         return self._start + share * (self._end - self._start)
 

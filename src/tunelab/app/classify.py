@@ -141,17 +141,17 @@ def _ask(
     found = []
     for name in dict.fromkeys(names):
         opened = open_tuned(adapter_folder(settings.runs, name), settings.device)
-        found.append(_weigh(name, opened.model, opened.encoder, texts))
+        found.append(_score(name, opened.model, opened.encoder, texts))
         if untuned and len(found) == 1:
             card = opened.loaded.card.name
             plain = open_model(card, settings.device)
             encoder = Encoder(opened.loaded.tokenizer, opened.encoder.format)
             shown = f"{Path(card).name}, before fine-tuning"
-            found.insert(0, _weigh(shown, plain.model, encoder, texts))
+            found.insert(0, _score(shown, plain.model, encoder, texts))
     return found
 
 
-def _weigh(name: str, model: Any, encoder: Any, texts: Sequence[str]) -> Labelled:
+def _score(name: str, model: Any, encoder: Any, texts: Sequence[str]) -> Labelled:
     from tunelab.classifiers.asking import label_likelihoods
     from tunelab.evaluation.measuring import choose_labels
 

@@ -1,4 +1,4 @@
-"""Errors of a page's functions, told on the page itself."""
+"""Errors of a page's functions, shown on the page itself."""
 
 import logging
 import re

@@ -137,11 +137,11 @@ def log_tail(folder: Path) -> str:
 
 def problem(folder: Path) -> str | None:
     """The sentence that a run failed with, or None."""
-    told = [line for line in log_tail(folder).splitlines() if line.startswith("tunelab: ")]
-    if not told or "interrupted" in told[-1]:
+    messages = [line for line in log_tail(folder).splitlines() if line.startswith("tunelab: ")]
+    if not messages or "interrupted" in messages[-1]:
         return None
     # What a person sees names no folders of the machine, and fields by their labels.
-    message = told[-1].removeprefix("tunelab: ")
+    message = messages[-1].removeprefix("tunelab: ")
     for prefix in (f"{folder / DATA}/", f"{folder}/", str(folder)):
         message = message.replace(prefix, "")
     return in_form_words(message)

@@ -44,7 +44,7 @@ def build_app(settings: AppSettings) -> App:
         UsageError: other machines are let in without a password.
     """
     check_settings(settings)
-    _keep_gradio_to_itself(settings.scratch)
+    _set_up_gradio(settings.scratch)
 
     import gradio
     from fastapi import FastAPI
@@ -128,7 +128,7 @@ def serve(settings: AppSettings) -> None:
     )
 
 
-def _keep_gradio_to_itself(scratch: Path) -> None:
+def _set_up_gradio(scratch: Path) -> None:
     """Its settings from the environment, which it reads when it is imported."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(scratch)

@@ -35,7 +35,7 @@ def draw_checks(values: Mapping[str, Any], view: Any) -> Markup:
         {"check": "pairs of nearly equal texts", "found": checks["near_duplicates"]},
         {"check": "rows left out because of the above", "found": sum(left_out.values())},
     ]
-    told = (
+    sentence = (
         f"Length of a row: median {lengths.median} tokens, longest {lengths.longest}; "
         f"{lengths.share_cut:.1%} of the rows are cut. {lengths.trained_share:.1%} of the tokens "
         f"are trained. All rows begin with the same {lengths.shared_prefix} tokens."
@@ -43,7 +43,7 @@ def draw_checks(values: Mapping[str, Any], view: Any) -> Markup:
     parts = [
         _draw_counts(counts),
         table(faults, caption="Checks of the data"),
-        tag("p", told, class_="tl-help"),
+        tag("p", sentence, class_="tl-help"),
     ]
     if lengths.share_cut > _MANY_CUT:
         parts.append(

@@ -89,7 +89,7 @@ def keep(file: Path, folder: Path) -> Path:
 
 @contextmanager
 def named(file: Path) -> Iterator[None]:
-    """Errors within tell the file's name in place of where it lies on this machine."""
+    """Errors within name the file, and not its path on this machine."""
     try:
         yield
     except TunelabError as error:

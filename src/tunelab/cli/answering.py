@@ -42,7 +42,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seed", type=int, metavar="N", help="of every draw (default: 42)")
 
 
-def chosen_settings(arguments: argparse.Namespace, **more: Any) -> dict[str, Any]:
+def given_settings(arguments: argparse.Namespace, **more: Any) -> dict[str, Any]:
     """The settings that were given, by name."""
     names = ("top_k", "top_p", "min_p", "repetition_penalty", "max_new_tokens", "seed")
     values = {name: getattr(arguments, name) for name in names}

@@ -18,13 +18,13 @@ def add_study(
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="as in training.epochs=1")
     parser.add_argument(
         "--out",
-        type=_position if remote else Path,
+        type=_folder_or_url if remote else Path,
         metavar="DIR",
         help="the run folder" + (", or s3://..." if remote else "") + f" (default: {out})",
     )
 
 
-def _position(word: str) -> Path | str:
+def _folder_or_url(word: str) -> Path | str:
     """A path, or a URL as it is."""
     return word if "://" in word else Path(word)
 

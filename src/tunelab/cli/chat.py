@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from tunelab.cli.answering import (
     add_model,
     add_settings,
-    chosen_settings,
     device_and_dtype,
+    given_settings,
     interruptible,
 )
 from tunelab.cli.arguments import add_format
@@ -52,7 +52,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Play a file or talk until the input ends."""
     from tunelab.generation.chat import Chat, load_chat, make_settings
 
-    values = chosen_settings(arguments, temperature=arguments.temperature)
+    values = given_settings(arguments, temperature=arguments.temperature)
     if arguments.play is not None:
         return _play(arguments, values)
     if arguments.load is not None:

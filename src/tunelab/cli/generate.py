@@ -19,8 +19,8 @@ from typing import Any
 from tunelab.cli.answering import (
     add_model,
     add_settings,
-    chosen_settings,
     device_and_dtype,
+    given_settings,
     interruptible,
 )
 from tunelab.cli.arguments import add_format
@@ -68,7 +68,7 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         prompts = plain_prompts([arguments.prompt])
     temperatures = list(dict.fromkeys(arguments.temperature or [0.0]))
-    values = chosen_settings(arguments, samples=arguments.samples)
+    values = given_settings(arguments, samples=arguments.samples)
     settings = make_settings(values)
     for temperature in temperatures:
         make_settings({**values, "temperature": temperature})

@@ -129,12 +129,12 @@ def _numbers_last(words: Sequence[str], options: Container[str]) -> list[str]:
 
 
 def _check_processes(verb: str) -> None:
-    """Only a training is divided among processes; of several the first one speaks."""
+    """Only training uses several processes, of which the first one prints."""
     from tunelab.training.processes import is_first, process_count
 
     if process_count() > 1 and verb != "train":
         raise UsageError(
-            f"torchrun and accelerate launch divide tunelab train alone; run {verb} without them."
+            f"torchrun and accelerate launch are for tunelab train; run {verb} without them."
         )
     if not is_first():
         logging.getLogger("tunelab").setLevel(logging.ERROR)

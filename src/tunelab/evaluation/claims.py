@@ -106,9 +106,9 @@ def _not_comparable(about: Metric, sides: Sequence[Answered]) -> str | None:
     if len({side.truth for side in sides}) > 1:
         return "the two did not answer the same rows"
     if about.reads == "text":
-        silent = next((side.name for side in sides if not side.writes), None)
-        if silent is not None:
-            return f"{silent or 'a baseline'} gives labels and writes no text"
+        without_text = next((side.name for side in sides if not side.writes), None)
+        if without_text is not None:
+            return f"{without_text or 'a baseline'} gives labels and writes no text"
     return about.doubt(sides)
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from tunelab.evaluation.metrics import Answered
 from tunelab.evaluation.predictions import read_predictions
-from tunelab.models.lineage import Lineage, known_lineage, other_origin, told_model
+from tunelab.models.lineage import Lineage, known_lineage, other_origin, short_model_name
 from tunelab.numbers import counted, number
 from tunelab.runs.results import Result
 from tunelab.runs.run_folder import RunFolder, once, predictions
@@ -157,7 +157,7 @@ def two_models(
     if not other_origin(left[2], right[2]):
         return None
     told = " and ".join(
-        name if told_model(model) == name else f"{name} is {told_model(model)}"
+        name if short_model_name(model) == name else f"{name} is {short_model_name(model)}"
         for name, model, _ in (left, right)
     )
     families = {(side[2] or {}).get("family") for side in (left, right)}

@@ -16,7 +16,7 @@ from tunelab.generation.outcome import Ending, Generation, Progress, Token
 from tunelab.generation.sampling import choose_tokens
 from tunelab.generation.settings import GenerationSettings
 from tunelab.generation.text_so_far import TextSoFar
-from tunelab.guards.refusals import name_of, told
+from tunelab.guards.refusals import explain_errors, name_of
 from tunelab.inference.embeddings import check_known
 from tunelab.inference.head import output_at
 from tunelab.inference.prefix import pad_rows
@@ -205,7 +205,7 @@ def _batch(
             yield _progress(row)
         started = time.perf_counter()
         with torch.inference_mode():
-            if state.keep_running(chosen):
+            if state.drop_ended(chosen):
                 logits = state.step()
 
 
@@ -253,7 +253,7 @@ class _State:
             self.cache.batch_select_indices(self._position)
         return logits
 
-    def keep_running(self, chosen: Any) -> bool:
+    def drop_ended(self, chosen: Any) -> bool:
         """Take the chosen tokens in, and rows that have ended out where they are many."""
         import torch
 
@@ -288,7 +288,7 @@ class _State:
 
         every_row = torch.arange(len(input_ids), device=self.model.device)
         refused = f"{name_of(self.model)} cannot generate", "choose another model"
-        with told(*refused), output_at(self.model, every_row):
+        with explain_errors(*refused), output_at(self.model, every_row):
             return self.model(
                 input_ids=input_ids,
                 attention_mask=self.attention,

@@ -155,8 +155,8 @@ def measures_table(record: Record) -> list[dict[str, Any]]:
     """
     compared = record["comparison"]
     rows = [
-        {"name": told, "share": name not in COUNTS, "estimates": [row[name] for row in compared]}
-        for name, (told, _) in MEASURES.items()
+        {"name": title, "share": name not in COUNTS, "estimates": [row[name] for row in compared]}
+        for name, (title, _) in MEASURES.items()
     ]
     kinds = [kind for kind in compared[0]["by_kind"] if compared[0]["by_kind"][kind] is not None]
     position = list(MEASURES).index("open_right") + 1

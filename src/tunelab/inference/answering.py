@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tunelab.guards.refusals import name_of, told
+from tunelab.guards.refusals import explain_errors, name_of
 from tunelab.inference.embeddings import check_known
 from tunelab.inference.prefix import pad_rows
 from tunelab.inference.row_decoding import decode_rows, rows_work, run_shared
@@ -116,7 +116,7 @@ def _decode_plain(
 ) -> list[list[int]]:
     """By transformers' own generation, rows padded on their left."""
     batch = pad_rows(prompts, prefix=0, pad_token=pad_token, device=model.device)
-    with told(f"{name_of(model)} cannot generate", "choose another model"):
+    with explain_errors(f"{name_of(model)} cannot generate", "choose another model"):
         found = model.generate(
             input_ids=batch.input_ids,
             attention_mask=batch.attention_mask,

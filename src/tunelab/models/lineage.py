@@ -59,7 +59,7 @@ def other_origin(left: Lineage | None, right: Lineage | None) -> bool:
     return None not in families and families[0] != families[1]
 
 
-def told_model(name: str) -> str:
+def short_model_name(name: str) -> str:
     """A model's name for a sentence: of a folder the last part of its path."""
     return PurePath(name).name or name
 

@@ -20,7 +20,7 @@ from tunelab.evaluation.number_metrics import time_doubt
 from tunelab.evaluation.statistics.few_rows import FEW_ROWS, macro_labels
 from tunelab.methods.contract import find_method
 from tunelab.models.catalog import ModelCard, find
-from tunelab.models.lineage import known_lineage, other_origin, told_model
+from tunelab.models.lineage import known_lineage, other_origin, short_model_name
 from tunelab.numbers import (
     UNDEFINED,
     Unit,
@@ -432,18 +432,19 @@ def _share(part: int, whole: int) -> str:
 def _others(trained: Result, others: Sequence[Result]) -> list[str]:
     """What to know of the models that the adapter's scores stand beside."""
     own = trained.values.get("lineage") or known_lineage(str(trained.values["model"]))
-    told = []
+    sentences = []
     for result in others:
         if result.values["kind"] == "baseline":
             continue
         name = str(result.values["model"])
         theirs = result.values.get("lineage") or known_lineage(name)
         if other_origin(own, theirs):
-            told.append(
-                f"{result.name} is {told_model(name)}, of another family or size than the model "
-                "that was trained here, so that the difference is not that of fine-tuning alone."
+            sentences.append(
+                f"{result.name} is {short_model_name(name)}, of another family or size than the "
+                "model that was trained here, so that the difference is not that of fine-tuning "
+                "alone."
             )
         collapse = collapse_of(result.values["scores"])
         if collapse is not None:
-            told.append(collapse.sentence(result.name))
-    return told
+            sentences.append(collapse.sentence(result.name))
+    return sentences

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tunelab.config import Study
 from tunelab.errors import TunelabError
 from tunelab.memory.configurations import shape_by_name
-from tunelab.memory.formulas import asked_bytes, estimate
+from tunelab.memory.formulas import estimate, inference_bytes
 from tunelab.memory.terms import total
 from tunelab.study.cells import Cell, device_and_dtype
 from tunelab.study.resolution import method_of, method_settings
@@ -42,7 +42,7 @@ def needs_of(study: Study, cell: Cell, *, cpus: int) -> Needs:
         return Needs(cpus, int(gpu), PROCESS + UNKNOWN)
     step = step_of(study.training, length=study.prompt.max_length, precision=dtype, device=device)
     if cell.entry is None:
-        return Needs(cpus, int(gpu), PROCESS + asked_bytes(shape, step))
+        return Needs(cpus, int(gpu), PROCESS + inference_bytes(shape, step))
     found = estimate(shape, method_of(cell.entry), method_settings(cell.entry), step)
     held = total(found.terms, "weights", "logits") if gpu else found.peak
     return Needs(cpus, int(gpu), PROCESS + held)

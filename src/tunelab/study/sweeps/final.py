@@ -14,7 +14,7 @@ from tunelab.evaluation.statistics.corrections import holm
 from tunelab.evaluation.statistics.seeds import summarize
 from tunelab.runs.results import Result, read_table
 from tunelab.study.run import run_study
-from tunelab.study.sweeps.settings import alone, with_values
+from tunelab.study.sweeps.settings import with_one_method, with_values
 
 
 def compare_with_default(
@@ -26,8 +26,8 @@ def compare_with_default(
     minus default, with the tests of the evaluation and Holm's correction over them.
     """
     sides = {
-        "winner": alone(with_values(study, values), position, seeds=seeds),
-        "default": alone(study, position, seeds=seeds),
+        "winner": with_one_method(with_values(study, values), position, seeds=seeds),
+        "default": with_one_method(study, position, seeds=seeds),
     }
     asked = {
         name: [result for result in run_study(side, out / name) if result.stage == "evaluate"]

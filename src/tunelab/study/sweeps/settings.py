@@ -20,7 +20,7 @@ from tunelab.study.sweeps.space import Axis, edges
 
 
 def searched_method(study: Study, name: str | None) -> int:
-    """The place of the method that a sweep searches.
+    """The index of the method that a sweep searches.
 
     Raises:
         UsageError: there is none of that name, or several and none is named.
@@ -60,7 +60,9 @@ def value_of(study: Study, key: str) -> Any:
     return _default(study, key) if here is None else here
 
 
-def alone(study: Study, position: int, *, seeds: Sequence[int], name: str | None = None) -> Study:
+def with_one_method(
+    study: Study, position: int, *, seeds: Sequence[int], name: str | None = None
+) -> Study:
     """The study with one method, trained with ``seeds``, and nothing else to ask or compare."""
     entry = study.methods[position]
     model = model_card(study, entry.model).name
@@ -134,7 +136,7 @@ def check_edges(study: Study, position: int, axes: Sequence[Axis]) -> None:
         for value in edges(axis):
             changed = with_values(study, {axis.key: value})
             try:
-                check_feasible(alone(changed, position, seeds=[0]))
+                check_feasible(with_one_method(changed, position, seeds=[0]))
             except UsageError as error:
                 raise UsageError(f"space: {axis.key}={json.dumps(value)}: {error}") from None
 

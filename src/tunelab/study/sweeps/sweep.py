@@ -26,12 +26,12 @@ from tunelab.study.sweeps.ranking import read_trials, winner
 from tunelab.study.sweeps.record import RECORD, make_record
 from tunelab.study.sweeps.rows import counts, hold_out_rows
 from tunelab.study.sweeps.settings import (
-    alone,
     check_edges,
     check_space,
     deciding,
     searched_method,
     value_of,
+    with_one_method,
 )
 from tunelab.study.sweeps.space import Axis, Stored, parse_space, to_stored
 from tunelab.study.sweeps.storage import Store, check_storage, open_store
@@ -72,8 +72,8 @@ def run_sweep(
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
         rows = hold_out_rows(data, sweep.hold_out, study.seed)
-        check_feasible(alone(study, position, seeds=[0]))
-        check_answers(alone(study, position, seeds=[0]), rows.labels)
+        check_feasible(with_one_method(study, position, seeds=[0]))
+        check_answers(with_one_method(study, position, seeds=[0]), rows.labels)
         check_edges(study, position, axes)
         identity = _identity(study, position, sweep, rows)
         default = {axis.key: value_of(study, axis.key) for axis in axes}
