@@ -34,7 +34,7 @@ class RunComparison:
     ``table``: a row for each two classifiers of different runs and each metric: left minus
     right, its 95 % interval, the paired test's p-value, and ``p_corrected``, which is Holm's
     over all rows of the table. Classifiers are named run/classifier; one that was trained with
-    several seeds stands once, and its interval covers other seeds too. ``rows`` counts the
+    several seeds has one row, and its interval covers other seeds too. ``rows`` counts the
     shared test rows, ``left_out`` those that each run has beside them.
     """
 
@@ -170,7 +170,7 @@ def _truth(sides: Mapping[str, Sequence[Answered]], run: str) -> list[Key]:
 def _shared(rows: Mapping[str, Sequence[Key]]) -> tuple[dict[str, list[int]], int]:
     """The positions of the shared rows in each run, in the same order, and how many they are.
 
-    A row that stands twice in every run is shared twice.
+    A row that every run has twice is shared twice.
     """
     counts = [Counter(keys) for keys in rows.values()]
     common = counts[0]
@@ -195,7 +195,7 @@ def _restricted(answered: Answered, rows: Sequence[int]) -> Answered:
     """The answers to some of the rows, in the order of ``rows``."""
 
     def some(values: Any) -> Any:
-        # What was not recorded of any row stays so.
+        # What was not recorded stays None.
         return None if values is None else tuple(values[row] for row in rows)
 
     whole = answered.predictions

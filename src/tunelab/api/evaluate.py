@@ -113,7 +113,7 @@ def evaluate(
 
 
 def _split(models: str | Path | Sequence[str | Path]) -> tuple[list[str], list[Path]]:
-    """Names of models, and folders of classifiers, each of them seen to be there."""
+    """Names of models and folders of classifiers, each of which is looked up."""
     from tunelab.classifiers.adapters import read_record
     from tunelab.models.catalog import find
 

@@ -81,7 +81,7 @@ def open_run(path: str | Path) -> "Run":
 
 
 class Run:
-    """What a study came to. Tables are data frames; what is undefined in them is <NA>."""
+    """The results of a study. Tables are data frames, in which an undefined value is <NA>."""
 
     def __init__(self, record: "RunFolder") -> None:
         self._record = record
@@ -119,8 +119,8 @@ class Run:
     def predictions(self) -> "pd.DataFrame":
         """What each classifier answered to each test row.
 
-        Columns: name, kind, model, method, seed; row, text, truth, predicted; then all that a
-        language model's answer tells, such as its words and the probability of each label.
+        Columns: name, kind, model, method, seed; row, text, truth, predicted; then what is known
+        of a language model's answer, such as its words and the probability of each label.
         """
         import pandas as pd
 
@@ -225,7 +225,7 @@ class Run:
 
     @property
     def failures(self) -> list[Failure]:
-        """The parts that failed; empty where the study is whole."""
+        """The parts that failed; empty where none did."""
         return [Failure(one["name"], one["error"]) for one in self._record.failures]
 
     @property
@@ -250,7 +250,7 @@ class Run:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """The scores as a table of a notebook; names and errors stand in it as text alone."""
+        """The scores as a table of a notebook; names and errors are escaped."""
         table = as_html(self._short())
         failed = "".join(
             f"<li>{escape(one.name)}: {escape(one.error)}</li>" for one in self.failures

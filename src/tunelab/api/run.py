@@ -27,11 +27,11 @@ def run(
     out: str | Path | None = None,
     **overrides: Any,
 ) -> Run:
-    """Run a whole study, and return what came of it. Finished stages are kept.
+    """Run a study and return its results. Finished stages are kept.
 
     ``study`` is a preset's name, the path of a YAML file, a dictionary or a :class:`Study`.
     ``out`` is the run folder, ``runs/<study>`` by default. Each override sets one key of the
-    study: ``training__epochs=1`` is ``training.epochs=1`` of the command line, and a whole
+    study: ``training__epochs=1`` is ``training.epochs=1`` of the command line, and a
     section, as in ``data={"source": "mine.csv"}``, replaces the section.
 
     Progress is shown on standard error.
@@ -113,7 +113,7 @@ def open_study(study: str | Path | Mapping[str, Any] | Study, **overrides: Any) 
 
 
 def _plain(value: Any, key: str) -> Any:
-    """A value of a study as JSON has it: a path is a text, a number of NumPy's one of Python's.
+    """A value of a study as JSON: a path becomes a string, a NumPy number a Python number.
 
     Raises:
         UsageError: it is something that no study file could hold.

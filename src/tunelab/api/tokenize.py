@@ -95,7 +95,7 @@ def compare_tokenizers(
 
 
 def tokenize_rows(text: str, names: Sequence[str], seed: int) -> list[dict[str, Any]]:
-    """The rows of :func:`tokenize` as plain values, with all of the round trip.
+    """The rows of :func:`tokenize` as plain values, with the details of the round trip.
 
     Raises:
         UsageError: a name is unknown or given twice, or the text holds half a surrogate pair.

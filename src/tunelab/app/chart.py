@@ -1,4 +1,4 @@
-"""A chart of lines as SVG, which takes its colours from the page and tells itself in words."""
+"""A chart of lines as SVG, in the colours of the page, with a description in words."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil, floor
@@ -58,7 +58,7 @@ def describe(title: str, lines: Mapping[str, Sequence[Point]], x: str) -> str:
 
 
 class _Scale:
-    """Values onto a length of the picture, from a round number to a round number."""
+    """Maps values to positions in the picture; the limits of the axis are round numbers."""
 
     def __init__(self, values: Sequence[float], start: float, end: float) -> None:
         low, high = min(values), max(values)

@@ -32,7 +32,7 @@ _MODELS = ThreadPoolExecutor(1, thread_name_prefix="models")
 
 @dataclass(frozen=True)
 class Labelled:
-    """What one model made of the texts: (texts, labels) probabilities."""
+    """One model's probabilities for the texts, (texts, labels)."""
 
     name: str
     labels: tuple[str, ...]
@@ -157,7 +157,7 @@ def _score(name: str, model: Any, encoder: Any, texts: Sequence[str]) -> Labelle
 
     labels = encoder.format.labels
     prompts = [encoder.prompt(text) for text in texts]
-    # There is no true label to compare with; the first one stands in its place.
+    # There is no true label to compare with, so the first one is given.
     scores = label_likelihoods(
         model, encoder, prompts, [labels[0]] * len(texts), title=name, progress=False
     )

@@ -1,4 +1,4 @@
-"""What the page shows of data and of a run: checks, masks, losses, state; all as HTML."""
+"""Checks, masks, losses and the state of a run as HTML."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

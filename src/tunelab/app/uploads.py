@@ -1,4 +1,4 @@
-"""Files that a person uploads: looked at in the app's own folder, and kept under their own name."""
+"""Uploaded files: read in the app's own folder, and copied under their own name."""
 
 import shutil
 from collections import Counter
@@ -20,7 +20,7 @@ _LONGEST_NAME = 100
 
 @dataclass(frozen=True)
 class Upload:
-    """What is known of a file once it was read: its rows, its columns, and which to use."""
+    """What is known of a file that was read: its rows, its columns, and which to use."""
 
     rows: int
     columns: tuple[str, ...]

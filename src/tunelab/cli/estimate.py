@@ -24,6 +24,7 @@ from tunelab.guards.strict_yaml import apply_overrides
 
 if TYPE_CHECKING:
     from tunelab.api.estimate import MemoryEstimate
+    from tunelab.memory.settings import StepSettings
 
 _PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -182,7 +183,7 @@ def _one(arguments: argparse.Namespace, step: Mapping[str, Any]) -> int:
     }
     if arguments.trace or arguments.measure:
         result |= _run(found, trace=arguments.trace, measure=arguments.measure)
-    _print(result, arguments)
+    _print(result, found.step, arguments)
     return 0
 
 
@@ -209,9 +210,7 @@ def _run(found: "MemoryEstimate", *, trace: bool, measure: bool) -> dict[str, An
     return taken
 
 
-def _print(result: dict[str, Any], arguments: argparse.Namespace) -> None:
-    from tunelab.memory.settings import StepSettings
-
+def _print(result: dict[str, Any], step: "StepSettings", arguments: argparse.Namespace) -> None:
     format = arguments.format
     if format == "json":
         print_table([], format, value=result)
@@ -235,8 +234,7 @@ def _print(result: dict[str, Any], arguments: argparse.Namespace) -> None:
     moment = max(result["moments"], key=lambda name: result["moments"][name])
     title = f"{result['method']} of {result['model']}; highest where the {moment}"
     print_table(_readable([row], format), format, title=title)
-    settings = StepSettings(**result["step"])
-    _say(f"The estimate is of {_step_words(settings, settings.precision)}.", format)
+    _say(f"The estimate is of {_step_words(step, step.precision)}.", format)
     _say(_rule(result["memory"]), format)
     measured = result["measured"]
     if measured is not None and measured["tensors"] not in (None, measured["peak"]):

@@ -91,7 +91,7 @@ def _compare(
     temperatures: list[float],
     arguments: argparse.Namespace,
 ) -> int:
-    """Ask each model in turn, and print what was answered, however that ended."""
+    """Ask each model in turn, and print the answers, also after an interrupt or an error."""
     from tunelab.generation.comparison import compare_open, perplexities
     from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
     from tunelab.generation.local_model import LocalModel

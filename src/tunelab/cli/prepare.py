@@ -79,7 +79,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def label_rows(counts: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
-    """A line for each label, the most frequent first, with its rows by split; before them, all."""
+    """The sum and each label, the most frequent first, with the rows of each split."""
     labels = sorted(
         counts["train"],
         key=lambda label: -sum(counts[split][label] for split in counts),

@@ -1,4 +1,4 @@
-"""Generate: the one function that every verb, page and study answers through.
+"""Generate answers: the function that every verb, page and study uses.
 
 Rows are padded on the left and go through the model together. What a row gets does not depend on
 the rows beside it: see :mod:`tunelab.generation.noise` for the draws. A prompt is run once for

@@ -1,4 +1,4 @@
-"""Where a model comes from, as far as it decides what a comparison of two models shows.
+"""The origin of a model, as far as it matters for comparing two models.
 
 A base and an instruction-tuned model show what instruction tuning does only where the second was
 made from the first. Two models of other families, sizes or architectures differ in all of it.

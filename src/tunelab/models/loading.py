@@ -19,7 +19,7 @@ from tunelab.runs.seals import file_hash
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that is ready to run. ``hash`` tells its weights and tokenizer from others'."""
+    """A model that is ready to run. ``hash`` identifies its weights and tokenizer."""
 
     card: ModelCard
     model: Any

@@ -37,7 +37,7 @@ def build(settings: AppSettings) -> None:
     runs = settings.runs
 
     def uploaded(path: str | None, system: str) -> list[Any]:
-        """The choice of data, its columns, how many rows, the instruction, and what is known."""
+        """The choice of data, its columns, the numbers of rows, the instruction and the facts."""
         if path is None:
             empty = gr.Dropdown(choices=[], value=None)
             return [STARTER, empty, empty, *on_data_change(STARTER, None, None, None, system)]
@@ -59,7 +59,7 @@ def build(settings: AppSettings) -> None:
     def on_data_change(
         data: str, path: str | None, text: str | None, label: str | None, system: str
     ) -> list[Any]:
-        """The rows and the instruction that suit the data, and what is known of it."""
+        """The numbers of rows, the instruction and the facts for the chosen data."""
         # An instruction that the user wrote stays.
         if system in (instruction(STARTER), instruction(OWN)):
             system = instruction(data)

@@ -94,7 +94,7 @@ def _read(request: Request, inbox: _Inbox, left: threading.Event) -> None:
 
 
 def _without_key(key: str, error: Exception) -> Exception:
-    """The error without the key, which a server may repeat in what it says."""
+    """The error without the API key, which a server may repeat in its message."""
     if not key or key not in str(error):
         return error
     message = str(error).replace(key, "(the key)")

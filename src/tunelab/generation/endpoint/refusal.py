@@ -1,4 +1,4 @@
-"""What an endpoint says instead of an answer."""
+"""Errors that an endpoint answers with."""
 
 import json
 import time
@@ -14,7 +14,7 @@ _READ, _TOLD = 20_000, 200
 
 
 def check_status(request: Request, response: Any) -> None:
-    """Nothing, if an answer follows.
+    """Raise an error unless the response holds an answer.
 
     Raises:
         TransientError: the server asks to come again, or failed.
