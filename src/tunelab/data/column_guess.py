@@ -207,7 +207,7 @@ def _is_no_text(value: str) -> bool:
 
 
 def _text_score(column: _Column) -> float:
-    """Mean characters of a value, less where values repeat."""
+    """Mean characters of a value, lower where values repeat."""
     characters = sum(len(value) * count for value, count in column.values.items())
     mean = characters / column.filled
     varied = len(column.values) / column.filled
@@ -239,7 +239,7 @@ def _is_label(column: _Column) -> bool:
 
 
 def _label_score(column: _Column) -> tuple[float, ...]:
-    """Names first, then words before numbers, then the later column."""
+    """Sort by the name, then words before numbers, then the later column."""
     words = column.words
     hint = (2 if words & _LABEL_NAMES else 0) - (1 if words & _SIDE_NAMES else 0)
     if {value.casefold() for value in column.values} <= _SPLITS:
@@ -251,7 +251,7 @@ def _label_score(column: _Column) -> tuple[float, ...]:
 
 
 def _one_hot(columns: Sequence[_Column], rows: int) -> list[_Column]:
-    """Columns that are the flags of one label each: three or more, and no other one is named so."""
+    """Columns of 0 and 1 for one label each, where there are three or more and no label column."""
     flags = [
         column
         for column in columns

@@ -74,7 +74,7 @@ def stream(
     begun: Sequence[Sequence[Generation]] | None = None,
     interrupt: Callable[[], bool] = lambda: False,
 ) -> Iterator[Progress]:
-    """As :func:`generate`, step by step: every answer's text as it comes, then the whole of it.
+    """As :func:`generate`, step by step: each answer's text as it comes, then the full answer.
 
     Raises:
         UsageError: as :func:`generate`, before anything is generated.
@@ -109,7 +109,7 @@ class _Row:
 
     @property
     def all_ids(self) -> list[int]:
-        """The prompt and what was generated behind it."""
+        """The prompt and what was generated after it."""
         return self.ids + [token.id for token in self.tokens if token.id is not None]
 
 
@@ -156,7 +156,7 @@ def _batches(
         if row.ending is not None:
             yield _progress(row)
         else:
-            # What was shown before the interrupt is shown again, as the whole is new to a reader.
+            # What was shown before the interrupt is shown again, since the caller is another.
             shown = row.text.show()
             if shown:
                 yield Progress(row.prompt, row.sample, shown)
@@ -180,7 +180,7 @@ def _batch(
     stops: Sequence[int],
     interrupt: Callable[[], bool],
 ) -> Iterator[Progress]:
-    """Generate rows together; yields inside no torch context, as a reader may be anything."""
+    """Generate rows together. No context of torch is open at a yield, where the caller runs."""
     import torch
 
     started = time.perf_counter()
@@ -254,7 +254,7 @@ class _State:
         return logits
 
     def drop_ended(self, chosen: Any) -> bool:
-        """Take the chosen tokens in, and rows that have ended out where they are many."""
+        """Add the chosen tokens, and drop the rows that have ended where they are many."""
         import torch
 
         running = [position for position, row in enumerate(self.rows) if row.ending is None]
@@ -300,7 +300,7 @@ class _State:
 
 
 def _advance(row: _Row, number: int, stops: Sequence[int], settings: GenerationSettings) -> None:
-    """Take a token into the row's text, and see whether the answer ends with it."""
+    """Add a token to the row's text, and check whether the answer ends with it."""
     if row.ending is not None:
         return
     if number in stops:

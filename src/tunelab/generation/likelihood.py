@@ -25,7 +25,7 @@ def answer_likelihoods(
     *,
     batch_size: int = 16,
 ) -> list[Likelihood | None]:
-    """The log-probability of each answer's text behind its prompt; None for an empty answer.
+    """The log-probability of each answer's text after its prompt; None for an empty answer.
 
     The answer is read as text, without the stop token, and cut where the context ends.
     """

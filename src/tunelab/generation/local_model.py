@@ -1,4 +1,4 @@
-"""A model of this machine, as something that answers."""
+"""What answers prompts: the contract, and a model of this machine."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What a run knows of open prompts and of conversations."""
+"""What a run records of open prompts and of conversations."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -102,7 +102,7 @@ def own_value(record: Record | None, metric: str, model: str) -> tuple[float | N
 
 
 def origin(record: Record | None, model: str) -> tuple[str, str, Mapping[str, Any] | None] | None:
-    """A model's name here, its own name, and where it comes from; None where it did not answer."""
+    """A model's role, name and lineage; None where it did not answer."""
     if record is None or model not in record["models"]:
         return None
     name = str(record["models"][model])
@@ -191,7 +191,7 @@ def answers_to_read(record: Record) -> list[dict[str, Any]]:
 
 
 def rules_kept(played: Mapping[str, Any], rules: Sequence[str]) -> list[tuple[int, int] | None]:
-    """For each rule: in how many of the lines it applies to it was kept; None where in none."""
+    """For each rule, the lines that keep it among those that it applies to; None without any."""
     scores = [line["score"] for line in played["lines"] if line["score"]]
     found: list[tuple[int, int] | None] = []
     for rule in rules:
@@ -244,7 +244,7 @@ def _spans(record: Record, metric: str, model: str) -> list[Span | None]:
 
 
 def _tokenizers_differ(record: Record, names: Sequence[str]) -> bool:
-    """Whether models are known to count other tokens."""
+    """Whether the models are known to have different tokenizers."""
     known = {(record.get("lineages", {}).get(name) or {}).get("tokenizer") for name in names}
     return len(known - {None}) > 1
 

@@ -1,4 +1,4 @@
-"""What comes out of generation: tokens, text, and why it ended."""
+"""The results of generation: tokens, text, and why it ended."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -69,7 +69,7 @@ class Generation:
 
 @dataclass(frozen=True)
 class Progress:
-    """A step of streaming: what came to one sample of one prompt.
+    """A step of streaming: the new text of one sample of one prompt.
 
     ``text`` is what can be shown now: half a character or what may become a stop string is held
     back. ``done`` is the whole answer once it has ended.

@@ -18,8 +18,8 @@ from tunelab.prompts.conversation import Message
 class Line:
     """One line of a played conversation.
 
-    ``text`` is what was said; ``kept`` what the others hear of it, which ends where the speaker
-    goes over to another's words. A line that the file gives has no ``generation`` and no score.
+    ``text`` is what was said; ``kept`` the part that the others are given, which ends where the
+    speaker speaks another's lines. A line that the file gives has no ``generation`` and no score.
     ``notices`` say what was left out or cut.
     """
 
@@ -166,7 +166,7 @@ def _line(
     kept = text if position is None else text[:position].strip()
     notices = [notice] if notice else []
     if position is not None:
-        notices.append(f"{speaker} went over to another's words, which the others do not hear.")
+        notices.append(f"{speaker} spoke another's lines, which the others are not given.")
     wanted = [
         one.contains
         for one in conversation.good

@@ -7,7 +7,7 @@ _BROKEN = "�"
 
 
 class TextSoFar:
-    """Decodes tokens as they come, finds stop strings, and tells what can be shown.
+    """Decodes tokens as they come, finds stop strings, and gives what can be shown.
 
     ``before`` is the prompt's last token: some tokenizers drop the space that a text begins with,
     which an answer must keep.

@@ -117,8 +117,10 @@ def _linears(shape: ModelShape, kept: Kept, settings: StepSettings, run: int) ->
 
 
 def _unknown_linears(shape: ModelShape, kept: Kept, settings: StepSettings, run: int) -> list[Term]:
-    """Of a block that is not known in detail, the mean: what each layer answers is kept by what
-    comes behind it, and what a layer that is trained or scaled reads is kept by itself.
+    """The mean of blocks that are not known in detail.
+
+    Each layer's output is kept by the layer after it, and the input of a layer that is trained or
+    scaled by the layer itself.
     """
     tokens, size = ("T", run), ("bytes", BYTES[settings.precision])
     outputs = sum(layer.outputs for layer in shape.linears) / shape.layers

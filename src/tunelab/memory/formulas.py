@@ -103,7 +103,7 @@ def left_out(shape: ModelShape) -> str | None:
 
 
 def step_as_run(shape: ModelShape, settings: StepSettings) -> StepSettings:
-    """The step as this family runs it: the plain way, rows padded, where it is not known."""
+    """The step as this family runs it: with padded rows where the family is not known."""
     return settings if shape.llama_kind else replace(settings, packed=False, prefix=0)
 
 
@@ -211,7 +211,7 @@ def _copies(
     settings: StepSettings,
     count: ParameterCount,
 ) -> list[Term]:
-    """What is trained is held in float32; products in 16 bits keep a copy in 16."""
+    """Trained weights are held in float32; products in 16 bits keep a copy in 16."""
     if settings.precision == "float32":
         return []
     if method.trains_all_weights:
@@ -245,7 +245,7 @@ def _working_where_it_begins(
 
 
 def _first_gradient(shape: ModelShape, method: Method[Any]) -> int:
-    """The output layer's gradient stands already where the backward pass begins."""
+    """The gradient of the output layer exists where the backward pass begins."""
     return 4 * shape.vocabulary * shape.hidden if method.trains_all_weights else 0
 
 

@@ -1,4 +1,4 @@
-"""Measure: run the step and ask the allocator what it gave out.
+"""Measure: run the step, and read the allocator's peak.
 
 On CUDA the allocator keeps the highest count itself. On a CPU torch.profiler records each
 allocation and release, with the operation that asked for it; summed in time they give the bytes
@@ -173,7 +173,7 @@ def _of_kernels(allocations: list[tuple[Any, frozenset[int]]]) -> set[int]:
 
 
 def _highest_resident() -> int | None:
-    """Bytes of the process's highest resident set, where the system tells."""
+    """Bytes of the process's highest resident set, where the system has it."""
     try:
         import resource
     except ImportError:

@@ -45,12 +45,12 @@ class StepSettings:
 
     @property
     def own(self) -> int:
-        """Tokens of a row behind the prefix."""
+        """Tokens of a row after the prefix."""
         return self.length - self.prefix
 
     @property
     def run(self) -> int:
-        """Those of them that are run: packed rows leave out the last, which predicts nothing."""
+        """Tokens of a row that are run: packed rows leave out the last, which predicts nothing."""
         return self.own - self.packed
 
     @property
@@ -70,7 +70,7 @@ class StepSettings:
 
 
 def check(settings: StepSettings, method: Method[Any]) -> None:
-    """Refuse a step that cannot be, before anything is built.
+    """Refuse a step that is impossible, before anything is built.
 
     Raises:
         UsageError: as said, with the nearest that can.
@@ -107,7 +107,7 @@ def check(settings: StepSettings, method: Method[Any]) -> None:
 
 
 def check_runs(settings: StepSettings) -> None:
-    """Refuse to trace or run what only the formulas know.
+    """Refuse to trace or run what only the formulas cover.
 
     Raises:
         UsageError: as said, with what can be run.

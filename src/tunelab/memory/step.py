@@ -72,7 +72,7 @@ def ready(model: Any, settings: StepSettings, *, known_equal: bool) -> Iterator[
 
     The optimizer has its state already, as it has after any first step.
 
-    ``known_equal``: rows of one length are told apart here and not by looking into their mask.
+    ``known_equal``: equal lengths are known here without reading the mask.
     """
     import torch
 
