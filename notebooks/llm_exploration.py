@@ -80,6 +80,8 @@ import pandas as pd
 from IPython.display import SVG, Markdown, display
 from transformers.utils import logging as transformers_logging
 
+import tunelab
+
 logging.disable(logging.WARNING)
 transformers_logging.set_verbosity_error()
 warnings.filterwarnings("ignore")
@@ -114,14 +116,24 @@ def table(rows, columns=None):
     )
 
 
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
+PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5F5F5F"]
+AXIS = {"labelFontSize": 12, "titleFontSize": 12, "gridColor": "#e6e6e6", "domainColor": "#888"}
+
+
 def show(chart):
     """A chart as a picture that needs no network to be seen."""
     import vl_convert
 
-    from tunelab.report.style import PALETTE, styled
-
-    chart = styled(chart).configure_range(category=list(PALETTE))
-    display(SVG(vl_convert.vegalite_to_svg(chart.to_json())))
+    styled = (
+        chart.configure(font="Inter, Segoe UI, Helvetica, Arial, sans-serif", background="white")
+        .configure_axis(**AXIS, labelLimit=320, maxExtent=360)
+        .configure_legend(labelFontSize=12, titleFontSize=12, orient="top", labelLimit=320)
+        .configure_view(stroke=None)
+        .configure_title(fontSize=14, anchor="start")
+        .configure_range(category=PALETTE)
+    )
+    display(SVG(vl_convert.vegalite_to_svg(styled.to_json())))
 
 
 def conclude(*sentences):
@@ -133,11 +145,8 @@ def conclude(*sentences):
 # Which device is there, and which precision does it run fast?
 
 # %%
-from tunelab.models.device import device_facts, pick_device, pick_dtype
-
-DEVICE = pick_device()
-DTYPE = pick_dtype("auto", DEVICE)
-facts = device_facts()
+facts = tunelab.device_facts()
+DEVICE, DTYPE = facts["device"], facts["precision"]
 table(
     {"": key, "value": str(facts[key])}
     for key in ("device", "name", "threads", "precision", "cpu_capability")
@@ -147,13 +156,11 @@ table(
 # Access to gated models: is there a token? It is never printed.
 
 # %%
-from tunelab.hub import has_token
-from tunelab.models.catalog import CATALOG
-
-gated = [name for name, card in CATALOG.items() if card.gated]
+catalog = tunelab.model_catalog()
+gated = list(catalog[catalog["gated"]]["name"])
 needs = BASE in gated or INSTRUCT in gated
 conclude(
-    f"A token is {'there' if has_token() else 'not there'}; the models of this run "
+    f"A token is {'there' if facts['token'] else 'not there'}; the models of this run "
     f"({Path(BASE).name}, {Path(INSTRUCT).name}) {'need' if needs else 'do not need'} one. "
     f"Gated in the catalog: {', '.join(gated)}."
 )
@@ -164,18 +171,15 @@ conclude(
 # ## Q1.1 Readable generation
 #
 # A causal model continues a text: what it returns contains the prompt. An answer that people
-# read should not. `LocalModel.answer` gives the answer alone, says how many tokens it took and why
+# read should not. A model's `answer` gives the answer alone, says how many tokens it took and why
 # it ended.
 
 # %%
-from tunelab.generation.local_model import open_answerer
-from tunelab.generation.settings import GenerationSettings
-
-base = open_answerer(BASE, device=DEVICE, dtype=DTYPE)
-instruct = open_answerer(INSTRUCT, device=DEVICE, dtype=DTYPE)
+base = tunelab.open_model(BASE)
+instruct = tunelab.open_model(INSTRUCT)
 
 question = "Name three colours of the rainbow."
-greedy = GenerationSettings(max_new_tokens=SIZES["tokens"], seed=SEED)
+greedy = tunelab.GenerationSettings(max_new_tokens=SIZES["tokens"], seed=SEED)
 [[answer]] = instruct.answer([[{"role": "user", "content": question}]], greedy)
 print("question:", question)
 print("answer:  ", answer.text.strip())
@@ -192,8 +196,6 @@ conclude(
 # draws repeatable. A wrong setting is refused with a sentence.
 
 # %%
-from tunelab.errors import UsageError
-
 variants = {
     "greedy": greedy,
     "temperature 0.7": replace(greedy, temperature=0.7),
@@ -203,15 +205,15 @@ variants = {
     "temperature 0.7, other seed": replace(greedy, temperature=0.7, seed=SEED + 1),
 }
 story = [{"role": "user", "content": "Begin a story about a lighthouse with one sentence."}]
-told = {name: instruct.answer([story], one)[0][0].text.strip() for name, one in variants.items()}
-for name, text in told.items():
+stories = {name: instruct.answer([story], one)[0][0].text.strip() for name, one in variants.items()}
+for name, text in stories.items():
     print(f"{name}:\n    {text}\n")
 try:
     replace(greedy, top_p=1.5)
-except UsageError as error:
+except tunelab.UsageError as error:
     print("refused:", error)
-same = told["temperature 0.7"] == told["temperature 0.7 again"]
-other = told["temperature 0.7"] != told["temperature 0.7, other seed"]
+same = stories["temperature 0.7"] == stories["temperature 0.7 again"]
+other = stories["temperature 0.7"] != stories["temperature 0.7, other seed"]
 conclude(
     f"The same seed gives {'the same' if same else 'another'} text.",
     f"Another seed gives {'another' if other else 'the same'} text.",
@@ -231,14 +233,9 @@ conclude(
 # non-joiner, and few training texts are Persian.
 
 # %%
-from tunelab.tokenizers.compare import compare_parallel, compare_text
-from tunelab.tokenizers.loading import load as load_tokenizer
-from tunelab.tokenizers.parallel import built_in
-
 NAMES = ["smollm2", "llama-3.2", "mistral-7b-v0.1", "phi-4-mini", "bert-base-uncased"]
-tokenizers = [load_tokenizer(name) for name in NAMES]
 sentence = "کتاب‌هایم را می‌خوانم."
-cuts = compare_text(tokenizers, sentence, seed=SEED)
+cuts = tunelab.tokenize(sentence, NAMES, seed=SEED).to_dict("records")
 print(sentence)
 for one in cuts:
     print(f"{one['tokenizer']:<20}", " | ".join(one["pieces"]))
@@ -253,7 +250,7 @@ table(
         "tokens a word": one["fertility"],
         "share of byte pieces": one["byte_fallback_rate"],
         "share unknown": one["unknown_rate"],
-        "comes back exactly": one["round_trip"]["exact"],
+        "comes back exactly": one["round_trip"],
     }
     for one in cuts
 )
@@ -264,21 +261,13 @@ table(
 # the *premium* is how many tokens a language needs for what English says in one.
 
 # %%
-compared = compare_parallel(tokenizers, built_in(), seed=SEED)
-languages = [
-    {
-        "tokenizer": row["tokenizer"],
-        "language": code,
-        "tokens a word": measured["fertility"],
-        "premium": measured["premium"],
-    }
-    for row in compared
-    for code, measured in row["languages"].items()
-]
-persian = pd.DataFrame([row for row in languages if row["language"] == "fa"])
+compared = tunelab.compare_tokenizers(NAMES, seed=SEED)
+languages = compared.languages.rename(columns={"fertility": "tokens a word"})
+languages = languages[["tokenizer", "language", "tokens a word", "premium"]]
+persian = languages[languages["language"] == "fa"]
 SHOWN = ["en", "de", "ru", "ar", "fa", "hi", "zh"]
 show(
-    alt.Chart(pd.DataFrame([row for row in languages if row["language"] in SHOWN]))
+    alt.Chart(languages[languages["language"].isin(SHOWN)])
     .mark_bar()
     .encode(
         x=alt.X("tokenizer:N", title=None, sort=NAMES, axis=alt.Axis(labelAngle=-30)),
@@ -292,11 +281,11 @@ table(persian.to_dict("records"))
 
 # %%
 ordered = persian.sort_values("tokens a word")
-pairs = [pair for row in compared for pair in row["pairs"] if pair["language"] == "fa"]
-settled = [pair for pair in pairs if pair["p_adjusted"] is not None and pair["p_adjusted"] < 0.05]
-lossy = [one["tokenizer"] for one in cuts if not one["round_trip"]["exact"]]
+pairs = compared.pairs[compared.pairs["language"] == "fa"]
+settled = pairs[pairs["p_adjusted"] < 0.05]
+lossy = [one["tokenizer"] for one in cuts if not one["round_trip"]]
 conclude(
-    f"On {built_in().rows} Persian sentences {ordered.iloc[0]['tokenizer']} needs the fewest "
+    f"On {compared.sentences} Persian sentences {ordered.iloc[0]['tokenizer']} needs the fewest "
     f"tokens a word ({ordered.iloc[0]['tokens a word']:.2f}) and "
     f"{ordered.iloc[-1]['tokenizer']} the most ({ordered.iloc[-1]['tokens a word']:.2f}).",
     f"Of {len(pairs)} pairs of tokenizers {len(settled)} differ after Holm's correction.",
@@ -308,9 +297,7 @@ conclude(
 # letters that look the same.
 
 # %%
-from tunelab.tokenizers.persian import compare_changes
-
-changes = compare_changes(tokenizers[1:3], built_in().sentences["fa"], seed=SEED)
+changes = compared.spellings[compared.spellings["tokenizer"].isin(NAMES[1:3])]
 table(
     {
         "tokenizer": row["tokenizer"],
@@ -319,7 +306,7 @@ table(
         "tokens after": row["variant_tokens"],
         "ratio": row["ratio"],
     }
-    for row in changes
+    for row in changes.to_dict("records")
 )
 
 # %% [markdown]
@@ -330,52 +317,45 @@ table(
 # and what temperature does to repetition and variety.
 
 # %%
-from tunelab.generation.comparison import MEASURES, compare_open
-from tunelab.generation.open_prompts import read_prompts
-from tunelab.generation.side_by_side import ask_open
-
-prompts = read_prompts("checkable")[: SIZES["prompts"]]
-samples = replace(greedy, samples=1 if SHORT else 2)
-answers = []
-for name, model in (("base", base), ("instruct", instruct)):
-    answers += ask_open(name, model, prompts, samples, [0.0, 1.0])
-for prompt in prompts[:3]:
+asked = tunelab.ask(
+    {"base": base, "instruct": instruct},
+    most=SIZES["prompts"],
+    settings=replace(greedy, samples=1 if SHORT else 2),
+    temperatures=[0.0, 1.0],
+)
+first = asked.answers[asked.answers["temperature"] == 0]
+for prompt in asked.prompts.head(3).itertuples():
     print(f"[{prompt.text}]")
-    for one in answers:
-        if one.prompt == prompt.id and one.temperature == 0:
-            print(f"  {one.model}: {one.text.strip()[:200]!r}")
+    for one in first[first["prompt"] == prompt.id].itertuples():
+        print(f"  {one.model}: {one.text.strip()[:200]!r}")
 
 # %%
-measured = compare_open(prompts, answers)
+measures = asked.measures
 table(
-    {
-        "model": row["model"],
-        "temperature": row["temperature"],
-        **{title: row[name]["value"] for name, (title, _) in MEASURES.items()},
-    }
-    for row in measured
+    {"model": model, "temperature": temperature, **dict(zip(of["title"], of["value"], strict=True))}
+    for (model, temperature), of in measures.groupby(["model", "temperature"], sort=False)
 )
 
 # %%
-by_model = {(row["model"], row["temperature"]): row for row in measured}
+titles = dict(zip(measures["measure"], measures["title"], strict=True))
 
 
 def value(model, temperature, name):
     """A measure of a model, as text."""
-    found = by_model[model, temperature][name]["value"]
+    found = asked.value(model, temperature, name)
     return "undefined" if found is None else f"{found:.2f}"
 
 
 conclude(
     *(
-        f"{MEASURES[name][0]}, at temperature 0: base {value('base', 0.0, name)}, instruct "
+        f"{titles[name]}, at temperature 0: base {value('base', 0.0, name)}, instruct "
         f"{value('instruct', 0.0, name)}."
         for name in ("open_tokens", "open_stopped", "open_right", "open_repetition")
     ),
     "Distinct words over words of the instruction-tuned model: "
     f"{value('instruct', 0.0, 'open_distinct_1')} at temperature 0 and "
     f"{value('instruct', 1.0, 'open_distinct_1')} at temperature 1.",
-    f"These are {len(prompts)} prompts: enough to see a style, too few to rank models.",
+    f"These are {len(asked.prompts)} prompts: enough to see a style, too few to rank models.",
 )
 
 # %% [markdown]
@@ -385,13 +365,11 @@ conclude(
 # Below is the same conversation with the model's own template and as a plain script.
 
 # %%
-from tunelab.prompts.template_view import view_prompt
-
 conversation = [
     {"role": "system", "content": "You answer in one short sentence."},
     {"role": "user", "content": "Why is the sky blue?"},
 ]
-views = [view_prompt(instruct.tokenizer, conversation, name) for name in ("own", "none")]
+views = [instruct.view_prompt(conversation, name) for name in ("own", "none")]
 for view in views:
     print(f"--- template: {view.name}, {len(view.tokens)} tokens, {view.controls} control tokens")
     print(view.text, "\n")
@@ -416,22 +394,15 @@ conclude(
 # itself, it ends, it says what was asked for).
 
 # %%
-from tunelab.generation.conversation_file import read_conversation
-from tunelab.generation.play import play, read_aloud
-
 played = {}
 for name in ("math-teacher", "two-experts"):
     for template in ("own", "none"):
-        one = play(
-            read_conversation(name),
-            instruct.with_template(template),
-            greedy,
-            template=template,
-            further=0 if SHORT else None,
+        one = tunelab.play(
+            name, instruct, settings=greedy, template=template, further=0 if SHORT else None
         )
         played[name, template] = one
         print(f"=== {name}, template {template}")
-        print("\n".join(read_aloud(one)), "\n")
+        print(one, "\n")
 
 # %%
 conclude(
@@ -456,31 +427,31 @@ conclude(
 # wrong key is refused.
 
 # %%
-from tunelab.study.opening import open_study
-
 OUT = Path("runs") / ("notebook-short" if SHORT else "notebook")
-study = open_study(
+study = tunelab.open_study(
     "starter",
-    [
-        "name=notebook",
-        f"seed={SEED}",
-        "data.sample={{train: {train}, validation: {validation}, test: {test}}}".format(**SIZES),
-        f"models.base={BASE}",
-        f"models.instruct={INSTRUCT}",
-        "tokenizers=[]",
-        "claims=[]",
-        "training.epochs=1",
-        "training.tracking=[]",
-        "training.evaluate_every=0.25",
-        f"evaluation.resamples={SIZES['resamples']}",
-        "evaluation.shots=0",
-        "methods=[{name: lora, r: 16, alpha: 32}, {name: ia3}, {name: prompt_tuning, id: prompt},"
-        " {name: prefix_tuning, id: prefix}, {name: p_tuning, id: p-tuning}]",
+    name="notebook",
+    seed=SEED,
+    data__sample={split: SIZES[split] for split in ("train", "validation", "test")},
+    models={"base": BASE, "instruct": INSTRUCT},
+    tokenizers=[],
+    claims=[],
+    training__epochs=1,
+    training__tracking=[],
+    training__evaluate_every=0.25,
+    evaluation__resamples=SIZES["resamples"],
+    evaluation__shots=0,
+    methods=[
+        {"name": "lora", "r": 16, "alpha": 32},
+        {"name": "ia3"},
+        {"name": "prompt_tuning", "id": "prompt"},
+        {"name": "prefix_tuning", "id": "prefix"},
+        {"name": "p_tuning", "id": "p-tuning"},
     ],
 )
 try:
-    open_study("starter", ["training.epoch=1"])
-except UsageError as error:
+    tunelab.open_study("starter", training__epoch=1)
+except tunelab.UsageError as error:
     print("refused:", error)
 
 # %% [markdown]
@@ -489,18 +460,18 @@ except UsageError as error:
 # would not.
 
 # %%
-from tunelab.study.prepare import prepare
-
-data = prepare(study.data, seed=study.seed, out=OUT)
-counts = data.result.values["counts"]
-rows = [
-    {"rows": f"{split}, {which}", "label": label, "share": count / max(1, sum(labels.values()))}
-    for which, key in (("all", "full"), ("sample", "sample"))
-    for split, labels in counts[key].items()
-    for label, count in labels.items()
-]
+data = tunelab.prepare(study, out=OUT)
+counts = data.counts
+every = counts.groupby(["split", "which"])["rows"].transform("sum").clip(lower=1)
+rows = pd.DataFrame(
+    {
+        "rows": counts["split"] + ", " + counts["which"],
+        "label": counts["label"],
+        "share": counts["rows"] / every,
+    }
+)
 show(
-    alt.Chart(pd.DataFrame(rows))
+    alt.Chart(rows)
     .mark_bar()
     .encode(
         x=alt.X("label:N", title=None, axis=alt.Axis(labelAngle=0)),
@@ -510,22 +481,19 @@ show(
     )
     .properties(width=640, height=220)
 )
-shares = {
-    key: {
-        label: n / sum(counts[key]["train"].values()) for label, n in counts[key]["train"].items()
-    }
-    for key in ("full", "sample")
-}
-furthest = max(abs(shares["full"][label] - shares["sample"][label]) for label in data.labels)
+train = counts[counts["split"] == "train"]
+full = train[train["which"] == "all"].set_index("label")["rows"]
+sample = train[train["which"] == "sample"].set_index("label")["rows"]
+furthest = (full / full.sum() - sample / sample.sum()).abs().max()
 # The same number of rows drawn without regard to the classes, 200 times.
-pool = [label for label, n in counts["full"]["train"].items() for _ in range(n)]
+pool = [label for label, n in full.items() for _ in range(n)]
 plain = []
 for draw in range(200):
     generator = np.random.default_rng(draw)
     drawn = list(generator.choice(pool, len(data.splits["train"]), replace=False))
-    off = (abs(drawn.count(one) / len(drawn) - shares["full"][one]) for one in data.labels)
-    plain.append(max(off))
-checks = data.result.values["checks"]
+    shares = {label: n / full.sum() for label, n in full.items()}
+    plain.append(max(abs(drawn.count(one) / len(drawn) - shares[one]) for one in data.labels))
+checks = data.checks
 conclude(
     f"{len(data.splits['train'])} training, {len(data.splits['validation'])} validation and "
     f"{len(data.splits['test'])} test rows; no class's share in the training sample is further "
@@ -543,27 +511,17 @@ conclude(
 # The same code writes the prompt in training and in evaluation.
 
 # %%
-from tunelab.prompts.conversation import make_format, make_messages
-from tunelab.prompts.encoding import Encoder
-
-format = make_format(
-    instruct.tokenizer,
-    system=study.prompt.system,
-    labels=data.labels,
-    style=study.prompt.style,
-    max_length=study.prompt.max_length,
-)
-row = data.splits["train"][0]
-for message in make_messages(format, row.text, row.label):
+encoded = data.view(model="instruct", show=2)
+for message in encoded.messages[0]:
     print(f"{message['role']:>10}: {message['content']}")
 
-encoder = Encoder(instruct.tokenizer, format)
-asked, taught = encoder.prompt(row.text), encoder.example(row.text, row.label)
-same = taught.ids[: taught.prompt_length] == asked.ids
+asked_ids = list(encoded.prompts[0])
+taught_ids = [token.id for token in encoded.rows[0].tokens]
+same = taught_ids[: len(asked_ids)] == asked_ids
 conclude(
-    f"The row has {len(taught.ids)} tokens. The {len(asked.ids)} before the answer are "
+    f"The row has {len(taught_ids)} tokens. The {len(asked_ids)} before the answer are "
     f"{'the same' if same else 'not the same'} in training and in evaluation.",
-    f"SHA-256 of all that decides them: `{format.hash[:16]}`.",
+    f"SHA-256 of all that decides them: `{encoded.format.hash[:16]}`.",
 )
 
 # %% [markdown]
@@ -574,9 +532,6 @@ conclude(
 # stop token, and nothing else. Without the stop token a model would never learn to end.
 
 # %%
-from tunelab.study.encoded_view import view_encoding
-
-encoded = view_encoding(study, data, model=None, show=2)
 for view in encoded.rows:
     print("".join(f"【{t.text}】" if t.trained else t.text for t in view.tokens), "\n")
 trained = ["".join(t.text for t in view.tokens if t.trained) for view in encoded.rows]
@@ -632,21 +587,13 @@ conclude(
 # acts in a block of the model.
 
 # %%
-from tunelab import registry
-from tunelab.methods.explained import explain as explanation_of
-from tunelab.report.drawings import draw_method
 
 
 def explain(method):
     """What a method's own file says of it, and where it acts."""
-    found = explanation_of(method)
-    said = [f"### {found.known_as}: {found.title}"]
-    said += [
-        f"```text\n{block}\n```" if formula else block.replace("``", "`")
-        for formula, block in found.blocks
-    ]
-    display(Markdown("\n\n".join([*said, f"{found.source}, <{found.url}>."])))
-    display(SVG(draw_method(method)))
+    found = tunelab.explain(method)
+    display(Markdown(str(found)))
+    display(SVG(found.drawing))
 
 
 explain("lora")
@@ -657,18 +604,14 @@ explain("lora")
 # a parameter.
 
 # %%
-from tunelab.models.shape import shape_of
-
-shape = shape_of(instruct.model.config)
-lora = registry.resolve("method", "lora", registry.METHODS)
 choices = [
     {"r": r, "targets": targets} for targets in ("qv", "attention", "all-linear") for r in (4, 16)
 ]
 counted = []
 for chosen in choices:
     try:
-        found = lora.count(shape, lora.Settings(**chosen))
-    except UsageError as error:
+        found = tunelab.estimate(INSTRUCT, "lora", **chosen)
+    except tunelab.UsageError as error:
         print("refused:", error)
         continue
     counted.append({**chosen, "trained": found.trainable, "share in %": 100 * found.share})
@@ -690,30 +633,12 @@ conclude(
 # two.
 
 # %%
-from transformers import TrainerControl, TrainerState
-
-from tunelab.training.callbacks import LossTracker, perplexity
-
-tracker = LossTracker("eval_loss", patience=2, min_delta=0.0, keeps_best=False)
-control, state = TrainerControl(), TrainerState()
-watched = []
-for step, loss in enumerate([1.9, 1.2, 0.8, 0.85, 0.9, 0.7], start=1):
-    state.global_step = step
-    tracker.on_evaluate(None, state, control, {"eval_loss": loss})
-    watched.append(
-        {
-            "evaluation": step,
-            "loss": loss,
-            "perplexity": perplexity(loss),
-            "stops": control.should_training_stop,
-        }
-    )
-    if control.should_training_stop:
-        break
-display(table(watched))
+watched = tunelab.early_stopping([1.9, 1.2, 0.8, 0.85, 0.9, 0.7], patience=2)
+display(table(watched.drop(columns="best").to_dict("records")))
+best = watched[watched["evaluation"] == watched["best"].iloc[-1]].iloc[0]
 conclude(
     f"It stops after evaluation {len(watched)} and keeps the weights of evaluation "
-    f"{tracker.best_step}, whose loss was {tracker.best}."
+    f"{best['evaluation']:.0f}, whose loss was {best['loss']}."
 )
 
 # %% [markdown]
@@ -758,7 +683,7 @@ display(
         for name, one in kinds.items()
     )
 )
-full_rate = registry.resolve("method", "full", registry.METHODS).learning_rate
+full_rate = tunelab.explain("full").learning_rate
 lost = [name for name, one in kinds.items() if one.eps > full_rate]
 conclude(
     f"On this device ({DEVICE}) training runs in {DTYPE}.",
@@ -774,16 +699,18 @@ conclude(
 # moments for each trained number, and each has a gradient.
 
 # %%
-from tunelab.memory.fits import compare, gigabytes
-from tunelab.memory.settings import StepSettings
-from tunelab.memory.terms import PARTS
-
-step = StepSettings(batch=8, length=128, device="cuda", precision="bfloat16")
-compared_memory = compare(["llama-3.2-1b", "llama-3.2-3b", "mistral-7b-v0.1"], step)
+needed = {
+    (model, method): tunelab.estimate(
+        model, method, batch=8, length=128, device="cuda", precision="bfloat16"
+    )
+    for model in ("llama-3.2-1b", "llama-3.2-3b", "mistral-7b-v0.1")
+    for method in ("full", "lora")
+}
+PARTS = list(next(iter(needed.values())).bytes)
 bars = [
-    {"way": f"{row['model']}, {row['method']}", "part": part, "GB": row.get(part, 0) / 1e9}
-    for row in compared_memory
-    for part in PARTS
+    {"way": f"{model}, {method}", "part": part, "GB": size / 1e9}
+    for (model, method), one in needed.items()
+    for part, size in one.bytes.items()
 ]
 show(
     alt.Chart(pd.DataFrame(bars))
@@ -791,70 +718,62 @@ show(
     .encode(
         y=alt.Y("way:N", title=None, sort=[bar["way"] for bar in bars]),
         x=alt.X("GB:Q", title="GB of each part of a training step"),
-        color=alt.Color("part:N", title=None, sort=list(PARTS)),
+        color=alt.Color("part:N", title=None, sort=PARTS),
     )
     .properties(width=560, height=220)
 )
 table(
     {
-        "model": row["model"],
-        "method": row["method"],
-        "trained": row["trainable"],
-        "share in %": 100 * row["share"],
-        "peak": gigabytes(row["peak"]),
+        "model": model,
+        "method": method,
+        "trained": one.trainable,
+        "share in %": 100 * one.share,
+        "peak": f"{one.peak / 1e9:.2f} GB",
     }
-    for row in compared_memory
+    for (model, method), one in needed.items()
 )
 
 # %%
-peaks = {(row["model"], row["method"]): row["peak"] for row in compared_memory}
+peaks = {key: one.peak for key, one in needed.items()}
 conclude(
     *(
         f"{model}: LoRA takes {peaks[model, 'lora'] / peaks[model, 'full']:.0%} of the memory of "
-        f"full fine-tuning ({gigabytes(peaks[model, 'lora'])} against "
-        f"{gigabytes(peaks[model, 'full'])})."
-        for model in dict.fromkeys(row["model"] for row in compared_memory)
+        f"full fine-tuning ({peaks[model, 'lora'] / 1e9:.2f} GB against "
+        f"{peaks[model, 'full'] / 1e9:.2f} GB)."
+        for model in dict.fromkeys(model for model, _ in peaks)
     )
 )
 
 # %% [markdown]
 # ## Q2.8 Training, saving, checkpoints
 #
-# `run_study` does everything that the study names, and keeps what is finished: run this cell again
-# and nothing is repeated. A training that is killed goes on from its last checkpoint.
+# `tunelab.run` does everything that the study names, and keeps what is finished: run this cell
+# again and nothing is repeated. A training that is killed goes on from its last checkpoint.
 
 # %%
-from tunelab.study.run import run_study
-
 del base, instruct
-results = run_study(study, OUT)
-trainings = [result for result in results if result.stage == "train"]
+run = tunelab.run(study, out=OUT)
+trainings = run.trainings.set_index("name")
 table(
     {
-        "method": result.name,
-        "trained": result.values["trainable_parameters"],
-        "learning rate": result.values["learning_rate"],
-        "steps": result.values["steps"],
-        "best step": result.values["best_step"],
-        "best loss": result.values["best_loss"],
-        "stopped early": result.values["stopped_early"],
-        "adapter in kB": result.values["adapter_bytes"] / 1000,
-        "seconds": result.values["seconds"],
+        "method": row.classifier,
+        "trained": row.trainable_parameters,
+        "learning rate": row.learning_rate,
+        "steps": row.steps,
+        "best step": row.best_step,
+        "best loss": row.best_loss,
+        "stopped early": row.stopped_early,
+        "adapter in kB": row.adapter_bytes / 1000,
+        "seconds": row.seconds,
     }
-    for result in trainings
+    for row in run.trainings.rename(columns={"name": "classifier"}).itertuples()
 )
 
+
 # %%
-from tunelab.report.page import draw_figure
-from tunelab.runs.run_folder import history, read_run
-
-run = read_run(OUT)
-
-
 def figure(name):
     """A figure of the report, drawn from the run."""
-    module = registry.resolve("figure", name, registry.FIGURES)
-    drawn = draw_figure(name, module.collect(run))
+    drawn = run.figure(name)
     if drawn is not None:
         display(SVG(drawn.svg))
         print(drawn.description)
@@ -863,9 +782,10 @@ def figure(name):
 figure("curves")
 
 # %%
-losses = {result.name: history(result) for result in run.trained}
+history = run.history
 sentences = []
-for name, log in losses.items():
+for name in trainings.index:
+    log = history[history["name"] == name]
     validation = log[log["split"] == "validation"].dropna(subset=["loss"])
     first, last = validation.iloc[0], validation.iloc[-1]
     sentences.append(
@@ -895,9 +815,7 @@ for method in ("ia3", "prompt_tuning", "prefix_tuning", "p_tuning"):
     explain(method)
 
 # %%
-from tunelab.methods.contrasts import CONTRASTS
-
-for contrast in CONTRASTS:
+for contrast in run.contrasts:
     display(Markdown("\n\n".join([f"### {contrast.title}", *contrast.paragraphs])))
 
 # %% [markdown]
@@ -905,32 +823,29 @@ for contrast in CONTRASTS:
 # little for a soft prompt, which begins slowly.
 
 # %%
-evaluated = {result.name: result for result in results if result.stage == "evaluate"}
+scores = run.scores.set_index("name")
 scored = [
     {
-        "method": result.name,
-        "trained": result.values["trainable_parameters"],
-        "merges into the weights": registry.resolve(
-            "method", result.values["method"], registry.METHODS
-        ).merge
-        is not None,
-        "accuracy": evaluated[result.name].values["scores"]["accuracy"],
-        "low": evaluated[result.name].values["scores"]["accuracy_low"],
-        "high": evaluated[result.name].values["scores"]["accuracy_high"],
+        "method": name,
+        "trained": training["trainable_parameters"],
+        "merges into the weights": tunelab.explain(training["method"]).merges,
+        "accuracy": scores.loc[name, "accuracy"],
+        "low": scores.loc[name, "accuracy_low"],
+        "high": scores.loc[name, "accuracy_high"],
     }
-    for result in trainings
+    for name, training in trainings.iterrows()
 ]
 display(table(scored))
 ranked = sorted(scored, key=lambda row: row["accuracy"], reverse=True)
 first, second = ranked[0], ranked[1]
 apart = second["high"] < first["low"]
 conclude(
-    f"The highest accuracy has {first['method']} ({first['accuracy']:.3f}), "
-    f"{'as high' if second['accuracy'] == first['accuracy'] else 'then'} {second['method']} "
+    f"{first['method']} has the highest accuracy ({first['accuracy']:.3f}), "
+    f"{'as high as' if second['accuracy'] == first['accuracy'] else 'before'} {second['method']} "
     f"({second['accuracy']:.3f}); their intervals "
     f"{'do not overlap' if apart else 'overlap'}.",
-    f"The fewest numbers trains {min(scored, key=lambda row: row['trained'])['method']}, the most "
-    f"{max(scored, key=lambda row: row['trained'])['method']}.",
+    f"{min(scored, key=lambda row: row['trained'])['method']} trains the fewest numbers, "
+    f"{max(scored, key=lambda row: row['trained'])['method']} the most.",
 )
 
 # %% [markdown]
@@ -940,11 +855,7 @@ conclude(
 figure("trade_offs")
 
 # %%
-from tunelab.report.contrasts import contrasts_of
-from tunelab.report.methods_table import methods_of
-from tunelab.study.judging.stage import judge
-
-for contrast in contrasts_of(methods_of(run), judge(run).methods):
+for contrast in run.contrasts:
     print(contrast.title)
     conclude(*contrast.numbers)
 
@@ -955,27 +866,26 @@ for contrast in contrasts_of(methods_of(run), judge(run).methods):
 # an answer without one counts as wrong.
 
 # %%
-from tunelab.runs.run_folder import predictions
-
+predictions = run.predictions
 for name in ("base", "instruct", "lora"):
     print(f"--- {name}")
-    for row in predictions(evaluated[name]).head(4).itertuples():
-        told = f"no label ({row.reason})" if pd.isna(row.predicted) else row.predicted
-        print(f"  {row.text[:60]!r} | is {row.truth} | said {row.answer!r} | read as {told}")
+    for row in predictions[predictions["name"] == name].head(4).itertuples():
+        read = f"no label ({row.reason})" if pd.isna(row.predicted) else row.predicted
+        print(f"  {row.text[:60]!r} | is {row.truth} | said {row.answer!r} | read as {read}")
 
 # %%
 table(
     {
         "model": name,
-        "accuracy": result.values["scores"]["accuracy"],
-        "low": result.values["scores"]["accuracy_low"],
-        "high": result.values["scores"]["accuracy_high"],
-        "macro-F1": result.values["scores"]["f1_macro"],
-        "weighted F1": result.values["scores"]["f1_weighted"],
-        "by likeliest label": ((result.values["scored"] or {}).get("scores") or {}).get("accuracy"),
-        "without a label": result.values["scores"]["unparsed"],
+        "accuracy": row["accuracy"],
+        "low": row["accuracy_low"],
+        "high": row["accuracy_high"],
+        "macro-F1": row["f1_macro"],
+        "weighted F1": row["f1_weighted"],
+        "by likeliest label": row["accuracy_scored"],
+        "without a label": row["unparsed"],
     }
-    for name, result in evaluated.items()
+    for name, row in scores.iterrows()
 )
 
 # %%
@@ -990,17 +900,13 @@ figure("confusion")
 # is said to be undecided.
 
 # %%
-from tunelab.report.findings import find
-
-conclude(*(finding.sentence for finding in find(run, judge(run))))
+conclude(*run.findings)
 
 # %% [markdown]
 # The same as a page that can be shown to others:
 
 # %%
-from tunelab.report.build import build_report
-
-report = build_report(OUT)
+report = run.report
 print(report.as_posix(), f"{report.stat().st_size / 1e6:.2f} MB")
 
 # %% [markdown]

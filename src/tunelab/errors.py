@@ -2,7 +2,7 @@
 
 
 class TunelabError(Exception):
-    """A problem that is told to the user in one sentence.
+    """A problem that is shown to the user as one sentence.
 
     ``exit_code`` is what the command line returns for it.
     """

@@ -11,7 +11,9 @@ import tunelab
 
 HEAVY = ("torch", "transformers", "peft", "pandas", "sklearn", "pydantic", "numpy")
 NAMES = (
-    *("run", "evaluate", "load", "open_run", "compare", "tokenize", "estimate"),
+    *("run", "evaluate", "load", "open_run", "open_study", "compare", "tokenize", "estimate"),
+    *("compare_tokenizers", "open_model", "ask", "play", "prepare", "explain", "early_stopping"),
+    *("device_facts", "model_catalog", "GenerationSettings", "RunError", "UsageError"),
     *("Study", "TextClassifier", "__version__"),
 )
 

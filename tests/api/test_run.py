@@ -14,7 +14,7 @@ import pytest
 import tunelab
 from api_studies import small_study
 from conftest import Workspace
-from tunelab.api.run import make
+from tunelab.api.run import open_study
 from tunelab.cli.main import main
 from tunelab.config import Models
 from tunelab.errors import TunelabError, UsageError
@@ -106,17 +106,17 @@ def test_a_python_run_is_a_run_of_the_command_line(
 
 def test_every_way_to_name_a_study_gives_the_same_one(workspace: Workspace, tmp_path: Path) -> None:
     values = small_study(workspace)
-    expected = make(values, {})
+    expected = open_study(values)
     file = tmp_path / "mine.yaml"
     file.write_text(json.dumps(values), encoding="utf-8")
-    assert make(file, {}) == make(str(file), {}) == make(expected, {}) == expected
-    assert make("starter", {}).name == "starter"
+    assert open_study(file) == open_study(str(file)) == open_study(expected) == expected
+    assert open_study("starter").name == "starter"
 
 
 def test_overrides_set_keys(workspace: Workspace) -> None:
-    study = make(
+    study = open_study(
         small_study(workspace),
-        {
+        **{
             "training__epochs": 2.5,
             "training.learning_rate": 1e-5,
             "methods__0__r": 8,
@@ -169,7 +169,7 @@ def test_a_wrong_call_is_told_before_anything_begins(
     study: Any, overrides: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(UsageError, match=told):
-        make(study, overrides)
+        open_study(study, **overrides)
 
 
 def test_a_url_is_left_to_the_command_line(workspace: Workspace) -> None:

@@ -31,7 +31,7 @@ from tunelab.app.names import (
 from tunelab.app.settings import AppSettings
 from tunelab.app.studies import overview
 from tunelab.app.tokenize import (
-    chosen_tokenizers,
+    default_tokenizers,
     draw,
     measures,
     tokenize,
@@ -316,8 +316,8 @@ def test_nothing_is_downloaded_without_asking(settings: AppSettings, empty_cache
 
 def test_the_choice_begins_with_what_is_here(settings: AppSettings, empty_cache: Path) -> None:
     own = settings.models[0]
-    assert chosen_tokenizers([own]) == [own]
-    assert chosen_tokenizers([]) == ["llama-3.2"]
+    assert default_tokenizers([own]) == [own]
+    assert default_tokenizers([]) == ["llama-3.2"]
     assert ("tiny", own) in tokenizer_choices([own])
     assert ("gemma-3 (238 MB to download)", "gemma-3") in tokenizer_choices([])
     assert first_models([own])[0] == own
@@ -328,7 +328,7 @@ def test_the_choice_begins_with_what_is_here(settings: AppSettings, empty_cache:
     (empty_cache / "models" / "gemma-3-270m").mkdir(parents=True)
     (empty_cache / "models" / "gemma-3-270m" / "manifest.json").write_text("{}")
     # Its tokenizer came with the model.
-    assert chosen_tokenizers([]) == ["gemma-3"]
+    assert default_tokenizers([]) == ["gemma-3"]
     assert first_models([])[0] == "gemma-3-270m"
 
 

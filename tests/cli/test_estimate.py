@@ -115,7 +115,7 @@ def test_a_family_that_is_not_known_in_detail_says_what_is_left_out(
         ("--model smollm2-135m-instruct rr=4", "unknown key 'rr'"),
         ("--model smollm2-135m-instruct r=1000", "the highest that works is r=192"),
         ("--model smollm2-135m-instruct --prefix many", "--prefix must be a number or none"),
-        ("--model smollm2-135m-instruct --memory 0", "--memory must be above 0"),
+        ("--model smollm2-135m-instruct --memory 0", "memory must be above 0"),
         ("--model smollm2-135m-instruct --weights 4-bit --trace", "by formula alone"),
         ("--model smollm2-135m-instruct --devices 2 --measure", "by formula alone"),
         ("--model mistral-7b-v0.1 --method full --batch 4096 --measure", "use --method lora"),

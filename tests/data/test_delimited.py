@@ -15,7 +15,7 @@ def _read(path: Path, content: str | bytes) -> tuple[list[tuple[str, str]], list
     path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
     notes = LoadingNotes()
     rows = [row for _, row in read_rows(path, notes=notes)]
-    return [(row["text"], row["label"]) for row in rows], notes.told
+    return [(row["text"], row["label"]) for row in rows], notes.sentences
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_the_sheet_with_the_table(tmp_path: Path) -> None:
     path = _save(tmp_path / "a.xlsx", Read=[["me first"]], Rows=[["text", "label"], ["a", "x"]])
     notes = LoadingNotes()
     assert [row for _, row in read_rows(path, notes=notes)] == [{"text": "a", "label": "x"}]
-    assert notes.told == ["a.xlsx: the sheet 'Rows' is read, and none of the others."]
+    assert notes.sentences == ["a.xlsx: the sheet 'Rows' is read, and none of the others."]
 
 
 def test_without_openpyxl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

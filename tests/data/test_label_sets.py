@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tunelab.data.examples import SPLITS, Dataset
-from tunelab.data.label_sets import lonely_labels
+from tunelab.data.label_sets import labels_of_one_split
 from tunelab.data.sources import open_source
 from tunelab.data.splitting import complete_splits
 from tunelab.errors import UsageError
@@ -80,7 +80,7 @@ def test_labels_that_stand_alone() -> None:
         "validation": {"a": 1, "b": 0, "c": 0, "d": 2, "e": 0},
         "test": {"a": 1, "b": 0, "c": 1, "d": 0, "e": 0},
     }
-    told = lonely_labels(counts)
+    told = labels_of_one_split(counts)
     for label, words in {
         "c": "has test rows and no training row",
         "d": "has validation rows and no training row",
@@ -90,13 +90,13 @@ def test_labels_that_stand_alone() -> None:
         assert any(f"'{label}' {words}" in sentence for sentence in told)
     assert any(
         "All test rows have the label" in one
-        for one in lonely_labels(
+        for one in labels_of_one_split(
             {"train": {"a": 5, "b": 2}, "validation": {"a": 1, "b": 0}, "test": {"a": 3, "b": 0}}
         )
     )
     many = {split: dict.fromkeys(map(str, range(200)), 1) for split in SPLITS}
-    assert "200 labels have one training row" in lonely_labels(many)[0]
-    assert len(lonely_labels(many)[0]) < 200
+    assert "200 labels have one training row" in labels_of_one_split(many)[0]
+    assert len(labels_of_one_split(many)[0]) < 200
 
 
 @pytest.mark.parametrize("rare", [1, 2, 3])

@@ -12,7 +12,7 @@ from tunelab.generation.chat import Chat, load_chat, make_settings, reply, save_
 from tunelab.generation.conversation_file import conversation_names, read_conversation
 from tunelab.generation.local_model import LocalModel
 from tunelab.generation.persona import contains_word, other_voice, repeats, score_persona
-from tunelab.generation.play import messages_for, play, read_aloud
+from tunelab.generation.play import messages_for, play
 from tunelab.generation.settings import GenerationSettings
 from tunelab.generation.trimming import fit_messages
 
@@ -32,7 +32,7 @@ def test_shipped_conversations_can_be_played(
     conversation = read_conversation(name)
     speaking = answerer.with_template(template)
     heard: list[Any] = []
-    played = play(conversation, speaking, SHORT, template=template, further=3, heard=heard.append)
+    played = play(conversation, speaking, SHORT, template=template, further=3, on_line=heard.append)
     assert played.error is None
     assert tuple(heard) == played.lines
     speakers = [line.speaker for line in played.lines]
@@ -43,7 +43,7 @@ def test_shipped_conversations_can_be_played(
     assert 0 <= (played.consistency or 0) <= 1
     again = play(conversation, speaking, SHORT, template=template, further=3)
     assert [line.text for line in again.lines] == [line.text for line in played.lines]
-    assert names[0] in "\n".join(read_aloud(played))
+    assert names[0] in str(played)
     assert len(played.to_dict()["lines"]) == len(speakers)
 
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import build_model, build_tokenizer
 from tunelab.errors import UsageError
 from tunelab.inference.answering import answer_prompts
-from tunelab.inference.embeddings import check_known, pad_with_known
+from tunelab.inference.embeddings import check_known, set_pad_token
 from tunelab.inference.scoring import score_labels
 from tunelab.models.loading import load
 
@@ -36,14 +36,14 @@ def test_a_loaded_model_pads_with_what_it_knows(
 
 def test_a_tokenizer_without_any_end() -> None:
     tokenizer = _with_pad_beyond(eos_token=None)
-    pad_with_known(tokenizer, build_model(vocabulary=300), "a model")
+    set_pad_token(tokenizer, build_model(vocabulary=300), "a model")
     assert tokenizer.pad_token_id == 0
 
 
 def test_a_pad_token_that_is_known_stays(caplog: pytest.LogCaptureFixture) -> None:
     tokenizer = build_tokenizer()
     with caplog.at_level(logging.WARNING, logger="tunelab"):
-        pad_with_known(tokenizer, build_model(vocabulary=len(tokenizer)), "a model")
+        set_pad_token(tokenizer, build_model(vocabulary=len(tokenizer)), "a model")
     assert (tokenizer.pad_token, caplog.text) == ("<|endoftext|>", "")
 
 

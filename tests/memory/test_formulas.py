@@ -96,14 +96,14 @@ def test_a_prefix_has_its_keys_and_values_counted(llama: ModelShape) -> None:
 @pytest.mark.parametrize(
     ("method", "step", "message"),
     [
-        ("lora", {"batch": 0}, "--batch must be 1 or more"),
-        ("lora", {"length": 1}, "--length must be 2 or more"),
-        ("lora", {"answer": 200}, "--answer must be from 1 to 127"),
+        ("lora", {"batch": 0}, "batch must be 1 or more"),
+        ("lora", {"length": 1}, "length must be 2 or more"),
+        ("lora", {"answer": 200}, "answer must be from 1 to 127"),
         ("lora", {"prefix": 127}, "use 124 or less"),
         ("lora", {"prefix": 8, "packed": False}, "needs packed rows"),
-        ("full", {"weights": "4-bit"}, "use --method lora"),
+        ("full", {"weights": "4-bit"}, "use the method lora"),
         ("lora", {"precision": "float16"}, "needs a GPU"),
-        ("prefix_tuning", {"packed": False, "checkpointing": True}, "leave out --padded"),
+        ("prefix_tuning", {"packed": False, "checkpointing": True}, "pack the rows"),
     ],
 )
 def test_a_step_that_cannot_be(method: str, step: dict[str, Any], message: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from conftest import build_model, build_tokenizer
 from tunelab.models.catalog import CATALOG, ModelCard
-from tunelab.models.lineage import describe_lineage, known_lineage, other_origin, told_model
+from tunelab.models.lineage import describe_lineage, known_lineage, other_origin, short_model_name
 
 FOLDER = ModelCard(name="m", kind="folder", source="folder", licence="unknown")
 
@@ -38,4 +38,4 @@ def test_what_the_catalog_knows(left: str, right: str, other: bool) -> None:
 
 def test_every_model_of_the_catalog_has_a_family() -> None:
     assert all(card.family for card in CATALOG.values())
-    assert told_model("/a/b/model-folder") == "model-folder"
+    assert short_model_name("/a/b/model-folder") == "model-folder"

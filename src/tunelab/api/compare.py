@@ -29,7 +29,7 @@ class RunComparison:
     ``table``: a row for each two classifiers of different runs and each metric: left minus
     right, its 95 % interval, the paired test's p-value, and ``p_corrected``, which is Holm's
     over all rows of the table. Classifiers are named run/classifier; one that was trained with
-    several seeds stands once, and its interval covers other seeds too. ``rows`` counts the
+    several seeds has one row, and its interval covers other seeds too. ``rows`` counts the
     shared test rows, ``left_out`` those that each run has beside them. ``tests`` counts the tests
     that the correction covers.
     """

@@ -1,22 +1,27 @@
 """Parameters and memory of a method on a model, from the model's configuration alone."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tunelab.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-from tunelab.errors import UsageError
+    from tunelab.memory.settings import StepSettings
+    from tunelab.memory.terms import Term
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
     """Parameters that are trained and all of them, and bytes of a training step on one device.
 
-    ``bytes`` gives each part by name; ``peak`` is the most that is held at once.
-    ``largest_batch``: rows whose step fits into ``memory`` bytes, 0 if not one does. ``terms``: a
-    row for each term of the formula, with its formula, its numbers and its bytes.
+    ``bytes`` gives each part by name; ``peak`` is the most that is held at once, and ``moments``
+    what is held at each of the two moments that it is the larger of. ``largest_batch``: rows
+    whose step fits into ``memory`` bytes, 0 if not one does. ``step`` and ``settings`` are what
+    was estimated, ``left_out`` says what the formulas do not count, or None.
     """
 
     model: str
@@ -28,7 +33,31 @@ class MemoryEstimate:
     peak: int
     memory: int
     largest_batch: int
-    terms: "pd.DataFrame" = field(repr=False, compare=False)
+    moments: dict[str, int] = field(repr=False)
+    step: "StepSettings" = field(repr=False)
+    settings: Any = field(repr=False)
+    left_out: str | None = field(repr=False)
+    formulas: "tuple[Term, ...]" = field(repr=False)
+
+    @cached_property
+    def terms(self) -> "pd.DataFrame":
+        """A row for each term of the formula: part, term, formula, numbers, bytes."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The terms as plain values."""
+        return [
+            {
+                "part": term.part,
+                "term": term.name,
+                "formula": term.formula,
+                "numbers": term.numbers,
+                "bytes": term.bytes,
+            }
+            for term in self.formulas
+        ]
 
 
 def estimate(
@@ -61,36 +90,15 @@ def estimate(
         UsageError: a name or a setting is wrong, or such a step cannot be.
         RunError: the configuration of the model cannot be read.
     """
-    import pandas as pd
-
     from tunelab.guards.validation import validated
     from tunelab.memory.configurations import shape_by_name
     from tunelab.memory.fits import largest_batch, summary
     from tunelab.memory.formulas import estimate as by_formula
-    from tunelab.memory.formulas import step_as_run
-    from tunelab.memory.settings import (
-        BYTES,
-        OPTIMIZERS,
-        SHARDINGS,
-        WEIGHTS,
-        StepSettings,
-        check,
-    )
+    from tunelab.memory.formulas import left_out, step_as_run
     from tunelab.methods.contract import find_method
 
-    for kind, word, known in (
-        ("device", device, ("auto", "cpu", "cuda")),
-        ("precision", precision, tuple(BYTES)),
-        ("optimizer", optimizer, OPTIMIZERS),
-        ("sharding", sharding, SHARDINGS),
-        ("form of weights", weights, (None, *WEIGHTS)),
-    ):
-        if word not in known:
-            shown = ", ".join(str(one) for one in known)
-            raise UsageError(f"unknown {kind} {word!r}: known are: {shown}.")
-    way = find_method(method)
-    chosen = validated(way.Settings, settings)
-    step = StepSettings(
+    step = make_step(
+        method,
         batch=batch,
         length=length,
         prefix=prefix,
@@ -102,13 +110,14 @@ def estimate(
         checkpointing=checkpointing,
         devices=devices,
         sharding=sharding,
-        device=_device() if device == "auto" else device,
+        device=device,
     )
-    check(step, way)
-    room = _memory(step.device) if memory is None else _bytes(memory)
+    room = device_memory(step.device, memory)
+    adapting = find_method(method)
+    chosen = validated(adapting.Settings, settings)
     shape = shape_by_name(str(model))
-    given = (shape, way, chosen, step_as_run(shape, step))
-    found = by_formula(*given)
+    step = step_as_run(shape, step)
+    found = by_formula(shape, adapting, chosen, step)
     numbers = summary(found)
     counts = {key: numbers.pop(key) for key in ("trainable", "total", "share", "peak")}
     return MemoryEstimate(
@@ -117,34 +126,65 @@ def estimate(
         **counts,
         bytes=numbers,
         memory=room,
-        largest_batch=largest_batch(*given, room),
-        terms=pd.DataFrame(
-            {
-                "part": [term.part for term in found.terms],
-                "term": [term.name for term in found.terms],
-                "formula": [term.formula for term in found.terms],
-                "numbers": [term.numbers for term in found.terms],
-                "bytes": [term.bytes for term in found.terms],
-            }
-        ),
+        largest_batch=largest_batch(shape, adapting, chosen, step, room),
+        moments=found.moments,
+        step=step,
+        settings=chosen,
+        left_out=left_out(shape),
+        formulas=found.terms,
     )
 
 
+def make_step(method: str, *, device: str = "auto", **settings: Any) -> "StepSettings":
+    """A training step with a method, checked; ``settings`` are the fields of ``StepSettings``.
+
+    Raises:
+        UsageError: a name or a setting is wrong, or such a step cannot be.
+    """
+    from tunelab.memory.settings import BYTES, OPTIMIZERS, SHARDINGS, WEIGHTS, StepSettings, check
+    from tunelab.methods.contract import find_method
+
+    known: dict[str, tuple[str, tuple[str | None, ...]]] = {
+        "device": ("device", ("auto", "cpu", "cuda")),
+        "precision": ("precision", tuple(BYTES)),
+        "optimizer": ("optimizer", OPTIMIZERS),
+        "sharding": ("sharding", SHARDINGS),
+        "weights": ("form of weights", (None, *WEIGHTS)),
+    }
+    given = {"device": device, **settings}
+    for key, (kind, names) in known.items():
+        if key in given and given[key] not in names:
+            shown = ", ".join(map(str, names))
+            raise UsageError(f"unknown {kind} {given[key]!r}: known are: {shown}.")
+    step = StepSettings(device=_device() if device == "auto" else device, **settings)
+    check(step, find_method(method))
+    return step
+
+
+def device_memory(device: str, gigabytes: float | None = None) -> int:
+    """Bytes: the given GB (10⁹ bytes), else those of this machine's device.
+
+    Without a GPU they are those of its main memory, whatever the device.
+
+    Raises:
+        UsageError: ``gigabytes`` is not above 0.
+    """
+    if gigabytes is not None:
+        if isinstance(gigabytes, bool) or not gigabytes > 0:
+            raise UsageError(f"memory must be above 0, in GB, not {gigabytes!r}.")
+        return int(gigabytes * 1e9)
+    from tunelab.models.device import device_facts, has_gpu_driver
+
+    if device == "cuda" and has_gpu_driver():
+        facts = device_facts()
+        return int(facts.get("device_memory", facts["memory"]))
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
 def _device() -> str:
-    from tunelab.models.device import pick_device
+    """The device of this machine; torch is asked only where there is a driver of a GPU."""
+    from tunelab.models.device import has_gpu_driver, pick_device
 
-    return "cuda" if pick_device() == "cuda" else "cpu"
-
-
-def _memory(device: str) -> int:
-    """Bytes of this machine's device, or of its main memory where it has no such device."""
-    from tunelab.models.device import device_facts
-
-    facts = device_facts()
-    return int(facts.get("device_memory", facts["memory"]) if device == "cuda" else facts["memory"])
-
-
-def _bytes(gigabytes: float) -> int:
-    if isinstance(gigabytes, bool) or not gigabytes > 0:
-        raise UsageError(f"memory is {gigabytes!r}; it must be above 0, in GB.")
-    return int(gigabytes * 1e9)
+    return "cuda" if has_gpu_driver() and pick_device() == "cuda" else "cpu"

@@ -44,6 +44,7 @@ def evaluate(
     *,
     text: str = "text",
     label: str = "label",
+    labels: Sequence[str] | None = None,
     examples: "str | Path | pd.DataFrame | None" = None,
     prompt: Mapping[str, Any] | None = None,
     device: str = "auto",
@@ -56,7 +57,8 @@ def evaluate(
     ``models`` are names of models and folders of classifiers, such as
     ``runs/mine/adapters/lora``. ``file`` is JSONL, CSV, TSV or Parquet, a .txt file of
     text;label lines, or a data frame; ``text`` and ``label`` are its columns. Models are asked
-    with ``prompt``, the keys of a study's section of that name; classifiers with their own.
+    with ``prompt``, the keys of a study's section of that name, and choose among ``labels``, by
+    default those of the classifiers, else those of the file; classifiers have their own of both.
     ``settings`` are the keys of a study's section evaluation, such as ``modes=["score"]``; with
     ``shots=4``, four rows of ``examples`` are shown to models. ``seed`` decides the bootstrap
     and these rows.
@@ -105,12 +107,13 @@ def evaluate(
             dtype=pick_dtype(precision, chosen),
             seed=seed,
             shown=shown,
+            labels=labels,
         )
     return _found(details, predictions, asked)
 
 
 def _split(models: str | Path | Sequence[str | Path]) -> tuple[list[str], list[Path]]:
-    """Names of models, and folders of classifiers, each of them seen to be there."""
+    """Names of models and folders of classifiers, each of which is looked up."""
     from tunelab.classifiers.stored import read_record
     from tunelab.models.catalog import find
 

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunelab.api.tables import as_html, as_text, frame
+from tunelab.evaluation.measuring import recorded
 from tunelab.guards.bounded_files import home_path, is_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tunelab.config import Study
+    from tunelab.report.contrasts import NumberedContrast
+    from tunelab.report.page import Figure
     from tunelab.runs.run_folder import RunFolder
 
 # What identifies a row of the tables: the classifier, and how it came to be.
@@ -63,6 +66,11 @@ class Failure:
     error: str
 
 
+def _is_plain(value: Any) -> bool:
+    """Whether a value can stand in a cell of a table."""
+    return value is None or isinstance(value, str | int | float | bool)
+
+
 def open_run(path: str | Path) -> "Run":
     """Open the folder of a run, finished or not.
 
@@ -76,7 +84,7 @@ def open_run(path: str | Path) -> "Run":
 
 
 class Run:
-    """What a study came to. Tables are data frames; what is undefined in them is <NA>."""
+    """The results of a study. Tables are data frames, in which an undefined value is <NA>."""
 
     def __init__(self, record: "RunFolder") -> None:
         self._record = record
@@ -93,19 +101,20 @@ class Run:
     def scores(self) -> "pd.DataFrame":
         """A row for each classifier: its metrics on the test rows, each with a 95 % interval.
 
-        Columns: name, kind, model, method, seed; for each metric its value and _low and _high;
-        unparsed (answers without a label), rows, and seconds that answering took.
+        Columns: name, kind, model, method, seed; unparsed (answers without a label), rows, and
+        seconds that answering took; then for each metric its value and _low and _high.
         """
         rows = []
         for result in self._record.evaluated:
             values = result.values
-            row = self._who(result)
-            for metric, interval in values["intervals"].items():
-                row[metric] = values["scores"].get(metric, interval["value"])
-                row[f"{metric}_low"], row[f"{metric}_high"] = interval["low"], interval["high"]
-            row["unparsed"] = values["scores"]["unparsed"]
-            row["rows"] = values["scores"]["rows"]
-            row["seconds"] = values.get("seconds")
+            row = self._who(result) | {
+                "unparsed": values["scores"]["unparsed"],
+                "rows": values["scores"]["rows"],
+                "seconds": values.get("seconds"),
+            }
+            for metric, found in recorded(values).items():
+                row[metric] = found["value"]
+                row[f"{metric}_low"], row[f"{metric}_high"] = found["low"], found["high"]
             rows.append(row)
         return frame(rows, WHO)
 
@@ -113,8 +122,8 @@ class Run:
     def predictions(self) -> "pd.DataFrame":
         """What each classifier answered to each test row.
 
-        Columns: name, kind, model, method, seed; row, text, truth, predicted; then all that a
-        language model's answer tells, such as its words and the probability of each label.
+        Columns: name, kind, model, method, seed; row, text, truth, predicted; then what is known
+        of a language model's answer, such as its words and the probability of each label.
         """
         import pandas as pd
 
@@ -129,6 +138,66 @@ class Run:
                 table.insert(position, key, column)
             tables.append(table)
         return pd.concat(tables, ignore_index=True) if tables else frame([], WHO)
+
+    @cached_property
+    def trainings(self) -> "pd.DataFrame":
+        """A row for each fine-tuning: name, model, method, seed, and what it took.
+
+        Among the columns: trainable_parameters, learning_rate, steps, best_step, best_loss (nats
+        a token), stopped_early, adapter_bytes and seconds.
+        """
+        import pandas as pd
+
+        rows = [
+            {"name": result.name}
+            | {key: value for key, value in result.values.items() if _is_plain(value)}
+            for result in self._record.trained
+        ]
+        return pd.DataFrame(rows, columns=None if rows else ["name"])
+
+    @cached_property
+    def history(self) -> "pd.DataFrame":
+        """The losses of each fine-tuning: name, step, epoch, split, loss, perplexity, and more."""
+        import pandas as pd
+
+        from tunelab.runs.run_folder import history
+
+        tables = []
+        for result in self._record.trained:
+            table = history(result)
+            table.insert(0, "name", result.name)
+            tables.append(table)
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"name": []})
+
+    def figure(self, name: str) -> "Figure | None":
+        """A figure of the report, such as scores: its title, description and ``svg``.
+
+        None where the run has nothing to draw.
+
+        Raises:
+            UsageError: there is no figure of that name.
+        """
+        from tunelab.registry import FIGURES, resolve
+        from tunelab.report.page import draw_figure
+
+        return draw_figure(name, resolve("figure", name, FIGURES).collect(self._record))
+
+    @cached_property
+    def findings(self) -> list[str]:
+        """What follows from the results, a sentence each, as in the report."""
+        from tunelab.report.findings import find
+        from tunelab.study.judging.stage import verdicts_of
+
+        return [finding.sentence for finding in find(self._record, verdicts_of(self._record))]
+
+    @cached_property
+    def contrasts(self) -> "list[NumberedContrast]":
+        """Methods of the run that are easily confused: ``title``, ``paragraphs``, ``numbers``."""
+        from tunelab.report.contrasts import contrasts_of
+        from tunelab.report.methods_table import methods_of
+        from tunelab.study.judging.stage import verdicts_of
+
+        return contrasts_of(methods_of(self._record), verdicts_of(self._record).methods)
 
     @cached_property
     def verdicts(self) -> list[Verdict]:
@@ -162,7 +231,7 @@ class Run:
 
     @property
     def failures(self) -> list[Failure]:
-        """The parts that failed; empty where the study is whole."""
+        """The parts that failed; empty where none did."""
         return [Failure(one["name"], one["error"]) for one in self._record.failures]
 
     @property
@@ -187,7 +256,7 @@ class Run:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """The scores as a table of a notebook; names and errors stand in it as text alone."""
+        """The scores as a table of a notebook; names and errors are escaped."""
         table = as_html(self._short())
         failed = "".join(
             f"<li>{escape(one.name)}: {escape(one.error)}</li>" for one in self.failures

@@ -7,12 +7,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Number
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunelab.api.opened_run import Run, open_run
 from tunelab.config import MethodEntry, Section, Study, make_study, to_dict
 from tunelab.errors import TunelabError, UsageError
 from tunelab.library_warnings import hide_library_warnings
+
+if TYPE_CHECKING:
+    from tunelab.runs.results import Result
+    from tunelab.study.engines.local import Engine
+
+_log = logging.getLogger(__name__)
 
 
 def run(
@@ -21,11 +27,11 @@ def run(
     out: str | Path | None = None,
     **overrides: Any,
 ) -> Run:
-    """Run a whole study, and return what came of it. Finished stages are kept.
+    """Run a study and return its results. Finished stages are kept.
 
     ``study`` is a preset's name, the path of a YAML file, a dictionary or a :class:`Study`.
     ``out`` is the run folder, ``runs/<study>`` by default. Each override sets one key of the
-    study: ``training__epochs=1`` is ``training.epochs=1`` of the command line, and a whole
+    study: ``training__epochs=1`` is ``training.epochs=1`` of the command line, and a
     section, as in ``data={"source": "mine.csv"}``, replaces the section.
 
     Progress is shown on standard error.
@@ -35,34 +41,54 @@ def run(
         RunError: a part of the study failed. The others are finished, and ``open_run`` shows
             them; the same call goes on from there.
     """
-    from tunelab.report.build import build_report
-    from tunelab.runs.stages import locked
-    from tunelab.study.run import run_study
-
-    chosen = make(study, overrides)
+    chosen = open_study(study, **overrides)
     folder = _local(out) if out is not None else Path("runs") / chosen.name
-    # The report tells of this run: held until it is written, so that no other begins before.
-    with _shown_progress(), locked(folder):
+    with _shown_progress():
         try:
-            run_study(chosen, folder)
+            run_with_report(chosen, folder)
         except TunelabError as error:
-            # What did finish is worth a report too.
             if (folder / "run.json").is_file():
-                _try_report(folder)
                 error.add_note(f"tunelab.open_run({str(folder)!r}) shows what is finished.")
             raise
-        build_report(folder)
     return open_run(folder)
 
 
-def make(study: str | Path | Mapping[str, Any] | Study, overrides: Mapping[str, Any]) -> Study:
-    """The study, with the overrides put in and every name resolved.
+def run_with_report(
+    study: Study, folder: Path, engine: "Engine | None" = None
+) -> "tuple[list[Result], Path]":
+    """Run a study and write its report: the results of the stages, and the report's path.
+
+    Where a part fails, the report shows what is finished. The folder is locked until the report
+    is written, so that no other run changes it before.
+
+    Raises:
+        RunError: a part of the study failed.
+    """
+    from tunelab.report.build import build_report
+    from tunelab.runs.stages import locked
+    from tunelab.study.engines.local import run_here
+    from tunelab.study.run import run_study
+
+    with locked(folder):
+        try:
+            results = run_study(study, folder, engine or run_here)
+        except TunelabError:
+            if (folder / "run.json").is_file():
+                _try_report(folder)
+            raise
+        return results, build_report(folder)
+
+
+def open_study(study: str | Path | Mapping[str, Any] | Study, **overrides: Any) -> Study:
+    """A study with every default written out, every key checked and every name resolved.
+
+    ``study`` and ``overrides`` are those of :func:`run`.
 
     Raises:
         UsageError: no such preset or file, an unknown key or name, or a value of the wrong type.
     """
     from tunelab.guards.strict_yaml import apply_overrides
-    from tunelab.study.opening import open_study
+    from tunelab.study.opening import open_study as open_named
     from tunelab.study.resolution import check_names
 
     words = []
@@ -71,7 +97,7 @@ def make(study: str | Path | Mapping[str, Any] | Study, overrides: Mapping[str, 
         # As the command line would write it: JSON, which YAML reads.
         words.append(f"{key}={json.dumps(_plain(value, key), ensure_ascii=False)}")
     if isinstance(study, str | Path):
-        return open_study(str(study), words)
+        return open_named(str(study), words)
     if isinstance(study, Study):
         values: Mapping[str, Any] = to_dict(study)
     elif isinstance(study, Mapping):
@@ -87,7 +113,7 @@ def make(study: str | Path | Mapping[str, Any] | Study, overrides: Mapping[str, 
 
 
 def _plain(value: Any, key: str) -> Any:
-    """A value of a study as JSON has it: a path is a text, a number of NumPy's one of Python's.
+    """A value of a study as JSON: a path becomes a string, a NumPy number a Python number.
 
     Raises:
         UsageError: it is something that no study file could hold.
@@ -127,7 +153,7 @@ def _try_report(folder: Path) -> None:
     try:
         build_report(folder)
     except TunelabError as error:
-        logging.getLogger(__name__).error("no report: %s", error)
+        _log.error("no report: %s", error)
 
 
 @contextmanager

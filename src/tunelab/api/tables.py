@@ -1,4 +1,4 @@
-"""Data frames that the front door gives, and how people see them."""
+"""Data frames that the front door returns, and how they are shown."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-_TEXTS = {"name", "kind", "model", "method", "mode", "left", "right", "metric", "test", "reason"}
+_TEXTS = {
+    *("name", "kind", "model", "method", "mode", "left", "right", "metric", "test", "reason"),
+    *("measure", "title"),
+}
 _COUNTS = {"seed", "unparsed", "rows", "rows_needed"}
 # An undefined value, for people.
 _NOTHING = "–"
 
 
 def frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> "pd.DataFrame":
-    """Rows as a data frame; ``columns`` are those that an empty one has.
+    """Rows as a data frame; ``columns`` are those of a frame without rows.
 
-    What is undefined is <NA>: neither 0 nor a number that is none.
+    An undefined value is <NA>, never 0 and never NaN.
     """
     import pandas as pd
 
@@ -34,6 +37,6 @@ def as_text(table: "pd.DataFrame") -> str:
 
 
 def as_html(table: "pd.DataFrame") -> str:
-    """A table for a notebook; what stands in it is text and never markup."""
+    """A table for a notebook; its cells are escaped."""
     html: str = table.round(3).to_html(index=False, na_rep=_NOTHING, escape=True, border=0)
     return html

@@ -1,4 +1,4 @@
-"""A chart of lines as SVG, which takes its colours from the page and tells itself in words."""
+"""A chart of lines as SVG, in the colours of the page, with a description in words."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil, floor
@@ -49,16 +49,16 @@ def line_chart(title: str, series: Mapping[str, Sequence[Point]], *, x: str) -> 
 
 def describe(title: str, lines: Mapping[str, Sequence[Point]], x: str) -> str:
     """The chart in words: where each line begins and ends."""
-    told = [
+    parts = [
         f"{name} from {number(float(points[0][1]))} at {x} {points[0][0]:g} to "
         f"{number(float(points[-1][1]))} at {x} {points[-1][0]:g}"
         for name, points in lines.items()
     ]
-    return f"{title}: {'; '.join(told)}."
+    return f"{title}: {'; '.join(parts)}."
 
 
 class _Scale:
-    """Values onto a length of the picture, from a round number to a round number."""
+    """Maps values to positions in the picture; the limits of the axis are round numbers."""
 
     def __init__(self, values: Sequence[float], start: float, end: float) -> None:
         low, high = min(values), max(values)
@@ -73,7 +73,7 @@ class _Scale:
         self._start, self._end = start, end
 
     def at(self, value: float) -> float:
-        """The place of a value."""
+        """The position of a value."""
         share = (value - self.low) / (self.high - self.low)
         return self._start + share * (self._end - self._start)
 

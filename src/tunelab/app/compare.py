@@ -21,7 +21,7 @@ _EVERY = 0.15
 
 @dataclass
 class Column:
-    """One side: what is written so far, and what there is to say of it."""
+    """One side: the text so far, and a note on its state."""
 
     text: str = ""
     note: str = "…"
@@ -36,7 +36,7 @@ def compare(
     tokens: float,
     seed: float,
 ) -> Iterator[tuple[Column, Column]]:
-    """Both sides, again and again, until both have ended.
+    """Yield the state of both sides until both have ended.
 
     ``sides``: the name of a model, and whether its chat template is used, twice.
 

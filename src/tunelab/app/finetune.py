@@ -1,4 +1,4 @@
-"""Fine-tune: from a form to a study, the look at its data, and the view of its run."""
+"""Fine-tune: make a study of a form, show its data, and show its run."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +102,7 @@ def preview(settings: AppSettings, form: Form, *, show: int = 3) -> tuple[Mappin
 
 
 def begin(settings: AppSettings, form: Form) -> str:
-    """Check the form and the data, keep the upload in a new run folder, and start; its name.
+    """Check the form and the data, copy the upload to a new run folder, and start the run.
 
     Raises:
         UsageError: the form or the data cannot be used, the name is taken, or another run is at
@@ -216,7 +216,7 @@ def _claims(method: str) -> list[dict[str, Any]]:
 
 
 def _whole(value: Any) -> Any:
-    """A whole number that came as a float; what is none is left for the study to refuse."""
+    """An integer that came as a float; other values are left for the study to refuse."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if value is None:

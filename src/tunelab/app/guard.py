@@ -1,4 +1,4 @@
-"""What every request passes before a page sees it: whose it is, where to, and how large.
+"""Checks of every request before a page gets it: password, host and size.
 
 A page of another site that is open in the same browser can send requests to this machine too. So
 the names that the server answers to are checked (against DNS rebinding), and the origin of what
@@ -89,7 +89,7 @@ def check_request(
 
 
 def knows(password: str, authorization: str) -> bool:
-    """Whether an Authorization header of the Basic kind holds the password, under any name."""
+    """Whether a Basic Authorization header holds the password, with any user name."""
     kind, _, value = authorization.partition(" ")
     try:
         given = base64.b64decode(value, validate=True).partition(b":")[2]
@@ -104,7 +104,7 @@ def _bare(host: str) -> str:
 
 
 def _bounded(receive: Receive, most: int) -> Receive:
-    """Messages of a body that ends as if the sender had left, where it is too long."""
+    """The messages of a request's body; too long a body ends as if the client had disconnected."""
     seen = 0
 
     async def bounded() -> Message:

@@ -1,4 +1,4 @@
-"""What keeps the memory of a server level, however many requests it has served."""
+"""Settings that keep the memory of a server from growing with its requests."""
 
 import ctypes
 import gc
@@ -25,7 +25,7 @@ def share_one_heap() -> None:
 
 
 def freeze_long_lived_objects() -> None:
-    """Take all objects there are out of the garbage collection, as they stay until the end.
+    """Exclude all existing objects from garbage collection, since they are never freed.
 
     Python looks at its oldest objects only once a quarter more have come. Hundreds of thousands
     belong to the libraries, so that what requests leave behind in cycles would pile up for long.

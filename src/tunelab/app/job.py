@@ -1,4 +1,4 @@
-"""A training run in a process of its own; all that is known of it lies in its run folder.
+"""A training run in a process of its own, whose state is read from its run folder.
 
 So the pages stay quick, a page that is loaded again finds the run, and so does an app that was
 started again.
@@ -86,7 +86,7 @@ def _environment() -> dict[str, str]:
 
 
 def stop(folder: Path) -> None:
-    """Ask a run to end, and the second time, end it; it can be gone on with either way."""
+    """Interrupt a run, or kill it at the second call; it can be continued in both cases."""
     job = _job(folder)
     if job is None or not _alive(job):
         return
@@ -98,7 +98,7 @@ def stop(folder: Path) -> None:
 
 
 def state(folder: Path) -> State:
-    """Where a run is."""
+    """The state of a run."""
     job = _job(folder)
     if job is not None and _alive(job):
         return "running" if job["stop"] is None else "stopping"
@@ -110,13 +110,13 @@ def state(folder: Path) -> State:
 
 
 def running(runs: Path) -> list[str]:
-    """The runs of the app that are at work."""
+    """The runs of the app that are running."""
     jobs = {name: _job(runs / name) for name in run_names(runs)}
     return [name for name, job in jobs.items() if job is not None and _alive(job)]
 
 
 def own_runs(runs: Path) -> list[str]:
-    """The runs that the app started, those at work first, then the newest."""
+    """The runs that the app started: running ones first, then the newest."""
     names = [name for name in run_names(runs) if (runs / name / FOLDER / RECORD).is_file()]
     busy = set(running(runs))
     return sorted(names, key=lambda name: name not in busy)
@@ -137,11 +137,11 @@ def log_tail(folder: Path) -> str:
 
 def problem(folder: Path) -> str | None:
     """The sentence that a run failed with, or None."""
-    told = [line for line in log_tail(folder).splitlines() if line.startswith("tunelab: ")]
-    if not told or "interrupted" in told[-1]:
+    messages = [line for line in log_tail(folder).splitlines() if line.startswith("tunelab: ")]
+    if not messages or "interrupted" in messages[-1]:
         return None
     # What a person sees names no folders of the machine, and fields by their labels.
-    message = told[-1].removeprefix("tunelab: ")
+    message = messages[-1].removeprefix("tunelab: ")
     for prefix in (f"{folder / DATA}/", f"{folder}/", str(folder)):
         message = message.replace(prefix, "")
     return in_form_words(message)
@@ -169,7 +169,7 @@ def _alive(job: dict[str, Any]) -> bool:
 
 
 def _created(pid: int) -> float | None:
-    """When a process began, which tells it from a later one of its number; None if it ended."""
+    """When a process began, which identifies it beside its id; None if it ended."""
     import psutil
 
     try:

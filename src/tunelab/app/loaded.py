@@ -1,4 +1,4 @@
-"""Models that were loaded stay so, as long as they are among the last ones that were used."""
+"""A cache of loaded models: the last ones that were used are kept."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +26,7 @@ def open_model(name: str, device: str) -> Any:
 
 
 def open_tuned(folder: Path, device: str) -> Any:
-    """A saved classifier, anew where it was trained again.
+    """A saved classifier, loaded again if it was trained again.
 
     Raises:
         UsageError: it is damaged.

@@ -1,4 +1,4 @@
-"""HTML that the pages are made of. Whatever is put in is escaped here, and nowhere else."""
+"""HTML of the pages. All values are escaped here, and nowhere else."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -6,13 +6,13 @@ from typing import Any
 
 
 class Markup(str):
-    """A string that is HTML already: made by this module, from escaped parts."""
+    """A string of HTML that this module made of escaped parts."""
 
     __slots__ = ()
 
 
 def text(value: Any) -> Markup:
-    """A value as text: markup stays, anything else is escaped; None is a dash."""
+    """A value as HTML: markup is kept, anything else is escaped; None is a dash."""
     if isinstance(value, Markup):
         return value
     return Markup("–" if value is None else escape(str(value)))
@@ -29,7 +29,7 @@ def tag(name: str, *children: Any, **attributes: Any) -> Markup:
 
 
 def join(parts: Iterable[Any]) -> Markup:
-    """Parts behind one another."""
+    """The parts, joined."""
     return Markup("".join(text(part) for part in parts))
 
 
@@ -59,13 +59,13 @@ def table(rows: Sequence[Mapping[str, Any]], *, caption: str) -> Markup:
 
 
 def notice(message: str, kind: str = "problem") -> Markup:
-    """A sentence that stands out: ``problem``, ``note`` or ``done``."""
+    """A highlighted sentence: ``problem``, ``note`` or ``done``."""
     role = "alert" if kind == "problem" else "status"
     return tag("div", message, class_=f"tl-notice tl-{kind}", role=role)
 
 
 def link(address: str, words: str) -> Markup:
-    """A link that opens beside the page, which the other side cannot reach."""
+    """A link that opens in a new tab, without access to this page."""
     return tag("a", words, href=address, target="_blank", rel="noopener noreferrer")
 
 

@@ -1,18 +1,20 @@
 """Memory: where the bytes of a training step go, and what fits on a device."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunelab import registry
 from tunelab.app.markup import Markup, join, share_bar, table, tag
 from tunelab.app.names import pick
 from tunelab.errors import UsageError
 
+if TYPE_CHECKING:
+    from tunelab.api.estimate import MemoryEstimate
+
 PRECISIONS = ("float32", "bfloat16", "float16")
 WEIGHTS = ("not quantized", "8-bit", "4-bit")
 OPTIMIZERS = ("adamw", "adamw-8bit", "sgd")
 DEVICES = ("cpu", "cuda")
-_SEEN = {
+_TITLES = {
     "weights": "weights",
     "optimizer": "optimizer state",
     "gradients": "gradients",
@@ -54,16 +56,13 @@ def look(
     Raises:
         UsageError: a number or a combination cannot be.
     """
-    from tunelab.memory.fits import largest_batch, summary, what_fits
-    from tunelab.memory.formulas import estimate
-    from tunelab.memory.settings import StepSettings, check
-    from tunelab.methods.contract import find_method
-    from tunelab.models.known import known_shape
+    from tunelab.api.estimate import estimate
+    from tunelab.memory.fits import what_fits
 
-    pick("model", model, known_models())
-    chosen_method = find_method(pick("method", method, list(registry.METHODS)))
-    memory = int(_within("memory of the device", gigabytes, 0.1, 10_000) * 1e9)
-    step = StepSettings(
+    found = estimate(
+        pick("model", model, known_models()),
+        pick("method", method, list(registry.METHODS)),
+        memory=_within("memory of the device", gigabytes, 0.1, 10_000),
         batch=int(_within("batch size", batch, 1, 4096)),
         length=int(_within("length", length, 2, 131_072)),
         answer=1 if length < 4 else 3,
@@ -73,16 +72,9 @@ def look(
         checkpointing=bool(checkpointing),
         device=pick("device", device, DEVICES),
     )
-    try:
-        check(step, chosen_method)
-    except UsageError as error:
-        raise UsageError(str(error).replace("--", "")) from None
-    given = (known_shape(model), chosen_method, chosen_method.Settings(), step)
-    found = estimate(*given)
-    largest = largest_batch(*given, memory)
     return (
-        join([verdict(found.peak, memory, largest), bars(summary(found), memory)]),
-        _fits_table(what_fits([model], step, memory), memory),
+        join([verdict(found.peak, found.memory, found.largest_batch), bars(found)]),
+        _fits_table(what_fits([model], found.step, found.memory), found.memory),
     )
 
 
@@ -105,27 +97,22 @@ def verdict(peak: int, memory: int, largest: int) -> Markup:
     )
 
 
-def bars(numbers: Mapping[str, Any], memory: int) -> Markup:
-    """A bar for each part and for the whole, against the device's memory."""
+def bars(found: "MemoryEstimate") -> Markup:
+    """A bar for each part and one for the peak, beside the device's memory."""
     from tunelab.memory.fits import gigabytes
 
-    widest = max(memory, numbers["peak"])
+    widest = max(found.memory, found.peak)
     rows = [
-        share_bar(title, numbers[part] / widest, gigabytes(numbers[part]))
-        for part, title in _SEEN.items()
-        if numbers[part]
+        share_bar(title, found.bytes[part] / widest, gigabytes(found.bytes[part]))
+        for part, title in _TITLES.items()
+        if found.bytes[part]
     ]
-    rows.append(
-        share_bar("peak", numbers["peak"] / widest, gigabytes(numbers["peak"]), strong=True)
-    )
-    rows.append(share_bar("memory of the device", memory / widest, gigabytes(memory), strong=True))
-    trained = f"{numbers['trainable']:,} of {numbers['total']:,} parameters are trained "
-    return tag(
-        "div",
-        tag("p", trained, f"({numbers['share']:.3%})."),
-        *rows,
-        class_="tl-bars",
-    )
+    rows += [
+        share_bar(title, size / widest, gigabytes(size), strong=True)
+        for title, size in (("peak", found.peak), ("memory of the device", found.memory))
+    ]
+    trained = f"{found.trainable:,} of {found.total:,} parameters are trained "
+    return tag("div", tag("p", trained, f"({found.share:.3%})."), *rows, class_="tl-bars")
 
 
 def _fits_table(rows: list[dict[str, Any]], memory: int) -> Markup:

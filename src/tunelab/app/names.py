@@ -39,7 +39,7 @@ def pick(kind: str, name: object, known: Sequence[str]) -> str:
 
 
 def run_names(runs: Path) -> list[str]:
-    """Folders under ``runs`` in which a run was started, the newest first."""
+    """The folders under ``runs`` with a run that was started, the newest first."""
     if not runs.is_dir():
         return []
     found = [
@@ -66,7 +66,7 @@ def _was_started(folder: Path) -> bool:
 
 
 def run_folder(runs: Path, name: object) -> Path:
-    """The folder of a run that is there.
+    """The folder of an existing run.
 
     Raises:
         UsageError: there is none of that name.

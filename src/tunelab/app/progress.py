@@ -1,4 +1,4 @@
-"""How far a run is, and its losses: read from the run folder while it is written."""
+"""The progress and the losses of a run, read from its folder while it runs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Progress:
 
 
 def read_progress(folder: Path) -> Progress:
-    """The progress of a run, whatever of it is there."""
+    """The progress of a run; what is not there yet is left out."""
     study = _study(folder)
     stages = [path for kind in ("train", "evaluate") for path in (folder / kind).glob("*-*")]
     finished = [path for path in stages if (path / RECORD).is_file()]

@@ -8,8 +8,10 @@ from tunelab.app.failures import describe, unchanged
 from tunelab.app.markup import Markup, notice
 
 
-def told_or_asked(work: Callable[..., Any], others: int) -> Callable[..., list[Any]]:
-    """As :func:`tunelab.app.failures.told`, with the parts of :func:`build_question` at first.
+def shown_or_asked(work: Callable[..., Any], others: int) -> Callable[..., list[Any]]:
+    """Show failures as :func:`tunelab.app.failures.with_failures_shown` does, or ask first.
+
+    The parts of :func:`build_question` come before those of ``work``.
 
     Where something has to be downloaded, the message says what and how large it is, and the button
     does it.
@@ -19,22 +21,22 @@ def told_or_asked(work: Callable[..., Any], others: int) -> Callable[..., list[A
         try:
             return [Markup(""), *_no_question(), *work(*given)]
         except Exception as error:
-            return [*_told(error), *unchanged(others)]
+            return [*_shown(error), *unchanged(others)]
 
     return run
 
 
-def told_or_asked_stepwise(
+def shown_or_asked_stepwise(
     work: Callable[..., Iterator[Any]], others: int
 ) -> Callable[..., Iterator[Any]]:
-    """As :func:`told_or_asked`, for a generator."""
+    """As :func:`shown_or_asked`, for a generator."""
 
     def run(*given: Any) -> Iterator[list[Any]]:
         try:
             for values in work(*given):
                 yield [Markup(""), *_no_question(), *values]
         except Exception as error:
-            yield [*_told(error), *unchanged(others)]
+            yield [*_shown(error), *unchanged(others)]
 
     return run
 
@@ -76,7 +78,7 @@ def wire_question(question: list[Any], then: Callable[[], Any], refreshed: list[
     )
 
 
-def _told(error: Exception) -> list[Any]:
+def _shown(error: Exception) -> list[Any]:
     import gradio as gr
 
     if not isinstance(error, DownloadNeededError):

@@ -1,4 +1,4 @@
-"""The app: the pages on Gradio, the reports beside them, and the guard before both."""
+"""The app: the Gradio pages and the reports, behind the guard."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def build_app(settings: AppSettings) -> App:
         UsageError: other machines are let in without a password.
     """
     check_settings(settings)
-    _keep_gradio_to_itself(settings.scratch)
+    _set_up_gradio(settings.scratch)
 
     import gradio
     from fastapi import FastAPI
@@ -99,7 +99,7 @@ def build_app(settings: AppSettings) -> App:
 
 
 def handle_interrupts() -> None:
-    """Take interrupts again where a shell that started the app told it to ignore them.
+    """Handle interrupts also where the shell that started the app set them to be ignored.
 
     What the app starts would ignore them as well, and could not be stopped. A request to end
     unwinds too, so that uploads are removed.
@@ -128,8 +128,8 @@ def serve(settings: AppSettings) -> None:
     )
 
 
-def _keep_gradio_to_itself(scratch: Path) -> None:
-    """Its settings from the environment, which it reads when it is imported."""
+def _set_up_gradio(scratch: Path) -> None:
+    """Set Gradio's settings in the environment, which it reads when it is imported."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(scratch)
     os.environ["GRADIO_MCP_SERVER"] = "False"

@@ -1,4 +1,4 @@
-"""What the pages are served with."""
+"""The settings of the app."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

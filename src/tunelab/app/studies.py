@@ -1,4 +1,4 @@
-"""Studies: the runs that are there and their scores, read without loading a model."""
+"""Studies: the runs of a folder and their scores, read without loading a model."""
 
 from pathlib import Path
 from typing import Any

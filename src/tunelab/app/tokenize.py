@@ -49,7 +49,7 @@ def tokenizer_choices(more: Sequence[str]) -> list[tuple[str, str]]:
     return [(_shown(name, missing.get(name)), name) for name in names]
 
 
-def chosen_tokenizers(more: Sequence[str]) -> list[str]:
+def default_tokenizers(more: Sequence[str]) -> list[str]:
     """What is ticked at first: up to two that are on this machine, else the smallest download."""
     names = tokenizer_names(more)
     missing = {one.name: one for one in missing_tokenizers(names)}
@@ -134,13 +134,13 @@ def measures(results: Sequence[Mapping[str, Any]]) -> Markup:
     rows.append(
         {
             "measure": "text after decoding",
-            **{one["tokenizer"]: _comes_back(one) for one in results},
+            **{one["tokenizer"]: _round_trip(one) for one in results},
         }
     )
     return table(rows, caption="Measures of this text")
 
 
-def _comes_back(result: Mapping[str, Any]) -> str:
+def _round_trip(result: Mapping[str, Any]) -> str:
     trip = result["round_trip"]
     if trip["lost"]:
         return "lost: " + ", ".join(f"{count} {name}" for name, count in trip["lost"].items())

@@ -1,4 +1,4 @@
-"""What the page shows of data and of a run: checks, masks, losses, state; all as HTML."""
+"""Checks, masks, losses and the state of a run as HTML."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,7 +36,7 @@ def draw_checks(values: Mapping[str, Any], view: Any) -> Markup:
         {"check": "pairs of nearly equal texts", "found": checks["near_duplicates"]},
         {"check": "rows left out because of the above", "found": sum(left_out.values())},
     ]
-    told = (
+    sentence = (
         f"Length of a row: median {lengths.median} tokens, longest {lengths.longest}; "
         f"{lengths.share_cut:.1%} of the rows are cut. {lengths.trained_share:.1%} of the tokens "
         f"are trained. All rows begin with the same {lengths.shared_prefix} tokens."
@@ -45,7 +45,7 @@ def draw_checks(values: Mapping[str, Any], view: Any) -> Markup:
         _draw_counts(counts),
         draw_notes([*values["loading"], *values["notes"]]),
         table(faults, caption="Checks of the data"),
-        tag("p", told, class_="tl-help"),
+        tag("p", sentence, class_="tl-help"),
     ]
     if lengths.share_cut > _MANY_CUT:
         parts.append(

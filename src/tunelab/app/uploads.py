@@ -1,4 +1,4 @@
-"""Files that a person uploads: looked at in the app's own folder, and kept under their own name."""
+"""Uploaded files: read in the app's own folder, and copied under their own name."""
 
 import shutil
 from collections import Counter
@@ -23,7 +23,7 @@ _LONGEST_NAME = 100
 
 @dataclass(frozen=True)
 class Upload:
-    """What is known of a file once it was read: its rows, its columns, and which to use."""
+    """What is known of a file that was read: its rows, its columns, and which to use."""
 
     rows: int
     columns: tuple[str, ...]
@@ -92,7 +92,7 @@ def _count_labels(file: Path, changed: int, text: str, label: str) -> Labels:
     splits = {"train": examples, "validation": [], "test": []}
     settled = settle_labels(Dataset(splits, names, origin="", licence="", hash=""), notes)
     counts = Counter(example.label for example in settled.splits["train"])
-    return Labels(dict(counts.most_common()), tuple(notes.told))
+    return Labels(dict(counts.most_common()), tuple(notes.sentences))
 
 
 def keep(file: Path, folder: Path) -> Path:
@@ -106,7 +106,7 @@ def keep(file: Path, folder: Path) -> Path:
 
 @contextmanager
 def named(file: Path) -> Iterator[None]:
-    """Errors within tell the file's name in place of where it lies on this machine."""
+    """Errors within name the file, and not its path on this machine."""
     try:
         yield
     except TunelabError as error:

@@ -12,7 +12,7 @@ from tunelab.classifiers.language_model import LanguageModel
 from tunelab.config import Evaluation, Prompt, Training
 from tunelab.data.sampling import draw_shots
 from tunelab.memory.configurations import shape_by_name
-from tunelab.memory.formulas import asked_bytes
+from tunelab.memory.formulas import inference_bytes
 from tunelab.models.loading import load, model_hash
 
 
@@ -71,7 +71,7 @@ class AskedModel:
 
     def memory(self) -> int:
         """Weights and logits; on a GPU the machine holds as much while the weights are read."""
-        return asked_bytes(
+        return inference_bytes(
             shape_by_name(self.model), step_for(self.training, self.prompt, self.context)
         )
 

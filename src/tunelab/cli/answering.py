@@ -1,4 +1,4 @@
-"""Arguments of the verbs that let models speak: which model, and how tokens are chosen."""
+"""Arguments of the verbs that generate text: which model, and how tokens are chosen."""
 
 import argparse
 import signal
@@ -31,7 +31,7 @@ def add_model(parser: argparse.ArgumentParser, *, several: bool) -> None:
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Everything that decides which token comes next. What is left out keeps its default."""
+    """The settings that decide the next token; one that is not given keeps its default."""
     group = parser.add_argument_group("choice of tokens")
     group.add_argument("--top-k", type=int, metavar="N", help="the N likeliest tokens only")
     group.add_argument("--top-p", type=float, metavar="P", help="tokens that hold P together")
@@ -42,7 +42,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seed", type=int, metavar="N", help="of every draw (default: 42)")
 
 
-def chosen_settings(arguments: argparse.Namespace, **more: Any) -> dict[str, Any]:
+def given_settings(arguments: argparse.Namespace, **more: Any) -> dict[str, Any]:
     """The settings that were given, by name."""
     names = ("top_k", "top_p", "min_p", "repetition_penalty", "max_new_tokens", "seed")
     values = {name: getattr(arguments, name) for name in names}
@@ -60,7 +60,7 @@ def device_and_dtype(preference: str) -> tuple[str, str]:
 
 
 class Interrupt:
-    """Whether the user asked for an end with Ctrl-C; called, it tells."""
+    """Whether the user pressed Ctrl-C: calling it returns True from then on."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -71,7 +71,7 @@ class Interrupt:
 
 @contextmanager
 def interruptible() -> Iterator[Interrupt]:
-    """Within this context the first Ctrl-C asks for an end, and the second one ends the program."""
+    """Within this context the first Ctrl-C ends the answer, and the second one the program."""
     interrupt = Interrupt()
 
     def ask(*_: Any) -> None:

@@ -104,7 +104,7 @@ def read_password(file: Path | None) -> str | None:
 
 
 def _port(host: str, port: int) -> int:
-    """The port, once it is seen to be free; 0 picks one.
+    """The port, checked to be free; 0 picks a free one.
 
     Raises:
         UsageError: it is taken, or this machine has no such address.

@@ -18,19 +18,19 @@ def add_study(
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="as in training.epochs=1")
     parser.add_argument(
         "--out",
-        type=_position if remote else Path,
+        type=_folder_or_url if remote else Path,
         metavar="DIR",
         help="the run folder" + (", or s3://..." if remote else "") + f" (default: {out})",
     )
 
 
-def _position(word: str) -> Path | str:
+def _folder_or_url(word: str) -> Path | str:
     """A path, or a URL as it is."""
     return word if "://" in word else Path(word)
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
-    """Where the work is done."""
+    """The arguments that choose where the work runs."""
     parser.add_argument(
         "--engine",
         choices=("local", "ray"),
@@ -49,7 +49,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 def check_engine(arguments: argparse.Namespace) -> None:
-    """Refuse numbers that cannot be.
+    """Refuse numbers of workers or processors below 1.
 
     Raises:
         UsageError: as said.
@@ -66,7 +66,7 @@ def add_format(parser: argparse.ArgumentParser) -> None:
 
 
 def split_overrides(words: list[str]) -> list[str]:
-    """Refuse a word that is no key=value.
+    """Refuse a word that is not key=value.
 
     Raises:
         UsageError: it holds no equals sign.

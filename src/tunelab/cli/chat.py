@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from tunelab.cli.answering import (
     add_model,
     add_settings,
-    chosen_settings,
     device_and_dtype,
+    given_settings,
     interruptible,
 )
 from tunelab.cli.arguments import add_format
@@ -52,7 +52,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Play a file or talk until the input ends."""
     from tunelab.generation.chat import Chat, load_chat, make_settings
 
-    values = chosen_settings(arguments, temperature=arguments.temperature)
+    values = given_settings(arguments, temperature=arguments.temperature)
     if arguments.play is not None:
         return _play(arguments, values)
     if arguments.load is not None:
@@ -75,7 +75,7 @@ def _play(arguments: argparse.Namespace, values: dict[str, Any]) -> int:
     from tunelab.generation.chat import make_settings
     from tunelab.generation.conversation_file import read_conversation
     from tunelab.generation.local_model import LocalModel, open_answerer
-    from tunelab.generation.play import Played, play, read_aloud
+    from tunelab.generation.play import Played, play
 
     if arguments.model is None:
         raise UsageError("name the --model that plays.")
@@ -109,7 +109,7 @@ def _play(arguments: argparse.Namespace, values: dict[str, Any]) -> int:
             results.append(played)
             if arguments.format == "table":
                 print(f"\n{conversation.name}, {played.model}, template: {template}")
-                print("\n".join(read_aloud(played)))
+                print(played)
     rows = [
         {
             "template": one.template,

@@ -13,12 +13,18 @@ allocator gave out.
 """
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunelab.cli.arguments import add_format, split_overrides
 from tunelab.cli.tables import print_sentence, print_table
 from tunelab.errors import UsageError
+from tunelab.guards.strict_yaml import apply_overrides
+
+if TYPE_CHECKING:
+    from tunelab.api.estimate import MemoryEstimate
+    from tunelab.memory.settings import StepSettings
 
 _PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -60,18 +66,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Estimate, and print what was asked for."""
-    from tunelab.memory.settings import check
-    from tunelab.methods.contract import find_method
+    from tunelab.api.estimate import device_memory, make_step
 
-    settings = _step(arguments)
-    memory = _memory(arguments, settings.device)
-    method = find_method(arguments.method)
-    check(settings, method)
+    step = _step(arguments)
     if arguments.compare or arguments.fits:
-        return _tables(arguments, settings, memory)
+        settings = make_step(arguments.method, **step)
+        return _tables(arguments, settings, device_memory(settings.device, arguments.memory))
     if len(arguments.model) != 1:
         raise UsageError("name one --model, or ask for --compare or --fits.")
-    return _one(arguments, settings, memory, method)
+    return _one(arguments, step)
 
 
 def _tables(arguments: argparse.Namespace, settings: Any, memory: int) -> int:
@@ -149,64 +152,65 @@ def _say(sentence: str, format: str) -> None:
         print_sentence(sentence)
 
 
-def _one(arguments: argparse.Namespace, settings: Any, memory: int, method: Any) -> int:
-    from tunelab.memory.configurations import configuration, shape_by_name
-    from tunelab.memory.fits import check_fits, largest_batch, summary
-    from tunelab.memory.formulas import estimate, left_out, step_as_run
+def _one(arguments: argparse.Namespace, step: Mapping[str, Any]) -> int:
+    from tunelab.api.estimate import estimate, make_step
     from tunelab.memory.settings import check_runs
 
     if arguments.trace or arguments.measure:
-        check_runs(settings)
-    chosen = _chosen(arguments, method)
-    shape = shape_by_name(arguments.model[0])
-    settings = step_as_run(shape, settings)
-    given = (shape, method, chosen, settings)
-    found = estimate(*given)
-    if arguments.measure:
-        check_fits(*given, _free(settings.device))
-    numbers = summary(found)
-    parameters = {key: numbers.pop(key) for key in ("trainable", "total", "share")}
+        check_runs(make_step(arguments.method, **step))
+    given = apply_overrides({}, split_overrides(arguments.overrides))
+    for name in given.keys() & {"model", "method", "memory", *step}:
+        raise UsageError(f"{name} is an option: --{name}.")
+    model = arguments.model[0]
+    found = estimate(model, arguments.method, memory=arguments.memory, **step, **given)
     result: dict[str, Any] = {
-        "model": arguments.model[0],
-        "method": arguments.method,
-        "settings": chosen.model_dump(),
-        "step": asdict(settings),
-        **parameters,
-        "bytes": numbers,
+        "model": found.model,
+        "method": found.method,
+        "settings": found.settings.model_dump(),
+        "step": asdict(found.step),
+        "trainable": found.trainable,
+        "total": found.total,
+        "share": found.share,
+        "bytes": {**found.bytes, "peak": found.peak},
         "moments": found.moments,
-        "terms": [
-            {
-                "part": term.part,
-                "term": term.name,
-                "formula": term.formula,
-                "numbers": term.numbers,
-                "bytes": term.bytes,
-            }
-            for term in found.terms
-        ],
-        "left_out": left_out(shape),
-        "memory": memory,
-        "usable": _usable(memory),
-        "largest_batch": largest_batch(*given, memory),
+        "terms": found.rows(),
+        "left_out": found.left_out,
+        "memory": found.memory,
+        "usable": _usable(found.memory),
+        "largest_batch": found.largest_batch,
         "traced": None,
         "measured": None,
     }
-    config = configuration(arguments.model[0]) if arguments.trace or arguments.measure else None
-    if arguments.trace:
-        from tunelab.memory.trace import trace
-
-        result["traced"] = asdict(trace(config, method, chosen, settings))
-    if arguments.measure:
-        from tunelab.memory.measure import measure
-
-        result["measured"] = asdict(measure(config, method, chosen, settings))
-    _print(result, found, arguments)
+    if arguments.trace or arguments.measure:
+        result |= _run(found, trace=arguments.trace, measure=arguments.measure)
+    _print(result, found.step, arguments)
     return 0
 
 
-def _print(result: dict[str, Any], found: Any, arguments: argparse.Namespace) -> None:
-    from tunelab.memory.settings import StepSettings
+def _run(found: "MemoryEstimate", *, trace: bool, measure: bool) -> dict[str, Any]:
+    """What the step takes when it is traced, and when it runs."""
+    from tunelab.memory.configurations import configuration, shape_by_name
+    from tunelab.memory.fits import check_fits
+    from tunelab.methods.contract import find_method
 
+    method = find_method(found.method)
+    step = (method, found.settings, found.step)
+    if measure:
+        check_fits(shape_by_name(found.model), *step, _free(found.step.device))
+    config = configuration(found.model)
+    taken: dict[str, Any] = {}
+    if trace:
+        from tunelab.memory.trace import trace as run_trace
+
+        taken["traced"] = asdict(run_trace(config, *step))
+    if measure:
+        from tunelab.memory.measure import measure as run_step
+
+        taken["measured"] = asdict(run_step(config, *step))
+    return taken
+
+
+def _print(result: dict[str, Any], step: "StepSettings", arguments: argparse.Namespace) -> None:
     format = arguments.format
     if format == "json":
         print_table([], format, value=result)
@@ -227,10 +231,10 @@ def _print(result: dict[str, Any], found: Any, arguments: argparse.Namespace) ->
             row[name] = result[name]["peak"]
     row |= {"largest_batch": result["largest_batch"], "trainable": result["trainable"]}
     row |= {"total": result["total"], "share": f"{result['share']:.4%}", **result["bytes"]}
-    title = f"{result['method']} of {result['model']}; highest where the {found.moment}"
+    moment = max(result["moments"], key=lambda name: result["moments"][name])
+    title = f"{result['method']} of {result['model']}; highest where the {moment}"
     print_table(_readable([row], format), format, title=title)
-    settings = StepSettings(**result["step"])
-    _say(f"The estimate is of {_step_words(settings, settings.precision)}.", format)
+    _say(f"The estimate is of {_step_words(step, step.precision)}.", format)
     _say(_rule(result["memory"]), format)
     measured = result["measured"]
     if measured is not None and measured["tensors"] not in (None, measured["peak"]):
@@ -267,28 +271,22 @@ def _readable(rows: list[dict[str, Any]], format: str) -> list[dict[str, Any]]:
     ]
 
 
-def _step(arguments: argparse.Namespace) -> Any:
-    from tunelab.memory.settings import StepSettings
-
-    device = arguments.device
-    if device == "auto":
-        from tunelab.models.device import has_gpu_driver, pick_device
-
-        device = "cuda" if has_gpu_driver() and pick_device() == "cuda" else "cpu"
-    return StepSettings(
-        batch=arguments.batch,
-        length=arguments.length,
-        prefix=0 if arguments.prefix == "none" else _number(arguments.prefix, "prefix"),
-        answer=None if arguments.answer == "all" else _number(arguments.answer, "answer"),
-        packed=not arguments.padded,
-        precision=arguments.precision,
-        weights=arguments.weights,
-        optimizer=arguments.optimizer,
-        checkpointing=arguments.checkpointing,
-        devices=arguments.devices,
-        sharding=arguments.sharding,
-        device=device,
-    )
+def _step(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The training step that the options describe."""
+    return {
+        "batch": arguments.batch,
+        "length": arguments.length,
+        "prefix": 0 if arguments.prefix == "none" else _number(arguments.prefix, "prefix"),
+        "answer": None if arguments.answer == "all" else _number(arguments.answer, "answer"),
+        "packed": not arguments.padded,
+        "precision": arguments.precision,
+        "weights": arguments.weights,
+        "optimizer": arguments.optimizer,
+        "checkpointing": arguments.checkpointing,
+        "devices": arguments.devices,
+        "sharding": arguments.sharding,
+        "device": arguments.device,
+    }
 
 
 def _number(word: str, option: str) -> int:
@@ -299,22 +297,6 @@ def _number(word: str, option: str) -> int:
         raise UsageError(f"--{option} must be a number or {other}.") from None
 
 
-def _memory(arguments: argparse.Namespace, device: str) -> int:
-    """Bytes of the device that is asked about."""
-    if arguments.memory is not None:
-        if not arguments.memory > 0:
-            raise UsageError("--memory must be above 0.")
-        return int(arguments.memory * 1e9)
-    from tunelab.models.device import device_facts, has_gpu_driver
-
-    if device == "cuda" and has_gpu_driver():
-        facts = device_facts()
-        return int(facts.get("device_memory", facts["memory"]))
-    import psutil
-
-    return int(psutil.virtual_memory().total)
-
-
 def _free(device: str) -> int:
     """Bytes that are free on this device."""
     from tunelab.models.device import device_facts
@@ -323,10 +305,3 @@ def _free(device: str) -> int:
     if device == "cuda" and "device_memory_free" not in facts:
         raise UsageError("--measure needs the device that is asked about; use --device cpu.")
     return int(facts["device_memory_free" if device == "cuda" else "memory_free"])
-
-
-def _chosen(arguments: argparse.Namespace, method: Any) -> Any:
-    from tunelab.guards.strict_yaml import apply_overrides
-    from tunelab.guards.validation import validated
-
-    return validated(method.Settings, apply_overrides({}, split_overrides(arguments.overrides)))

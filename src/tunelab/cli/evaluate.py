@@ -19,6 +19,10 @@ from typing import Any
 
 from tunelab.cli.arguments import add_format, split_overrides
 from tunelab.cli.tables import print_table
+from tunelab.config import make_study
+from tunelab.data.readers import check_data_file
+from tunelab.errors import UsageError
+from tunelab.guards.strict_yaml import apply_overrides
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,25 +55,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Evaluate, and print a row for each model."""
-    from tunelab.config import make_study
-    from tunelab.data.readers import check_data_file
-    from tunelab.errors import UsageError
-    from tunelab.guards.strict_yaml import apply_overrides
+    from tunelab.api.evaluate import evaluate
+    from tunelab.classifiers.adapters import read_record
     from tunelab.guards.visible_text import visible
+    from tunelab.models.catalog import find
     from tunelab.report.findings import notes as notes_on_scores
-    from tunelab.study.evaluate import evaluate_stored, is_stored, notes
+    from tunelab.runs.results import write_table
+    from tunelab.study.evaluate import is_stored, notes
 
     study = make_study(apply_overrides({}, split_overrides(arguments.overrides)))
     if not 0 <= arguments.seed < 2**32:
         raise UsageError("--seed must be from 0 to 4294967295.")
-    named = bool(arguments.model or arguments.adapter)
+    for name in arguments.model:
+        find(name)
+    for folder in arguments.adapter:
+        read_record(folder)
+    named = [*arguments.model, *arguments.adapter]
     if not named and not is_stored(arguments.file):
         raise UsageError("name at least one --model NAME or --adapter DIR.")
     check_data_file(arguments.file)
-    if named:
-        results = _ask(arguments, study)
-    else:
-        results = evaluate_stored(arguments.file, evaluation=study.evaluation, seed=arguments.seed)
+    _check_save(arguments.save)
+    found = evaluate(
+        named or None,
+        arguments.file,
+        text=arguments.text,
+        label=arguments.label,
+        labels=_labels(arguments),
+        examples=_examples(arguments, study.evaluation.shots) if named else None,
+        prompt=study.prompt.model_dump(exclude_unset=True),
+        device=arguments.device,
+        seed=arguments.seed,
+        **study.evaluation.model_dump(exclude_unset=True),
+    )
+    if arguments.save:
+        kept = found.predictions.rename(columns={"name": "run"}).to_dict("records")
+        write_table(arguments.save, [{str(key): row[key] for key in row} for row in kept])
+    results = found.details
     table = [_row(result, full=arguments.format != "table") for result in results]
     print_table(
         table,
@@ -86,65 +107,31 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _ask(arguments: argparse.Namespace, study: Any) -> list[dict[str, Any]]:
-    from tunelab.classifiers.answered import table_rows
-    from tunelab.classifiers.stored import read_record
-    from tunelab.errors import UsageError
-    from tunelab.models.catalog import find
-    from tunelab.models.device import pick_device, pick_dtype
-    from tunelab.runs.results import write_table
-    from tunelab.study.evaluate import evaluate_file, read_labelled
+def _labels(arguments: argparse.Namespace) -> tuple[str, ...] | None:
+    """The labels that models choose among."""
     from tunelab.study.label_choice import parse_labels
 
-    for name in arguments.model:
-        find(name)
-    for folder in arguments.adapter:
-        read_record(folder)
-    _check_save(arguments.save)
-    given = None
-    if arguments.labels is not None:
-        given = parse_labels(arguments.labels)
-        if not arguments.model:
-            raise UsageError(
-                "--labels is what models choose among, and there is no --model; an adapter has the "
-                "labels that it was trained with."
-            )
-    shots = study.evaluation.shots
-    if bool(arguments.examples) != bool(shots):
+    if arguments.labels is None:
+        return None
+    labels = parse_labels(arguments.labels)
+    if not arguments.model:
+        raise UsageError(
+            "--labels is what models choose among, and there is no --model; an adapter has the "
+            "labels that it was trained with."
+        )
+    return labels
+
+
+def _examples(arguments: argparse.Namespace, shots: int) -> Path | None:
+    examples: Path | None = arguments.examples
+    if bool(examples) != bool(shots):
         raise UsageError(
             "--examples FILE and evaluation.shots=K go together: K rows of FILE are shown."
         )
-    columns = {"text": arguments.text, "label": arguments.label}
-    rows = read_labelled(arguments.file, **columns)
-    shown = read_labelled(arguments.examples, **columns) if arguments.examples else []
-    device = pick_device(arguments.device)
-    results, predictions = evaluate_file(
-        rows,
-        models=arguments.model,
-        adapters=arguments.adapter,
-        prompt=study.prompt,
-        evaluation=study.evaluation,
-        device=device,
-        dtype=pick_dtype("auto", device),
-        seed=arguments.seed,
-        shown=shown,
-        labels=given,
-    )
-    if arguments.save:
-        write_table(
-            arguments.save,
-            [
-                {"run": result["name"], **row}
-                for result in results
-                for row in table_rows(predictions[result["name"]], result["mode"], study.evaluation)
-            ],
-        )
-    return results
+    return examples
 
 
 def _check_save(path: Path | None) -> None:
-    from tunelab.errors import UsageError
-
     if path is None:
         return
     if path.suffix.lower() != ".parquet" or path.is_dir():

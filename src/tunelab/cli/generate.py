@@ -19,8 +19,8 @@ from typing import Any
 from tunelab.cli.answering import (
     add_model,
     add_settings,
-    chosen_settings,
     device_and_dtype,
+    given_settings,
     interruptible,
 )
 from tunelab.cli.arguments import add_format
@@ -69,7 +69,7 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         prompts = plain_prompts([arguments.prompt])
     temperatures = list(dict.fromkeys(arguments.temperature or [0.0]))
-    values = chosen_settings(arguments, samples=arguments.samples)
+    values = given_settings(arguments, samples=arguments.samples)
     settings = make_settings(values)
     for temperature in temperatures:
         make_settings({**values, "temperature": temperature})
@@ -92,7 +92,7 @@ def _compare(
     temperatures: list[float],
     arguments: argparse.Namespace,
 ) -> int:
-    """Ask each model in turn, and print what was answered, however that ended."""
+    """Ask each model in turn, and print the answers, also after an interrupt or an error."""
     from tunelab.generation.comparison import compare_open, perplexities
     from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
     from tunelab.generation.local_model import LocalModel

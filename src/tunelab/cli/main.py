@@ -37,10 +37,10 @@ VERBS = {
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that raises instead of printing the usage and leaving."""
+    """An argument parser that raises instead of printing the usage and exiting."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse complains of."""
+        """Raise argparse's message as a UsageError."""
         raise UsageError(f"{message} (see {self.prog} --help).")
 
     def parse_numbers_and_words(self, words: Sequence[str]) -> argparse.Namespace:
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tell(error: TunelabError) -> None:
-    """One line, however long a name in it is, without what would steer the terminal."""
+    """Print an error as one line, shortened, without control characters of the terminal."""
     line = " ".join(visible(str(error)).split())
     shown = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
     print(f"tunelab: {shown}".encode("utf-8", "replace").decode("utf-8"), file=sys.stderr)
@@ -111,7 +111,7 @@ def _dispatch(given: list[str], debug: bool) -> int:
 
 
 def _numbers_last(words: Sequence[str], options: Container[str]) -> list[str]:
-    """``words`` with each of ``options`` and the whole numbers behind it at the end."""
+    """``words``, with each of ``options`` and the integers after it moved to the end."""
     first: list[str] = []
     last: list[str] = []
     rest = list(words)
@@ -129,12 +129,12 @@ def _numbers_last(words: Sequence[str], options: Container[str]) -> list[str]:
 
 
 def _check_processes(verb: str) -> None:
-    """Only a training is divided among processes; of several the first one speaks."""
+    """Only training uses several processes, of which the first one prints."""
     from tunelab.training.processes import is_first, process_count
 
     if process_count() > 1 and verb != "train":
         raise UsageError(
-            f"torchrun and accelerate launch divide tunelab train alone; run {verb} without them."
+            f"torchrun and accelerate launch are for tunelab train; run {verb} without them."
         )
     if not is_first():
         logging.getLogger("tunelab").setLevel(logging.ERROR)

@@ -115,7 +115,7 @@ def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
 
 @contextmanager
 def from_standard_input(files: list[str]) -> Iterator[list[str]]:
-    """The files, or a temporary one that holds what standard input gives in the place of ``-``.
+    """The files, or a temporary one that holds what standard input gives for ``-``.
 
     Raises:
         UsageError: ``-`` does not stand alone, or standard input is empty.

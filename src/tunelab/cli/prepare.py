@@ -44,12 +44,12 @@ def execute(arguments: argparse.Namespace) -> int:
         raise UsageError("--show takes a number of rows.")
     study = open_study(arguments.study, split_overrides(arguments.overrides))
     out = arguments.out or Path("runs") / study.name
-    told: list[str] = []
+    sentences: list[str] = []
     with open_folder(out, study):
-        data = prepare(study.data, seed=study.seed, out=out, tell=told.append)
+        data = prepare(study.data, seed=study.seed, out=out, tell=sentences.append)
     if arguments.format != "json":
         # Before the tokenizer is loaded: what is wrong with the data should not have to wait.
-        for sentence in told:
+        for sentence in sentences:
             print(f"Note: {sentence}", file=sys.stderr, flush=True)
     view = view_encoding(study, data, model=arguments.model, show=arguments.show)
     values = data.result.values
@@ -58,7 +58,7 @@ def execute(arguments: argparse.Namespace) -> int:
         "counts": values["counts"],
         "checks": values["checks"],
         "dropped": values["dropped"],
-        "notes": told,
+        "notes": sentences,
         "model": view.model,
         "style": view.format.style,
         "prompt_hash": view.format.hash,
@@ -79,7 +79,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def label_rows(counts: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
-    """A line for each label, the most frequent first, with its rows by split; before them, all."""
+    """The sum and each label, the most frequent first, with the rows of each split."""
     labels = sorted(
         counts["train"],
         key=lambda label: -sum(counts[split][label] for split in counts),

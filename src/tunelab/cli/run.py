@@ -43,26 +43,14 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | None) -> int:
-    from tunelab.errors import TunelabError
+    from tunelab.api.run import run_with_report
     from tunelab.guards.visible_text import visible
-    from tunelab.report.build import build_report
     from tunelab.report.findings import notes, of_results
     from tunelab.report.verdict_text import correction_in_words
     from tunelab.runs.run_folder import read_run
-    from tunelab.runs.stages import locked
     from tunelab.study.judging.stage import verdicts_of
-    from tunelab.study.run import run_study
 
-    # The report tells of this run: held until it is written, so that no other begins before.
-    with locked(out):
-        try:
-            results = run_study(study, out, _engine(arguments, remote))
-        except TunelabError:
-            # What did finish is worth a report too.
-            if (out / "run.json").is_file():
-                _try_report(out)
-            raise
-        report = build_report(out)
+    results, report = run_with_report(study, out, _engine(arguments, remote))
     full = arguments.format != "table"
     rows = [score_row(result, full=full) for result in results if result.stage == "evaluate"]
     verdicts = verdicts_of(read_run(out))
@@ -96,10 +84,9 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
 
 
 def _engine(arguments: argparse.Namespace, remote: str | None) -> Any:
+    """What runs the parts of a study elsewhere; None for this process."""
     if arguments.engine == "local":
-        from tunelab.study.engines.local import run_here
-
-        return run_here
+        return None
     from tunelab.study.engines.ray import run_on_ray
 
     workers = arguments.workers or max(1, (os.cpu_count() or 1) // arguments.cpus)
@@ -152,13 +139,3 @@ def _interval(low: float | None, high: float | None) -> str | None:
 
 def _full(result: Any) -> dict[str, Any]:
     return {"stage": result.stage, "name": result.name, **result.values}
-
-
-def _try_report(out: Path) -> None:
-    from tunelab.errors import TunelabError
-    from tunelab.report.build import build_report
-
-    try:
-        build_report(out)
-    except TunelabError as error:
-        print(f"tunelab: no report: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""How a table fits a width: which columns it has, how wide they are, and what is left out.
+"""Fit a table into a width: its columns, their widths, and which are left out.
 
 A name or a number is never cut. Sentences are wrapped between words; where that is not enough,
 columns are left out and named, or each row is written as lines of its own.
@@ -39,7 +39,7 @@ class Column:
 class Layout:
     """Tables to draw below one another, each as (column, width); and what is left out.
 
-    ``upright``: no table, but every row as lines of its own, a line a column.
+    ``upright``: each row is printed as lines, one for each column.
     """
 
     blocks: tuple[tuple[tuple[Column, int], ...], ...] = ()

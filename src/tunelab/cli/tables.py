@@ -138,7 +138,7 @@ def _is_numeric(rows: Sequence[Mapping[str, Any]], key: str) -> bool:
 
 
 def _level(block: Sequence[tuple[Column, int]], numeric: Collection[str]) -> Any:
-    """A line a row."""
+    """Print each row as a line."""
     from rich.table import Table
     from rich.text import Text
 
@@ -156,7 +156,7 @@ def _level(block: Sequence[tuple[Column, int]], numeric: Collection[str]) -> Any
 
 
 def _upright(columns: Sequence[Column], console: Any) -> Iterator[str]:
-    """A line a cell behind its heading, or below it where the window has no room for both."""
+    """Print each cell as a line after its heading, or below it in a narrow window."""
     from rich.cells import cell_len, set_cell_size
     from rich.text import Text
 

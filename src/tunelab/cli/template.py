@@ -58,7 +58,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 "jinja": chosen.chat_template,
                 "findings": [one.to_dict() for one in findings],
                 "differs_from_first": [
-                    {"left": list(one.left), "right": list(one.right), "place": one.position}
+                    {"left": list(one.left), "right": list(one.right), "position": one.position}
                     for one in differences(views[0], view)
                 ],
             }
@@ -76,7 +76,9 @@ def execute(arguments: argparse.Namespace) -> int:
             console.print(Text(view.error) if view.error else draw_prompt(view))
             for change in entry["differs_from_first"] if number else ():
                 left, right = "".join(change["left"]), "".join(change["right"])
-                console.print(f"  at token {change['place']}: {left!r} → {right!r}", markup=False)
+                console.print(
+                    f"  at token {change['position']}: {left!r} → {right!r}", markup=False
+                )
     title = "What the lint finds" if rows else ""
     if rows or arguments.format != "table":
         print_table(rows, arguments.format, title=title, value=whole)

@@ -20,6 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tunelab.api.tokenize import open_tokenizers, tokenize_rows
 from tunelab.cli.arguments import add_format
 from tunelab.cli.tables import print_table
 from tunelab.cli.tokenizer_tables import (
@@ -107,15 +108,8 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _text(arguments: argparse.Namespace) -> int:
-    from tunelab.tokenizers.compare import compare_text
-    from tunelab.tokenizers.pieces import check_text
-
     text = arguments.text
-    try:
-        check_text(text)
-    except ValueError:
-        raise UsageError("the text of --text is not valid UTF-8.") from None
-    results = compare_text(_load(arguments.tokenizer), text, seed=arguments.seed)
+    results = tokenize_rows(text, arguments.tokenizer, arguments.seed)
     if arguments.format == "table":
         draw_text(results, text)
     print_measures(results, arguments.format)
@@ -142,7 +136,7 @@ def _file(arguments: argparse.Namespace) -> int:
         from tunelab.models.known import known_shape
 
         known_shape(arguments.model)
-    tokenizers = _load(arguments.tokenizer)
+    tokenizers = open_tokenizers(arguments.tokenizer)
     with _progress(size, arguments.file.name) as advance:
         results = compare_file(
             tokenizers,
@@ -203,7 +197,7 @@ def _parallel(arguments: argparse.Namespace) -> int:
         parallel = open_corpus(arguments.corpus)
     else:
         parallel = read_files(_named_files(arguments.parallel))
-    results = compare_parallel(_load(arguments.tokenizer), parallel, seed=arguments.seed)
+    results = compare_parallel(open_tokenizers(arguments.tokenizer), parallel, seed=arguments.seed)
     title = f"{parallel.rows} parallel sentences, premium against {results[0]['base']}"
     if arguments.format == "table":
         print_parallel(results, title)
@@ -221,7 +215,7 @@ def _persian(arguments: argparse.Namespace) -> int:
     from tunelab.tokenizers import morphology, persian
     from tunelab.tokenizers.parallel import built_in
 
-    tokenizers = _load(arguments.tokenizer)
+    tokenizers = open_tokenizers(arguments.tokenizer)
     if arguments.corpus == "persian-morphology":
         words = morphology.built_in()
         results = [morphology.score(one, words, seed=arguments.seed) for one in tokenizers]
@@ -273,18 +267,6 @@ def _train(arguments: argparse.Namespace) -> int:
     rows = [{name: row[name] for name in _TRAINED} for row in results]
     print_table(rows, arguments.format, title="on lines held out", value=results)
     return 0
-
-
-def _load(names: Sequence[str]) -> list[Any]:
-    from tunelab.tokenizers.catalog import find
-    from tunelab.tokenizers.loading import load
-
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise UsageError(f"the tokenizer {twice[0]!r} is named twice.")
-    for name in names:
-        find(name)
-    return [load(name) for name in names]
 
 
 def _named_files(words: Sequence[str]) -> dict[str, Path]:

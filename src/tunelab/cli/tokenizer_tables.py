@@ -63,7 +63,7 @@ def across(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _comes_back(trip: Mapping[str, Any]) -> str:
-    """The round trip in words."""
+    """The result of the round trip in words."""
     if trip["lost"]:
         return "without " + ", ".join(f"{count} {name}" for name, count in trip["lost"].items())
     return "exactly" if trip["exact"] in (True, trip.get("of")) else "changed"

@@ -1,4 +1,4 @@
-"""What is wrong with labelled text, counted before anything is trained."""
+"""Faults of labelled text, counted before anything is trained."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

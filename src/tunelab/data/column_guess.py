@@ -101,10 +101,19 @@ def propose_columns(rows: Iterable[Mapping[str, Any]]) -> Proposal:
     text = texts[0]
     rest = [column for column in columns if column is not text]
     flags = _one_hot(rest, text.filled)
-    labels = sorted(filter(_is_label, rest), key=_label_score, reverse=True)
+    labels = _like_labels(rest)
     if flags or not labels:
         return Proposal(text.name, None, problem=_why_no_label(text, rest, flags))
     return Proposal(text.name, labels[0].name, tuple(column.name for column in labels[1:]))
+
+
+def label_columns(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """The columns that could hold labels, the likeliest first, each with its different values."""
+    return {column.name: len(column.values) for column in _like_labels(_count(rows))}
+
+
+def _like_labels(columns: Iterable[_Column]) -> list[_Column]:
+    return sorted(filter(_is_label, columns), key=_label_score, reverse=True)
 
 
 def _why_no_text(columns: Sequence[_Column]) -> str:
@@ -198,7 +207,7 @@ def _is_no_text(value: str) -> bool:
 
 
 def _text_score(column: _Column) -> float:
-    """Mean characters of a value, less where values repeat."""
+    """Mean characters of a value, lower where values repeat."""
     characters = sum(len(value) * count for value, count in column.values.items())
     mean = characters / column.filled
     varied = len(column.values) / column.filled
@@ -230,7 +239,7 @@ def _is_label(column: _Column) -> bool:
 
 
 def _label_score(column: _Column) -> tuple[float, ...]:
-    """Names first, then words before numbers, then the later column."""
+    """Sort by the name, then words before numbers, then the later column."""
     words = column.words
     hint = (2 if words & _LABEL_NAMES else 0) - (1 if words & _SIDE_NAMES else 0)
     if {value.casefold() for value in column.values} <= _SPLITS:
@@ -242,7 +251,7 @@ def _label_score(column: _Column) -> tuple[float, ...]:
 
 
 def _one_hot(columns: Sequence[_Column], rows: int) -> list[_Column]:
-    """Columns that are the flags of one label each: three or more, and no other one is named so."""
+    """Columns of 0 and 1 for one label each, where there are three or more and no label column."""
     flags = [
         column
         for column in columns

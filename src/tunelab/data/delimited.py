@@ -116,9 +116,9 @@ def _layout_of_start(path: Path, separator: str) -> Layout:
         before += 1
     if before == len(lines):
         return Layout(separator)
-    told = _SEPARATOR_LINE.match(lines[before])
-    if told:
-        chosen, before = told.group(1), before + 1
+    stated = _SEPARATOR_LINE.match(lines[before])
+    if stated:
+        chosen, before = stated.group(1), before + 1
     else:
         chosen = _best_separator(lines[before:], separator)
     layout = Layout(chosen, before)
@@ -334,13 +334,13 @@ def _tab_layout(path: Path, layout: Layout, notes: LoadingNotes) -> Layout:
                 "the texts, and each line as a row."
             )
         return plain
-    heard = LoadingNotes()
+    file_notes = LoadingNotes()
     try:
-        _check_records(path, layout, heard)
+        _check_records(path, layout, file_notes)
         if any(len(cells) not in (0, width) for _, cells in _records(path, layout)):
             return plain
     except UsageError:
         # The row that does not fit is told of as the lines stand.
         return plain
-    notes.told += heard.told
+    notes.sentences += file_notes.sentences
     return layout

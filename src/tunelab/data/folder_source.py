@@ -18,7 +18,7 @@ _NAMES = {
     "test": ("test", "testing"),
 }
 # One of several parts, as the Hub names them: train-00000-of-00003.parquet.
-_PART = re.compile(r"(?P<name>.+)-(?P<place>\d{5})-of-(?P<parts>\d{5})(?:-[0-9a-f]+)?$")
+_PART = re.compile(r"(?P<name>.+)-(?P<index>\d{5})-of-(?P<parts>\d{5})(?:-[0-9a-f]+)?$")
 
 
 def load(location: str, *, text: str, label: str, notes: LoadingNotes) -> Dataset:

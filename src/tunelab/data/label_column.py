@@ -1,9 +1,10 @@
-"""Whether a column looks like labels: told from its values, before anything is trained on it."""
+"""Whether the values of a column look like labels, checked before anything is trained on it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tunelab.data.column_guess import label_columns
 from tunelab.data.examples import Dataset, Example
 from tunelab.data.loading_notes import count_of, listed
 from tunelab.errors import UsageError
@@ -15,7 +16,6 @@ _MANY = 100
 _VERY_MANY = 1_000
 # Rows that are looked at for another column.
 _SAMPLE = 20_000
-_NAMES = ("label", "class", "category", "intent", "sentiment", "emotion", "topic", "target", "tag")
 
 
 @dataclass(frozen=True)
@@ -113,29 +113,11 @@ def _is_decimal(value: str) -> bool:
 def _proposal(rows: Sequence[Example], text: str, label: str) -> str:
     """The column that looks most like labels, or all that there are."""
     sample = rows[:_SAMPLE]
-    columns = list(dict.fromkeys(key for row in sample[:100] for key in row.extra))
-    fitting: Mapping[str, int] = {
-        name: different
-        for name in columns
-        if (different := _few_values(row.extra.get(name) for row in sample))
-    }
-    if fitting:
-        best = min(
-            fitting,
-            key=lambda name: (not any(word in name.casefold() for word in _NAMES), fitting[name]),
-        )
+    for name, different in label_columns(row.extra for row in sample).items():
         return (
-            f"The column {best!r} ({fitting[best]:,} different values) looks like the labels: "
-            f"data.label={best}."
+            f"The column {name!r} ({different:,} different values) looks like the labels: "
+            f"data.label={name}."
         )
+    columns = list(dict.fromkeys(key for row in sample[:100] for key in row.extra))
     names = listed([repr(name) for name in (text, label, *columns)], most=20)
     return f"No other column looks like labels; the columns are {names}."
-
-
-def _few_values(cells: Iterable[object]) -> int:
-    """How many different values a column has, if it may hold labels; else 0."""
-    counts = Counter(str(cell).strip() for cell in cells if cell is not None)
-    counts.pop("", None)
-    rows = sum(counts.values())
-    short = all(len(value) <= 60 for value in counts)
-    return len(counts) if 2 <= len(counts) <= min(200, rows / 3) and short else 0

@@ -110,7 +110,7 @@ def _joins(label: str, labels: set[str]) -> bool:
     return len(parts) > 1 and labels.issuperset(parts)
 
 
-def lonely_labels(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+def labels_of_one_split(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     """What cannot be learnt or measured, by name; ``counts`` are rows by split and label."""
     train, validation, test = (counts[split] for split in SPLITS)
     tested = [label for label in test if test[label]]

@@ -35,14 +35,14 @@ class LoadingNotes:
     it was written.
     """
 
-    told: list[str] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
     class_names: dict[str, list[str]] = field(default_factory=dict)
     spellings: dict[str, Counter[str]] = field(default_factory=dict)
 
     def tell(self, sentence: str) -> None:
         """Add a sentence, once."""
-        if sentence not in self.told:
-            self.told.append(sentence)
+        if sentence not in self.sentences:
+            self.sentences.append(sentence)
 
     def merged(self) -> list[str]:
         """A sentence for each label that was written in several ways."""

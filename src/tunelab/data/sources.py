@@ -55,4 +55,4 @@ def open_source(source: str, *, text: str, label: str) -> Dataset:
     loaded: Dataset = load(source, text=text, label=label, notes=notes)
     doubts = check_label_column(loaded, text=text, label=label)
     dataset = settle_labels(loaded, notes)
-    return replace(dataset, notes=(*notes.told, *doubts))
+    return replace(dataset, notes=(*notes.sentences, *doubts))

@@ -50,7 +50,7 @@ def look_alike(text: str) -> str:
 def fold(text: str) -> tuple[str, list[int]]:
     """``text`` without what :func:`look_alike` leaves out, half-spaces and blanks kept.
 
-    Also the place in ``text`` that each character came from. ``text`` is to be in NFC.
+    Also the index in ``text`` that each character came from. ``text`` is to be in NFC.
     """
     if text.isascii():
         return text.lower().translate(_BLANKS), list(range(len(text)))

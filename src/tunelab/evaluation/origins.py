@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tunelab.models.lineage import Lineage, known_lineage, other_origin, told_model
+from tunelab.models.lineage import Lineage, known_lineage, other_origin, short_model_name
 from tunelab.runs.results import Result
 
 
@@ -43,5 +43,5 @@ def apart(left: Origin, right: Origin) -> str | None:
 
 
 def _in_words(side: Origin) -> str:
-    model = told_model(side.model)
+    model = short_model_name(side.model)
     return side.name if model == side.name else f"{side.name} is {model}"

@@ -1,4 +1,4 @@
-"""A chat: what was said, with which model and settings; saved and loaded as JSON."""
+"""A chat: its messages, model and settings; saved and loaded as JSON."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -18,7 +18,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Chat:
-    """The state of a chat. ``messages`` are user's and assistant's; ``system`` stands apart.
+    """The state of a chat. ``messages`` are the user's and the assistant's, without ``system``.
 
     ``unfinished`` is the last answer where it was interrupted: it can be continued.
     """

@@ -1,4 +1,4 @@
-"""Models side by side: the same prompts, several temperatures, several samples."""
+"""Compare models on the same prompts, at several temperatures, with several samples."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ class OpenAnswer:
 
     @property
     def cut(self) -> bool:
-        """Whether a limit ended it, so that what would have come is not known."""
+        """Whether a limit ended it, so that the rest of the answer is not known."""
         return self.ending in ("length", "context")
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ MEASURES: Mapping[str, tuple[str, Measure]] = {
         lambda _, answers: agreement([answer.text for answer in answers]),
     ),
 }
-# Measures that are no shares. Of an answer that was cut they are a lower bound.
+# Measures that are not shares. For an answer that was cut they are a lower bound.
 COUNTS = ("open_tokens", "open_words")
 # Measures of the whole text, from 0 to 1, which can be anything where an answer was cut.
 OF_WHOLE_TEXTS = (
@@ -148,8 +148,8 @@ def compare_open(
 ) -> list[dict[str, Any]]:
     """Every measure of each model at each temperature, with its interval over prompts.
 
-    Prompts are what was drawn: the samples of one prompt are alike, so a prompt counts once, by
-    the mean over its samples. The interval is the t interval, held to 0 and 1 for shares. Where
+    The prompts are the sample: answers to one prompt are alike, so a prompt counts once, with the
+    mean over its answers. The interval is the t interval, held to 0 and 1 for shares. Where
     answers were cut, a length is a lower bound without an interval, and a measure of whole texts
     speaks of what was kept, with the reason.
     """

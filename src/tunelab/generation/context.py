@@ -1,4 +1,4 @@
-"""The bounds of an answer: how long a model's rows may be, and which tokens end them."""
+"""The limits of an answer: how long a model's rows may be, and which tokens end them."""
 
 from collections.abc import Iterable
 from typing import Any

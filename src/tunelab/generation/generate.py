@@ -1,4 +1,4 @@
-"""Generate: the one function that every verb, page and study answers through.
+"""Generate answers: the function that every verb, page and study uses.
 
 Rows are padded on the left and go through the model together. What a row gets does not depend on
 the rows beside it: see :mod:`tunelab.generation.noise` for the draws. A prompt is run once for
@@ -16,7 +16,7 @@ from tunelab.generation.outcome import Ending, Generation, Progress, Token
 from tunelab.generation.sampling import choose_tokens
 from tunelab.generation.settings import GenerationSettings
 from tunelab.generation.text_so_far import TextSoFar
-from tunelab.guards.refusals import name_of, told
+from tunelab.guards.refusals import explain_errors, name_of
 from tunelab.inference.embeddings import check_known
 from tunelab.inference.head import output_at
 from tunelab.inference.prefix import pad_rows
@@ -74,7 +74,7 @@ def stream(
     begun: Sequence[Sequence[Generation]] | None = None,
     interrupt: Callable[[], bool] = lambda: False,
 ) -> Iterator[Progress]:
-    """As :func:`generate`, step by step: every answer's text as it comes, then the whole of it.
+    """As :func:`generate`, step by step: each answer's text as it comes, then the full answer.
 
     Raises:
         UsageError: as :func:`generate`, before anything is generated.
@@ -109,7 +109,7 @@ class _Row:
 
     @property
     def all_ids(self) -> list[int]:
-        """The prompt and what was generated behind it."""
+        """The prompt and what was generated after it."""
         return self.ids + [token.id for token in self.tokens if token.id is not None]
 
 
@@ -156,7 +156,7 @@ def _batches(
         if row.ending is not None:
             yield _progress(row)
         else:
-            # What was shown before the interrupt is shown again, as the whole is new to a reader.
+            # What was shown before the interrupt is shown again, since the caller is another.
             shown = row.text.show()
             if shown:
                 yield Progress(row.prompt, row.sample, shown)
@@ -180,7 +180,7 @@ def _batch(
     stops: Sequence[int],
     interrupt: Callable[[], bool],
 ) -> Iterator[Progress]:
-    """Generate rows together; yields inside no torch context, as a reader may be anything."""
+    """Generate rows together. No context of torch is open at a yield, where the caller runs."""
     import torch
 
     started = time.perf_counter()
@@ -205,7 +205,7 @@ def _batch(
             yield _progress(row)
         started = time.perf_counter()
         with torch.inference_mode():
-            if state.keep_running(chosen):
+            if state.drop_ended(chosen):
                 logits = state.step()
 
 
@@ -253,8 +253,8 @@ class _State:
             self.cache.batch_select_indices(self._position)
         return logits
 
-    def keep_running(self, chosen: Any) -> bool:
-        """Take the chosen tokens in, and rows that have ended out where they are many."""
+    def drop_ended(self, chosen: Any) -> bool:
+        """Add the chosen tokens, and drop the rows that have ended where they are many."""
         import torch
 
         running = [position for position, row in enumerate(self.rows) if row.ending is None]
@@ -288,7 +288,7 @@ class _State:
 
         every_row = torch.arange(len(input_ids), device=self.model.device)
         refused = f"{name_of(self.model)} cannot generate", "choose another model"
-        with told(*refused), output_at(self.model, every_row):
+        with explain_errors(*refused), output_at(self.model, every_row):
             return self.model(
                 input_ids=input_ids,
                 attention_mask=self.attention,
@@ -300,7 +300,7 @@ class _State:
 
 
 def _advance(row: _Row, number: int, stops: Sequence[int], settings: GenerationSettings) -> None:
-    """Take a token into the row's text, and see whether the answer ends with it."""
+    """Add a token to the row's text, and check whether the answer ends with it."""
     if row.ending is not None:
         return
     if number in stops:

@@ -25,7 +25,7 @@ def answer_likelihoods(
     *,
     batch_size: int = 16,
 ) -> list[Likelihood | None]:
-    """The log-probability of each answer's text behind its prompt; None for an empty answer.
+    """The log-probability of each answer's text after its prompt; None for an empty answer.
 
     The answer is read as text, without the stop token, and cut where the context ends.
     """
@@ -37,20 +37,20 @@ def answer_likelihoods(
     rows = []
     for position, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
         ids = prompt_ids(tokenizer, prompt)
-        told = encode_text(tokenizer, answer)[0][: max(0, context - len(ids))]
-        if told:
-            rows.append((position, ids, told))
+        answer_ids = encode_text(tokenizer, answer)[0][: max(0, context - len(ids))]
+        if answer_ids:
+            rows.append((position, ids, answer_ids))
     rows.sort(key=lambda row: len(row[1]) + len(row[2]))
     found: list[Likelihood | None] = [None] * len(answers)
     for start in range(0, len(rows), batch_size):
         batch = rows[start : start + batch_size]
         padded = pad_rows(
-            [ids + told for _, ids, told in batch],
+            [ids + answer_ids for _, ids, answer_ids in batch],
             prefix=0,
             pad_token=tokenizer.pad_token_id or 0,
             device=model.device,
         )
-        longest = max(len(told) for _, _, told in batch)
+        longest = max(len(answer_ids) for _, _, answer_ids in batch)
         with torch.inference_mode():
             # Rows end together, so the answers stand in the last columns.
             logits = model(
@@ -59,9 +59,9 @@ def answer_likelihoods(
                 position_ids=padded.position_ids,
                 logits_to_keep=longest + 1,
             ).logits
-            for row, (position, _, told) in enumerate(batch):
-                scores = logits[row, -len(told) - 1 : -1].float()
-                wanted = torch.tensor(told, device=scores.device)
+            for row, (position, _, answer_ids) in enumerate(batch):
+                scores = logits[row, -len(answer_ids) - 1 : -1].float()
+                wanted = torch.tensor(answer_ids, device=scores.device)
                 chosen = scores.gather(-1, wanted[:, None])[:, 0] - scores.logsumexp(-1)
-                found[position] = Likelihood(float(chosen.sum()), len(told))
+                found[position] = Likelihood(float(chosen.sum()), len(answer_ids))
     return found

@@ -1,4 +1,4 @@
-"""A model of this machine, as something that answers."""
+"""What answers prompts: the contract, and a model of this machine."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,8 +8,10 @@ from tunelab.generation.context import context_length
 from tunelab.generation.generate import generate, stream
 from tunelab.generation.outcome import Generation, Progress
 from tunelab.generation.settings import GenerationSettings
+from tunelab.prompts.conversation import Message
 from tunelab.prompts.prompting import Prompt, prompt_ids
 from tunelab.prompts.template_catalog import choose_template
+from tunelab.prompts.template_view import RenderedPrompt, view_prompt
 
 
 class Answerer(Protocol):
@@ -103,6 +105,14 @@ class LocalModel:
     def with_template(self, template: str) -> "LocalModel":
         """The same model with a template by its name: own, none, or one of the catalog."""
         return replace(self, tokenizer=choose_template(self.tokenizer, template))
+
+    def view_prompt(self, messages: Sequence[Message], template: str = "own") -> RenderedPrompt:
+        """The text and tokens that a template makes of a conversation.
+
+        Raises:
+            UsageError: there is no such template, or it cannot render the conversation.
+        """
+        return view_prompt(self.tokenizer, messages, template)
 
 
 def open_answerer(

@@ -1,4 +1,4 @@
-"""Random numbers that depend on what is drawn and on nothing around it.
+"""Random numbers that depend on the seed, the prompt and the position alone.
 
 A generator that a batch shares would give a row other numbers in another batch. Here each number
 is a hash of the seed, the prompt, the sample and the position, so that an answer is the same
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 
 def noise_key(seed: int, prompt: Sequence[int]) -> bytes:
-    """What decides all draws of a prompt's answers: the seed and the prompt's token ids."""
+    """The key of all draws of a prompt's answers, made of the seed and the prompt's token ids."""
     content = f"{seed}:{','.join(map(str, prompt))}".encode()
     return hashlib.blake2b(content, digest_size=32).digest()
 

@@ -17,7 +17,7 @@ _PATIENCE = 0.5
 
 @dataclass(frozen=True)
 class OpenPrompt:
-    """A prompt and what a right answer is; with none of the rules nothing is known of that."""
+    """A prompt and the rules of a right answer; without rules no answer is right or wrong."""
 
     id: str
     text: str

@@ -1,4 +1,4 @@
-"""What a run knows of open prompts and of conversations."""
+"""What a run records of open prompts and of conversations."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -156,8 +156,8 @@ def measures_table(record: Record) -> list[dict[str, Any]]:
     """
     compared = record["comparison"]
     rows = [
-        {"name": told, "share": name not in COUNTS, "estimates": [row[name] for row in compared]}
-        for name, (told, _) in MEASURES.items()
+        {"name": title, "share": name not in COUNTS, "estimates": [row[name] for row in compared]}
+        for name, (title, _) in MEASURES.items()
     ]
     kinds = [kind for kind in compared[0]["by_kind"] if compared[0]["by_kind"][kind] is not None]
     position = list(MEASURES).index("open_right") + 1
@@ -192,7 +192,7 @@ def answers_to_read(record: Record) -> list[dict[str, Any]]:
 
 
 def rules_kept(played: Mapping[str, Any], rules: Sequence[str]) -> list[tuple[int, int] | None]:
-    """For each rule: in how many of the lines it applies to it was kept; None where in none."""
+    """For each rule, the lines that keep it among those that it applies to; None without any."""
     scores = [line["score"] for line in played["lines"] if line["score"]]
     found: list[tuple[int, int] | None] = []
     for rule in rules:
@@ -245,7 +245,7 @@ def _spans(record: Record, metric: str, model: str) -> list[Span | None]:
 
 
 def _tokenizers_differ(record: Record, names: Sequence[str]) -> bool:
-    """Whether models are known to count other tokens."""
+    """Whether the models are known to have different tokenizers."""
     known = {(record.get("lineages", {}).get(name) or {}).get("tokenizer") for name in names}
     return len(known - {None}) > 1
 

@@ -1,4 +1,4 @@
-"""What comes out of generation: tokens, text, and why it ended."""
+"""The results of generation: tokens, text, and why it ended."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -8,7 +8,7 @@ Ending = Literal["stop token", "stop string", "length", "context", "interrupted"
 
 @dataclass(frozen=True)
 class Token:
-    """One generated token. ``logprob`` is the model's own, in nats, or None where it is not told.
+    """One generated token. ``logprob`` is the model's own, in nats, or None where it is not known.
 
     ``seconds`` is the time since the token before it, or since the start for the first one; in a
     batch all rows wait for one another.
@@ -26,7 +26,7 @@ class Generation:
 
     ``text`` ends before a stop string and leaves control tokens out; ``tokens`` are all that were
     generated, a stop token among them. ``ending`` is why it ended. ``prompt_tokens`` counts the
-    tokens before it, or is None where a server does not tell.
+    tokens before it, or is None where a server does not say.
     """
 
     text: str
@@ -69,7 +69,7 @@ class Generation:
 
 @dataclass(frozen=True)
 class Progress:
-    """A step of streaming: what came to one sample of one prompt.
+    """A step of streaming: the new text of one sample of one prompt.
 
     ``text`` is what can be shown now: half a character or what may become a stop string is held
     back. ``done`` is the whole answer once it has ended.

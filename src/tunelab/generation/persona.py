@@ -1,4 +1,4 @@
-"""Does an answer keep to its persona? Rules that anyone can check by reading."""
+"""Rules by which an answer keeps its persona, each of which can be checked by reading."""
 
 import re
 from collections.abc import Sequence
@@ -68,12 +68,12 @@ def score_persona(
 
 
 def speaks_as_other(text: str, speaker: str, others: Sequence[str]) -> bool:
-    """Whether a text goes over to another's words, or leaves the role."""
+    """Whether a text speaks another speaker's lines, or leaves the role."""
     return other_voice(text, speaker, others) is not None or _MODEL.search(text) is not None
 
 
 def other_voice(text: str, speaker: str, others: Sequence[str]) -> int | None:
-    """Where a text begins to speak as another, or None."""
+    """The position where a text begins to speak as another speaker, or None."""
     names = [name for name in (*others, *_ROLE_WORDS) if name.casefold() != speaker.casefold()]
     listed = "|".join(re.escape(name) for name in names)
     # A script's "Name:" at the start of a line, or a template's marker before a role.

@@ -18,9 +18,9 @@ from tunelab.prompts.conversation import Message
 class Line:
     """One line of a played conversation.
 
-    ``text`` is what was said; ``kept`` what the others hear of it, which ends where the speaker
-    goes over to another's words. A line that the file gives has no ``generation`` and no score.
-    ``notices`` tell what was left out or cut.
+    ``text`` is what was said; ``kept`` the part that the others are given, which ends where the
+    speaker speaks another's lines. A line that the file gives has no ``generation`` and no score.
+    ``notices`` say what was left out or cut.
     """
 
     turn: int
@@ -63,6 +63,10 @@ class Played:
         shares = [line.score.share for line in self.lines if line.score]
         return sum(shares) / len(shares) if shares else None
 
+    def __str__(self) -> str:
+        """The conversation as lines of text, with the score of each line that was played."""
+        return "\n".join(_lines_of_text(self))
+
     def to_dict(self) -> dict[str, Any]:
         """The conversation as JSON values."""
         return {
@@ -79,10 +83,10 @@ def play(
     *,
     template: str = "own",
     further: int | None = None,
-    heard: Callable[[Line], None] = lambda line: None,
+    on_line: Callable[[Line], None] = lambda line: None,
     interrupt: Callable[[], bool] = lambda: False,
 ) -> Played:
-    """Play all turns and ``further`` ones; each line is told to ``heard`` as it is finished.
+    """Play all turns and ``further`` ones; ``on_line`` is called with each line as it is finished.
 
     An error of an endpoint, a conversation that cannot be rendered, or a later line that does not
     fit the context ends the play: what was said until then is in the result, with the error.
@@ -104,7 +108,7 @@ def play(
             error = str(problem)
             break
         lines.append(line)
-        heard(line)
+        on_line(line)
     return Played(conversation.name, answerer.name, template, tuple(lines), error)
 
 
@@ -119,18 +123,18 @@ def messages_for(
     named = len(conversation.speakers) > 2
     persona = conversation.persona(speaker)
     messages = [{"role": "system", "content": persona}] if persona else []
-    heard: list[tuple[str, str]] = [("user", conversation.opening)] if conversation.opening else []
+    turns: list[tuple[str, str]] = [("user", conversation.opening)] if conversation.opening else []
     for name, text in lines:
         if name == speaker:
-            heard.append(("assistant", text))
+            turns.append(("assistant", text))
         else:
-            heard.append(("user", f"{name}: {text}" if named else text))
-    if not heard or heard[0][0] != "user":
+            turns.append(("user", f"{name}: {text}" if named else text))
+    if not turns or turns[0][0] != "user":
         others = " and ".join(conversation.others(speaker))
-        heard.insert(0, ("user", f"You speak with {others}. Begin."))
-    if heard[-1][0] != "user":
-        heard.append(("user", "Go on."))
-    for role, text in heard:
+        turns.insert(0, ("user", f"You speak with {others}. Begin."))
+    if turns[-1][0] != "user":
+        turns.append(("user", "Go on."))
+    for role, text in turns:
         if messages and messages[-1]["role"] == role:
             messages[-1] = {"role": role, "content": f"{messages[-1]['content']}\n\n{text}"}
         else:
@@ -150,8 +154,8 @@ def _line(
     speaker = entry.speaker
     if entry.text is not None:
         return Line(turn, speaker, entry.text, entry.text)
-    heard = [(line.speaker, line.kept) for line in lines]
-    messages = messages_for(conversation, speaker, heard)
+    turns = [(line.speaker, line.kept) for line in lines]
+    messages = messages_for(conversation, speaker, turns)
     room = None if answerer.context is None else answerer.context - settings.max_new_tokens
     messages, notice = fit_messages(messages, answerer.count, room)
     own = replace(settings, samples=1, seed=settings.seed + turn)
@@ -162,7 +166,7 @@ def _line(
     kept = text if position is None else text[:position].strip()
     notices = [notice] if notice else []
     if position is not None:
-        notices.append(f"{speaker} went over to another's words, which the others do not hear.")
+        notices.append(f"{speaker} spoke another's lines, which the others are not given.")
     wanted = [
         one.contains
         for one in conversation.good
@@ -180,17 +184,17 @@ def _line(
     return Line(turn, speaker, text, kept or "…", generation, score, tuple(notices))
 
 
-def read_aloud(played: Played) -> Iterator[str]:
+def _lines_of_text(played: Played) -> Iterator[str]:
     """A played conversation as lines of text."""
     for line in played.lines:
         yield f"{line.speaker}: {line.text}"
         yield from (f"  ({notice})" for notice in line.notices)
         if line.score:
             kept = {name: value for name, value in line.score.to_dict().items() if name != "share"}
-            told = ", ".join(
+            rules = ", ".join(
                 f"{name.replace('_', ' ')} {'–' if value is None else 'yes' if value else 'no'}"
                 for name, value in kept.items()
             )
-            yield f"  [{told}: {line.score.share:.0%}]"
+            yield f"  [{rules}: {line.score.share:.0%}]"
     if played.error:
         yield f"  (ended early: {played.error})"

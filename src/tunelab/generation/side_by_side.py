@@ -23,14 +23,14 @@ def ask_open(
     keep: Callable[[OpenAnswer], None] = lambda answer: None,
     interrupt: Callable[[], bool] = lambda: False,
 ) -> list[OpenAnswer]:
-    """Answer every prompt at every temperature; each answer is told to ``keep`` as it ends.
+    """Answer every prompt at every temperature; ``keep`` is called with each answer as it ends.
 
     A model without a template gets the prompt's text alone, as a base model would. At temperature
     0 one sample is as good as many. An answer that is interrupted is left out.
 
     Raises:
         UsageError: a prompt does not fit the context.
-        EndpointError: an endpoint gave up; what was told to ``keep`` until then is whole.
+        EndpointError: an endpoint gave up; ``keep`` has had every answer that ended before.
     """
     asked = [as_prompt(answerer, prompt.text, system) for prompt in prompts]
     found = []

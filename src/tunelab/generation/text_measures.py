@@ -1,4 +1,4 @@
-"""What can be counted on the texts of answers."""
+"""Measures of the texts of answers."""
 
 import re
 from collections.abc import Sequence

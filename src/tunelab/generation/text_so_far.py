@@ -7,7 +7,7 @@ _BROKEN = "�"
 
 
 class TextSoFar:
-    """Decodes tokens as they come, finds stop strings, and tells what can be shown.
+    """Decodes tokens as they come, finds stop strings, and gives what can be shown.
 
     ``before`` is the prompt's last token: some tokenizers drop the space that a text begins with,
     which an answer must keep.
@@ -26,7 +26,7 @@ class TextSoFar:
     def add(self, token: int) -> None:
         """Take one more token; sets ``stopped`` if a stop string is complete."""
         self._ids.append(token)
-        self.text = self._whole()
+        self.text = self._full_text()
         if not self._stop:
             return
         positions = [position for position in map(self.text.find, self._stop) if position >= 0]
@@ -44,7 +44,7 @@ class TextSoFar:
         self._shown = max(self._shown, ready)
         return fresh
 
-    def _whole(self) -> str:
+    def _full_text(self) -> str:
         whole = self._decode(self._before + self._ids)
         if whole.startswith(self._head):
             return whole[len(self._head) :]

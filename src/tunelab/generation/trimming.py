@@ -1,4 +1,4 @@
-"""A conversation that has outgrown the context: which messages are left out."""
+"""Which messages are left out of a conversation that is too long for the context."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""What a model, transformers or PEFT refuse to do, told in one sentence."""
+"""Errors that a model, transformers or PEFT raise, explained in one sentence."""
 
 import logging
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from typing import Any
 from tunelab.errors import RunError, TunelabError
 
 _log = logging.getLogger(__name__)
-# Of the machine, and told of as such elsewhere.
+# Errors of the machine, which are explained elsewhere.
 _OF_THE_MACHINE = (OSError, MemoryError)
 
 
 @contextmanager
-def told(doing: str, advice: str) -> Iterator[None]:
-    """Within this context whatever foreign code raises becomes a sentence.
+def explain_errors(doing: str, advice: str) -> Iterator[None]:
+    """Turn an error that other code raises within this context into one sentence.
 
     ``doing``: what cannot be done, as in ``"GPT-2 cannot be trained"``; ``advice``: what to do.
 

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tunelab.guards.refusals import name_of, told
+from tunelab.guards.refusals import explain_errors, name_of
 from tunelab.inference.embeddings import check_known
 from tunelab.inference.prefix import pad_rows
 from tunelab.inference.row_decoding import decode_rows, rows_work, run_shared
 from tunelab.inference.virtual_tokens import virtual_tokens
 from tunelab.progress import row_bar
+from tunelab.prompts.per_tokenizer import per_tokenizer
+from tunelab.prompts.reasoning import is_marker
 from tunelab.prompts.shared_prefix import common_prefix
 
 _log = logging.getLogger(__name__)
@@ -114,7 +116,7 @@ def _decode_plain(
 ) -> list[list[int]]:
     """By transformers' own generation, rows padded on their left."""
     batch = pad_rows(prompts, prefix=0, pad_token=pad_token, device=model.device)
-    with told(f"{name_of(model)} cannot generate", "choose another model"):
+    with explain_errors(f"{name_of(model)} cannot generate", "choose another model"):
         found = model.generate(
             input_ids=batch.input_ids,
             attention_mask=batch.attention_mask,
@@ -176,15 +178,12 @@ def _readable(tokenizer: Any, ids: list[int]) -> str:
     return str(tokenizer.decode(kept, skip_special_tokens=False))
 
 
+@per_tokenizer
 def _special_tokens(tokenizer: Any) -> tuple[set[int], set[int]]:
-    """The special tokens around reasoning, and the others; kept on the tokenizer."""
-    from tunelab.prompts.reasoning import is_marker
-
-    found: tuple[set[int], set[int]] | None = getattr(tokenizer, "_tunelab_special", None)
-    if found is None:
-        found = (set(), set())
-        for number, token in tokenizer.added_tokens_decoder.items():
-            if token.special:
-                found[not is_marker(token.content)].add(int(number))
-        tokenizer._tunelab_special = found
-    return found
+    """The special tokens around a model's reasoning, and the others."""
+    markers: set[int] = set()
+    others: set[int] = set()
+    for number, token in tokenizer.added_tokens_decoder.items():
+        if token.special:
+            (markers if is_marker(token.content) else others).add(int(number))
+    return markers, others

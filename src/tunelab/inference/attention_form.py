@@ -1,4 +1,4 @@
-"""Another form of attention in the place of a model's own, for as long as it is wanted."""
+"""Another form of attention instead of a model's own, within a context."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

@@ -15,7 +15,7 @@ def embedding_count(model: Any) -> int | None:
     return None if weight is None else int(weight.shape[0])
 
 
-def pad_with_known(tokenizer: Any, model: Any, name: str) -> None:
+def set_pad_token(tokenizer: Any, model: Any, name: str) -> None:
     """Give a tokenizer a token to pad with that its model has an embedding for, in place.
 
     Padding is never looked at, so any token will do; a pad token that was added to the tokenizer

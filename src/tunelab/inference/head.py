@@ -1,4 +1,4 @@
-"""The output layer at chosen positions alone: logits are the dearest part of a short row."""
+"""The output layer at chosen positions alone: logits take most of the time of a short row."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -46,7 +46,7 @@ class Layout:
 
     @cached_property
     def positions(self) -> Any:
-        """(B · S,): the place in the sequence of each cell of a padded batch.
+        """(B · S,): the index in the sequence of each cell of a padded batch.
 
         Rows are padded on their right; the padding points at the first token.
         """
@@ -77,7 +77,7 @@ class Layout:
 
     @cached_property
     def repeats(self) -> Any:
-        """The cells that repeat a token of an earlier row, and its place behind the prefix.
+        """The cells that repeat a token of an earlier row, and its position after the prefix.
 
         Two tensors of one length, or None without any.
         """
@@ -111,7 +111,7 @@ class Layout:
         """(prefix, prefix): the same for the prefix itself."""
         return self._causal(0, self.prefix, window)
 
-    def behind(self, count: int) -> "Layout":
+    def after_tokens(self, count: int) -> "Layout":
         """The same rows with ``count`` tokens more at the beginning of the prefix."""
         rows = tuple(tuple(position + count for position in row) for row in self.rows)
         return Layout(self.prefix + count, rows, self.device)
@@ -139,7 +139,7 @@ class Layout:
 
     @cached_property
     def _taken(self) -> list[tuple[int, int]]:
-        """The cells that hold a token, and its place."""
+        """The cells that hold a token, and its index."""
         return [
             (number * self.longest + column, position)
             for number, row in enumerate(self.rows)

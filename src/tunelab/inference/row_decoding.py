@@ -12,7 +12,7 @@ from tunelab.inference.row_attention import row_attention
 from tunelab.inference.row_cache import RowCache, gather_rows
 from tunelab.inference.token_trees import build_tree_batch
 from tunelab.inference.tree_attention import tree_attention
-from tunelab.inference.tree_reading import NOTHING, Kept, cut_rows, read_prefix, read_trees
+from tunelab.inference.tree_reading import ONE_TOKEN, Kept, cut_rows, read_prefix, read_trees
 from tunelab.inference.trial import passes, same_logits
 
 # Rows that are left, as a share of the batch, below which the others are taken out.
@@ -78,7 +78,7 @@ def _read(
         for part in cut_rows(list(map(len, rows))):
             batch = build_tree_batch(
                 rows[part],
-                NOTHING,
+                ONE_TOKEN,
                 device=model.device,
                 prefix_length=prefix_length,
                 prefix=prefix,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tunelab.guards.refusals import name_of, told
+from tunelab.guards.refusals import explain_errors, name_of
 from tunelab.inference.embeddings import check_known
 from tunelab.inference.head import output_at
 from tunelab.inference.token_trees import build_continuations, build_tree_batch
@@ -149,7 +149,7 @@ def _score_plain(
         for label in labels:
             ids = torch.tensor([[*prompt, *label[:-1]]], device=model.device)
             asked = torch.arange(len(label), device=model.device) + len(prompt) - 1
-            with told(*refused), output_at(model, asked):
+            with explain_errors(*refused), output_at(model, asked):
                 logits = model(input_ids=ids, use_cache=False).logits
             total, hit = _read(logits, [label], [range(-1, len(label) - 1)])
             sums.append(total)

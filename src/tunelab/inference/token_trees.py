@@ -100,7 +100,7 @@ class TreeBatch:
         """S."""
         return int(self.seen.shape[1])
 
-    def behind(self, count: int, ahead: Mapping[int, tuple[Any, Any]]) -> "TreeBatch":
+    def after_tokens(self, count: int, ahead: Mapping[int, tuple[Any, Any]]) -> "TreeBatch":
         """The same rows with ``count`` tokens more at the beginning of the prefix.
 
         ``ahead``: their keys and values by layer, or nothing where the prefix has them already.

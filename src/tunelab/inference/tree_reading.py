@@ -13,15 +13,15 @@ Kept = dict[int, tuple[Any, Any]]
 
 # Tokens that are read together: beyond this, matrix products become no faster.
 BATCH_TOKENS = 1024
-# A tree of one token, which is no node: only what comes after the row is asked.
-NOTHING = build_continuations([[0]])
+# A tree of one token, which is not read: only the logits after the row are asked for.
+ONE_TOKEN = build_continuations([[0]])
 
 
 def read_prefix(model: Any, ids: Sequence[int]) -> Kept:
     """What each layer keeps of the prefix, (1, K, P, D) keys and values; empty where it is."""
     kept: Kept = {}
     if ids:
-        read_trees(model, build_tree_batch([ids], NOTHING, device=model.device, kept=kept))
+        read_trees(model, build_tree_batch([ids], ONE_TOKEN, device=model.device, kept=kept))
     return kept
 
 

@@ -56,7 +56,7 @@ def _forward(
     if position_ids is not None:
         position_ids = more["position_ids"] = position_ids + count
     if layout is not None:
-        more["layout"] = layout.behind(count)
+        more["layout"] = layout.after_tokens(count)
     base = model.get_base_model()
     if trees is not None:
         return _over_trees(model, base, input_ids, trees, **more)
@@ -79,7 +79,9 @@ def _forward(
 def _over_trees(model: Any, base: Any, input_ids: Any, trees: Any, **more: Any) -> Any:
     """Token trees, whose prefix holds the keys and values of the virtual tokens first."""
     virtual = {} if trees.prefix else _kept(model, base)
-    outputs = base(input_ids=input_ids, trees=trees.behind(virtual_tokens(model), virtual), **more)
+    outputs = base(
+        input_ids=input_ids, trees=trees.after_tokens(virtual_tokens(model), virtual), **more
+    )
     for layer, first in virtual.items() if trees.kept is not None else ():
         own = trees.kept[layer]
         trees.kept[layer] = tuple(_join(*pair, axis=2) for pair in zip(first, own, strict=True))
@@ -89,12 +91,12 @@ def _over_trees(model: Any, base: Any, input_ids: Any, trees: Any, **more: Any) 
 def _kept(model: Any, base: Any) -> dict[int, tuple[Any, Any]]:
     """What each layer keeps of the virtual tokens, within ``tree_attention``."""
     from tunelab.inference.token_trees import build_tree_batch
-    from tunelab.inference.tree_reading import NOTHING
+    from tunelab.inference.tree_reading import ONE_TOKEN
 
     if model.active_peft_config.peft_type == "PREFIX_TUNING":
         return dict(enumerate(virtual_keys(model)))
     kept: dict[int, tuple[Any, Any]] = {}
-    row = build_tree_batch([[0] * virtual_tokens(model)], NOTHING, device=model.device, kept=kept)
+    row = build_tree_batch([[0] * virtual_tokens(model)], ONE_TOKEN, device=model.device, kept=kept)
     prompt = model.get_prompt(batch_size=1).to(base.dtype)
     base.base_model(inputs_embeds=prompt, position_ids=row.positions, trees=row, use_cache=False)
     return kept

@@ -26,38 +26,40 @@ _READERS = (
 
 
 def block_terms(
-    shape: ModelShape, method: Method[Any], chosen: Any, settings: StepSettings
+    shape: ModelShape, method: Method[Any], method_settings: Any, settings: StepSettings
 ) -> list[Term]:
-    """What one block keeps; ``chosen``: the method's settings.
+    """What one block keeps; ``method_settings``: the method's settings.
 
     Of a family that is not known in detail: what its linear layers and norms keep.
     """
-    tokens = layer_tokens(method, chosen, settings)
-    kept = method.kept(shape.kinds, chosen, settings.fused)
+    tokens = layer_tokens(method, method_settings, settings)
+    kept = method.kept(shape.kinds, method_settings, settings.fused)
     norms = _norms(shape, method, settings, tokens)
     if not shape.llama_kind:
         return [*norms, *_unknown_linears(shape, kept, settings, tokens)]
     return [
         *norms,
         *_linears(shape, kept, settings, tokens),
-        *_attention(shape, rows_tokens(method, chosen, settings), settings),
+        *_attention(shape, rows_tokens(method, method_settings, settings), settings),
         *_mlp(shape, settings, tokens),
     ]
 
 
-def layer_tokens(method: Method[Any], chosen: Any, settings: StepSettings) -> int:
+def layer_tokens(method: Method[Any], method_settings: Any, settings: StepSettings) -> int:
     """T: tokens that the layers run. Some virtual ones stand in attention alone."""
     if method.virtual_in_attention_alone:
         return settings.tokens
-    return rows_tokens(method, chosen, settings)[0]
+    return rows_tokens(method, method_settings, settings)[0]
 
 
-def rows_tokens(method: Method[Any], chosen: Any, settings: StepSettings) -> tuple[int, int, int]:
+def rows_tokens(
+    method: Method[Any], method_settings: Any, settings: StepSettings
+) -> tuple[int, int, int]:
     """The tokens of attention; P, those that rows share; R, what a row sees.
 
     Virtual tokens of a soft prompt are shared by packed rows and stand before each padded one.
     """
-    virtual = method.virtual_tokens(chosen)
+    virtual = method.virtual_tokens(method_settings)
     shared = settings.prefix + virtual if settings.packed else 0
     own = settings.run + (0 if settings.packed else virtual)
     return shared + settings.batch * own, shared, shared + own
@@ -115,8 +117,10 @@ def _linears(shape: ModelShape, kept: Kept, settings: StepSettings, run: int) ->
 
 
 def _unknown_linears(shape: ModelShape, kept: Kept, settings: StepSettings, run: int) -> list[Term]:
-    """Of a block that is not known in detail, the mean: what each layer answers is kept by what
-    comes behind it, and what a layer that is trained or scaled reads is kept by itself.
+    """The mean of blocks that are not known in detail.
+
+    Each layer's output is kept by the layer after it, and the input of a layer that is trained or
+    scaled by the layer itself.
     """
     tokens, size = ("T", run), ("bytes", BYTES[settings.precision])
     outputs = sum(layer.outputs for layer in shape.linears) / shape.layers

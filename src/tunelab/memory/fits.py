@@ -20,13 +20,17 @@ _MOST = 2**20
 
 
 def largest_batch(
-    shape: ModelShape, method: Method[Any], chosen: Any, settings: StepSettings, memory: int
+    shape: ModelShape,
+    method: Method[Any],
+    method_settings: Any,
+    settings: StepSettings,
+    memory: int,
 ) -> int:
     """The most rows of a batch whose step fits into ``memory`` bytes; 0 if not one does."""
 
     def fits(rows: int) -> bool:
         step = replace(settings, batch=rows)
-        return estimate(shape, method, chosen, step).peak <= memory * USABLE
+        return estimate(shape, method, method_settings, step).peak <= memory * USABLE
 
     if not fits(1):
         return 0
@@ -40,17 +44,21 @@ def largest_batch(
 
 
 def check_fits(
-    shape: ModelShape, method: Method[Any], chosen: Any, settings: StepSettings, memory: int
+    shape: ModelShape,
+    method: Method[Any],
+    method_settings: Any,
+    settings: StepSettings,
+    memory: int,
 ) -> None:
     """Refuse a step that the estimate finds too large for a device of ``memory`` bytes.
 
     Raises:
         UsageError: as said, with the nearest step that fits.
     """
-    found = estimate(shape, method, chosen, settings)
+    found = estimate(shape, method, method_settings, settings)
     if found.peak <= memory * USABLE:
         return
-    near = nearest(shape, method, chosen, settings, memory)
+    near = nearest(shape, method, method_settings, settings, memory)
     raise UsageError(
         f"this step needs about {gigabytes(found.peak)} and the device has {gigabytes(memory)}, of "
         f"which {USABLE:.0%} can be filled; "
@@ -59,14 +67,18 @@ def check_fits(
 
 
 def nearest(
-    shape: ModelShape, method: Method[Any], chosen: Any, settings: StepSettings, memory: int
+    shape: ModelShape,
+    method: Method[Any],
+    method_settings: Any,
+    settings: StepSettings,
+    memory: int,
 ) -> str | None:
     """The options of the nearest step that fits: the fewest changes, and of these the first.
 
     Fewer rows come first, then checkpointing, 16-bit weights, 4-bit weights, and LoRA in place
     of full fine-tuning.
     """
-    for words, other, step in _alternatives(method, chosen, settings):
+    for words, other, step in _alternatives(method, method_settings, settings):
         rows = largest_batch(shape, *other, step, memory)
         if rows:
             fewer = f"--batch {rows}" if rows < settings.batch else ""
@@ -85,32 +97,34 @@ def compare(
     for name in names:
         shape = shape_by_name(name)
         for method in map(find_method, ("full", "lora")):
-            chosen = method.Settings()
-            found = estimate(shape, method, chosen, settings)
+            method_settings = method.Settings()
+            found = estimate(shape, method, method_settings, settings)
             row = {"model": name, "method": method.name, "peak": found.peak}
             if memory is not None:
                 row["fits"] = found.peak <= memory * USABLE
-                row["largest_batch"] = largest_batch(shape, method, chosen, settings, memory)
+                row["largest_batch"] = largest_batch(
+                    shape, method, method_settings, settings, memory
+                )
             rows.append({**row, **summary(found)})
     return rows
 
 
 def what_fits(names: Sequence[str], settings: StepSettings, memory: int) -> list[dict[str, Any]]:
-    """For each model, the ways to train it from the dearest to the cheapest, and which fit."""
+    """For each model, the ways to train it, from the most memory to the least, and which fit."""
     rows = []
     for name in names:
         shape = shape_by_name(name)
         for title, name_of_method, step in _ways(settings):
             method = find_method(name_of_method)
-            chosen = method.Settings()
-            found = estimate(shape, method, chosen, step)
+            method_settings = method.Settings()
+            found = estimate(shape, method, method_settings, step)
             rows.append(
                 {
                     "model": name,
                     "way": title,
                     "peak": found.peak,
                     "fits": found.peak <= memory * USABLE,
-                    "largest_batch": largest_batch(shape, method, chosen, step, memory),
+                    "largest_batch": largest_batch(shape, method, method_settings, step, memory),
                 }
             )
     return rows
@@ -153,12 +167,12 @@ def _ways(settings: StepSettings) -> Iterator[tuple[str, str, StepSettings]]:
     )
 
 
-_Chosen = tuple[Method[Any], Any]
+_Adapting = tuple[Method[Any], Any]
 
 
 def _alternatives(
-    method: Method[Any], chosen: Any, settings: StepSettings
-) -> Iterator[tuple[tuple[str, ...], _Chosen, StepSettings]]:
+    method: Method[Any], method_settings: Any, settings: StepSettings
+) -> Iterator[tuple[tuple[str, ...], _Adapting, StepSettings]]:
     changes: list[tuple[str, Mapping[str, Any]]] = [("", {})]
     if not settings.checkpointing:
         changes.append(("--checkpointing", {"checkpointing": True}))
@@ -167,7 +181,7 @@ def _alternatives(
             (f"--precision bfloat16 {words}".strip(), {"precision": "bfloat16", **values})
             for words, values in list(changes)
         ]
-    own: _Chosen = (method, chosen)
+    own: _Adapting = (method, method_settings)
     for words, values in changes:
         yield (words,), own, replace(settings, **values)
     smallest = {**changes[-1][1], "weights": "4-bit"}
@@ -175,7 +189,7 @@ def _alternatives(
         yield (changes[-1][0], "--weights 4-bit"), own, replace(settings, **smallest)
         return
     lora = find_method("lora")
-    other: _Chosen = (lora, lora.Settings())
+    other: _Adapting = (lora, lora.Settings())
     for words, values in changes:
         yield ("--method lora", words), other, replace(settings, **values)
     words = changes[-1][0]

@@ -48,25 +48,25 @@ class Estimate:
 
 
 def estimate(
-    shape: ModelShape, method: Method[Any], chosen: Any, settings: StepSettings
+    shape: ModelShape, method: Method[Any], method_settings: Any, settings: StepSettings
 ) -> Estimate:
     """The estimate for each device; of padded rows where the family is not known in detail.
 
-    ``chosen``: the method's settings.
+    ``method_settings``: the method's settings.
 
     Raises:
         UsageError: the method cannot have these settings with this model.
     """
     settings = step_as_run(shape, settings)
-    count = method.count(shape, chosen)
+    count = method.count(shape, method_settings)
     terms = [
-        *_weights(shape, method, chosen, settings, count),
+        *_weights(shape, method, method_settings, settings, count),
         *_optimizer(settings, count),
         *_gradients(settings, count),
-        *_activations(shape, method, chosen, settings, count),
+        *_activations(shape, method, method_settings, settings, count),
         *_logits(shape, settings),
     ]
-    begins = _working_where_it_begins(shape, method, chosen, settings)
+    begins = _working_where_it_begins(shape, method, method_settings, settings)
     ends = _working_where_it_ends(shape, method)
     terms += [begins, *ends]
     held = total(terms, "weights", "optimizer")
@@ -79,7 +79,7 @@ def estimate(
     return Estimate(count, tuple(terms), moments)
 
 
-def asked_bytes(shape: ModelShape, settings: StepSettings) -> int:
+def inference_bytes(shape: ModelShape, settings: StepSettings) -> int:
     """Bytes of a model that is only asked: its weights and the logits."""
     weights = _model_weights(shape, settings, BYTES[settings.precision])
     return total([*weights, *_logits(shape, settings)], "weights", "logits")
@@ -103,14 +103,14 @@ def left_out(shape: ModelShape) -> str | None:
 
 
 def step_as_run(shape: ModelShape, settings: StepSettings) -> StepSettings:
-    """The step as this family runs it: the plain way, rows padded, where it is not known."""
+    """The step as this family runs it: with padded rows where the family is not known."""
     return settings if shape.llama_kind else replace(settings, packed=False, prefix=0)
 
 
 def _weights(
     shape: ModelShape,
     method: Method[Any],
-    chosen: Any,
+    method_settings: Any,
     settings: StepSettings,
     count: ParameterCount,
 ) -> list[Term]:
@@ -122,7 +122,7 @@ def _weights(
                 "weights", "what the method adds", (("trainable", count.trainable), ("4 bytes", 4))
             )
         )
-    kept = method.kept(shape.kinds, chosen, settings.fused)
+    kept = method.kept(shape.kinds, method_settings, settings.fused)
     if merged(kept, settings):
         adapted = sum(layer.inputs * layer.outputs for layer in shape.of_kinds(kept.inputs))
         terms.append(Term("weights", "merged weights", (("W of adapted", adapted), ("4 bytes", 4))))
@@ -186,16 +186,16 @@ def _sharded(settings: StepSettings) -> tuple[tuple[str, float], ...]:
 def _activations(
     shape: ModelShape,
     method: Method[Any],
-    chosen: Any,
+    method_settings: Any,
     settings: StepSettings,
     count: ParameterCount,
 ) -> list[Term]:
-    block = block_terms(shape, method, chosen, settings)
+    block = block_terms(shape, method, method_settings, settings)
     if not settings.checkpointing:
         layers = ("layers", float(shape.layers))
         terms = [replace(term, factors=(layers, *term.factors)) for term in block]
-        return terms + _copies(shape, method, chosen, settings, count)
-    tokens = layer_tokens(method, chosen, settings)
+        return terms + _copies(shape, method, method_settings, settings, count)
+    tokens = layer_tokens(method, method_settings, settings)
     size = 4 if method.trains_all_weights else BYTES[settings.precision]
     inputs = (("layers", shape.layers), ("T", tokens), ("h", shape.hidden), (f"{size} bytes", size))
     return [
@@ -207,16 +207,16 @@ def _activations(
 def _copies(
     shape: ModelShape,
     method: Method[Any],
-    chosen: Any,
+    method_settings: Any,
     settings: StepSettings,
     count: ParameterCount,
 ) -> list[Term]:
-    """What is trained is held in float32; products in 16 bits keep a copy in 16."""
+    """Trained weights are held in float32; products in 16 bits keep a copy in 16."""
     if settings.precision == "float32":
         return []
     if method.trains_all_weights:
         cast = shape.linear_parameters + shape.vocabulary * shape.hidden
-    elif method.kept(shape.kinds, chosen, settings.fused).rank:
+    elif method.kept(shape.kinds, method_settings, settings.fused).rank:
         cast = count.trainable
     else:
         return []
@@ -236,16 +236,16 @@ def _logits(shape: ModelShape, settings: StepSettings) -> list[Term]:
 
 
 def _working_where_it_begins(
-    shape: ModelShape, method: Method[Any], chosen: Any, settings: StepSettings
+    shape: ModelShape, method: Method[Any], method_settings: Any, settings: StepSettings
 ) -> Term:
-    tokens = layer_tokens(method, chosen, settings)
+    tokens = layer_tokens(method, method_settings, settings)
     size = ("bytes", BYTES[settings.precision])
     wide = ("(2 m + 2 h)", 2 * shape.inner + 2 * shape.hidden)
     return Term("working", "gradients within a block", (("T", tokens), wide, size))
 
 
 def _first_gradient(shape: ModelShape, method: Method[Any]) -> int:
-    """The output layer's gradient stands already where the backward pass begins."""
+    """The gradient of the output layer exists where the backward pass begins."""
     return 4 * shape.vocabulary * shape.hidden if method.trains_all_weights else 0
 
 

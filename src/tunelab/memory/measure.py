@@ -1,4 +1,4 @@
-"""Measure: run the step and ask the allocator what it gave out.
+"""Measure: run the step, and read the allocator's peak.
 
 On CUDA the allocator keeps the highest count itself. On a CPU torch.profiler records each
 allocation and release, with the operation that asked for it; summed in time they give the bytes
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tunelab.guards.refusals import name_of, told
+from tunelab.guards.refusals import explain_errors, name_of
 from tunelab.memory.settings import StepSettings
 from tunelab.memory.step import build, ready
 
@@ -40,32 +40,32 @@ class Measurement:
     reserved: int | None
 
 
-def measure(config: Any, method: Any, chosen: Any, settings: StepSettings) -> Measurement:
+def measure(config: Any, method: Any, method_settings: Any, settings: StepSettings) -> Measurement:
     """Run a step of a model with random weights."""
     return (
-        _on_cuda(config, method, chosen, settings)
+        _on_cuda(config, method, method_settings, settings)
         if settings.device == "cuda"
-        else _on_cpu(config, method, chosen, settings)
+        else _on_cpu(config, method, method_settings, settings)
     )
 
 
-def _run(config: Any, method: Any, chosen: Any, settings: StepSettings) -> None:
+def _run(config: Any, method: Any, method_settings: Any, settings: StepSettings) -> None:
     import torch
 
-    model = build(config, method, chosen, settings)
+    model = build(config, method, method_settings, settings)
     with (
-        told(f"{name_of(model)} cannot be trained", "choose another model or method"),
+        explain_errors(f"{name_of(model)} cannot be trained", "choose another model or method"),
         ready(model, settings, known_equal=False) as step,
         torch.profiler.record_function(STEP),
     ):
         step()
 
 
-def _on_cuda(config: Any, method: Any, chosen: Any, settings: StepSettings) -> Measurement:
+def _on_cuda(config: Any, method: Any, method_settings: Any, settings: StepSettings) -> Measurement:
     import torch
 
     before = torch.cuda.memory_allocated()
-    model = build(config, method, chosen, settings)
+    model = build(config, method, method_settings, settings)
     with ready(model, settings, known_equal=False) as step:
         torch.cuda.reset_peak_memory_stats()
         step()
@@ -74,12 +74,12 @@ def _on_cuda(config: Any, method: Any, chosen: Any, settings: StepSettings) -> M
     )
 
 
-def _on_cpu(config: Any, method: Any, chosen: Any, settings: StepSettings) -> Measurement:
+def _on_cpu(config: Any, method: Any, method_settings: Any, settings: StepSettings) -> Measurement:
     from torch.profiler import ProfilerActivity, profile
 
     before = _highest_resident()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        _run(config, method, chosen, settings)
+        _run(config, method, method_settings, settings)
     after = _highest_resident()
     grown = None if before is None or after is None else after - before
     return Measurement(highest(profiler), highest(profiler, scratch=False), grown, None)
@@ -173,7 +173,7 @@ def _of_kernels(allocations: list[tuple[Any, frozenset[int]]]) -> set[int]:
 
 
 def _highest_resident() -> int | None:
-    """Bytes of the process's highest resident set, where the system tells."""
+    """Bytes of the process's highest resident set, where the system has it."""
     try:
         import resource
     except ImportError:

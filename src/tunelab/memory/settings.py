@@ -1,4 +1,4 @@
-"""What an estimate is asked for: a step, and the machine that it runs on."""
+"""The settings of an estimate: a training step, and the device that it runs on."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -45,12 +45,12 @@ class StepSettings:
 
     @property
     def own(self) -> int:
-        """Tokens of a row behind the prefix."""
+        """Tokens of a row after the prefix."""
         return self.length - self.prefix
 
     @property
     def run(self) -> int:
-        """Those of them that are run: packed rows leave out the last, which predicts nothing."""
+        """Tokens of a row that are run: packed rows leave out the last, which predicts nothing."""
         return self.own - self.packed
 
     @property
@@ -70,44 +70,44 @@ class StepSettings:
 
 
 def check(settings: StepSettings, method: Method[Any]) -> None:
-    """Refuse a step that cannot be, before anything is built.
+    """Refuse a step that is impossible, before anything is built.
 
     Raises:
         UsageError: as said, with the nearest that can.
     """
     for name in ("batch", "length", "devices"):
         if getattr(settings, name) < 1:
-            raise UsageError(f"--{name} must be 1 or more.")
+            raise UsageError(f"{name} must be 1 or more.")
     if settings.length < 2:
-        raise UsageError("--length must be 2 or more: a token is predicted from one before it.")
+        raise UsageError("length must be 2 or more: a token is predicted from one before it.")
     if settings.answer is not None and not 1 <= settings.answer < settings.length:
         raise UsageError(
-            f"--answer must be from 1 to {settings.length - 1}, below --length; or all."
+            f"answer must be from 1 to {settings.length - 1}, below the length; or all tokens."
         )
     last = settings.length - settings.trained
     if not 0 <= settings.prefix < max(1, last):
         raise UsageError(
-            f"--prefix {settings.prefix} leaves no token of its own before the trained ones of a "
-            f"row of {settings.length}; use {max(0, last - 1)} or less."
+            f"a prefix of {settings.prefix} leaves no token before the trained ones of a row of "
+            f"{settings.length}; use {max(0, last - 1)} or less."
         )
     if settings.prefix and not settings.packed:
-        raise UsageError("a shared prefix needs packed rows; leave out --padded or --prefix.")
+        raise UsageError("a shared prefix needs packed rows; pack them, or leave out the prefix.")
     if settings.weights and method.trains_all_weights:
         raise UsageError(
-            f"{settings.weights} weights cannot be trained, as {method.name} does; use --method "
-            "lora."
+            f"{settings.weights} weights cannot be trained, as {method.name} does; use the "
+            "method lora."
         )
     if settings.precision == "float16" and settings.device == "cpu":
-        raise UsageError("--precision float16 needs a GPU; use bfloat16, or --device cuda.")
+        raise UsageError("float16 needs a GPU; use bfloat16, or the device cuda.")
     if settings.checkpointing and not settings.packed and method.virtual_in_attention_alone:
         raise UsageError(
-            f"{method.name} cannot be trained with checkpointing where rows are padded; leave out "
-            "--padded or --checkpointing, or use --method prompt_tuning."
+            f"{method.name} cannot be trained with checkpointing where rows are padded; pack the "
+            "rows, leave out checkpointing, or use the method prompt_tuning."
         )
 
 
 def check_runs(settings: StepSettings) -> None:
-    """Refuse to trace or run what only the formulas know.
+    """Refuse to trace or run what only the formulas cover.
 
     Raises:
         UsageError: as said, with what can be run.

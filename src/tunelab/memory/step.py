@@ -35,7 +35,11 @@ def make_rows(settings: StepSettings, vocabulary: int) -> list[EncodedExample]:
 
 
 def build(
-    config: Any, method: Any, chosen: Any, settings: StepSettings, device: str | None = None
+    config: Any,
+    method: Any,
+    method_settings: Any,
+    settings: StepSettings,
+    device: str | None = None,
 ) -> Any:
     """A model of this configuration with random weights, made trainable by a method.
 
@@ -52,9 +56,9 @@ def build(
             )
         )
         # What a soft prompt begins at makes no difference to memory.
-        if "init" in type(chosen).model_fields:
-            chosen = chosen.model_copy(update={"init": "random"})
-        adapted = method.adapt(model, chosen)
+        if "init" in type(method_settings).model_fields:
+            method_settings = method_settings.model_copy(update={"init": "random"})
+        adapted = method.adapt(model, method_settings)
     if settings.checkpointing:
         # transformers 5 renamed it on the way.
         new = getattr(adapted, "activation_checkpointing_enable", None)
@@ -68,7 +72,7 @@ def ready(model: Any, settings: StepSettings, *, known_equal: bool) -> Iterator[
 
     The optimizer has its state already, as it has after any first step.
 
-    ``known_equal``: rows of one length are told apart here and not by looking into their mask.
+    ``known_equal``: equal lengths are known here without reading the mask.
     """
     import torch
 

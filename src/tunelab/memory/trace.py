@@ -20,7 +20,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from tunelab.guards.refusals import name_of, told
+from tunelab.guards.refusals import explain_errors, name_of
 from tunelab.memory.settings import StepSettings
 from tunelab.memory.step import build, ready
 
@@ -72,19 +72,19 @@ class _LiveStorages(TorchDispatchMode):
         self.live[phase] -= size
 
 
-def trace(config: Any, method: Any, chosen: Any, settings: StepSettings) -> Trace:
+def trace(config: Any, method: Any, method_settings: Any, settings: StepSettings) -> Trace:
     """Trace a step of a model of this configuration.
 
-    ``chosen``: the settings of ``method``.
+    ``method_settings``: the settings of ``method``.
 
     Raises:
         UsageError: PEFT cannot put the method on the model.
         RunError: the model cannot be run without numbers.
     """
-    model = build(config, method, chosen, settings, device="meta")
+    model = build(config, method, method_settings, settings, device="meta")
     storages = _LiveStorages()
     refused = f"{name_of(model)} cannot be traced", "leave out --trace, or use --measure"
-    with told(*refused), warnings.catch_warnings(), FakeTensorMode(), storages:
+    with explain_errors(*refused), warnings.catch_warnings(), FakeTensorMode(), storages:
         # Fused layers tell by the address of a weight whether it was replaced; these are never.
         warnings.filterwarnings("ignore", message="Accessing the data pointer")
         _make_fake(model, settings.device)

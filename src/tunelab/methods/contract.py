@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from tunelab import registry
 from tunelab.errors import UsageError
+from tunelab.guards.plug_ins import check_plug_in
 from tunelab.methods.counting import ParameterCount
 from tunelab.methods.settings import MethodSettings
 from tunelab.models.description import ModelShape
@@ -136,14 +137,11 @@ def find_method(name: str) -> Method[Any]:
 
 
 def check_method(name: str, found: object) -> None:
-    """Refuse what an entry point gives in place of a method.
+    """Refuse what an entry point gives if it is not a method with the entry point's name.
 
     Raises:
-        UsageError: it is none, or has another name than the entry point.
+        UsageError: as said, or the name is not written as a name of tunelab's.
     """
-    if not isinstance(found, Method):
-        raise UsageError(f"it is a {type(found).__name__}, not a tunelab.methods.contract.Method")
-    if found.name != name:
-        raise UsageError(f"its name is {found.name!r}, not that of the entry point")
+    check_plug_in(name, found, Method, "name")
     if not _NAME.fullmatch(name):
         raise UsageError("a name has lower-case letters, digits and _ alone")

@@ -109,13 +109,13 @@ def _keys_and_values(model: Any, tokens: Sequence[int]) -> list[tuple[Any, Any]]
     """What each layer of the model keeps of these tokens at the beginning of a row."""
     import torch
 
-    from tunelab.guards.refusals import name_of, told
+    from tunelab.guards.refusals import explain_errors, name_of
     from tunelab.inference.prefix import run_prefix
 
     was_training = model.training
     model.eval()
     refused = f"{name_of(model)} gives no keys and values to begin at", "use prompt_tuning"
-    with torch.no_grad(), told(*refused):
+    with torch.no_grad(), explain_errors(*refused):
         cache = run_prefix(model, tokens, device=model.device)
         pairs = [(layer.keys, layer.values) for layer in cache.layers]
     model.train(was_training)

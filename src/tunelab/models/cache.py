@@ -1,4 +1,4 @@
-"""The cache of converted models: entries that are whole, checked, or built anew."""
+"""The cache of converted models: entries are checked, and built again if damaged."""
 
 import json
 import logging
@@ -62,7 +62,7 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
 
 
 def is_cached(name: str) -> bool:
-    """Whether an entry is there; whether it is whole is seen when it is used."""
+    """Whether an entry exists; it is checked when it is used."""
     return (_entry(name) / MANIFEST).is_file()
 
 
@@ -71,7 +71,7 @@ def _entry(name: str) -> Path:
 
 
 def find_damage(entry: Path) -> str | None:
-    """What is wrong with an entry, or None if every file is as it was written."""
+    """What is wrong with an entry, or None if every file is unchanged."""
     if not entry.is_dir():
         return "there is none"
     try:

@@ -34,7 +34,7 @@ def pick_device(preference: str = "auto") -> str:
 
 
 def has_gpu_driver() -> bool:
-    """Whether torch may find a GPU for CUDA here; False is certain, and takes no torch to know."""
+    """Whether there may be a GPU for CUDA, found without torch; False is certain."""
     if sys.platform == "win32":
         from ctypes.util import find_library
 

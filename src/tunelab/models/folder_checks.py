@@ -1,4 +1,4 @@
-"""What is looked at in a model's folder before transformers opens it: the work of a stranger."""
+"""Checks of a model's folder, which may be a stranger's, before transformers opens it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ _LAYERS = {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decode
 
 
 def check_model_folder(folder: Path) -> None:
-    """Refuse a folder that leads elsewhere, brings code, or promises more than it holds.
+    """Refuse a folder with links out of it, with code, or with weights that are not there.
 
     Raises:
         UsageError: as :func:`check_configuration`; or the folder holds an adapter's

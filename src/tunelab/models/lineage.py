@@ -1,4 +1,4 @@
-"""Where a model comes from, as far as it decides what a comparison of two models shows.
+"""The origin of a model, as far as it matters for comparing two models.
 
 A base and an instruction-tuned model show what instruction tuning does only where the second was
 made from the first. Two models of other families, sizes or architectures differ in all of it.
@@ -59,7 +59,7 @@ def other_origin(left: Lineage | None, right: Lineage | None) -> bool:
     return None not in families and families[0] != families[1]
 
 
-def told_model(name: str) -> str:
+def short_model_name(name: str) -> str:
     """A model's name for a sentence: of a folder the last part of its path."""
     return PurePath(name).name or name
 

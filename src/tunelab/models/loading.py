@@ -9,7 +9,7 @@ from tunelab import registry
 from tunelab.errors import RunError, UsageError
 from tunelab.guards.refusals import reason_of
 from tunelab.inference.attention_form import with_known_attention
-from tunelab.inference.embeddings import pad_with_known
+from tunelab.inference.embeddings import set_pad_token
 from tunelab.models.cache import MANIFEST, entry_hash, is_cached
 from tunelab.models.catalog import ModelCard, find
 from tunelab.models.folder_checks import check_model_folder
@@ -19,7 +19,7 @@ from tunelab.runs.seals import file_hash
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that is ready to run. ``hash`` tells its weights and tokenizer from others'."""
+    """A model that is ready to run. ``hash`` identifies its weights and tokenizer."""
 
     card: ModelCard
     model: Any
@@ -65,7 +65,7 @@ def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> LoadedMod
             f"the device has no memory left for {name}; choose a smaller model, or device=cpu."
         ) from None
     tokenizer = _read_tokenizer(folder, name)
-    pad_with_known(tokenizer, model, name)
+    set_pad_token(tokenizer, model, name)
     return LoadedModel(
         card=card,
         model=model,

@@ -91,13 +91,13 @@ def download(requirements: list[str], folder: Path) -> None:
     if done.returncode != 0:
         # pip says its newer errors behind a cross, with hints below that are no reason.
         # An unforeseen error of pip is a trace, whose last line tells what happened.
-        told = [line for line in done.stderr.splitlines() if line.strip()]
+        error_lines = [line for line in done.stderr.splitlines() if line.strip()]
         lines = [
             line
-            for line in told
+            for line in error_lines
             if line.startswith(("ERROR", "×")) and not line.endswith("Exception:")
         ]
-        reason = (lines or told or ["no reason given"])[-1]
+        reason = (lines or error_lines or ["no reason given"])[-1]
         raise RunError(
             f"cannot download {', '.join(requirements)} from the package index: "
             f"{_without_secrets(reason.removeprefix('ERROR:').strip('× '))}"

@@ -64,7 +64,7 @@ def _too_much() -> RunError:
 
 
 class _Budget:
-    """What one rendering has left."""
+    """The operations and characters that one rendering may still use."""
 
     def __init__(self) -> None:
         self.steps = _STEPS
@@ -102,7 +102,7 @@ def _size_within(value: Any, known: dict[int, int], left: list[int]) -> int:
 
 
 def _operate(operator: str, left: Any, right: Any) -> None:
-    """Pay for an operator."""
+    """Charge for an operator."""
     sizes = _size(left), _size(right)
     if operator == "*":
         if isinstance(left, int) and isinstance(right, int):
@@ -123,14 +123,14 @@ def _check_bits(bits: int) -> None:
 
 
 def _check_format(text: str, mark: str, size: int) -> None:
-    """Pay for filling a format, in which a width may stand and a value come many times."""
+    """Charge for formatting, where a width may be given and a value repeat."""
     if re.search(r"[0-9]{5}|%[^a-zA-Z%]*\*|\{[^{}]*\{", text):
         raise _too_much()
     _budget.get().pay(len(text) + (1 + text.count(mark)) * (1 + size))
 
 
 def _call(name: str, owner: Any, arguments: Sequence[Any]) -> None:
-    """Pay for a filter, or for a method of ``owner``."""
+    """Charge for a filter, or for a method of ``owner``."""
     given = [owner, *arguments]
     sizes = [_size(one) for one in given]
     _budget.get().pay(sum(sizes))
@@ -173,7 +173,7 @@ def _written(value: Any) -> Any:
 
 
 class _Paying(NodeTransformer):
-    """Puts the payment into loops and macros, and makes ~ an operator that pays."""
+    """Adds the charge to loops and macros, and makes ~ an operator with a charge."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
         return self._with_step(node)

@@ -7,7 +7,7 @@ from tunelab.prompts.encoding import IGNORED, EncodedExample, Encoder
 
 
 def check_rows(encoder: Encoder, rows: Sequence[EncodedExample], texts: Sequence[str]) -> None:
-    """Refuse rows from which a model would learn something else than was asked.
+    """Refuse rows that would teach a model anything but the answer.
 
     Raises:
         RunError: a row without a trained token, an answer without its stop token, a token

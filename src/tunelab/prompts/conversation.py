@@ -98,7 +98,7 @@ def format_of(
 
 
 def check_labels(labels: Sequence[str]) -> None:
-    """Refuse labels that no answer could be told apart by.
+    """Refuse labels that answers could not be distinguished by.
 
     Raises:
         UsageError: a blank label, or two that differ in their blanks or their Unicode form only.

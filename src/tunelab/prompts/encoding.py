@@ -117,8 +117,8 @@ class Encoder:
             return render_plain(self.format, text, label)
         return self._chat(text, label)
 
-    def _behind(self, text: str, label: str, prompt: list[int]) -> list[int]:
-        """The tokens of a row whose answer is encoded by itself, as an asked model writes it.
+    def _row_with_answer(self, text: str, label: str, prompt: list[int]) -> list[int]:
+        """The tokens of a row whose answer is encoded by itself, as a model generates it.
 
         Needed where a tokenizer joins the end of the prompt and the answer: GPT-2's makes one token
         of two line feeds at the end of a text, and two before a word.
@@ -151,7 +151,7 @@ class Encoder:
     def _full(self, text: str, label: str, prompt: list[int]) -> list[int]:
         ids = self._encode(text, label)
         if ids[: len(prompt)] != prompt:
-            ids = self._behind(text, label, prompt)
+            ids = self._row_with_answer(text, label, prompt)
         answer = ids[len(prompt) :]
         stop = next(
             (position for position, token in enumerate(answer) if token in self._controls), None

@@ -1,4 +1,4 @@
-"""Texts for a server that tokenizes by itself: markers of templates in them are taken apart.
+"""Texts for a server that tokenizes by itself: template markers in them are broken up.
 
 What a server makes of ``<|im_end|>`` in a message cannot be seen from here; most of them read it
 as the control token. A zero-width space behind its first character keeps it readable as text.
@@ -19,5 +19,5 @@ _BREAK = "\u200b"
 
 
 def break_markers(text: str) -> tuple[str, int]:
-    """The text with its markers taken apart, and how many there were."""
+    """The text with its markers broken up, and how many there were."""
     return _MARKERS.subn(lambda match: match.group() + _BREAK, text)

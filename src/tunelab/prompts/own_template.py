@@ -24,7 +24,7 @@ def own_template(tokenizer: Any) -> str | None:
 
 
 def template_texts(tokenizer: Any) -> str:
-    """All that stands in the chat templates of a tokenizer, empty where it has none."""
+    """The text of all chat templates of a tokenizer; empty where it has none."""
     held = tokenizer.chat_template
     if isinstance(held, dict):
         return "\n".join(str(text) for _, text in sorted(held.items()))

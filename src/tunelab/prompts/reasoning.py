@@ -26,7 +26,7 @@ _ANSWER_END = re.compile(
 
 
 @dataclass(frozen=True)
-class Said:
+class FinalAnswer:
     """``text`` is what an answer says outside its reasoning.
 
     ``unfinished``: the answer ends within its reasoning, so that nothing was answered yet.
@@ -48,7 +48,7 @@ def is_marker(token: str) -> bool:
     )
 
 
-def said(answer: str) -> Said:
+def final_answer(answer: str) -> FinalAnswer:
     """An answer without what a model reasoned before it.
 
     An end of reasoning without a beginning ends what came before it, since some templates write
@@ -57,23 +57,23 @@ def said(answer: str) -> Said:
     if "<|channel|>" in answer:
         return _final_channel(answer)
     if finals := list(_BARE_FINAL.finditer(answer)):
-        return Said(answer[finals[-1].end() :])
+        return FinalAnswer(answer[finals[-1].end() :])
     if _BARE_ANALYSIS.match(answer):
-        return Said("", unfinished=True)
+        return FinalAnswer("", unfinished=True)
     outside, opened = outside_blocks(answer)
     if opened:
-        return Said(outside, unfinished=True)
+        return FinalAnswer(outside, unfinished=True)
     if marks := list(_ANSWER_TAG.finditer(outside)):
         rest = outside[marks[-1].end() :]
         ended = _ANSWER_END.search(rest)
-        return Said(rest[: ended.start()] if ended else rest, marked=True)
-    return Said(_ANSWER_END.sub(" ", outside))
+        return FinalAnswer(rest[: ended.start()] if ended else rest, marked=True)
+    return FinalAnswer(_ANSWER_END.sub(" ", outside))
 
 
-def _final_channel(answer: str) -> Said:
+def _final_channel(answer: str) -> FinalAnswer:
     finals = [match for match in _CHANNEL.finditer(answer) if match["name"] == "final"]
     if not finals:
-        return Said("", unfinished=True)
+        return FinalAnswer("", unfinished=True)
     rest = answer[finals[-1].end() :]
     ended = _CHANNEL_END.search(rest)
-    return Said(rest[: ended.start()] if ended else rest)
+    return FinalAnswer(rest[: ended.start()] if ended else rest)

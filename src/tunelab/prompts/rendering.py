@@ -74,7 +74,7 @@ def render_chat(
             f"the chat template cannot render this conversation ({str(error)[:80].strip()!r}); "
             "use prompt.style=plain."
         ) from None
-    return _divide(text, skeleton, messages)
+    return _split_pieces(text, skeleton, messages)
 
 
 def render_plain(format: PromptFormat, text: str, label: str | None) -> list[Piece]:
@@ -144,7 +144,7 @@ def _undated(template: str) -> str:
     return f"{{%- macro strftime_now(format) -%}}{FIXED_DATE}{{%- endmacro -%}}{template}"
 
 
-def _divide(text: str, skeleton: str, messages: Sequence[Message]) -> list[Piece]:
+def _split_pieces(text: str, skeleton: str, messages: Sequence[Message]) -> list[Piece]:
     """Cut ``text`` into the skeleton's literals and the contents, trimmed as the template did."""
     parts = _MARKS.split(skeleton)
     literals, numbers = parts[0::2], [int(number) for number in parts[1::2]]
@@ -155,11 +155,11 @@ def _divide(text: str, skeleton: str, messages: Sequence[Message]) -> list[Piece
             pieces += [Piece(content, True), Piece(literal, False)]
         if "".join(piece.text for piece in pieces) == text:
             return [piece for piece in pieces if piece.text]
-    return _divide_mixed(text, literals, [messages[number]["content"] for number in numbers])
+    return _split_mixed(text, literals, [messages[number]["content"] for number in numbers])
 
 
-def _divide_mixed(text: str, literals: list[str], contents: list[str]) -> list[Piece]:
-    """As :func:`_divide`, for templates that trim some roles and not others."""
+def _split_mixed(text: str, literals: list[str], contents: list[str]) -> list[Piece]:
+    """As :func:`_split_pieces`, for templates that trim some roles and not others."""
     pieces = [Piece(literals[0], False)]
     position = len(literals[0])
     for content, literal in zip(contents, literals[1:], strict=True):

@@ -69,9 +69,6 @@ def with_template(tokenizer: Any, template: str | None) -> Any:
     """A tokenizer of the same vocabulary with another chat template; the given one stays."""
     other = copy.copy(tokenizer)
     other.chat_template = template
-    # Kept by tunelab.prompts.tokens for the template that was there.
-    for kept in ("_tunelab_controls", "_tunelab_plain"):
-        other.__dict__.pop(kept, None)
     return other
 
 

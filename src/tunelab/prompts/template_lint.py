@@ -100,8 +100,8 @@ def _system(tokenizer: Any) -> list[TemplateFinding]:
 
 def _own_system(tokenizer: Any) -> list[TemplateFinding]:
     alone = _render(tokenizer, [_user(_FIRST)])
-    told = _render(tokenizer, [_message("system", _SYSTEM), _user(_FIRST)])
-    if alone is None or told is None or _SYSTEM not in told:
+    with_system = _render(tokenizer, [_message("system", _SYSTEM), _user(_FIRST)])
+    if alone is None or with_system is None or _SYSTEM not in with_system:
         return []
     before = alone.split(_FIRST, 1)[0]
     # What stands before a question anyway: markers and the names of roles.

@@ -8,6 +8,7 @@ from typing import Any
 
 from tunelab.errors import UsageError
 from tunelab.prompts.own_template import template_texts
+from tunelab.prompts.per_tokenizer import per_tokenizer
 from tunelab.prompts.rendering import Piece
 
 
@@ -30,18 +31,19 @@ def control_tokens(tokenizer: Any) -> dict[str, int]:
     These are the special tokens, and the added ones that are written in the chat template or
     look like ``<|name|>``.
     """
+    return dict(_controls(tokenizer))
+
+
+@per_tokenizer
+def _controls(tokenizer: Any) -> dict[str, int]:
     template = template_texts(tokenizer)
-    kept = getattr(tokenizer, "_tunelab_controls", None)
-    if kept is not None and kept[0] == template:
-        return dict(kept[1])
     found: dict[str, int] = {}
     for number, token in tokenizer.added_tokens_decoder.items():
         content = token.content
         framed = re.fullmatch(r"<\|.*\|>", content, flags=re.DOTALL) is not None
         if content.strip() and (token.special or framed or content in template):
             found[content] = int(number)
-    tokenizer._tunelab_controls = (template, found)
-    return dict(found)
+    return found
 
 
 def leading_tokens(tokenizer: Any) -> list[int]:
@@ -120,14 +122,12 @@ def _pattern(controls: dict[str, int]) -> re.Pattern[str]:
     return _compiled(tuple(controls))
 
 
+@per_tokenizer
 def _plain_tokenizer(tokenizer: Any) -> Any:
-    """A copy of the fast tokenizer that reads control tokens as text, kept on the tokenizer."""
+    """A copy of the fast tokenizer that reads control tokens as text."""
     from tokenizers import Tokenizer
 
     require_fast(tokenizer)
-    kept = getattr(tokenizer, "_tunelab_plain", None)
-    if kept is not None:
-        return kept
     description = json.loads(tokenizer.backend_tokenizer.to_str())
     controls = control_tokens(tokenizer)
     for token in description["added_tokens"]:
@@ -135,5 +135,4 @@ def _plain_tokenizer(tokenizer: Any) -> Any:
     description["truncation"] = description["padding"] = None
     plain = Tokenizer.from_str(json.dumps(description))
     plain.encode_special_tokens = True
-    tokenizer._tunelab_plain = plain
     return plain

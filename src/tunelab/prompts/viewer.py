@@ -115,10 +115,10 @@ def _whole_characters(tokens: Sequence[TokenView]) -> Iterator[Piece]:
     waiting: list[TokenView] = []
     for token in tokens:
         if waiting and (not _is_bytes(token) or token.trained != waiting[0].trained):
-            yield from map(_alone, waiting)
+            yield from map(_single_piece, waiting)
             waiting = []
         if not _is_bytes(token):
-            yield _alone(token)
+            yield _single_piece(token)
             continue
         waiting.append(token)
         written = "".join(each.text for each in waiting)
@@ -129,10 +129,10 @@ def _whole_characters(tokens: Sequence[TokenView]) -> Iterator[Piece]:
             continue
         yield Piece(tuple(each.id for each in waiting), text, token.trained, control=False)
         waiting = []
-    yield from map(_alone, waiting)
+    yield from map(_single_piece, waiting)
 
 
-def _alone(token: TokenView) -> Piece:
+def _single_piece(token: TokenView) -> Piece:
     return Piece((token.id,), token.text, token.trained, token.control)
 
 

@@ -69,7 +69,7 @@ def export_adapter(
             f"{method} cannot be merged into the weights, as it puts trained vectors before every "
             f"row; use the adapter as it is: tunelab predict FILE --adapter {adapter}."
         )
-    with _held(out):
+    with _name_locked(out):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             return _exported_before(record, out, dtype)
         found = texts or sample_texts()
@@ -147,7 +147,7 @@ def _check_weights(merged: Any, read: Any, out: Path) -> None:
 
 
 @contextmanager
-def _held(out: Path) -> Iterator[None]:
+def _name_locked(out: Path) -> Iterator[None]:
     """Hold the name of a folder, so that two processes do not fill it together."""
     from filelock import FileLock, Timeout
 

@@ -23,7 +23,7 @@ from tunelab.evaluation.statistics.few_rows import FEW_ROWS, macro_labels
 from tunelab.evaluation.verdicts import Verdicts
 from tunelab.methods.contract import find_method
 from tunelab.models.catalog import ModelCard, find
-from tunelab.models.lineage import other_origin, told_model
+from tunelab.models.lineage import other_origin, short_model_name
 from tunelab.numbers import (
     UNDEFINED,
     Unit,
@@ -422,15 +422,16 @@ def _share(part: int, whole: int) -> str:
 
 def _others(trained: Result, others: Sequence[Result]) -> list[str]:
     """What to know of the models that the adapter's scores stand beside."""
-    told = []
+    sentences = []
     for result in filter(reads_prompts, others):
         name = str(result.values["model"])
         if other_origin(lineage_of(trained), lineage_of(result)):
-            told.append(
-                f"{result.name} is {told_model(name)}, of another family or size than the model "
-                "that was trained here, so that the difference is not that of fine-tuning alone."
+            sentences.append(
+                f"{result.name} is {short_model_name(name)}, of another family or size than the "
+                "model that was trained here, so that the difference is not that of fine-tuning "
+                "alone."
             )
         collapse = collapse_of(result.values["scores"])
         if collapse is not None:
-            told.append(collapse.sentence(result.name))
-    return told
+            sentences.append(collapse.sentence(result.name))
+    return sentences

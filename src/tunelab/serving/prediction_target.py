@@ -97,4 +97,4 @@ def _usable_folder(out: str) -> str:
 def _check_parents(path: Path) -> None:
     there = next(folder for folder in path.absolute().parents if folder.exists())
     if not there.is_dir():
-        raise UsageError(f"--out {path}: {there} is a file; name another place.")
+        raise UsageError(f"--out {path}: {there} is a file; name another path.")

@@ -50,7 +50,7 @@ def read_chunks(files: Sequence[str], *, text: str, rows: int) -> Iterator[Chunk
             while part := tuple(itertools.islice(texts, rows)):
                 yield Chunk(next(number), file, first, part)
                 first += len(part)
-            for sentence in notes.told:
+            for sentence in notes.sentences:
                 _log.warning(sentence)
 
 

@@ -63,7 +63,7 @@ def most_memory(study: Study) -> int | None:
 
 
 def _methods(study: Study) -> Iterator[tuple[int, ModelShape, _Chosen]]:
-    """The methods by their place, each with its model; without those not known here."""
+    """The methods by their index, each with its model; without those not known here."""
     for position, entry in enumerate(study.methods):
         try:
             shape = shape_by_name(model_card(study, entry.model).name, fetch=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tunelab.config import Study
 from tunelab.models.loading import load_tokenizer
 from tunelab.prompts.checks import check_rows
-from tunelab.prompts.conversation import PromptFormat, format_of
+from tunelab.prompts.conversation import Message, PromptFormat, format_of, make_messages
 from tunelab.prompts.encoding import Encoder, encode_examples
 from tunelab.prompts.viewer import LengthReport, RowView, measure_lengths, view_row
 from tunelab.study.prepare import PreparedData
@@ -15,12 +15,18 @@ from tunelab.study.resolution import model_card
 
 @dataclass(frozen=True)
 class EncodedView:
-    """The encoding of the training rows for one model."""
+    """The encoding of the training rows for one model.
+
+    ``rows`` are the first ones, token by token, with the conversation that each was made of
+    (``messages``) and the token ids of its prompt when the model is asked (``prompts``).
+    """
 
     model: str
     format: PromptFormat
     lengths: LengthReport
     rows: Sequence[RowView]
+    messages: Sequence[Sequence[Message]] = ()
+    prompts: Sequence[Sequence[int]] = ()
 
 
 def view_encoding(study: Study, data: PreparedData, *, model: str | None, show: int) -> EncodedView:
@@ -44,6 +50,12 @@ def view_encoding(study: Study, data: PreparedData, *, model: str | None, show: 
     lengths = measure_lengths(
         rows, max_length=study.prompt.max_length, batch_size=study.training.batch_size
     )
+    shown = train[:show]
     return EncodedView(
-        card.name, format, lengths, [view_row(tokenizer, row) for row in rows[:show]]
+        card.name,
+        format,
+        lengths,
+        rows=[view_row(tokenizer, row) for row in rows[:show]],
+        messages=[make_messages(format, row.text, row.label) for row in shown],
+        prompts=[encoder.prompt(row.text).ids for row in shown],
     )

@@ -56,7 +56,7 @@ def read_labelled(path: Path, *, text: str, label: str) -> list[Example]:
     rows = to_examples(
         read_rows(path, notes=notes), text=text, label=label, where=path.name, notes=notes
     )
-    for sentence in (*notes.told, *notes.merged()):
+    for sentence in (*notes.sentences, *notes.merged()):
         _log.warning(sentence)
     kept = [row for row in rows if identity(row.text)]
     if not kept:

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 def check_feasible(study: Study) -> dict[int, ParameterCount]:
-    """What each method trains, by its place in the study.
+    """What each method trains, by its index in the study.
 
     A model that cannot be fetched is left out: the cells that need it tell why.
 

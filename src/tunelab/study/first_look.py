@@ -9,13 +9,14 @@ from typing import Any
 
 from tunelab.data.examples import SPLITS, Dataset, label_counts
 from tunelab.errors import UsageError
+from tunelab.study.opening import merge_sections, read_preset
 
 # Rows by which the columns are told.
 _ROWS_OF_COLUMNS = 5_000
 # A study that is proposed takes at most so many rows, so that it ends within minutes.
 MOST = {"train": 900, "validation": 150, "test": 300}
-EPOCHS = 2
-BATCH_SIZE = 16
+# The preset that a proposed study starts from.
+PRESET = "own"
 # A label with fewer training rows is named as rare.
 RARE = 8
 # Tokens a second on two cores with AVX2: fine-tuning SmolLM2-135M with LoRA, and asking it.
@@ -181,8 +182,10 @@ def _round_up(value: float, step: int) -> int:
 def _seconds(sample: Mapping[str, int], texts: list[str], instruction: float) -> float:
     """How long the study takes on two cores: training, asking twice, and the start."""
     mean = sum(min(400.0, _tokens(text)) for text in texts) / len(texts) + 6
-    behind = instruction / BATCH_SIZE
-    trained = EPOCHS * (sample["train"] + 2 * sample["validation"]) * (mean + behind)
+    training = read_preset(PRESET)["training"]
+    epochs, batch_size = int(training["epochs"]), int(training["batch_size"])
+    behind = instruction / batch_size
+    trained = epochs * (sample["train"] + 2 * sample["validation"]) * (mean + behind)
     asked = 2 * 2 * sample["test"] * (mean + 6)
     return _START_SECONDS + trained / _TRAINED_PER_SECOND + asked / _ASKED_PER_SECOND
 
@@ -194,34 +197,20 @@ def _decides(rows: int) -> float | None:
 
 
 def propose_study(look: FirstLook, name: str) -> dict[str, Any]:
-    """The keys of a study that fits what was seen; everything else is a default."""
-    return {
-        "name": name,
-        "data": {
-            "source": look.source,
-            "text": look.text,
-            "label": look.label,
-            "sample": dict(look.sample),
+    """The preset for own data with the columns, rows and length that fit what was seen."""
+    return merge_sections(
+        read_preset(PRESET),
+        {
+            "name": name,
+            "data": {
+                "source": look.source,
+                "text": look.text,
+                "label": look.label,
+                "sample": dict(look.sample),
+            },
+            "prompt": {"max_length": look.max_length},
         },
-        "prompt": {"max_length": look.max_length},
-        "models": {"base": None, "instruct": "smollm2-135m-instruct"},
-        "methods": [{"name": "lora", "model": "instruct"}],
-        "training": {"epochs": EPOCHS, "batch_size": BATCH_SIZE},
-        "claims": [
-            {
-                "claim": "The fine-tuned model beats TF-IDF with a linear SVM",
-                "metric": "accuracy",
-                "left": "lora",
-                "right": "tfidf-svm",
-            },
-            {
-                "claim": "The fine-tuned model beats the model that is asked without training",
-                "metric": "accuracy",
-                "left": "lora",
-                "right": "instruct",
-            },
-        ],
-    }
+    )
 
 
 def describe(look: FirstLook) -> list[str]:

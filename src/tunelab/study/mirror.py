@@ -33,7 +33,7 @@ def mirror(url: str) -> Iterator[Path]:
 def cell_mirror(url: str, cell: str) -> Iterator[tuple[Path, Callable[[], None]]]:
     """As :func:`mirror`, for the stages and the adapter of one cell; also what sends them."""
 
-    def own(name: str) -> bool:
+    def is_of_cell(name: str) -> bool:
         stage, _, rest = name.partition("/")
         first = rest.partition("/")[0]
         if stage == "adapters":
@@ -41,8 +41,8 @@ def cell_mirror(url: str, cell: str) -> Iterator[tuple[Path, Callable[[], None]]
         return stage in {"train", "evaluate"} and first.rpartition("-")[0] == cell
 
     folder = _folder(join(url, cell))
-    fetch(url, folder, own)
-    yield folder, lambda: send(url, folder, own)
+    fetch(url, folder, is_of_cell)
+    yield folder, lambda: send(url, folder, is_of_cell)
 
 
 def fetch(url: str, folder: Path, wanted: Callable[[str], bool] = lambda _: True) -> None:

@@ -10,7 +10,7 @@ from tunelab.config import Study, make_study
 from tunelab.errors import UsageError
 from tunelab.guards.bounded_files import home_path
 from tunelab.guards.strict_yaml import apply_overrides, read_keys
-from tunelab.registry import unknown
+from tunelab.registry import check_name, unknown
 from tunelab.study.resolution import check_names
 
 
@@ -20,6 +20,15 @@ def preset_names() -> list[str]:
     return sorted(
         item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")
     )
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """The keys of a preset, and of those that it extends.
+
+    Raises:
+        UsageError: there is no such preset.
+    """
+    return read_extended(_preset_path(check_name("preset", name, preset_names())))
 
 
 _log = logging.getLogger(__name__)
@@ -108,10 +117,14 @@ def _find_parent(name: str, folder: Path) -> Path:
     return beside if beside.is_file() else _find(name)
 
 
+def _preset_path(name: str) -> Path:
+    return Path(str(files("tunelab.study") / "presets" / f"{name}.yaml"))
+
+
 def _find(name: str) -> Path:
     presets = preset_names()
     if name in presets:
-        return Path(str(files("tunelab.study") / "presets" / f"{name}.yaml"))
+        return _preset_path(name)
     path = home_path(name)
     try:
         there = path.exists()

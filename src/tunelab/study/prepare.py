@@ -8,7 +8,7 @@ from typing import Any
 
 from tunelab.config import Data
 from tunelab.data.examples import SPLITS, Dataset, Example, label_counts
-from tunelab.data.label_sets import lonely_labels
+from tunelab.data.label_sets import labels_of_one_split
 from tunelab.data.loading_notes import count_of
 from tunelab.errors import UsageError
 from tunelab.runs.results import Result, read_table, write_table
@@ -128,7 +128,7 @@ def _sample(dataset: Dataset, data: Data, seed: int, folder: Path) -> dict[str, 
         "checks": report.to_dict(),
         "dropped": dropped,
         "loading": list(dataset.notes),
-        "notes": [*_left_out(dataset, dropped), *lonely_labels(counts)],
+        "notes": [*_left_out(dataset, dropped), *labels_of_one_split(counts)],
     }
 
 

@@ -109,7 +109,7 @@ def train_study(study: Study, out: Path, only: str | None = None) -> list[Result
     """
     from tunelab.registry import check_name
     from tunelab.study.resolution import method_ids
-    from tunelab.training.processes import first_alone, is_first, together
+    from tunelab.training.processes import first_process_first, is_first, together
 
     if only is not None:
         check_name("method of this study", only, method_ids(study))
@@ -123,7 +123,7 @@ def train_study(study: Study, out: Path, only: str | None = None) -> list[Result
         if is_first():
             stack.enter_context(open_folder(out, study))
             write_json(out / "environment.json", describe_environment())
-        with first_alone():
+        with first_process_first():
             data = prepare(study.data, seed=study.seed, out=out)
         check_device_memory(study, data.splits["train"])
         check_feasible(study)

@@ -2,7 +2,7 @@
 
 import json
 
-from tunelab.study.first_look import EPOCHS, FirstLook, propose_study
+from tunelab.study.first_look import FirstLook, propose_study
 
 
 def write_study(look: FirstLook, name: str) -> str:
@@ -28,11 +28,11 @@ def write_study(look: FirstLook, name: str) -> str:
         f"  max_length: {study['prompt']['max_length']}  # tokens; longer texts are cut",
         "models:",
         "  base: null  # a base model to compare with, such as gemma-3-270m (238 MB)",
-        "  instruct: smollm2-135m-instruct",
+        f"  instruct: {study['models']['instruct']}",
         "methods:",
-        "  - {name: lora, model: instruct}",
+        *(f"  - {{name: {entry['name']}, model: {entry['model']}}}" for entry in study["methods"]),
         "training:",
-        f"  epochs: {EPOCHS}",
+        f"  epochs: {study['training']['epochs']}",
         f"  batch_size: {study['training']['batch_size']}",
         "claims:",
     ]

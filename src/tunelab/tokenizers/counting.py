@@ -52,8 +52,8 @@ def count_texts(
 ) -> FileCount:
     """Count texts with several tokenizers in one pass, in memory that does not grow.
 
-    ``observe`` is told the words of every text of a batch and, for each tokenizer, its tokens;
-    ``advance`` the UTF-8 bytes of the batch when it is done.
+    ``observe`` is called with the words of every text of a batch and, for each tokenizer, its
+    tokens; ``advance`` with the UTF-8 bytes of the batch when it is done.
     """
     found = FileCount(tokens=[0] * len(tokenizers))
     for batch in _batches(texts):

@@ -89,8 +89,8 @@ def read_files(paths: Mapping[str, Path]) -> ParallelText:
     lines = {language: _read_lines(path) for language, path in paths.items()}
     numbers = {language: len(found) for language, found in lines.items()}
     if len(set(numbers.values())) > 1:
-        told = ", ".join(f"{paths[code]} has {count} lines" for code, count in numbers.items())
-        raise UsageError(f"parallel files need the same sentence in the same line, but {told}.")
+        counts = ", ".join(f"{paths[code]} has {count} lines" for code, count in numbers.items())
+        raise UsageError(f"parallel files need the same sentence in the same line, but {counts}.")
     if not any(numbers.values()):
         raise UsageError("the parallel files hold no lines.")
     # A line that is blank in one language is a sentence in none.

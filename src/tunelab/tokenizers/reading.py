@@ -62,7 +62,7 @@ def read_lines(path: Path) -> Iterator[str]:
 
 
 def _character_start(content: bytes) -> int:
-    """The last place at which a character may begin, so that none is cut in two."""
+    """The last position at which a character may begin, so that none is cut in two."""
     for position in range(len(content) - 1, max(0, len(content) - 5), -1):
         if content[position] & 0xC0 != 0x80:
             return position

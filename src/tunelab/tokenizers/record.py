@@ -192,8 +192,8 @@ def _pair_finding(pair: Mapping[str, Any]) -> dict[str, Any]:
         text = f"{pair['left']} cuts Persian into fewer tokens than {pair['right']}: {numbers}"
     else:
         text = f"{pair['left']} cuts Persian into more tokens than {pair['right']}: {numbers}"
-    told = "no sentence differs" if pair["p_value"] is None else f"p = {pair['p_adjusted']:.2g}"
+    outcome = "no sentence differs" if pair["p_value"] is None else f"p = {pair['p_adjusted']:.2g}"
     return {
         "decided": decided,
-        "sentence": f"{text}, {told}, {pair['sentences']} sentences.",
+        "sentence": f"{text}, {outcome}, {pair['sentences']} sentences.",
     }

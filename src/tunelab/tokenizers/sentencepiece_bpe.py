@@ -72,7 +72,7 @@ def _merges(scores: Mapping[str, float], ids: Mapping[str, int]) -> list[tuple[s
 
 
 def _between_words(scores: Mapping[str, float]) -> Any:
-    """Cut before every run of ``▁``, where no piece reaches over such a place.
+    """Cut before every run of ``▁``, where no piece crosses such a boundary.
 
     Nothing merges there, so the ids stay the same; words that come again are looked up.
     """

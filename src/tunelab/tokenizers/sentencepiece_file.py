@@ -14,7 +14,7 @@ _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 
 @dataclass(frozen=True)
 class Piece:
-    """One entry of the vocabulary; its id is its place in the file."""
+    """One entry of the vocabulary; its id is its index in the file."""
 
     text: str
     score: float

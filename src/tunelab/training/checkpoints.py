@@ -22,7 +22,7 @@ def complete_checkpoint(folder: Path, step: int, *, keep: int = 2) -> None:
     """Make the checkpoint of a step whole; of the whole ones, keep the newest ``keep``.
 
     It gets the best weights until now, and last of all the SHA-256 of every file. The newest are
-    told by their steps, never by a clock.
+    compared by their steps, never by a clock.
     """
     checkpoint = folder / f"checkpoint-{step}"
     if not checkpoint.is_dir():

@@ -1,4 +1,4 @@
-"""Weights divided among the processes of a training: FSDP2, by torch's ``fully_shard``.
+"""Weights sharded over the processes of a training: FSDP2, by torch's ``fully_shard``.
 
 Each decoder layer is a group: its weights are gathered when it runs, forward and backward, and
 each process keeps its part of them, of the gradients and of the optimizer's state. What is no
@@ -17,7 +17,7 @@ from tunelab.training.processes import process_count
 def shard(model: Any, device: str) -> None:
     """Divide the weights of a model among the processes, and move this one's part to ``device``.
 
-    No device ever holds the whole model: the groups are moved and divided one after the other.
+    No device ever holds the whole model: the groups are moved and sharded one after the other.
     """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
@@ -37,7 +37,7 @@ def gather(tensor: Any) -> Any:
 
 
 def shard_like(tensor: Any, parameter: Any) -> Any:
-    """A whole tensor, divided as a parameter is."""
+    """A full tensor, sharded as a parameter is."""
     if not _is_sharded(parameter):
         return tensor
     from torch.distributed.tensor import distribute_tensor
@@ -49,7 +49,7 @@ def shard_like(tensor: Any, parameter: Any) -> Any:
 def gather_trained(model: Any) -> None:
     """Make the trained parameters whole in every process, in its main memory.
 
-    The others stay divided: afterwards the model can be saved, but not run.
+    The others stay sharded: afterwards the model can be saved, but not run.
     """
     known: dict[int, Any] = {}
     for module in model.modules():
@@ -60,14 +60,14 @@ def gather_trained(model: Any) -> None:
                 module._parameters[name] = known[id(parameter)]
 
 
-def keep_state_whole(optimizer: Any) -> None:
-    """Let an optimizer give its state whole, and take it whole, whatever it is divided into.
+def save_full_state(optimizer: Any) -> None:
+    """Let an optimizer save and load its full state, however many processes share it.
 
-    A checkpoint is then that of a training whose weights are not divided. ``state_dict`` has to
+    A checkpoint is then that of a training whose weights are not sharded. ``state_dict`` has to
     be called in all processes.
     """
-    optimizer.register_state_dict_post_hook(_whole_state)
-    optimizer.register_load_state_dict_pre_hook(_divided_state)
+    optimizer.register_state_dict_post_hook(_full_state)
+    optimizer.register_load_state_dict_pre_hook(_sharded_state)
 
 
 def _is_sharded(tensor: Any) -> bool:
@@ -75,7 +75,7 @@ def _is_sharded(tensor: Any) -> bool:
     return hasattr(tensor, "full_tensor")
 
 
-def _whole_state(_: Any, state: dict[str, Any]) -> dict[str, Any]:
+def _full_state(_: Any, state: dict[str, Any]) -> dict[str, Any]:
     moments = {
         number: {name: gather(value) for name, value in of.items()}
         for number, of in state["state"].items()
@@ -83,7 +83,7 @@ def _whole_state(_: Any, state: dict[str, Any]) -> dict[str, Any]:
     return {**state, "state": moments}
 
 
-def _divided_state(optimizer: Any, state: dict[str, Any]) -> dict[str, Any]:
+def _sharded_state(optimizer: Any, state: dict[str, Any]) -> dict[str, Any]:
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     numbers = [number for group in state["param_groups"] for number in group["params"]]
     moments = {

@@ -23,7 +23,7 @@ def restart_peak(device: str) -> bool:
         return True
     if device != "cpu":
         return False
-    _give_back()
+    _release_free_memory()
     try:
         # 5 sets the highest resident set back to the present one: proc_pid_clear_refs(5).
         _RESET.write_text("5")
@@ -45,7 +45,7 @@ def read_peak(device: str) -> int | None:
     return _highest_resident() if device == "cpu" else None
 
 
-def _give_back() -> None:
+def _release_free_memory() -> None:
     """Have glibc's allocator give free memory back to the system; others are left alone."""
     try:
         ctypes.CDLL(None).malloc_trim(0)

@@ -10,7 +10,7 @@ from tunelab.errors import UsageError
 _FSDP = "ACCELERATE_USE_FSDP"
 # The same under a name that accelerate and transformers do not know: they would act upon theirs,
 # on some devices and not on others, and load empty weights.
-_DIVIDED = "TUNELAB_DIVIDES_WEIGHTS"
+_SHARDED = "TUNELAB_DIVIDES_WEIGHTS"
 
 
 def process_count() -> int:
@@ -29,8 +29,8 @@ def is_first() -> bool:
 
 
 def shards_weights() -> bool:
-    """Whether the processes divide the weights among them (FSDP), as their launcher asked."""
-    return process_count() > 1 and "true" in (_asked(_FSDP), _asked(_DIVIDED))
+    """Whether the weights are sharded over the processes (FSDP), as their launcher asked."""
+    return process_count() > 1 and "true" in (_asked(_FSDP), _asked(_SHARDED))
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def together(device: str) -> Iterator[None]:
     """
     if _asked("ACCELERATE_USE_DEEPSPEED") == "true":
         raise UsageError(
-            "DeepSpeed is not supported; launch without it, or with --use_fsdp, which divides the "
+            "DeepSpeed is not supported; launch without it, or with --use_fsdp, which shards the "
             "weights among the processes too."
         )
     if process_count() == 1:
@@ -51,8 +51,8 @@ def together(device: str) -> Iterator[None]:
     import torch.distributed
     from accelerate import PartialState
 
-    divided = shards_weights()
-    with _environment({_FSDP: None, _DIVIDED: "true" if divided else None}):
+    sharded = shards_weights()
+    with _environment({_FSDP: None, _SHARDED: "true" if sharded else None}):
         state = PartialState(cpu=device == "cpu")
         try:
             yield
@@ -70,7 +70,7 @@ def wait() -> None:
 
 
 @contextmanager
-def first_alone() -> Iterator[None]:
+def first_process_first() -> Iterator[None]:
     """The first process goes through this context before the others enter it."""
     if not is_first():
         wait()

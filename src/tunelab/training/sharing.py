@@ -1,4 +1,4 @@
-"""The batches of a training divided among its processes, no row left out and none run twice."""
+"""The batches of a training split over its processes: each row is run, and none twice."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ class SharedBatches(Sampler[list[int]]):
     """This process's rows of every batch: all batches together are those of one process.
 
     Row i of a batch goes to process i modulo their number, so that lengths, which are sorted
-    within a batch, are divided evenly. Where a batch has fewer rows than there are processes,
+    within a batch, are split evenly. Where a batch has fewer rows than there are processes,
     the others get the row ``filler``, since all have to take part in a step.
     """
 

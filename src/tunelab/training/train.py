@@ -14,7 +14,7 @@ from tunelab.errors import RunError
 from tunelab.prompts.encoding import EncodedExample
 from tunelab.runs.results import disk_failure
 from tunelab.training.plan import BatchPlan, plan_batches
-from tunelab.training.processes import first_alone, is_first, process_count, shards_weights
+from tunelab.training.processes import first_process_first, is_first, process_count, shards_weights
 
 # Tokens of an optimizer step from which merging LoRA's product once costs less than adding it
 # anew to each layer's output: measured at r = 16, see benchmarks/LOG.md.
@@ -36,7 +36,7 @@ class TrainingOutcome:
     that they shared, ``fused`` the layers of each kind that ran in fused form, and ``processes``
     those that trained together.
 
-    Whether times and memory are those of this training alone is told by ``other_cpus`` and
+    Whether times and memory are those of this training alone is recorded in ``other_cpus`` and
     ``free_cpus``, the processors that other processes used and that were free, in the mean, and by
     ``held_before``, the bytes that were held at the start.
     """
@@ -94,10 +94,10 @@ def train(
     Checkpoints go to ``folder``; a training that was killed goes on from the last whole one. The
     model ends with the weights of the best validation loss, or with the last ones where no row
     validates. ``callbacks`` are transformers', called behind those of the loop itself. Several
-    processes (:mod:`tunelab.training.processes`) divide each batch among them and come to the
-    weights of one; the first of them writes, and ends with the best weights. Where they divide
-    the weights too, ``model`` comes on the CPU, and ends with its trained parameters whole and
-    the others divided: it can be saved, and not be run.
+    processes (:mod:`tunelab.training.processes`) share each batch and come to the weights of
+    one; the first of them writes, and ends with the best weights. Where the weights are sharded
+    too, ``model`` comes on the CPU, and ends with its trained parameters in full and the others
+    sharded: it can be saved, and cannot be run.
 
     Raises:
         RunError: the loss is not a number any more, the device has no memory left, or the disk is
@@ -130,7 +130,7 @@ def train(
     )
     bar = ProgressBar(title)
     folder.mkdir(parents=True, exist_ok=True)
-    with first_alone():
+    with first_process_first():
         checkpoint = last_complete(folder)
         if is_first():
             restore_checkpoint(folder, checkpoint)
@@ -269,7 +269,7 @@ def _fused(trainer: Any, options: Training, plan: BatchPlan, precision: str, dev
     if not wanted or precision != "float32":
         return nullcontext({})
     if shards_weights():
-        _log.warning("layers are not fused, since their weights are divided among processes.")
+        _log.warning("layers are not fused, since their weights are sharded over processes.")
         return nullcontext({})
     tokens = plan.tokens_a_batch / process_count() * options.gradient_accumulation
     return fused_layers(trainer.model, merge=tokens >= MERGE_FROM)
@@ -289,15 +289,17 @@ def _arguments(
 ) -> Any:
     from transformers import TrainingArguments
 
-    from tunelab.guards.refusals import told
+    from tunelab.guards.refusals import explain_errors
 
     steps_an_epoch = math.ceil(batches / options.gradient_accumulation)
     every = max(1, round(options.evaluate_every * steps_an_epoch))
     steps = max(1, math.ceil(options.epochs * steps_an_epoch))
-    with told("transformers refuses these settings of training", "change the one it names"):
+    with explain_errors(
+        "transformers refuses these settings of training", "change the one it names"
+    ):
         arguments = TrainingArguments(
             output_dir=str(folder),
-            # The rows of a batch are divided among the processes.
+            # The rows of a batch are split over the processes.
             per_device_train_batch_size=math.ceil(options.batch_size / process_count()),
             # All that a method trains is used in every step.
             ddp_find_unused_parameters=False,

@@ -10,10 +10,10 @@ from torch.utils.data import BatchSampler, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
-from tunelab.guards.refusals import name_of, told
+from tunelab.guards.refusals import explain_errors, name_of
 from tunelab.prompts.encoding import EncodedExample
 from tunelab.training.callbacks import load_trainable, perplexity, save_trainable
-from tunelab.training.fsdp import keep_state_whole
+from tunelab.training.fsdp import save_full_state
 from tunelab.training.loss import answer_logits, answer_loss, correct_rows
 from tunelab.training.ordering import LengthGroupedOrder, TokenBatches
 from tunelab.training.processes import shards_weights, summed
@@ -28,9 +28,8 @@ class AnswerTrainer(Trainer):
     """Trains the answers of encoded examples.
 
     The loss of an optimizer step is the mean over all trained tokens of its batches, however
-    they are divided. ``collator`` makes a batch of rows; ``batches`` divides an epoch's rows by
-    tokens, or is None to take ``batch_size`` rows at a time. Several processes divide each batch
-    among them.
+    they are split. ``collator`` makes a batch of rows; ``batches`` divides an epoch's rows by
+    tokens, or is None to take ``batch_size`` rows at a time. Several processes share each batch.
     """
 
     def __init__(
@@ -123,20 +122,20 @@ class AnswerTrainer(Trainer):
             super()._move_model_to_device(model, device)
 
     def _defer_fsdp_gradient_reduction(self) -> AbstractContextManager[None]:
-        # The gradients of each batch are divided at once: kept whole until the last batch of a
+        # The gradients of each batch are sharded at once: kept in full until the last batch of a
         # step, they would take the memory that is to be saved.
         return nullcontext()
 
     def create_optimizer(self, model: Any = None) -> Any:
-        """AdamW; checkpoints keep its state whole, also where the weights are divided."""
+        """AdamW; checkpoints keep its full state, also where the weights are sharded."""
         optimizer = super().create_optimizer(model)
         if shards_weights():
-            keep_state_whole(optimizer)
+            save_full_state(optimizer)
         return optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """transformers' schedule of the learning rate."""
-        with told(
+        with explain_errors(
             f"transformers refuses the scheduler {self.args.lr_scheduler_type.value} for a "
             f"learning rate of {self.args.learning_rate:g}",
             "use another training.scheduler or learning rate",
@@ -145,7 +144,7 @@ class AnswerTrainer(Trainer):
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         """The forward and the backward pass of one batch."""
-        with told(*self._refusal):
+        with explain_errors(*self._refusal):
             return super().training_step(*args, **kwargs)
 
     @property
@@ -189,7 +188,7 @@ class AnswerTrainer(Trainer):
         with torch.no_grad(), self.compute_loss_context_manager():
             for inputs in dataloader:
                 batch = self._prepare_inputs(inputs)
-                with told(*self._refusal):
+                with explain_errors(*self._refusal):
                     answers = answer_logits(model, batch)
                 size = int(batch["rows"].max()) + 1 if len(batch["rows"]) else 0
                 loss += answer_loss(answers).double().cpu()

@@ -1,1 +1,1 @@
-"""One page a file: what stands on it, and which function answers which button."""
+"""The pages, one a file: their components, and the functions that the buttons call."""

@@ -1,4 +1,4 @@
-"""Every page under one roof."""
+"""All pages as one Gradio app."""
 
 import gradio as gr
 

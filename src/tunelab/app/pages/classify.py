@@ -7,7 +7,7 @@ import gradio as gr
 from tunelab.app.classify import EXAMPLE, MOST_CHARACTERS, MOST_ROWS, label_file, label_text
 from tunelab.app.look import heading
 from tunelab.app.names import adapter_names
-from tunelab.app.questions import build_question, told_or_asked, wire_question
+from tunelab.app.questions import build_question, shown_or_asked, wire_question
 from tunelab.app.settings import AppSettings
 from tunelab.app.uploads import KINDS, accept, look_at
 from tunelab.errors import UsageError
@@ -80,16 +80,16 @@ def build(settings: AppSettings) -> None:
         "api_visibility": "private",
     }
     gr.context.Context.root_block.load(refresh, outputs=[adapters], api_visibility="private")
-    file.change(told_or_asked(look, 1), [file], [*question, column], api_visibility="private")
+    file.change(shown_or_asked(look, 1), [file], [*question, column], api_visibility="private")
     gr.on(
         [go.click, text.submit],
-        told_or_asked(one, 1),
+        shown_or_asked(one, 1),
         [text, adapters, untuned],
         [*question, bars],
         **model,
     )
     go_file.click(
-        told_or_asked(many, 2),
+        shown_or_asked(many, 2),
         [file, column, adapters, untuned],
         [*question, table, download],
         **model,

@@ -10,7 +10,7 @@ from tunelab.app.downloads import first_models
 from tunelab.app.look import heading
 from tunelab.app.markup import text
 from tunelab.app.names import model_choices
-from tunelab.app.questions import build_question, told_or_asked_stepwise, wire_question
+from tunelab.app.questions import build_question, shown_or_asked_stepwise, wire_question
 from tunelab.app.settings import AppSettings
 
 NAME, PATH = "Compare", "compare"
@@ -74,7 +74,7 @@ def build(settings: AppSettings) -> None:
     wire_question(question, listed, [left_model, right_model])
     event = gr.on(
         [go.click, prompt.submit],
-        told_or_asked_stepwise(run, 4),
+        shown_or_asked_stepwise(run, 4),
         [
             *(left_model, left_template, right_model, right_template),
             *(prompt, system, temperature, tokens, seed),

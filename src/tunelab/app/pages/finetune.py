@@ -20,7 +20,7 @@ from tunelab.app.look import heading
 from tunelab.app.markup import join, notice
 from tunelab.app.names import model_choices, run_folder, run_names
 from tunelab.app.pages.finetune_form import build_form
-from tunelab.app.questions import build_question, told_or_asked, wire_question
+from tunelab.app.questions import build_question, shown_or_asked, wire_question
 from tunelab.app.settings import AppSettings
 from tunelab.app.training_view import draw_checks, draw_masks, draw_run
 from tunelab.app.uploads import Labels, accept, count_labels, look_at
@@ -37,10 +37,10 @@ def build(settings: AppSettings) -> None:
     runs = settings.runs
 
     def uploaded(path: str | None, system: str) -> list[Any]:
-        """The choice of data, its columns, how many rows, the instruction, and what is known."""
+        """The choice of data, its columns, the numbers of rows, the instruction and the facts."""
         if path is None:
             empty = gr.Dropdown(choices=[], value=None)
-            return [STARTER, empty, empty, *chosen(STARTER, None, None, None, system)]
+            return [STARTER, empty, empty, *on_data_change(STARTER, None, None, None, system)]
         try:
             file = accept(path, settings.scratch, settings.max_upload)
             found = look_at(file, labelled=True)
@@ -53,13 +53,13 @@ def build(settings: AppSettings) -> None:
             OWN,
             gr.Dropdown(choices=names, value=proposal.text),
             gr.Dropdown(choices=names, value=proposal.label),
-            *chosen(OWN, path, proposal.text, proposal.label, system),
+            *on_data_change(OWN, path, proposal.text, proposal.label, system),
         ]
 
-    def chosen(
+    def on_data_change(
         data: str, path: str | None, text: str | None, label: str | None, system: str
     ) -> list[Any]:
-        """The rows and the instruction that suit the data, and what is known of it."""
+        """The numbers of rows, the instruction and the facts for the chosen data."""
         # An instruction that the user wrote stays.
         if system in (instruction(STARTER), instruction(OWN)):
             system = instruction(data)
@@ -120,8 +120,8 @@ def build(settings: AppSettings) -> None:
 
     def find() -> list[Any]:
         names = job.own_runs(runs)
-        chosen = names[0] if names else None
-        return [gr.Dropdown(choices=names, value=chosen), *watch(chosen)]
+        newest = names[0] if names else None
+        return [gr.Dropdown(choices=names, value=newest), *watch(newest)]
 
     def end(name: str) -> list[Any]:
         job.stop(run_folder(runs, name))
@@ -159,20 +159,20 @@ def build(settings: AppSettings) -> None:
     suited = [*rows, system, known]
     about = [data, file, text, label, system]
     file.change(
-        told_or_asked(uploaded, 7),
+        shown_or_asked(uploaded, 7),
         [file, system],
         [*question, data, text, label, *suited],
         **quiet,
     )
-    data.input(told_or_asked(chosen, 4), about, [*question, *suited], **quiet)
+    data.input(shown_or_asked(on_data_change, 4), about, [*question, *suited], **quiet)
     for part in (text.input, label.input, system.change):
         part(look, about, [known], trigger_mode="always_last", **quiet)
     private: dict[str, Any] = {"api_visibility": "private"}
-    inspect.click(told_or_asked(check, 2), form, [*question, checks, masks], **private)
-    go.click(told_or_asked(start, 5), form, [*question, name, *view], **private)
-    halt.click(told_or_asked(end, 4), [name], [*question, *view], **quiet)
-    further.click(told_or_asked(go_on, 4), [name], [*question, *view], **quiet)
-    name.input(told_or_asked(watch, 4), [name], [*question, *view], **quiet)
+    inspect.click(shown_or_asked(check, 2), form, [*question, checks, masks], **private)
+    go.click(shown_or_asked(start, 5), form, [*question, name, *view], **private)
+    halt.click(shown_or_asked(end, 4), [name], [*question, *view], **quiet)
+    further.click(shown_or_asked(go_on, 4), [name], [*question, *view], **quiet)
+    name.input(shown_or_asked(watch, 4), [name], [*question, *view], **quiet)
     wire_question(question, listed, [fields["model"]])
     # Its message would take away the one of a button.
     timer.tick(watch, [name], view, **quiet)

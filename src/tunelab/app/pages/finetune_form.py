@@ -12,7 +12,7 @@ from tunelab.app.uploads import KINDS
 
 
 def build_form(settings: AppSettings) -> tuple[list[Any], Any, dict[str, Any]]:
-    """All fields in order; what is known of the data; and the fields again by their names."""
+    """All fields in order, the component for facts on the data, and the fields by name."""
     models = model_choices(settings.models)
     first = settings.models[0] if settings.models else "smollm2-135m-instruct"
     gr.HTML("<h2>1. Data</h2>", padding=False)

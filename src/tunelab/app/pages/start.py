@@ -1,4 +1,4 @@
-"""The first page: what there is."""
+"""The first page: a card for each other page."""
 
 from collections.abc import Sequence
 from types import ModuleType

@@ -5,12 +5,12 @@ from typing import Any
 import gradio as gr
 
 from tunelab.app.look import heading
-from tunelab.app.questions import build_question, told_or_asked, wire_question
+from tunelab.app.questions import build_question, shown_or_asked, wire_question
 from tunelab.app.settings import AppSettings
 from tunelab.app.tokenize import (
     EXAMPLE,
     MOST_CHARACTERS,
-    chosen_tokenizers,
+    default_tokenizers,
     tokenize,
     tokenizer_choices,
 )
@@ -47,7 +47,7 @@ def build(settings: AppSettings) -> None:
         )
         names = gr.CheckboxGroup(
             tokenizer_choices(settings.models),
-            value=chosen_tokenizers(settings.models),
+            value=default_tokenizers(settings.models),
             label="Tokenizers",
             info="A download starts only after you confirm it.",
             elem_id="tokenizers",
@@ -66,7 +66,7 @@ def build(settings: AppSettings) -> None:
     )
     for event in (button.click, text.submit):
         event(
-            told_or_asked(run, 2),
+            shown_or_asked(run, 2),
             [text, names],
             [*question, pieces, measures],
             api_visibility="private",

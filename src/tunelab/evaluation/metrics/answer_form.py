@@ -19,8 +19,8 @@ def _stopped(answered: Answered) -> Sequence[float] | None:
 def _other_ends(sides: Sequence[Answered]) -> str | None:
     if len({side.ends for side in sides} - {None}) < 2:
         return None
-    told = " and ".join(dict.fromkeys(f"{side.name} {side.ends}" for side in sides))
-    return f"answers end by different rules: {told}"
+    endings = " and ".join(dict.fromkeys(f"{side.name} {side.ends}" for side in sides))
+    return f"answers end by different rules: {endings}"
 
 
 PARSED = share_metric(

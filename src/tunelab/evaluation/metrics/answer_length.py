@@ -9,14 +9,14 @@ from tunelab.evaluation.metrics.contract import Answered, Metric
 
 def cut_answers(sides: Sequence[Answered]) -> str:
     """How many answers of each side were cut, as the reason why their lengths are not known."""
-    told = []
+    parts = []
     for side in sides:
         cut = sum(_cut(side))
         if cut:
             of = f" of {side.name or 'one side'}" if side.name or len(sides) > 1 else ""
-            told.append(f"{cut} of {len(_cut(side))} answers{of}")
+            parts.append(f"{cut} of {len(_cut(side))} answers{of}")
     return (
-        f"{' and '.join(told)} were cut at the limit of tokens, so that their length is not known"
+        f"{' and '.join(parts)} were cut at the limit of tokens, so that their length is not known"
     )
 
 

@@ -5,8 +5,8 @@ from functools import cache
 from typing import cast
 
 from tunelab import registry
-from tunelab.errors import UsageError
 from tunelab.evaluation.metrics.contract import Metric
+from tunelab.guards.plug_ins import check_plug_in
 
 
 def find_metric(name: str) -> Metric:
@@ -25,12 +25,9 @@ def all_metrics() -> Mapping[str, Metric]:
 
 
 def check_metric(name: str, found: object) -> None:
-    """Refuse what an entry point gives in place of a metric.
+    """Refuse what an entry point gives if it is not a metric with the entry point's name.
 
     Raises:
-        UsageError: it is none, or has another id than the entry point.
+        UsageError: as said.
     """
-    if not isinstance(found, Metric):
-        raise UsageError(f"it is a {type(found).__name__}, not a tunelab.evaluation.metrics.Metric")
-    if found.id != name:
-        raise UsageError(f"its id is {found.id!r}, not that of the entry point")
+    check_plug_in(name, found, Metric, "id")

@@ -10,7 +10,7 @@ import regex
 
 from tunelab.evaluation.parsing.label_spans import LabelFinder, Span
 from tunelab.evaluation.parsing.negation import denied
-from tunelab.prompts.reasoning import is_marker, said
+from tunelab.prompts.reasoning import final_answer, is_marker
 
 EMPTY = "empty answer"
 NO_LABEL = "no label in the answer"
@@ -138,7 +138,7 @@ class _Reader:
         if exact is not None and (stopped or not self._goes_on(answer.strip())):
             return ParsedAnswer(exact, None)
         whole = self._whole(unicodedata.normalize("NFC", answer)) if self.marked else None
-        without = said(answer)
+        without = final_answer(answer)
         if without.unfinished and whole is not None:
             return whole
         if without.unfinished:

@@ -221,7 +221,7 @@ def denied(text: str, spans: Sequence[Span]) -> list[bool]:
     groups = _groups(masked, spans)
     lists = [(spans[group[0]].start, spans[group[-1]].end) for group in groups]
     begins = [first for first, _ in lists]
-    # Commas within a list divide nothing.
+    # Commas within a list end no clause.
     breaks = [
         match.span()
         for match in _compiled("breaks").finditer(masked)
@@ -248,7 +248,7 @@ def _within(span: tuple[int, int], lists: Sequence[tuple[int, int]], begins: Seq
 
 
 def _masked(text: str, spans: Sequence[Span]) -> str:
-    """The text with labels and what denies nothing made unreadable, every place as it was."""
+    """The text with labels and what denies nothing masked, of the same length."""
     characters = list(text)
     for span in spans:
         characters[span.start : span.end] = _LABEL * (span.end - span.start)

@@ -1,4 +1,4 @@
-"""What goes wrong at an endpoint: for good, or until another try."""
+"""Errors of an endpoint: final ones, and those that another try may not meet."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from tunelab.generation.outcome import Generation
 
 
 class EndpointError(RunError):
-    """The endpoint gave up. ``partial`` is what had come of the answer, ``done`` what was whole."""
+    """The endpoint failed. ``partial`` is the text received, ``done`` the finished answers."""
 
     def __init__(
         self, message: str, partial: str = "", done: Sequence[Sequence[Generation]] = ()
@@ -18,7 +18,7 @@ class EndpointError(RunError):
 
 
 class TransientError(Exception):
-    """Something that another try may better. ``wait`` is what the server asks for, in seconds."""
+    """An error that another try may not meet. ``wait`` is what the server asks for, in seconds."""
 
     def __init__(self, message: str, wait: float = 0.0) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""The JSON values of an endpoint's reply, streamed as server-sent events or whole."""
+"""The JSON values of an endpoint's reply, as server-sent events or in one piece."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +10,7 @@ _LONGEST_REPLY = 10_000_000
 
 
 def events(chunks: Iterable[str], left: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """The values of a reply that comes in ``chunks``, until nobody waits for it any more.
+    """The values of a reply that comes in ``chunks``, until the request is given up.
 
     Raises:
         TransientError: what comes is no answer.

@@ -94,13 +94,13 @@ def _read(request: Request, inbox: _Inbox, left: threading.Event) -> None:
 
 
 def _without_key(key: str, error: Exception) -> Exception:
-    """The error without the key, which a server may repeat in what it says."""
+    """The error without the API key, which a server may repeat in its message."""
     if not key or key not in str(error):
         return error
-    told = str(error).replace(key, "(the key)")
+    message = str(error).replace(key, "(the key)")
     if isinstance(error, TransientError):
-        return TransientError(told, error.wait)
-    return EndpointError(told)
+        return TransientError(message, error.wait)
+    return EndpointError(message)
 
 
 def _explained(request: Request, error: Exception) -> Exception:
@@ -113,7 +113,7 @@ def _explained(request: Request, error: Exception) -> Exception:
     if isinstance(error, httpx.ConnectError):
         return TransientError("nothing answers at this address")
     if isinstance(error, httpx.TimeoutException):
-        return TransientError(f"it was silent for {patience.silence:g} seconds")
+        return TransientError(f"it sent nothing for {patience.silence:g} seconds")
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
         return TransientError("it closed the connection early")
     if isinstance(error, httpx.HTTPError):

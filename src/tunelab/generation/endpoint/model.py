@@ -76,7 +76,7 @@ class EndpointModel:
         begun: Sequence[Sequence[Generation]] | None = None,
         interrupt: Callable[[], bool] = lambda: False,
     ) -> Iterator[Progress]:
-        """The same, step by step. An answer that was begun is asked for anew.
+        """The same, step by step. An answer that was begun is requested again.
 
         Raises:
             EndpointError: the endpoint gave up.

@@ -1,4 +1,4 @@
-"""What an endpoint says instead of an answer."""
+"""Errors that an endpoint answers with."""
 
 import json
 import time
@@ -14,7 +14,7 @@ _READ, _TOLD = 20_000, 200
 
 
 def check_status(request: Request, response: Any) -> None:
-    """Nothing, if an answer follows.
+    """Raise an error unless the response holds an answer.
 
     Raises:
         TransientError: the server asks to come again, or failed.
@@ -28,7 +28,7 @@ def check_status(request: Request, response: Any) -> None:
         )
     if status == 200:
         return
-    said = _said(response)
+    said = _server_message(response)
     if status in _PASSING:
         seconds = _asked_wait(response.headers.get("retry-after", ""))
         why = "too many requests (429)" if status == 429 else f"it failed with status {status}"
@@ -53,7 +53,7 @@ def _asked_wait(header: str) -> float:
         return 0.0
 
 
-def _said(response: Any) -> str:
+def _server_message(response: Any) -> str:
     """What the server says of an error, in a few words."""
     try:
         content = b""

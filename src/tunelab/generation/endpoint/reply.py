@@ -11,7 +11,7 @@ from tunelab.generation.settings import GenerationSettings
 
 @dataclass
 class Reply:
-    """What has come of an answer. ``reason`` is why it ended, None until then."""
+    """The part of an answer that was received. ``reason`` is why it ended, None until then."""
 
     tokens: list[Token] = field(default_factory=list)
     reason: str | None = None
@@ -20,7 +20,7 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """All of it, in one."""
+        """The text received so far."""
         return "".join(token.text for token in self.tokens)
 
     def generation(self, settings: GenerationSettings) -> Generation:

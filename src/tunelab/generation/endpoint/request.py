@@ -1,4 +1,4 @@
-"""What is sent to an endpoint, and how long it is waited for."""
+"""Requests to an endpoint, and their timeouts."""
 
 import logging
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long an endpoint is waited for. Seconds.
+    """The timeouts of a request, in seconds.
 
     ``silence`` is the longest time without a byte, ``whole`` that of an answer; ``attempts`` is
     how often a request is made at most, and ``pause`` the wait before the second one, which

@@ -57,7 +57,7 @@ def describe(table: "pd.DataFrame") -> str:
             f"{name} most often takes {names[worst['truth']]} for {names[worst['predicted']]} "
             f"({counted(int(worst['count']), 'row')})"
         )
-    told = listed(parts, joint="; ") or "No model made a mistake"
+    description = listed(parts, joint="; ") or "No model made a mistake"
     models, labels = table["model"].nunique(), _labels(table)
     chosen = []
     if len(labels) > WHOLE:
@@ -68,7 +68,7 @@ def describe(table: "pd.DataFrame") -> str:
     shown = _limit(labels)
     if models > shown:
         chosen.append(f"these are the {shown} models, of {models}, that are right most often")
-    return ". ".join([*(part.capitalize() for part in chosen), told])
+    return ". ".join([*(part.capitalize() for part in chosen), description])
 
 
 def draw(table: "pd.DataFrame") -> Any:

@@ -46,13 +46,15 @@ def describe(table: "pd.DataFrame") -> str:
         f"{group['value'].min():.3f}"
         for name, group in loss.groupby("run", sort=False)
     ]
-    told = listed(parts, joint="; ") or "No training was validated"
+    description = listed(parts, joint="; ") or "No training was validated"
     shown = _readable(table)
     if len(shown) < len(table):
-        told += f". Of {table['run'].nunique()} runs the losses in validation alone are drawn"
+        description += (
+            f". Of {table['run'].nunique()} runs the losses in validation alone are drawn"
+        )
     if len(thinned(shown)) < len(shown):
-        told += ". Of long lines, the lowest and the highest value of every stretch are drawn"
-    return told
+        description += ". Of long lines, the lowest and highest value of every stretch are drawn"
+    return description
 
 
 def draw(table: "pd.DataFrame") -> Any:

@@ -44,7 +44,7 @@ def describe(table: "pd.DataFrame") -> str:
     """The chart in words, for readers who do not see it."""
     accuracy, scored = (find_metric(name).title for name in ACCURACIES)
     told_of = table[table["metric"].isin([accuracy, scored])]
-    told = listed(
+    description = listed(
         [
             f"{row['pair']} {signed(row['value'])}"
             + (" (likeliest label)" if row["metric"] == scored else "")
@@ -53,7 +53,7 @@ def describe(table: "pd.DataFrame") -> str:
     )
     pairs = table["pair"].nunique()
     chosen = f"The {_MOST} pairs of {pairs} that differ most. " if pairs > _MOST else ""
-    return f"{chosen}Accuracy: {told}"
+    return f"{chosen}Accuracy: {description}"
 
 
 def draw(table: "pd.DataFrame") -> Any:

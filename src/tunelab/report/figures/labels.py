@@ -55,14 +55,14 @@ def describe(table: "pd.DataFrame") -> str:
         else:
             counts = f"{group['count'].min()} to {group['count'].max()} rows a label"
         parts.append(f"{split}: {counts}")
-    told = ". ".join(parts)
+    description = ". ".join(parts)
     labels = table["label"].nunique()
     if labels > 2 * _ENDS:
-        told = (
+        description = (
             f"The {_ENDS} labels with the most training rows and the {_ENDS} with the fewest, of "
-            f"{labels}. {told}"
+            f"{labels}. {description}"
         )
-    return told
+    return description
 
 
 def draw(table: "pd.DataFrame") -> Any:

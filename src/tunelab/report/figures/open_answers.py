@@ -44,12 +44,12 @@ def describe(table: "pd.DataFrame") -> str:
     parts = []
     for measure, group in table.groupby("measure", sort=False):
         write = mean_count if measure == _MEASURES["open_tokens"] else number
-        told = ", ".join(
+        values = ", ".join(
             f"{row['model']} {row['bound'] + ' ' if row['bound'] else ''}{write(row['value'])} "
             f"(at {row['temperature']})"
             for row in group.to_dict("records")
         )
-        parts.append(f"{measure}: {told}")
+        parts.append(f"{measure}: {values}")
     return "; ".join(parts)
 
 

@@ -37,10 +37,10 @@ def collect(run: RunFolder) -> "pd.DataFrame":
 def describe(table: "pd.DataFrame") -> str:
     """The chart in words, for readers who do not see it."""
     accuracy = table[table["metric"] == "accuracy"].dropna(subset=["value"])
-    told = listed([f"{row.model} {number(row.value)}" for row in accuracy.itertuples()])
+    description = listed([f"{row.model} {number(row.value)}" for row in accuracy.itertuples()])
     models = table["model"].nunique()
     chosen = f"The {_MOST} most accurate models of {models}. " if models > _MOST else ""
-    return f"{chosen}Accuracy: {told}"
+    return f"{chosen}Accuracy: {description}"
 
 
 def draw(table: "pd.DataFrame") -> Any:

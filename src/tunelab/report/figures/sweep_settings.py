@@ -50,9 +50,9 @@ def collect(record: Mapping[str, Any]) -> "pd.DataFrame":
 def describe(table: "pd.DataFrame") -> str:
     """The chart in words: the winner's line."""
     best = table[table["winner"]]
-    told = "The winner: " + ", ".join(f"{row.axis} {row.value}" for row in best.itertuples())
+    description = "The winner: " + ", ".join(f"{row.axis} {row.value}" for row in best.itertuples())
     many = table["trial"].nunique() == _MOST
-    return f"At most the {_MOST} best trials. {told}" if many else told
+    return f"At most the {_MOST} best trials. {description}" if many else description
 
 
 def draw(table: "pd.DataFrame") -> Any:

@@ -14,7 +14,7 @@ from tunelab.errors import RunError, TunelabError, UsageError
 from tunelab.runs.results import Result
 from tunelab.study.cells import Cell, run_cell
 from tunelab.study.engines.local import CellOutcome
-from tunelab.study.engines.ray_runtime import check_resources, runtime, take_threads
+from tunelab.study.engines.ray_runtime import check_resources, limit_threads, runtime
 from tunelab.study.engines.resources import needs_of
 from tunelab.study.mirror import cell_mirror, fetch
 from tunelab.study.prepare import PreparedData
@@ -95,7 +95,7 @@ def _run(
     cpus: int,
 ) -> tuple[list[Result], tuple[bool, str] | None]:
     """One cell, on a worker: its results, or whether the call was wrong and the sentence."""
-    take_threads(cpus)
+    limit_threads(cpus)
     values, data = shared
     study = make_study(values)
     try:

@@ -17,7 +17,7 @@ from tunelab.config import Evaluation
 from tunelab.errors import RunError, TunelabError
 from tunelab.serving.prediction_parts import Counts, write_part
 from tunelab.serving.text_chunks import Chunk
-from tunelab.study.engines.ray_runtime import check_resources, runtime, take_threads
+from tunelab.study.engines.ray_runtime import check_resources, limit_threads, runtime
 
 # Chunks that each actor has been given: one is labelled while the next is on its way.
 _AHEAD = 2
@@ -31,7 +31,7 @@ class Labeller:
     def __init__(
         self, adapter: str, out: str, evaluation: dict[str, Any], device: str, cpus: int
     ) -> None:
-        take_threads(cpus)
+        limit_threads(cpus)
         from tunelab.models.device import pick_device, pick_dtype
 
         self.out = out

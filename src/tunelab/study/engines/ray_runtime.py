@@ -77,7 +77,7 @@ def check_resources(ray: Any, *, cpus: int, gpus: int, memory: int, what: str) -
     _log.warning("%s; waiting for one that joins.", sentence)
 
 
-def take_threads(cpus: int) -> None:
+def limit_threads(cpus: int) -> None:
     """Let this worker compute with as many threads as it was given processors."""
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(cpus)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

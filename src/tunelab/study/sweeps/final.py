@@ -14,7 +14,7 @@ from tunelab.evaluation.predictions import read_predictions
 from tunelab.evaluation.statistics.seeds import summarize
 from tunelab.runs.results import Result, read_table
 from tunelab.study.run import run_study
-from tunelab.study.sweeps.settings import Searched, alone, with_values
+from tunelab.study.sweeps.settings import Searched, with_one_entry, with_values
 
 
 def compare_with_default(
@@ -26,8 +26,8 @@ def compare_with_default(
     minus default, with the tests of the evaluation and Holm's correction over them.
     """
     sides = {
-        "winner": alone(with_values(study, values), searched, seeds=seeds),
-        "default": alone(study, searched, seeds=seeds),
+        "winner": with_one_entry(with_values(study, values), searched, seeds=seeds),
+        "default": with_one_entry(study, searched, seeds=seeds),
     }
     asked = {
         name: [result for result in run_study(side, out / name) if result.stage == "evaluate"]

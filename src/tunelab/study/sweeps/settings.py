@@ -86,7 +86,7 @@ def value_of(study: Study, key: str) -> Any:
     return _default(study, key) if here is None else here
 
 
-def alone(study: Study, searched: Searched, *, seeds: Sequence[int]) -> Study:
+def with_one_entry(study: Study, searched: Searched, *, seeds: Sequence[int]) -> Study:
     """The study with one entry, trained with ``seeds``, and nothing else to ask or compare."""
     methods, classifiers = [], []
     if searched.section == "classifiers":
@@ -170,7 +170,7 @@ def check_edges(study: Study, searched: Searched, axes: Sequence[Axis]) -> None:
         for value in edges(axis):
             changed = with_values(study, {axis.key: value})
             try:
-                check_feasible(alone(changed, searched, seeds=[0]))
+                check_feasible(with_one_entry(changed, searched, seeds=[0]))
             except UsageError as error:
                 raise UsageError(f"space: {axis.key}={json.dumps(value)}: {error}") from None
 

@@ -61,7 +61,7 @@ def open_store(position: str | None, out: Path) -> Store:
     if position is None:
         from optuna.storages import RDBStorage
 
-        with _told(str(out)):
+        with _explain_errors(str(out)):
             storage = RDBStorage(f"sqlite:///{(out / FILE).resolve()}")
         return Store(storage, nullcontext, False, lambda: _let_go(storage))
     if position.startswith(_JOURNAL):
@@ -73,7 +73,7 @@ def _postgresql(address: str) -> Store:
     from optuna.storages import RDBStorage
     from sqlalchemy import create_engine
 
-    with _told("the PostgreSQL of --storage"):
+    with _explain_errors("the PostgreSQL of --storage"):
         engine = create_engine(address, pool_pre_ping=True)
         # Workers that come to an empty database together would make its tables twice.
         with _advisory_lock(engine):
@@ -82,7 +82,7 @@ def _postgresql(address: str) -> Store:
 
 
 @contextmanager
-def _told(shown: str) -> Iterator[None]:
+def _explain_errors(shown: str) -> Iterator[None]:
     """Tell in one sentence why a database cannot be opened; its address may hold a password."""
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 

@@ -27,12 +27,12 @@ from tunelab.study.sweeps.record import RECORD, make_record
 from tunelab.study.sweeps.rows import counts, hold_out_rows
 from tunelab.study.sweeps.settings import (
     Searched,
-    alone,
     check_edges,
     check_space,
     deciding,
     find_searched,
     value_of,
+    with_one_entry,
 )
 from tunelab.study.sweeps.space import Axis, Stored, parse_space, to_stored
 from tunelab.study.sweeps.storage import Store, check_storage, open_store
@@ -73,8 +73,8 @@ def run_sweep(
         write_json(out / "environment.json", describe_environment())
         data = prepare(study.data, seed=study.seed, out=out)
         rows = hold_out_rows(data, sweep.hold_out, study.seed)
-        check_feasible(alone(study, searched, seeds=[0]))
-        check_answers(alone(study, searched, seeds=[0]), rows.labels)
+        check_feasible(with_one_entry(study, searched, seeds=[0]))
+        check_answers(with_one_entry(study, searched, seeds=[0]), rows.labels)
         check_edges(study, searched, axes)
         identity = _identity(study, searched, sweep, rows)
         default = {axis.key: value_of(study, axis.key) for axis in axes}

@@ -16,7 +16,7 @@ from tunelab.study.feasibility import check_feasible
 from tunelab.study.prepare import PreparedData
 from tunelab.study.sweeps.goals import Goal, Outcome, all_goals
 from tunelab.study.sweeps.intact import MEASURED
-from tunelab.study.sweeps.settings import Searched, alone, with_values
+from tunelab.study.sweeps.settings import Searched, with_one_entry, with_values
 from tunelab.study.sweeps.space import Axis, to_values
 from tunelab.study.sweeps.worker import PrunedError, Worker
 
@@ -75,7 +75,7 @@ def run_trial(worker: Worker, trial: Any, plan: TrialPlan) -> None:
 
 def _study_of(plan: TrialPlan, values: Mapping[str, Any]) -> Study:
     """The study of a trial: one method, one seed, and the way of answering that scores."""
-    study = alone(
+    study = with_one_entry(
         with_values(plan.study, values), plan.searched, seeds=plan.study.training.seeds[:1]
     )
     first = study.evaluation.modes[:1]

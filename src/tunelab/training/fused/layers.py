@@ -1,4 +1,4 @@
-"""Put the fused forms in the place of a model's own layers, and back."""
+"""Replace a model's own layers by their fused forms, and restore them."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
