@@ -942,9 +942,9 @@ figure("trade_offs")
 # %%
 from tunelab.report.contrasts import contrasts_of
 from tunelab.report.methods_table import methods_of
-from tunelab.study.judging.stage import judge
+from tunelab.study.judging.stage import verdicts_of
 
-for contrast in contrasts_of(methods_of(run), judge(run).methods):
+for contrast in contrasts_of(methods_of(run), verdicts_of(run).methods):
     print(contrast.title)
     conclude(*contrast.numbers)
 
@@ -992,7 +992,7 @@ figure("confusion")
 # %%
 from tunelab.report.findings import find
 
-conclude(*(finding.sentence for finding in find(run, judge(run))))
+conclude(*(finding.sentence for finding in find(run, verdicts_of(run))))
 
 # %% [markdown]
 # The same as a page that can be shown to others:
