@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunelab.config import Claim
-from tunelab.evaluation.metrics.claimed import Own
+from tunelab.evaluation.metrics.claimed import ClaimMetric, Own
 from tunelab.evaluation.origins import Origin
 from tunelab.evaluation.statistics.estimates import Difference
 from tunelab.generation.comparison import COUNTS, MEASURES
@@ -17,26 +17,15 @@ from tunelab.generation.open_record import (
     own_value,
     read_open,
 )
-from tunelab.numbers import Unit
 from tunelab.runs.results import Result
 from tunelab.runs.run_folder import RunFolder
 
 
-@dataclass(frozen=True)
-class OpenMetric:
+@dataclass(frozen=True, kw_only=True)
+class OpenMetric(ClaimMetric):
     """A measure of the answers to open prompts, at the study's first temperature."""
 
-    id: str
     noun: str = "prompt"
-
-    @property
-    def unit(self) -> Unit:
-        """How a value is printed."""
-        return "mean_count" if self.id in COUNTS else "number"
-
-    def label(self, claim: Claim) -> str:
-        """The measure's name."""
-        return self.id
 
     def value(self, run: RunFolder, claim: Claim, name: str) -> Own:
         """The mean over prompts."""
@@ -49,10 +38,6 @@ class OpenMetric:
     def origin(self, run: RunFolder, name: str) -> Origin | None:
         """The model that answered."""
         return origin(read_open(run), name)
-
-    def notes(self, run: RunFolder, claim: Claim, names: Sequence[str]) -> Iterator[str]:
-        """None: what was cut is told with the difference."""
-        return iter(())
 
     def rows(
         self, run: RunFolder, claim: Claim, most: int
@@ -71,4 +56,7 @@ class OpenMetric:
             yield result, OPEN
 
 
-OPEN_METRICS: Mapping[str, OpenMetric] = {name: OpenMetric(name) for name in MEASURES}
+OPEN_METRICS: Mapping[str, OpenMetric] = {
+    name: OpenMetric(id=name, unit="mean_count" if name in COUNTS else "number")
+    for name in MEASURES
+}

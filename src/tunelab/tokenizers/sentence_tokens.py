@@ -1,12 +1,10 @@
 """The tokens of parallel sentences: the metric by which claims compare tokenizers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tunelab.config import Claim
-from tunelab.evaluation.metrics.claimed import Own
-from tunelab.evaluation.origins import Origin
+from tunelab.evaluation.metrics.claimed import ClaimMetric, Own
 from tunelab.evaluation.statistics.comparison import compare_means
 from tunelab.evaluation.statistics.estimates import Difference, undefined
 from tunelab.numbers import Unit
@@ -17,16 +15,17 @@ TOKENS = "tokens"
 TABLE = "tokens.parquet"
 
 
-@dataclass(frozen=True)
-class SentenceTokens:
+@dataclass(frozen=True, kw_only=True)
+class SentenceTokens(ClaimMetric):
     """Tokens of the sentences of a claim's language; the sides are tokenizers."""
 
+    id: str = TOKENS
     unit: Unit = "mean_count"
     noun: str = "sentence"
 
     def label(self, claim: Claim) -> str:
         """The metric with the language."""
-        return f"{TOKENS}, {claim.language}"
+        return f"{self.id}, {claim.language}"
 
     def value(self, run: RunFolder, claim: Claim, name: str) -> Own:
         """The mean over the sentences."""
@@ -40,20 +39,6 @@ class SentenceTokens:
         if missing:
             return undefined(f"{missing[0]} was not counted in {claim.language}", margin)
         return compare_means(counts[claim.left], counts[str(claim.right)], margin=margin)
-
-    def origin(self, run: RunFolder, name: str) -> Origin | None:
-        """None: a tokenizer is no model."""
-        return None
-
-    def notes(self, run: RunFolder, claim: Claim, names: Sequence[str]) -> Iterator[str]:
-        """None."""
-        return iter(())
-
-    def rows(
-        self, run: RunFolder, claim: Claim, most: int
-    ) -> tuple[Sequence[Mapping[str, Any]], int]:
-        """None: the table of tokens has all sentences."""
-        return (), 0
 
     def files(
         self, run: RunFolder, claim: Claim, names: Sequence[str]

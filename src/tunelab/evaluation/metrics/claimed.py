@@ -4,8 +4,10 @@ Metrics of answers, numbers of trainings, measures of open answers and token cou
 all keep it, so that the judge and the report ask none of them what it is.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from tunelab.config import Claim
 from tunelab.evaluation.origins import Origin
@@ -18,32 +20,43 @@ from tunelab.runs.run_folder import RunFolder
 Own = tuple[float | None, Bound | None]
 
 
-class ClaimMetric(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class ClaimMetric(ABC):
     """What a claim compares.
 
-    ``unit`` is how a value is printed, ``noun`` what is counted: row, prompt, sentence, training.
+    ``id`` is its name in studies, ``unit`` how a value is printed, ``noun`` what is counted: row,
+    prompt, sentence, training.
     """
 
-    @property
-    def unit(self) -> Unit: ...
-
-    @property
-    def noun(self) -> str: ...
+    id: str
+    unit: Unit
+    noun: str
 
     def label(self, claim: Claim) -> str:
         """What the comparison is called."""
+        return self.id
 
+    @abstractmethod
     def value(self, run: RunFolder, claim: Claim, name: str) -> Own:
         """The value of the side called ``name``, the mean over its training seeds."""
 
+    @abstractmethod
     def compare(self, run: RunFolder, claim: Claim, margin: float) -> Difference:
         """Left minus right, tested against ``margin``; undefined, with the reason, in doubt."""
 
+    @abstractmethod
+    def files(
+        self, run: RunFolder, claim: Claim, names: Sequence[str]
+    ) -> Iterator[tuple[Result, str]]:
+        """The stages and their files that the values of the sides stand in."""
+
     def origin(self, run: RunFolder, name: str) -> Origin | None:
         """The model behind a side; None where there is none or it is not part of the run."""
+        return None
 
     def notes(self, run: RunFolder, claim: Claim, names: Sequence[str]) -> Iterator[str]:
         """What a reader must know of the values of the sides called ``names``."""
+        return iter(())
 
     def rows(
         self, run: RunFolder, claim: Claim, most: int
@@ -53,8 +66,4 @@ class ClaimMetric(Protocol):
         Keys: row, text, truth, left, right (what each said), left_value, right_value, left_cut,
         right_cut (whether the value was measured at a limit).
         """
-
-    def files(
-        self, run: RunFolder, claim: Claim, names: Sequence[str]
-    ) -> Iterator[tuple[Result, str]]:
-        """The stages and their files that the values of the sides stand in."""
+        return (), 0

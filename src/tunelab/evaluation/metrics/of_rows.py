@@ -6,12 +6,11 @@ from typing import Any
 
 from tunelab.config import Claim, make_study
 from tunelab.evaluation.claims import compare_rows
-from tunelab.evaluation.metrics.claimed import Own
+from tunelab.evaluation.metrics.claimed import ClaimMetric, Own
 from tunelab.evaluation.metrics.contract import Answered, Metric, Resampling
 from tunelab.evaluation.origins import Origin
 from tunelab.evaluation.sides import format_missed, missed_in_words, sides_of
 from tunelab.evaluation.statistics.estimates import Difference, undefined
-from tunelab.numbers import Unit
 from tunelab.runs.results import Result
 from tunelab.runs.run_folder import RunFolder, once
 
@@ -25,21 +24,12 @@ def resampling_of(run: RunFolder) -> Resampling:
     return Resampling(study.seed, study.evaluation.resamples)
 
 
-@dataclass(frozen=True)
-class OfRows:
+@dataclass(frozen=True, kw_only=True)
+class OfRows(ClaimMetric):
     """A metric of answers: a value for each classifier of the run, from its predictions."""
 
     metric: Metric
     noun: str = "row"
-
-    @property
-    def unit(self) -> Unit:
-        """How a value is printed."""
-        return self.metric.unit
-
-    def label(self, claim: Claim) -> str:
-        """The metric's id."""
-        return self.metric.id
 
     def value(self, run: RunFolder, claim: Claim, name: str) -> Own:
         """The mean over the seeds of a side."""

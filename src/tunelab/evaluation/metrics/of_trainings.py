@@ -6,12 +6,11 @@ from typing import Any
 
 from tunelab import registry
 from tunelab.config import Claim
-from tunelab.evaluation.metrics.claimed import Own
+from tunelab.evaluation.metrics.claimed import ClaimMetric, Own
 from tunelab.evaluation.origins import Origin
 from tunelab.evaluation.sides import sides_of
 from tunelab.evaluation.statistics.comparison import compare_means, compare_numbers
 from tunelab.evaluation.statistics.estimates import Difference, undefined
-from tunelab.numbers import Unit
 from tunelab.runs.results import RECORD, Result
 from tunelab.runs.run_folder import RunFolder
 
@@ -46,13 +45,11 @@ def read(name: str) -> Callable[[Record], float | None]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingNumber:
-    """A number of a training; it keeps the contract of a claim's metric.
+class TrainingNumber(ClaimMetric):
+    """A number of a training.
 
     Attributes:
-        id: its name in studies and in files.
         description: what it is, for the documentation.
-        unit: how it is printed.
         of: reads the number from the record of a training, None where it is not known.
         counted: whether it has no error of measurement, so that the numbers decide by themselves.
         in_full: of the record of an adapter, the number that training all weights of the same
@@ -61,19 +58,13 @@ class TrainingNumber:
         unlike: why the numbers of two records cannot be compared, or None.
     """
 
-    id: str
     description: str
-    unit: Unit
     of: Callable[[Record], float | None]
     counted: bool = False
     in_full: Callable[[Record], float | None] = unknown
     doubt: Callable[[Record], str | None] = no_doubt
     unlike: Callable[[Record, Record], str | None] = like_measured
     noun: str = "training"
-
-    def label(self, claim: Claim) -> str:
-        """The number's name."""
-        return self.id
 
     def value(self, run: RunFolder, claim: Claim, name: str) -> Own:
         """The mean over the seeds of a side that was trained."""
@@ -113,16 +104,6 @@ class TrainingNumber:
         """The model that was trained."""
         side = sides_of(run).get(name)
         return None if side is None else side.origin
-
-    def notes(self, run: RunFolder, claim: Claim, names: Sequence[str]) -> Iterator[str]:
-        """None: what is in doubt is not compared."""
-        return iter(())
-
-    def rows(
-        self, run: RunFolder, claim: Claim, most: int
-    ) -> tuple[Sequence[Mapping[str, Any]], int]:
-        """None: a training has no rows."""
-        return (), 0
 
     def files(
         self, run: RunFolder, claim: Claim, names: Sequence[str]

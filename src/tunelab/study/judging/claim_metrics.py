@@ -15,7 +15,10 @@ from tunelab.tokenizers.sentence_tokens import TOKENS, SentenceTokens
 def claim_metrics() -> Mapping[str, ClaimMetric]:
     """The metrics by name: of answers, of trainings, of tokenizers and of open answers."""
     return {
-        **{name: OfRows(metric) for name, metric in all_metrics().items()},
+        **{
+            name: OfRows(id=name, unit=metric.unit, metric=metric)
+            for name, metric in all_metrics().items()
+        },
         **TRAINING_NUMBERS,
         TOKENS: SentenceTokens(),
         **OPEN_METRICS,
