@@ -2,11 +2,18 @@
 
 import re
 from collections import Counter
+from importlib.util import find_spec
 from typing import Any
 
 from tunelab import registry
 from tunelab.config import Claim, MethodEntry, Study
+from tunelab.data.sources import source_kind
 from tunelab.errors import UsageError
+from tunelab.evaluation.number_metrics import NUMBER_METRICS
+from tunelab.generation.comparison import MEASURES
+from tunelab.generation.conversation_file import read_conversation
+from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
+from tunelab.generation.open_prompts import plain_prompts, read_prompts
 from tunelab.guards.validation import validated
 from tunelab.methods.contract import Method, find_method
 from tunelab.models.catalog import ModelCard, find
@@ -37,8 +44,6 @@ def check_names(study: Study) -> None:
     Raises:
         UsageError: a name is unknown; the near matches are named.
     """
-    from tunelab.data.sources import source_kind
-
     source_kind(study.data.source)
     for role in ROLES:
         name = getattr(study.models, role)
@@ -132,10 +137,6 @@ def open_models(study: Study) -> dict[str, str]:
 
 
 def _check_generation(study: Study) -> None:
-    from tunelab.generation.conversation_file import read_conversation
-    from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
-    from tunelab.generation.open_prompts import plain_prompts, read_prompts
-
     for name in study.conversations:
         read_conversation(name)
     if study.conversations and not any(getattr(study.models, role) for role in ROLES):
@@ -159,8 +160,6 @@ def _check_generation(study: Study) -> None:
 def _check_claim(study: Study, claim: Claim, position: int) -> None:
     from tunelab.evaluation.claims import TOKENS
     from tunelab.evaluation.metrics import all_metrics
-    from tunelab.evaluation.number_metrics import NUMBER_METRICS
-    from tunelab.generation.comparison import MEASURES
 
     registry.check_name(
         "metric of a claim", claim.metric, [*all_metrics(), *NUMBER_METRICS, TOKENS, *MEASURES]
@@ -188,8 +187,6 @@ def _check_claim(study: Study, claim: Claim, position: int) -> None:
 
 
 def _check_installed(name: str, package: str) -> None:
-    from importlib.util import find_spec
-
     if find_spec(package) is None:
         raise UsageError(
             f"training.tracking names {name}, which is not installed: pip install {package}."

@@ -9,7 +9,11 @@ from typing import Any, Literal
 from tunelab.config import Study
 from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.number_metrics import NUMBER_METRICS
+from tunelab.memory.configurations import shape_by_name
+from tunelab.memory.formulas import estimate
 from tunelab.registry import check_name
+from tunelab.study.resolution import method_of, method_settings
+from tunelab.study.training_step import step_of
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,6 @@ def _best_loss(outcome: Outcome) -> float | None:
 
 
 def _estimated_peak(outcome: Outcome) -> float:
-    from tunelab.memory.formulas import estimate
-    from tunelab.study.resolution import method_of, method_settings
-    from tunelab.study.training_step import step_of
-
     entry, record = outcome.study.methods[0], outcome.trained
     longest = int(record["lengths"]["longest"])
     share = float(record["lengths"]["trained_share"])
@@ -81,8 +81,6 @@ def _estimated_peak(outcome: Outcome) -> float:
 
 @cache
 def _shape(model: str) -> Any:
-    from tunelab.memory.configurations import shape_by_name
-
     return shape_by_name(model)
 
 
