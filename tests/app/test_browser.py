@@ -296,7 +296,7 @@ def test_a_hostile_name_and_a_broken_file(visit: Any, workplace: Path) -> None:
     for name in ("../../etc/passwd", "<script>alert(1)</script>"):
         _fill(page, "name", name)
         _press(page, "Start")
-        page.get_by_role("alert").get_by_text("small letters, digits and hyphens").wait_for()
+        page.get_by_role("alert").get_by_text("lower-case letters, digits and hyphens").wait_for()
     broken = workplace / "broken.csv"
     broken.write_text('text,label\n"<b>x</b>,joy\n', encoding="utf-8")
     page.locator("#file input[type=file]").set_input_files(broken)

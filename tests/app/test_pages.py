@@ -164,7 +164,7 @@ def test_what_memory_refuses(change: dict[str, object], message: str) -> None:
     ["", ".", "..", "../x", "a/b", "a\\b", "A", "-a", "a" * 41, "a b", "a\n", "a.b", HOSTILE],
 )
 def test_names_that_no_run_may_have(name: str) -> None:
-    with pytest.raises(UsageError, match="small letters"):
+    with pytest.raises(UsageError, match="lower-case letters"):
         check_run_name(name)
 
 
@@ -383,7 +383,7 @@ def test_checks_and_masks_of_an_upload(settings: AppSettings) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "../../etc"}, "small letters"),
+        ({"name": "../../etc"}, "lower-case letters"),
         ({"model": "/etc"}, "choose the model"),
         ({"method": "lorra"}, "choose the method"),
         ({"data": "/etc/passwd"}, "choose the data"),

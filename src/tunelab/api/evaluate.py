@@ -79,7 +79,7 @@ def evaluate(
     asked = validated(Evaluation, settings)
     given = validated(Prompt, prompt or {}, prefix="prompt.")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise UsageError(f"seed is {seed!r}; it must be a whole number from 0 to 4294967295.")
+        raise UsageError(f"seed is {seed!r}; it must be an integer from 0 to 4294967295.")
     if models is None:
         path = _path(file)
         if path is None or not is_stored(path):
@@ -90,7 +90,7 @@ def evaluate(
         return _found(details, read_models(read_table(path), path.name), asked)
     names, folders = _split(models)
     if (examples is not None) != bool(asked.shots):
-        raise UsageError("examples and shots go together: so many rows of examples are shown.")
+        raise UsageError("give examples and shots together: shots of the examples are shown.")
     from tunelab.models.device import pick_device, pick_dtype
 
     rows = _rows(file, text=text, label=label)

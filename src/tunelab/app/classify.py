@@ -62,7 +62,7 @@ def label_text(settings: AppSettings, text: str, names: Sequence[str], untuned: 
     if not text.strip():
         raise UsageError("write a text first.")
     if len(text) > MOST_CHARACTERS:
-        raise UsageError(f"a text has {MOST_CHARACTERS:,} characters at most here.")
+        raise UsageError(f"the text is too long: the page takes {MOST_CHARACTERS:,} characters.")
     found = ask(settings, [text], names, untuned)
     return tag("div", *(draw(one) for one in found), class_="tl-columns")
 

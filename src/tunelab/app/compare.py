@@ -50,7 +50,7 @@ def compare(
     if not prompt.strip():
         raise UsageError("write a prompt first.")
     if max(len(prompt), len(system)) > MOST_CHARACTERS:
-        raise UsageError(f"a prompt has {MOST_CHARACTERS:,} characters at most here.")
+        raise UsageError(f"the prompt is too long: the page takes {MOST_CHARACTERS:,} characters.")
     known = model_names(settings.models)
     for name, _ in sides:
         pick("model", name, known)

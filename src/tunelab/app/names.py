@@ -21,8 +21,8 @@ def check_run_name(name: str) -> str:
     """
     if not isinstance(name, str) or not _RUN.fullmatch(name):
         raise UsageError(
-            "the name of a run must be 1 to 40 small letters, digits and hyphens, and begin with a "
-            "letter or digit, for example my-first-run."
+            "the name of a run must have 1 to 40 lower-case letters, digits and hyphens, and begin "
+            "with a letter or digit, for example my-first-run."
         )
     return name
 

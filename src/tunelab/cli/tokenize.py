@@ -177,7 +177,7 @@ def _add_costs(
         if arguments.model is not None:
             if row["fertility"] is None:
                 raise UsageError(
-                    f"{arguments.file} has no words to tell the cost of "
+                    f"{arguments.file} has no words, so their cost is unknown "
                     f"({row['undefined'].get('fertility')})."
                 )
             cost = text_cost(

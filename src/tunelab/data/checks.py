@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tunelab.data.examples import Dataset, Example
+from tunelab.data.near_duplicates import near_duplicates
 from tunelab.data.text_identity import identity
 
 # More rows than this are not compared in pairs: the check should take seconds.
@@ -124,7 +125,6 @@ def _repeats(rows: Sequence[Example]) -> list[Example]:
 def _count_near_duplicates(texts: Sequence[str]) -> int | None:
     if len(texts) > _NEAR_DUPLICATE_ROWS:
         return None
-    from tunelab.data.near_duplicates import near_duplicates
 
     unique = sorted(set(texts))
     return len(near_duplicates(unique, 0.8))

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from tunelab import registry
 from tunelab.data.examples import Dataset
+from tunelab.data.label_column import check_label_column
+from tunelab.data.label_sets import settle_labels
 from tunelab.data.loading_notes import LoadingNotes
 from tunelab.data.readers import EXTENSIONS, check_data_file, kind_of
 from tunelab.errors import UsageError
@@ -47,9 +49,6 @@ def open_source(source: str, *, text: str, label: str) -> Dataset:
             hold labels.
         RunError: the Hub cannot be reached or refuses.
     """
-    from tunelab.data.label_column import check_label_column
-    from tunelab.data.label_sets import settle_labels
-
     load = registry.resolve("data source", source_kind(source), registry.DATA_SOURCES)
     notes = LoadingNotes()
     loaded: Dataset = load(source, text=text, label=label, notes=notes)

@@ -12,6 +12,8 @@ from tunelab.generation.settings import GenerationSettings
 from tunelab.generation.trimming import fit_messages
 from tunelab.prompts.conversation import Message
 from tunelab.prompts.prompting import check_messages
+from tunelab.registry import check_name
+from tunelab.runs.results import read_json, write_json
 
 VERSION = 1
 
@@ -92,8 +94,6 @@ def save_chat(chat: Chat, path: Path) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    from tunelab.runs.results import write_json
-
     write_json(path, {"version": VERSION, **asdict(chat)})
 
 
@@ -104,8 +104,6 @@ def load_chat(path: Path) -> Chat:
         UsageError: it is none, or a later version of tunelab wrote it.
         RunError: the file cannot be read.
     """
-    from tunelab.runs.results import read_json
-
     values = read_json(path)
     if not isinstance(values, Mapping) or values.get("version") != VERSION:
         raise UsageError(f"{path} holds no chat that this tunelab can read.")
@@ -136,8 +134,6 @@ def make_settings(values: Mapping[str, Any]) -> GenerationSettings:
     Raises:
         UsageError: there is no such setting, or a value is wrong.
     """
-    from tunelab.registry import check_name
-
     known = [one.name for one in fields(GenerationSettings)]
     for name in values:
         check_name("setting of generation", str(name), known)

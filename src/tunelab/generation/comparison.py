@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from tunelab.evaluation.statistics.bootstrap import bootstrap, limits
 from tunelab.evaluation.statistics.estimates import Estimate
 from tunelab.evaluation.statistics.limits import Span, at_least, exactly, limited_estimate
 from tunelab.evaluation.statistics.seeds import summarize
@@ -221,8 +222,6 @@ def perplexities(
     ``bits_per_byte``. The interval is BCa over prompts.
     """
     import numpy as np
-
-    from tunelab.evaluation.statistics.bootstrap import bootstrap, limits
 
     found = []
     keys = list(dict.fromkeys((one.reader, one.writer, one.temperature) for one in reads))

@@ -1,5 +1,6 @@
 """Conversations as YAML: who speaks, as whom, in which order, and what a good answer shows."""
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from pydantic import Field, model_validator
 from tunelab.config import Integer, Section, Text
 from tunelab.errors import UsageError
 from tunelab.guards.bounded_files import home_path, is_file
+from tunelab.guards.strict_yaml import read_keys
 from tunelab.guards.validation import validated
 from tunelab.registry import unknown
 
@@ -110,8 +112,6 @@ def read_conversation(name: str) -> ConversationFile:
     Raises:
         UsageError: there is none, or a key, a type or a name in it is wrong.
     """
-    from tunelab.guards.strict_yaml import read_keys
-
     path = home_path(name)
     if name in conversation_names():
         path = Path(str(_folder() / f"{name}.yaml"))
@@ -123,6 +123,4 @@ def read_conversation(name: str) -> ConversationFile:
 
 
 def _folder() -> Any:
-    from importlib.resources import files
-
     return files("tunelab.generation") / "conversations"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tunelab.generation.context import context_length
 from tunelab.inference.prefix import pad_rows
 from tunelab.prompts.prompting import Prompt, prompt_ids
 from tunelab.prompts.tokens import encode_text
@@ -30,8 +31,6 @@ def answer_likelihoods(
     The answer is read as text, without the stop token, and cut where the context ends.
     """
     import torch
-
-    from tunelab.generation.context import context_length
 
     context = context_length(model) or 2**31
     rows = []

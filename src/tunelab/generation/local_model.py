@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from tunelab.errors import UsageError
 from tunelab.generation.context import context_length
+from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
 from tunelab.generation.generate import generate, stream
 from tunelab.generation.outcome import Generation, Progress
 from tunelab.generation.settings import GenerationSettings
+from tunelab.models.loading import load
 from tunelab.prompts.conversation import Message
 from tunelab.prompts.prompting import Prompt, prompt_ids
 from tunelab.prompts.template_catalog import choose_template
@@ -124,14 +127,10 @@ def open_answerer(
         UsageError: the name or the template is unknown, or a template is named for an endpoint.
         RunError: the model cannot be loaded.
     """
-    from tunelab.errors import UsageError
-    from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
-
     if is_endpoint(name):
         if template != "own":
             raise UsageError("an endpoint uses its own template; leave --template out.")
         return open_endpoint(name)
-    from tunelab.models.loading import load
 
     loaded = load(name, device=device, dtype=dtype)
     return LocalModel(name, loaded.model, loaded.tokenizer).with_template(template)

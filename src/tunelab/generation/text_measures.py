@@ -1,6 +1,7 @@
 """Measures of the texts of answers."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -64,8 +65,6 @@ def agreement(texts: Sequence[str]) -> float | None:
 
 
 def _overlap(left: Sequence[str], right: Sequence[str]) -> float:
-    from collections import Counter
-
     if not left or not right:
         return float(not left and not right)
     shared = sum((Counter(left) & Counter(right)).values())

@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any
 
 from tunelab.errors import UsageError
+from tunelab.inference.token_trees import build_tree_batch
+from tunelab.inference.tree_reading import ONE_TOKEN
 
 
 def virtual_tokens(model: Any) -> int:
@@ -90,9 +92,6 @@ def _over_trees(model: Any, base: Any, input_ids: Any, trees: Any, **more: Any) 
 
 def _kept(model: Any, base: Any) -> dict[int, tuple[Any, Any]]:
     """What each layer keeps of the virtual tokens, within ``tree_attention``."""
-    from tunelab.inference.token_trees import build_tree_batch
-    from tunelab.inference.tree_reading import ONE_TOKEN
-
     if model.active_peft_config.peft_type == "PREFIX_TUNING":
         return dict(enumerate(virtual_keys(model)))
     kept: dict[int, tuple[Any, Any]] = {}

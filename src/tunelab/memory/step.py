@@ -12,6 +12,8 @@ from typing import Any
 from tunelab.inference.attention_form import with_known_attention
 from tunelab.memory.settings import StepSettings
 from tunelab.prompts.encoding import IGNORED, EncodedExample
+from tunelab.training.batching import PackedCollator, PaddedCollator
+from tunelab.training.loss import answer_logits, answer_loss
 
 
 def make_rows(settings: StepSettings, vocabulary: int) -> list[EncodedExample]:
@@ -77,7 +79,6 @@ def ready(model: Any, settings: StepSettings, *, known_equal: bool) -> Iterator[
     import torch
 
     from tunelab.inference.packed_attention import packed_attention
-    from tunelab.training.batching import PackedCollator, PaddedCollator
     from tunelab.training.fused.layers import fused_layers
 
     rows = make_rows(settings, model.config.get_text_config().vocab_size)
@@ -122,8 +123,6 @@ def _make_state(optimizer: Any, trained: list[Any]) -> None:
 
 def _loss(model: Any, batch: dict[str, Any], settings: StepSettings) -> Any:
     import torch
-
-    from tunelab.training.loss import answer_logits, answer_loss
 
     mixed = settings.precision != "float32"
     dtype = getattr(torch, settings.precision) if mixed else None

@@ -20,6 +20,7 @@ from tunelab.methods.contract import Drawing, Method
 from tunelab.methods.counting import ParameterCount
 from tunelab.methods.settings import MethodSettings
 from tunelab.models.description import ModelShape
+from tunelab.models.folder_checks import check_model_folder
 
 
 class Settings(MethodSettings):
@@ -54,8 +55,6 @@ def load(model: Any, folder: Path) -> Any:
         UsageError: the folder is none that a model may be read from.
     """
     from transformers import AutoModelForCausalLM
-
-    from tunelab.models.folder_checks import check_model_folder
 
     check_model_folder(folder)
     trained = AutoModelForCausalLM.from_pretrained(

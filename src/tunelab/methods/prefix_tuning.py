@@ -25,6 +25,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from tunelab.config import Count
 from tunelab.errors import UsageError
+from tunelab.guards.refusals import explain_errors, name_of
+from tunelab.inference.prefix import run_prefix
 from tunelab.methods.adapter_files import save
 from tunelab.methods.contract import Drawing, Method
 from tunelab.methods.counting import ParameterCount, added
@@ -108,9 +110,6 @@ def count(shape: ModelShape, settings: Settings) -> ParameterCount:
 def _keys_and_values(model: Any, tokens: Sequence[int]) -> list[tuple[Any, Any]]:
     """What each layer of the model keeps of these tokens at the beginning of a row."""
     import torch
-
-    from tunelab.guards.refusals import explain_errors, name_of
-    from tunelab.inference.prefix import run_prefix
 
     was_training = model.training
     model.eval()

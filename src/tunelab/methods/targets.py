@@ -1,9 +1,11 @@
 """Target modules: from a short name to the kinds of linear layers that are adapted."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from tunelab.errors import UsageError
+from tunelab.models.shape import linear_layers, stores_inputs_first
 from tunelab.registry import unknown
 
 TargetName = Literal["all-linear", "attention", "mlp", "qv", "kv"]
@@ -32,8 +34,6 @@ _GROUPS: dict[str, tuple[str, ...]] = {
 
 def linear_kinds(model: Any) -> list[str]:
     """The kinds of a model's linear layers, its output layer left out."""
-    from tunelab.models.shape import linear_layers
-
     return sorted({layer.kind for layer in linear_layers(model)})
 
 
@@ -80,8 +80,6 @@ def module_names(model: Any, kinds: Iterable[str]) -> list[str]:
     PEFT takes a name for the end of a module's name. Where another module's name ends so too, as
     one of an image encoder, or the output layer's, only full names mean these layers alone.
     """
-    from tunelab.models.shape import linear_layers
-
     wanted = list(kinds)
     layers = [layer.name for layer in linear_layers(model) if layer.kind in wanted]
     meant = {name for name, _ in model.named_modules() if _is_one_of(name, wanted)}
@@ -90,8 +88,6 @@ def module_names(model: Any, kinds: Iterable[str]) -> list[str]:
 
 def stored_as_inputs_first(model: Any, names: Sequence[str]) -> bool:
     """Whether the layers of these names store their weight (inputs, outputs), as GPT-2's do."""
-    from tunelab.models.shape import stores_inputs_first
-
     found = [
         stores_inputs_first(module)
         for name, module in model.named_modules()
@@ -106,8 +102,6 @@ def put_on(model: Any, config: Any) -> Any:
     Raises:
         UsageError: PEFT does not know how to do so with this model.
     """
-    import warnings
-
     from peft import get_peft_model
 
     try:

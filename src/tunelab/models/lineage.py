@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from tunelab.models.catalog import CATALOG
+
 Lineage = Mapping[str, Any]
 
 # Texts on which tokenizers differ: scripts, digits, blanks, marks.
@@ -42,8 +44,6 @@ def describe_lineage(card: Any, model: Any, tokenizer: Any) -> dict[str, Any]:
 
 def known_lineage(name: str) -> dict[str, Any] | None:
     """What the catalog knows of a model whose record has no lineage; None where it is not there."""
-    from tunelab.models.catalog import CATALOG
-
     card = CATALOG.get(name)
     return None if card is None else {"family": card.family, "architecture": None}
 

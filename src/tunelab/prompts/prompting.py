@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tunelab.errors import UsageError
+from tunelab.errors import TunelabError, UsageError
 from tunelab.prompts.conversation import Message
 from tunelab.prompts.rendering import Piece, render_chat
 from tunelab.prompts.tokens import control_tokens, encode_pieces, leading_tokens
@@ -91,7 +91,6 @@ def turn_end(tokenizer: Any) -> tuple[list[int], list[str]]:
     """
     if not tokenizer.chat_template:
         return [], []
-    from tunelab.errors import TunelabError
 
     question, answer = "x", "y"
     try:

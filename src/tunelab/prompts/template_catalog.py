@@ -2,6 +2,7 @@
 
 import copy
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from tunelab.errors import UsageError
@@ -73,6 +74,4 @@ def with_template(tokenizer: Any, template: str | None) -> Any:
 
 
 def _folder() -> Any:
-    from importlib.resources import files
-
     return files("tunelab.prompts") / "templates"

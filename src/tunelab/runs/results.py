@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunelab.errors import RunError, TunelabError, UsageError
 from tunelab.guards.bounded_files import read_bounded
+from tunelab.guards.bounded_parquet import check_parquet
 from tunelab.guards.file_modes import new_file
 from tunelab.runs.seals import FILES, SEAL, file_hashes, find_damage, is_intact, sealed
 
@@ -133,8 +134,6 @@ def read_table(path: Path) -> "pd.DataFrame":
     """
     import pandas as pd
     from pyarrow import ArrowException
-
-    from tunelab.guards.bounded_parquet import check_parquet
 
     try:
         check_parquet(path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tunelab.errors import RunError, UsageError
 from tunelab.guards.bounded_files import check_links, is_file, is_folder, within
+from tunelab.guards.strict_yaml import read_keys
 from tunelab.runs.results import Result, load_result, read_json, read_table, stage_file
 from tunelab.runs.seals import SEAL, is_intact
 
@@ -66,8 +67,6 @@ def read_run(folder: Path) -> RunFolder:
         UsageError: the folder holds no run.
         RunError: a record is damaged.
     """
-    from tunelab.guards.strict_yaml import read_keys
-
     if not is_file(folder / "run.json"):
         raise UsageError(
             f"{str(folder)[:200]} is not a run folder: it holds no run.json. Run a study first."

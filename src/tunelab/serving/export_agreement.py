@@ -16,6 +16,7 @@ from typing import Any
 from tunelab.classifiers.asking import label_tokens
 from tunelab.data.readers import read_rows
 from tunelab.errors import RunError
+from tunelab.inference.scoring import score_labels
 from tunelab.prompts.encoding import Encoder
 
 # Of the largest logit: what the same sums in another order may differ by.
@@ -85,8 +86,6 @@ class Agreement:
 
 def ask(model: Any, encoder: Encoder, texts: Sequence[str]) -> Answers:
     """What a model says to ``TEXTS``, and its label of each of ``texts``."""
-    from tunelab.inference.scoring import score_labels
-
     prompts = [list(encoder.prompt(text).ids) for text in texts]
     scored = score_labels(model, prompts, label_tokens(encoder), progress=False).logprobs
     labels = encoder.format.labels

@@ -13,6 +13,7 @@ from tunelab import __version__
 from tunelab.config import Study
 from tunelab.data.examples import SPLITS
 from tunelab.data.sources import source_kind
+from tunelab.errors import UsageError
 from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.measuring import recorded
 from tunelab.evaluation.metrics import Metric, all_metrics
@@ -166,8 +167,6 @@ def licence_keys(card: ModelCard) -> dict[str, str]:
 
 def find_card(name: str) -> ModelCard:
     """The card of a base model. A folder that has gone since the training is still a folder."""
-    from tunelab.errors import UsageError
-
     try:
         return find(name)
     except UsageError:

@@ -10,6 +10,7 @@ from tunelab.hub import has_token, is_offline
 from tunelab.memory.fits import gigabytes
 from tunelab.models.cache import cache_folder, find_damage
 from tunelab.models.catalog import CATALOG, ModelCard
+from tunelab.models.device import device_facts
 from tunelab.study.device_room import check_device_memory, most_memory
 from tunelab.study.environment import package_version
 from tunelab.study.opening import open_study, preset_names
@@ -21,8 +22,6 @@ _EXTRA = re.compile(r"""(?P<package>[\w.-]+).*;.*\bextra == ["'](?P<extra>[\w.-]
 
 def examine() -> dict[str, str]:
     """What was looked at, and what was found, as text. The Hugging Face token is never shown."""
-    from tunelab.models.device import device_facts
-
     facts = device_facts()
     device = facts["name"] or facts["device"]
     found = {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab import __version__
+from tunelab.models.device import device_facts
 
 PACKAGES = (
     "torch",
@@ -24,8 +25,6 @@ PACKAGES = (
 
 def describe_environment() -> dict[str, Any]:
     """Versions, device and revision, as JSON values. Nothing that names the machine or user."""
-    from tunelab.models.device import device_facts
-
     return {
         "tunelab": __version__,
         "revision": _revision(),

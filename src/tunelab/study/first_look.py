@@ -7,8 +7,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tunelab.data.checks import check
+from tunelab.data.column_guess import propose_columns
 from tunelab.data.examples import SPLITS, Dataset, label_counts
+from tunelab.data.readers import read_rows
+from tunelab.data.scripts import script_shares
+from tunelab.data.sources import open_source, source_kind
+from tunelab.data.splitting import complete_splits
 from tunelab.errors import UsageError
+from tunelab.evaluation.statistics.power import detectable_difference
 from tunelab.study.opening import merge_sections, read_preset
 
 # Rows by which the columns are told.
@@ -70,11 +77,6 @@ def look_at(
     Raises:
         UsageError: the file cannot be read, or no column looks like texts, or like labels.
     """
-    from tunelab.data.checks import check
-    from tunelab.data.scripts import script_shares
-    from tunelab.data.sources import open_source
-    from tunelab.data.splitting import complete_splits
-
     columns, text, label, others = _columns(source, text, label)
     dataset = open_source(source, text=text, label=label)
     given = [split for split in SPLITS if dataset.splits[split]]
@@ -115,9 +117,6 @@ def _columns(
     source: str, text: str | None, label: str | None
 ) -> tuple[tuple[str, ...], str, str, tuple[str, ...]]:
     """All columns, that of the texts, that of the labels, and others that could hold labels."""
-    from tunelab.data.column_guess import propose_columns
-    from tunelab.data.sources import source_kind
-
     kind = source_kind(source)
     if kind not in ("file", "folder"):
         raise UsageError(f"{source} is not a file or a folder; name a file with texts and labels.")
@@ -149,8 +148,6 @@ def _without(column: str | None, rows: Iterable[Mapping[str, Any]]) -> Iterable[
 
 
 def _some_rows(path: Path) -> Iterable[Mapping[str, Any]]:
-    from tunelab.data.readers import read_rows
-
     if path.is_dir():
         from tunelab.data.folder_source import split_files
 
@@ -191,8 +188,6 @@ def _seconds(sample: Mapping[str, int], texts: list[str], instruction: float) ->
 
 
 def _decides(rows: int) -> float | None:
-    from tunelab.evaluation.statistics.power import detectable_difference
-
     return detectable_difference(rows) if rows else None
 
 

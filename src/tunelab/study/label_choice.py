@@ -5,6 +5,7 @@ task easier, and one with a single label would make it no task at all. An adapte
 that it was trained with.
 """
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -121,8 +122,6 @@ def parse_labels(words: str) -> tuple[str, ...]:
     Raises:
         UsageError: a label is blank or stands there twice, or the file cannot be read.
     """
-    import csv
-
     path = Path(words)
     if path.suffix.lower() == ".txt":
         try:

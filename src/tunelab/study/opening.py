@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.config import Study, make_study
+from tunelab.data.readers import EXTENSIONS, kind_of
 from tunelab.errors import UsageError
 from tunelab.guards.bounded_files import home_path
 from tunelab.guards.strict_yaml import apply_overrides, read_keys
@@ -55,8 +56,6 @@ def open_study(name: str, overrides: Sequence[str] = ()) -> Study:
 
 def is_data_file(path: Path) -> bool:
     """Whether a file holds labelled texts, by its name, rather than a study."""
-    from tunelab.data.readers import EXTENSIONS, kind_of
-
     return kind_of(path) in EXTENSIONS
 
 

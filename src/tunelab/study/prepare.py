@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.config import Data
+from tunelab.data.checks import check, clean
 from tunelab.data.examples import SPLITS, Dataset, Example, label_counts
 from tunelab.data.label_sets import labels_of_one_split
 from tunelab.data.loading_notes import count_of
+from tunelab.data.sampling import stratified_sample
+from tunelab.data.sources import open_source
+from tunelab.data.splitting import complete_splits
 from tunelab.errors import UsageError
 from tunelab.runs.results import Result, read_table, write_table
 from tunelab.runs.stages import run_stage
@@ -45,8 +49,6 @@ def prepare(
     Raises:
         UsageError: the data cannot be read, has one class only, or fewer rows than are asked for.
     """
-    from tunelab.data.sources import open_source
-
     dataset = open_source(data.source, text=data.text, label=data.label)
     inputs = {
         "rows": dataset.hash,
@@ -75,10 +77,6 @@ def prepare(
 
 
 def _sample(dataset: Dataset, data: Data, seed: int, folder: Path) -> dict[str, Any]:
-    from tunelab.data.checks import check, clean
-    from tunelab.data.sampling import stratified_sample
-    from tunelab.data.splitting import complete_splits
-
     # Faults are counted in the rows as they came, and left out after the splits are complete.
     report = check(dataset)
     dataset = complete_splits(dataset, seed)

@@ -2,12 +2,18 @@
 
 import re
 from collections import Counter
+from importlib.util import find_spec
 from typing import Any
 
 from tunelab import registry
 from tunelab.classifiers.registered import find_classifier
 from tunelab.config import Claim, MethodEntry, Study
+from tunelab.data.sources import source_kind
 from tunelab.errors import UsageError
+from tunelab.generation.comparison import MEASURES
+from tunelab.generation.conversation_file import read_conversation
+from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
+from tunelab.generation.open_prompts import plain_prompts, read_prompts
 from tunelab.guards.validation import validated
 from tunelab.methods.contract import Method, find_method
 from tunelab.models.catalog import ModelCard, find
@@ -38,8 +44,6 @@ def check_names(study: Study) -> None:
     Raises:
         UsageError: a name is unknown; the near matches are named.
     """
-    from tunelab.data.sources import source_kind
-
     source_kind(study.data.source)
     for role in ROLES:
         name = getattr(study.models, role)
@@ -167,10 +171,6 @@ def open_models(study: Study) -> dict[str, str]:
 
 
 def _check_generation(study: Study) -> None:
-    from tunelab.generation.conversation_file import read_conversation
-    from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
-    from tunelab.generation.open_prompts import plain_prompts, read_prompts
-
     for name in study.conversations:
         read_conversation(name)
     if study.conversations and not any(getattr(study.models, role) for role in ROLES):
@@ -192,7 +192,6 @@ def _check_generation(study: Study) -> None:
 
 
 def _check_claim(study: Study, claim: Claim, position: int) -> None:
-    from tunelab.generation.comparison import MEASURES
     from tunelab.study.judging.claim_metrics import claim_metrics
     from tunelab.tokenizers.sentence_tokens import TOKENS
 
@@ -220,8 +219,6 @@ def _check_claim(study: Study, claim: Claim, position: int) -> None:
 
 
 def _check_installed(name: str, package: str) -> None:
-    from importlib.util import find_spec
-
     if find_spec(package) is None:
         raise UsageError(
             f"training.tracking names {name}, which is not installed: pip install {package}."

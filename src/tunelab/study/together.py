@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.runs.results import Result, load_result
+from tunelab.training.processes import from_first, is_first, process_count
 
 Work = Callable[[Path], Mapping[str, Any]]
 
@@ -14,8 +15,6 @@ def stage_together(stage: Callable[[Work], Result], work: Work) -> Result:
 
     ``work`` writes in the first process alone.
     """
-    from tunelab.training.processes import from_first, is_first, process_count
-
     if process_count() == 1:
         return stage(work)
     if not is_first():

@@ -8,6 +8,10 @@ from typing import Any
 from tunelab.config import Study
 from tunelab.runs.results import Result, write_json, write_table
 from tunelab.runs.stages import run_stage
+from tunelab.tokenizers.catalog import find
+from tunelab.tokenizers.claims import tokens_per_sentence
+from tunelab.tokenizers.parallel import built_in
+from tunelab.tokenizers.record import make_record
 from tunelab.tokenizers.sentence_tokens import TABLE, TOKENS
 
 RECORD = "tokenizers.json"
@@ -31,14 +35,9 @@ def count_tokens(name: str, language: str, out: Path) -> list[Result]:
         UsageError: the tokenizer or the language is not known.
         RunError: the tokenizer cannot be fetched.
     """
-    from tunelab.tokenizers.catalog import find
-    from tunelab.tokenizers.parallel import built_in
-
     sentences = built_in().sentences[language]
 
     def work(folder: Path) -> dict[str, Any]:
-        from tunelab.tokenizers.claims import tokens_per_sentence
-
         counts = tokens_per_sentence(name, language)
         write_table(
             folder / TABLE,
@@ -79,12 +78,8 @@ def compare_tokenizers(names: Sequence[str], seed: int, out: Path) -> list[Resul
         UsageError: a tokenizer has no fast form.
         RunError: a tokenizer cannot be fetched.
     """
-    from tunelab.tokenizers.catalog import find
-    from tunelab.tokenizers.parallel import built_in
 
     def work(folder: Path) -> dict[str, Any]:
-        from tunelab.tokenizers.record import make_record
-
         write_json(folder / RECORD, make_record(names, seed=seed))
         return {"tokenizers": list(names), "sentences": built_in().rows}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tunelab.tokenizers.loading import FastTokenizer
+from tunelab.tokenizers.pieces import check_text
 from tunelab.tokenizers.reading import read_lines
 from tunelab.tokenizers.words import count_words
 
@@ -33,8 +34,6 @@ def count_tokens(tokenizer: FastTokenizer, texts: Sequence[str]) -> list[int]:
     Raises:
         ValueError: a text holds half a surrogate pair.
     """
-    from tunelab.tokenizers.pieces import check_text
-
     for text in texts:
         check_text(text)
     lengths: list[int] = []

@@ -11,8 +11,12 @@ from typing import Any
 
 from tunelab.config import Training
 from tunelab.errors import RunError
+from tunelab.guards.refusals import explain_errors
 from tunelab.prompts.encoding import EncodedExample
 from tunelab.runs.results import disk_failure
+from tunelab.training.batching import PackedCollator, PaddedCollator
+from tunelab.training.other_work import look, used_since
+from tunelab.training.peak_memory import read_peak, restart_peak
 from tunelab.training.plan import BatchPlan, plan_batches
 from tunelab.training.processes import first_process_first, is_first, process_count, shards_weights
 
@@ -106,12 +110,9 @@ def train(
     import torch
 
     from tunelab.inference.packed_attention import packed_attention
-    from tunelab.training.batching import PackedCollator, PaddedCollator
     from tunelab.training.callbacks import LossTracker, ProgressBar, load_trainable
     from tunelab.training.checkpoints import BEST, last_complete, restore_checkpoint
     from tunelab.training.fsdp import gather_trained, shard
-    from tunelab.training.other_work import look, used_since
-    from tunelab.training.peak_memory import read_peak, restart_peak
     from tunelab.training.trainer import AnswerTrainer
 
     plan = plan_batches(model, train_rows, validation_rows, options, seed=seed)
@@ -288,8 +289,6 @@ def _arguments(
     begins: bool,
 ) -> Any:
     from transformers import TrainingArguments
-
-    from tunelab.guards.refusals import explain_errors
 
     steps_an_epoch = math.ceil(batches / options.gradient_accumulation)
     every = max(1, round(options.evaluate_every * steps_an_epoch))

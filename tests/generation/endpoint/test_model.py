@@ -155,7 +155,7 @@ def test_a_passing_fault_is_survived(faulty: Any, fault: str) -> None:
         ("429", r"no complete answer in 3 tries: too many requests \(429\): no, not now\."),
         ("500", r"failed with status 500: no, not now\."),
         ("nonsense", r"sends something else than answers\."),
-        ("silent", r"silent for 0\.5 seconds\."),
+        ("silent", r"sent nothing for 0\.5 seconds\."),
         ("early", r"closed the connection early\."),
         ("failing", r"it failed: out of room\."),
         ("closed", r"closed the connection early\."),

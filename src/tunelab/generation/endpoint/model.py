@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from tunelab.errors import UsageError
 from tunelab.generation.endpoint.errors import EndpointError, TransientError
@@ -102,8 +103,6 @@ def open_endpoint(name: str, patience: Timeouts | None = None) -> EndpointModel:
         UsageError: no model is named, the address is none, or a secret stands in it: it would
             be written into records. It is not repeated then.
     """
-    from urllib.parse import urlsplit
-
     url, _, model = name.partition("#")
     try:
         parts = urlsplit(url)

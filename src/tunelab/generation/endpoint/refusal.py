@@ -2,6 +2,7 @@
 
 import json
 import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from tunelab.generation.endpoint.errors import EndpointError, TransientError
@@ -43,8 +44,6 @@ def check_status(request: Request, response: Any) -> None:
 
 def _asked_wait(header: str) -> float:
     """The seconds of a Retry-After header, which holds a number or a date; 0 without one."""
-    from email.utils import parsedate_to_datetime
-
     if header.strip().replace(".", "", 1).isdecimal():
         return float(header)
     try:

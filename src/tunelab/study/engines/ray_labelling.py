@@ -15,6 +15,7 @@ from tunelab.classifiers.labelling import label_texts
 from tunelab.classifiers.stored import open_classifier
 from tunelab.config import Evaluation
 from tunelab.errors import RunError, TunelabError
+from tunelab.models.device import pick_device, pick_dtype
 from tunelab.serving.prediction_parts import Counts, write_part
 from tunelab.serving.text_chunks import Chunk
 from tunelab.study.engines.ray_runtime import check_resources, limit_threads, runtime
@@ -32,7 +33,6 @@ class Labeller:
         self, adapter: str, out: str, evaluation: dict[str, Any], device: str, cpus: int
     ) -> None:
         limit_threads(cpus)
-        from tunelab.models.device import pick_device, pick_dtype
 
         self.out = out
         self.failure: str | None = None
@@ -76,8 +76,6 @@ def label_on_ray(
         UsageError: Ray is not installed, or the machine has less than an actor asks for.
         RunError: Ray does not start, an actor cannot work, or a chunk kills its actors.
     """
-    from tunelab.models.device import pick_device
-
     with runtime(cpus=(workers or 1) * cpus) as ray:
         there = ray.cluster_resources()
         gpus = int(device == "cuda" or (device == "auto" and there.get("GPU", 0) >= 1))

@@ -9,7 +9,11 @@ from typing import Any, Literal
 from tunelab.config import Study
 from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.metrics.training_numbers import TRAINING_NUMBERS
+from tunelab.memory.configurations import shape_by_name
+from tunelab.memory.formulas import estimate
+from tunelab.memory.training_step import step_of
 from tunelab.registry import check_name
+from tunelab.study.resolution import method_of, method_settings
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,6 @@ def _best_loss(outcome: Outcome) -> float | None:
 
 
 def _estimated_peak(outcome: Outcome) -> float | None:
-    from tunelab.memory.formulas import estimate
-    from tunelab.memory.training_step import step_of
-    from tunelab.study.resolution import method_of, method_settings
-
     record = outcome.trained
     if not outcome.study.methods:
         return None
@@ -84,8 +84,6 @@ def _estimated_peak(outcome: Outcome) -> float | None:
 
 @cache
 def _shape(model: str) -> Any:
-    from tunelab.memory.configurations import shape_by_name
-
     return shape_by_name(model)
 
 

@@ -19,6 +19,7 @@ from tunelab.study.sweeps.intact import MEASURED
 from tunelab.study.sweeps.settings import Searched, with_one_entry, with_values
 from tunelab.study.sweeps.space import Axis, to_values
 from tunelab.study.sweeps.worker import PrunedError, Worker
+from tunelab.training.checkpoints import remove_checkpoints
 
 _log = logging.getLogger(__name__)
 
@@ -101,8 +102,6 @@ def _run(study: Study, trial: Any, plan: TrialPlan, folder: Path) -> Outcome:
 
 def _tidy(folder: Path) -> None:
     """Remove what a finished trial no longer needs: its weights. The records stay."""
-    from tunelab.training.checkpoints import remove_checkpoints
-
     shutil.rmtree(folder / "adapters", ignore_errors=True)
     for stage in (folder / "train").glob("*"):
         remove_checkpoints(stage)

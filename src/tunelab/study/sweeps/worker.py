@@ -8,6 +8,7 @@ restarts, and a trial whose worker died is run again as a new one with the same 
 import logging
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -228,8 +229,6 @@ def _sampler(seed: int, shared: bool) -> Any:
 
     Source: Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011.
     """
-    import warnings
-
     import optuna
 
     with warnings.catch_warnings():
