@@ -180,7 +180,9 @@ CASES: list[Case] = [
         _file("a.xlsx", _archive({"xl/workbook.xml": b" " * 400_000_000})),
     ),
     refused(
-        "a zip that is no workbook", "not a complete Excel", _file("a.xlsx", _archive({"a": b"b"}))
+        "a zip that is no workbook",
+        "save it again, or as CSV",
+        _file("a.xlsx", _archive({"a": b"b"})),
     ),
     refused("gzip that is called JSONL", "is a gzip file", _file("a.jsonl", b"\x1f\x8b\x08\x00")),
     refused(

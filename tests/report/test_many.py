@@ -106,6 +106,8 @@ def test_a_caption_counts_one_row() -> None:
     columns = ["model", "truth", "predicted", "count", "share"]
     table = pd.DataFrame([["m", "a", "b", 1, 1.0], ["m", "b", "b", 2, 1.0]], columns=columns)
     assert "m most often takes a for b (1 row)" in confusion.describe(table)
+    table["predicted"] = "(unparsed)"
+    assert "m most often gives no label for b (2 rows)" in confusion.describe(table)
 
 
 def test_long_lines_keep_their_spikes() -> None:

@@ -37,7 +37,9 @@ def read_excel_rows(path: Path, notes: LoadingNotes) -> Iterator[tuple[int, Row]
     except Exception as error:
         # It raises whatever the broken part raised: zip, XML, key and value errors.
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise UsageError(f"{path} is not a complete Excel workbook ({reason}).") from None
+        raise UsageError(
+            f"{path} is not a complete Excel workbook ({reason}); save it again, or as CSV UTF-8."
+        ) from None
     try:
         sheet, others = _first_table(book)
         if sheet is None:

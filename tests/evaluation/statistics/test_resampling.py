@@ -174,3 +174,14 @@ def test_against_a_number_is_the_f1_of_the_rows() -> None:
     found = count_against(STATISTICS["macro"], truth, predicted, ["a", "b"], 0.25, seed=0)
     assert found.value is not None
     assert score(truth, predicted, ["a", "b"]).f1_macro == found.value + 0.25
+
+
+def test_many_missed_labels_are_not_credited_with_many_hits() -> None:
+    """A model that is right on 2 of 160 rows has no macro-F1 far above its accuracy."""
+    labels = [f"label {position}" for position in range(77)]
+    truth = [labels[row % 77] for row in range(160)]
+    answers = [truth[0], truth[1], *[None] * 158]
+    found = f1_interval(truth, answers, labels, average="macro", seed=0, resamples=400)
+    assert found.high is not None
+    assert found.value == pytest.approx(2 / 77 / 2, abs=0.01)
+    assert found.high < 0.1

@@ -53,10 +53,11 @@ def describe(table: "pd.DataFrame") -> str:
     parts = []
     for name, group in wrong.groupby("model", sort=False):
         worst = group.sort_values("count").iloc[-1]
-        parts.append(
-            f"{name} most often takes {names[worst['truth']]} for {names[worst['predicted']]} "
-            f"({counted(int(worst['count']), 'row')})"
-        )
+        truth, given = names[worst["truth"]], names[worst["predicted"]]
+        mistake = f"takes {truth} for {given}"
+        if worst["predicted"] == _UNPARSED:
+            mistake = f"gives no label for {truth}"
+        parts.append(f"{name} most often {mistake} ({counted(int(worst['count']), 'row')})")
     description = listed(parts, joint="; ") or "No model made a mistake"
     models, labels = table["model"].nunique(), _labels(table)
     chosen = []
