@@ -16,7 +16,7 @@ from conftest import Workspace
 
 ROOT = Path(__file__).parents[2]
 # Pages for people who write a plug-in, which imports the contracts that it fulfils.
-PLUG_INS = {"add-a-method.md", "add-a-metric.md"}
+PLUG_INS = {"add-a-classifier.md", "add-a-method.md", "add-a-metric.md"}
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -63,14 +63,16 @@ CASES: list[Case] = [
     refused("an anchor", "anchors are not read", _played("a: &a [1]\n" + _SPEAKERS + _TURNS)),
     refused("a tag", "tag", _played("name: !!python/name:os.system\n")),
     refused(
-        "an unknown speaker", "none of its speakers", _played(_SPEAKERS + "turns: [{speaker: C}]\n")
+        "an unknown speaker",
+        "not one of its speakers",
+        _played(_SPEAKERS + "turns: [{speaker: C}]\n"),
     ),
     refused(
         "an unknown role", "unknown key", _played(_SPEAKERS + "turns: [{role: tool, text: x}]\n")
     ),
     refused(
         "two speakers alike",
-        "two speakers alike",
+        "two speakers the same name",
         _played("speakers: [{name: A}, {name: a}]\n" + _TURNS),
     ),
     refused("one speaker", "at least 2", _played("speakers: [{name: A}]\n" + _TURNS)),

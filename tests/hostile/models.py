@@ -205,7 +205,7 @@ CASES: list[Case] = [
     ),
     refused(
         "a deep tokenizer for the laboratory",
-        "no tokenizer.json",
+        "cannot be read as a tokenizer.json",
         _spoiled(_write("tokenizer.json", "[" * 100_000), load_fast),
     ),
     refused(

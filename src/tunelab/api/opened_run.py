@@ -151,7 +151,7 @@ class Run:
         rows = [
             {"name": result.name}
             | {key: value for key, value in result.values.items() if _is_plain(value)}
-            for result in self._record.trained
+            for result in self._record.tuned
         ]
         return pd.DataFrame(rows, columns=None if rows else ["name"])
 
@@ -163,7 +163,7 @@ class Run:
         from tunelab.runs.run_folder import history
 
         tables = []
-        for result in self._record.trained:
+        for result in self._record.tuned:
             table = history(result)
             table.insert(0, "name", result.name)
             tables.append(table)

@@ -194,7 +194,7 @@ def _table(value: Any, path: Path, number: int) -> list[Row]:
     names, cells = whole.get("columns"), whole.get("data")
     if isinstance(names, list) and isinstance(cells, list) and _all(cells, list):
         if any(len(row) != len(names) for row in cells):
-            raise UsageError(f"{path}: a row does not have as many cells as there are columns.")
+            raise UsageError(f"{path}: the number of cells in a row is not that of the columns.")
         return [dict(zip(map(str, names), row, strict=True)) for row in cells]
     lists = [key for key, part in whole.items() if isinstance(part, list) and _all(part, dict)]
     for key in lists:

@@ -38,7 +38,7 @@ class RunFolder:
 
     @property
     def tuned(self) -> Sequence[Result]:
-        """The trainings of language models by a method, with their losses."""
+        """The trainings of language models by a method, which have losses."""
         return [result for result in self.trained if "method" in result.values]
 
     @property
