@@ -1,9 +1,14 @@
 """Small real parts that tests share: a trained tokenizer, a tiny random model."""
 
+import atexit
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +156,34 @@ class Workspace:
     study: Path
 
     def command(self, *words: str) -> list[str]:
-        """A command line of tunelab in a process of its own."""
+        """A command line of tunelab in a process of its own, which begins at once."""
+        return [sys.executable, "-S", "-E", str(FORKED), "run", fork_server(), *words]
+
+    def fresh_command(self, *words: str) -> list[str]:
+        """A command line of tunelab in a fresh interpreter, which takes seconds to begin."""
         return [sys.executable, "-m", "tunelab", *words]
+
+
+FORKED = Path(__file__).with_name("forked.py")
+
+
+@cache
+def fork_server() -> str:
+    """The socket of a server that forks commands, started once; it ends with this process."""
+    folder = tempfile.mkdtemp(prefix="tunelab-fork-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    ready, end = os.pipe()
+    path = str(Path(folder) / "socket")
+    server = subprocess.Popen(
+        [sys.executable, str(FORKED), "serve", path, str(end)],
+        stdin=subprocess.PIPE,
+        pass_fds=[end],
+    )
+    atexit.register(server.communicate)
+    os.close(end)
+    with os.fdopen(ready, "rb") as pipe:
+        assert pipe.read(1) == b"r", "the server of forked commands did not start"
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ def visitors(page: Page, number: int) -> Iterator[list[User]]:
 @pytest.fixture(scope="module")
 def page(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     runs = tmp_path_factory.mktemp("served") / "runs"
-    command = workspace.command("train", str(workspace.study), "--out", str(runs / "one"))
+    command = workspace.fresh_command("train", str(workspace.study), "--out", str(runs / "one"))
     subprocess.run(command, check=True, capture_output=True, timeout=300)
     with served(runs) as address:
         yield _page(address, runs)

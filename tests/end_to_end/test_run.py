@@ -185,7 +185,7 @@ def test_hub_without_network(workspace: Workspace, tmp_path: Path) -> None:
         "HF_TOKEN": "hf_secret_of_the_test",
     }
     done = subprocess.run(
-        workspace.command("run", *words),
+        workspace.fresh_command("run", *words),
         capture_output=True,
         text=True,
         env=environment,

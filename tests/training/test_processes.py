@@ -126,7 +126,7 @@ def test_torchrun_trains_a_study_and_one_process_goes_on(
     assert json.loads(record.read_text())["processes"] == 2
     assert list(record.parent.glob("checkpoint-*")) == []
     ran = subprocess.run(
-        workspace.command("run", study, "--out", str(out)), capture_output=True, timeout=300
+        workspace.fresh_command("run", study, "--out", str(out)), capture_output=True, timeout=300
     )
     assert ran.returncode == 0, ran.stderr
     assert record.stat().st_mtime_ns == before

@@ -54,7 +54,7 @@ def test_eight_cells_two_workers_one_killed_twice(
     workspace: Workspace, study: list[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "ray"
-    words = workspace.command("run", *study, "--out", str(out))
+    words = workspace.fresh_command("run", *study, "--out", str(out))
     with (tmp_path / "log").open("wb") as log:
         driver = subprocess.Popen(
             [*words, "--engine", "ray", "--workers", "2"], stdout=log, stderr=log
@@ -76,7 +76,7 @@ def test_eight_cells_two_workers_one_killed_twice(
     assert len(list(out.glob("train/*"))) == 4
     local = tmp_path / "local"
     done = subprocess.run(
-        workspace.command("run", *study, "--out", str(local)), capture_output=True, timeout=300
+        workspace.fresh_command("run", *study, "--out", str(local)), capture_output=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     for table in ("results.parquet", "predictions.parquet"):

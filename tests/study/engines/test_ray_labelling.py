@@ -15,7 +15,7 @@ from study.engines.test_ray import wait_until, workers_of
 def test_actors_die_and_every_row_has_one_answer(workspace: Workspace, tmp_path: Path) -> None:
     trained, out = tmp_path / "trained", tmp_path / "labels"
     words = ["train", str(workspace.study), "--out", str(trained), "training.epochs=1"]
-    subprocess.run(workspace.command(*words), check=True, capture_output=True, timeout=300)
+    subprocess.run(workspace.fresh_command(*words), check=True, capture_output=True, timeout=300)
     files = []
     for part, rows in enumerate((500, 1, 199)):
         file = tmp_path / f"{part}.jsonl"
@@ -28,7 +28,7 @@ def test_actors_die_and_every_row_has_one_answer(workspace: Workspace, tmp_path:
     ]
     with (tmp_path / "log").open("wb") as log:
         driver = subprocess.Popen(
-            workspace.command(*words, "--out", str(out), "--engine", "ray", "--workers", "2"),
+            workspace.fresh_command(*words, "--out", str(out), "--engine", "ray", "--workers", "2"),
             stdout=log,
             stderr=log,
         )
@@ -44,7 +44,7 @@ def test_actors_die_and_every_row_has_one_answer(workspace: Workspace, tmp_path:
     ]
     assert json.loads((out / "result.json").read_text())["rows"] == len(found) == 700
     alone = subprocess.run(
-        workspace.command(*words), check=True, capture_output=True, text=True, timeout=300
+        workspace.fresh_command(*words), check=True, capture_output=True, text=True, timeout=300
     )
     expected = [json.loads(line) for line in alone.stdout.splitlines()]
     assert found == expected
