@@ -76,7 +76,9 @@ def test_eight_cells_two_workers_one_killed_twice(
     assert len(list(out.glob("train/*"))) == 4
     local = tmp_path / "local"
     done = subprocess.run(
-        workspace.fresh_command("run", *study, "--out", str(local)), capture_output=True, timeout=300
+        workspace.fresh_command("run", *study, "--out", str(local)),
+        capture_output=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     for table in ("results.parquet", "predictions.parquet"):
