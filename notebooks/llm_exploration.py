@@ -586,9 +586,8 @@ conclude(
 # The library's file explains how the method works; this is its text, with a drawing of where it
 # acts in a block of the model.
 
+
 # %%
-
-
 def explain(method):
     """What a method's own file says of it, and where it acts."""
     found = tunelab.explain(method)

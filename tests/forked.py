@@ -15,6 +15,7 @@ import selectors
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 _LARGEST = 2**20
@@ -22,7 +23,7 @@ _LARGEST = 2**20
 
 def run(path: str, words: list[str]) -> int:
     """Ask the server for a process that carries out the command, and wait for its end."""
-    request = {"words": words, "environment": dict(os.environ), "folder": os.getcwd()}
+    request = {"words": words, "environment": dict(os.environ), "folder": str(Path.cwd())}
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.connect(path)
         content = json.dumps(request).encode()
