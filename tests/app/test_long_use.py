@@ -18,7 +18,7 @@ import pytest
 
 from conftest import Workspace
 from served_app import served
-from tunelab.app.names import adapter_names
+from tunelab.app.names import classifier_names
 
 pytest.importorskip("gradio")
 pytestmark = pytest.mark.scale
@@ -107,7 +107,7 @@ def _page(address: str, runs: Path) -> Page:
     (classify,) = (one for one in config["dependencies"] if position in one["outputs"])
     adapters = classify["inputs"][1]
     (enter,) = (one for one in config["dependencies"] if one["outputs"] == [adapters])
-    return Page(address, enter["id"], classify["id"], adapter_names(runs)[0])
+    return Page(address, enter["id"], classify["id"], classifier_names(runs)[0])
 
 
 def _resident(page: Page) -> int:

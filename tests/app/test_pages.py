@@ -22,8 +22,8 @@ from tunelab.app.finetune import (
 )
 from tunelab.app.memory import known_models, look
 from tunelab.app.names import (
-    adapter_folder,
     check_run_name,
+    classifier_folder,
     model_names,
     pick,
     run_names,
@@ -184,10 +184,10 @@ def test_lists_hold_what_is_there(tmp_path: Path) -> None:
     adapter.mkdir(parents=True)
     (adapter / "tunelab.json").write_text("{}")
     assert run_names(tmp_path) == ["one"]
-    assert adapter_folder(tmp_path, "one / lora") == adapter
+    assert classifier_folder(tmp_path, "one / lora") == adapter
     for wrong in ("one / ..", "../one / lora", None, ["one / lora"]):
         with pytest.raises(UsageError, match="choose the adapter"):
-            adapter_folder(tmp_path, wrong)
+            classifier_folder(tmp_path, wrong)
     for name, file in (("asked", "run.json"), ("own", "app/job.json")):
         (tmp_path / name / file).parent.mkdir(parents=True)
         (tmp_path / name / file).write_text("{}")

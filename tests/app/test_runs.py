@@ -129,7 +129,7 @@ def test_labels_of_a_text_and_of_a_file(settings: AppSettings, finished: Path) -
     assert all(1 / 3 < float(row["probability (short / lora)"]) <= 1 for row in rows)
     assert "Labels of 72 rows" in shown
     assert file.is_relative_to(settings.scratch)
-    with pytest.raises(UsageError, match="choose an adapter"):
+    with pytest.raises(UsageError, match="choose a classifier"):
         label_text(settings, "x", [], False)
 
 

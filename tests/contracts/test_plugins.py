@@ -144,9 +144,9 @@ words += ["training.epochs=1", "evaluation.resamples=200", "models.instruct=null
 words += [f"methods.0.model={model}"]
 run = f"{out}/runs/small"
 assert main(["run", study, "--out", run, *words]) == 0
-for name in ("loha", "bayes"):
+for folder, name in (("adapters", "loha"), ("classifiers", "bayes")):
     labels = f"{out}/{name}.jsonl"
-    assert main(["predict", texts, "--adapter", f"{run}/adapters/{name}", "--out", labels]) == 0
+    assert main(["predict", texts, "--adapter", f"{run}/{folder}/{name}", "--out", labels]) == 0
 asked = ["--trials", "2", "--search-only", "--goal", "jaccard"]
 for name, space in (("loha", "methods.0.r=[2, 3]"), ("bayes", "classifiers.0.alpha=[0.1, 0.5]")):
     place = ["--method", name, "--space", space, "--out", f"{out}/sweep-{name}"]
@@ -248,8 +248,8 @@ def test_the_three_stand_everywhere(site: Path, workspace: Workspace, tmp_path: 
     ):
         assert words in page.replace("&#39;", "'"), words
     loha, bayes_card = (
-        (run / "adapters" / name / "README.md").read_text(encoding="utf-8")
-        for name in ("loha", "bayes")
+        (run / name / "README.md").read_text(encoding="utf-8")
+        for name in ("adapters/loha", "classifiers/bayes")
     )
     assert "learned as a product of two low-rank matrices" in loha
     assert "Multinomial naive Bayes over counts of words" in bayes_card

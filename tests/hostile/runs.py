@@ -8,7 +8,7 @@ from typing import Any
 
 from hostile.cases import Case, harmless, refused
 from hostile.data import repeated_text
-from tunelab.app.names import adapter_names, report_path, run_folder, run_names
+from tunelab.app.names import classifier_names, report_path, run_folder, run_names
 from tunelab.app.studies import overview
 from tunelab.report.build import build_report
 from tunelab.runs.results import Result, complete_result, read_json, read_table, save_result
@@ -267,7 +267,7 @@ CASES: list[Case] = [
     harmless(
         "an adapter elsewhere is not on the app's list",
         lambda names: names == [],
-        _spoiled(_linked_adapter, lambda run: adapter_names(run.parent)),
+        _spoiled(_linked_adapter, lambda run: classifier_names(run.parent)),
     ),
     harmless(
         "a report elsewhere is not served",

@@ -1,4 +1,4 @@
-"""Classify: the probability of each label by one adapter or several, for a text or a file."""
+"""Classify: the probability of each label by one classifier or several, for a text or a file."""
 
 import csv
 import itertools
@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from tunelab.app.loaded import open_model, open_tuned
 from tunelab.app.markup import Markup, join, share_bar, table, tag
-from tunelab.app.names import adapter_folder
+from tunelab.app.names import classifier_folder
 from tunelab.app.settings import AppSettings
 from tunelab.app.uploads import named
 from tunelab.data.columns import texts_of
@@ -56,7 +56,7 @@ def label_text(settings: AppSettings, text: str, names: Sequence[str], untuned: 
     """Bars of every model's probabilities.
 
     Raises:
-        UsageError: no text, too much of it, or no adapter.
+        UsageError: no text, too much of it, or no classifier.
         RunError: a model cannot be loaded.
     """
     if not text.strip():
@@ -131,14 +131,14 @@ def read_texts(file: Path, column: str) -> list[str]:
 def ask(
     settings: AppSettings, texts: Sequence[str], names: Sequence[str], untuned: bool
 ) -> list[Labelled]:
-    """The probabilities of each adapter and, if ``untuned``, of the model of the first one.
+    """The probabilities of each classifier and, if ``untuned``, of the model of the first one.
 
     Raises:
-        UsageError: no adapter was chosen, or one that is not there.
+        UsageError: no classifier was chosen, or one that is not there.
         RunError: a model cannot be loaded.
     """
     if not names:
-        raise UsageError("choose an adapter. The page Fine-tune trains one.")
+        raise UsageError("choose a classifier. The page Fine-tune trains one.")
     return _MODELS.submit(_ask, settings, texts, names, untuned).result()
 
 
@@ -150,7 +150,7 @@ def _ask(
 
     found = []
     for name in dict.fromkeys(names):
-        opened = open_tuned(adapter_folder(settings.runs, name), settings.device)
+        opened = open_tuned(classifier_folder(settings.runs, name), settings.device)
         found.append(_labelled(name, opened, texts))
         if untuned and len(found) == 1 and isinstance(opened, LanguageModel):
             card = opened.loaded.card.name

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tunelab.errors import UsageError
-from tunelab.runs.results import ADAPTER_RECORD
+from tunelab.runs.results import ADAPTER_RECORD, FITTED
 
 _RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 # What the app writes when it starts a run.
@@ -61,7 +61,7 @@ def _was_started(folder: Path) -> bool:
     """
     if any((folder / name).is_file() for name in ("run.json", JOB)):
         return True
-    kinds = ("train/*-*", f"adapters/*/{ADAPTER_RECORD}")
+    kinds = ("train/*-*", *(f"{folder}/*/{ADAPTER_RECORD}" for folder in FITTED))
     return any(next(folder.glob(kind), None) is not None for kind in kinds)
 
 
@@ -74,24 +74,33 @@ def run_folder(runs: Path, name: object) -> Path:
     return runs / pick("run", name, run_names(runs))
 
 
-def adapter_names(runs: Path) -> list[str]:
-    """Adapters of the runs, as ``run / adapter``."""
+def classifier_names(runs: Path) -> list[str]:
+    """Classifiers of the runs, as ``run / classifier``: adapters first, then others."""
+    return [_title(folder) for folder in _classifiers(runs)]
+
+
+def _title(folder: Path) -> str:
+    return f"{folder.parents[1].name} / {folder.name}"
+
+
+def _classifiers(runs: Path) -> list[Path]:
     return [
-        f"{run} / {record.parent.name}"
+        record.parent
         for run in run_names(runs)
-        for record in sorted((runs / run / "adapters").glob(f"*/{ADAPTER_RECORD}"))
+        for folder in FITTED
+        for record in sorted((runs / run / folder).glob(f"*/{ADAPTER_RECORD}"))
         if _FOUND.fullmatch(record.parent.name) and record.resolve().is_relative_to(runs.resolve())
     ]
 
 
-def adapter_folder(runs: Path, name: object) -> Path:
-    """The folder of an adapter by its name on the list.
+def classifier_folder(runs: Path, name: object) -> Path:
+    """The folder of a classifier by its name on the list.
 
     Raises:
         UsageError: there is none of that name.
     """
-    run, _, adapter = pick("adapter", name, adapter_names(runs)).partition(" / ")
-    return runs / run / "adapters" / adapter
+    folders = {_title(folder): folder for folder in _classifiers(runs)}
+    return folders[pick("classifier", name, list(folders))]
 
 
 def model_names(more: Sequence[str]) -> list[str]:

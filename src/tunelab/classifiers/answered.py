@@ -25,6 +25,7 @@ ABOUT = (
     "rows_per_second",
     "texts_cut",
     "prompt",
+    "constant",
 )
 
 

@@ -14,6 +14,7 @@ from tunelab.data.sampling import draw_shots
 from tunelab.memory.configurations import shape_by_name
 from tunelab.memory.formulas import inference_bytes
 from tunelab.models.loading import load, model_hash
+from tunelab.runs.results import ADAPTERS
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class AskedModel:
     training: Training
     shots: int = 0
     trains: bool = False
+    kept_in: str = ADAPTERS
 
     @property
     def about(self) -> Mapping[str, Any]:

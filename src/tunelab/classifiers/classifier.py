@@ -10,13 +10,10 @@ from tunelab.classifiers.text_input import as_texts
 from tunelab.errors import UsageError
 from tunelab.guards.bounded_files import home_path, is_file, is_folder
 from tunelab.library_warnings import hide_library_warnings
-from tunelab.runs.results import ADAPTER_RECORD
+from tunelab.runs.results import ADAPTER_RECORD, FITTED
 
 if TYPE_CHECKING:
     import numpy as np
-
-# Where a study keeps what it trained, within its run folder.
-_ADAPTERS = "adapters"
 
 
 def load(
@@ -28,6 +25,8 @@ def load(
     verbose: bool = False,
 ) -> "Classifier":
     """Open a fitted classifier: ``runs/<study>/adapters/<name>``, or what ``save`` wrote.
+
+    Classifiers that are no language models are in ``runs/<study>/classifiers/<name>``.
 
     The folder of a run that holds one classifier stands for it. ``device`` is auto, cpu, cuda or
     mps; ``precision`` auto, float32, bfloat16 or float16. ``batch_size`` rows are asked together;
@@ -62,10 +61,11 @@ def _find(path: Path) -> Path:
         raise UsageError(f"there is no folder {str(path)[:200]!r}; name runs/<study>/adapters/...")
     if is_file(path / ADAPTER_RECORD):
         return path
-    inside = path if path.name == _ADAPTERS else path / _ADAPTERS
+    folders = [path] if path.name in FITTED else [path / name for name in FITTED]
     found = sorted(
         entry
-        for entry in (inside.iterdir() if is_folder(inside) else ())
+        for folder in folders
+        for entry in (folder.iterdir() if is_folder(folder) else ())
         if is_file(entry / ADAPTER_RECORD) and not entry.name.startswith(".")
     )
     if len(found) == 1:
@@ -73,9 +73,7 @@ def _find(path: Path) -> Path:
     if found:
         names = ", ".join(str(entry) for entry in found[:6])
         raise UsageError(f"{path} holds {len(found)} classifiers; name one of {names}.")
-    raise UsageError(
-        f"{path} holds no fine-tuned classifier; name a folder such as runs/mine/adapters/lora."
-    )
+    raise UsageError(f"{path} holds no classifier; name a folder such as runs/mine/adapters/lora.")
 
 
 class Classifier:

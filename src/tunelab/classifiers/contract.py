@@ -134,6 +134,10 @@ class Estimator(Protocol):
     def trains(self) -> bool:
         """Whether it has something to fit and to save. If not, it is opened without files."""
 
+    @property
+    def kept_in(self) -> str:
+        """The folder of a run that holds what is fitted, one of ``runs.results.FITTED``."""
+
     def key(self, task: Task) -> Mapping[str, Any]:
         """What decides the result of :meth:`fit`, beside the data and the seed, as JSON values."""
 

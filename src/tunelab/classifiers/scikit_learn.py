@@ -8,7 +8,7 @@ names types of other packages than scikit-learn and NumPy is opened only where t
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from tunelab.config import Evaluation
 from tunelab.errors import RunError, UsageError
 from tunelab.evaluation.predictions import Given
 from tunelab.guards.validation import validated
-from tunelab.runs.results import ADAPTER_RECORD, write_json
+from tunelab.runs.results import ADAPTER_RECORD, CLASSIFIERS, write_json
 from tunelab.runs.seals import file_hashes, sealed
 
 if TYPE_CHECKING:
@@ -49,7 +49,14 @@ class FittedPipeline:
     name: str
     model: Any
     labels: tuple[str, ...]
-    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Whether it answers the same whatever the text is: scikit-learn's tag ``poor_score``."""
+        from sklearn.utils import get_tags
+
+        tags = get_tags(self.model).classifier_tags
+        return {"constant": True} if tags is not None and tags.poor_score else {}
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """The label of each text, with probabilities where the classifier has them."""
@@ -115,6 +122,7 @@ class Pipeline:
     make: Make
     settings: Mapping[str, Any]
     trains: bool = True
+    kept_in: str = CLASSIFIERS
     device: str = "cpu"
 
     @property

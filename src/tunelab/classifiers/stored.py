@@ -32,7 +32,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UsageError(
             f"{folder} holds no {ADAPTER_RECORD}, so it is not known how the classifier was made; "
-            "name a folder under classifiers/ of a finished run."
+            "name a folder under adapters/ or classifiers/ of a finished run."
         ) from None
     except (OSError, ValueError, TypeError, RecursionError):
         record = None

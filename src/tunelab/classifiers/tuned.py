@@ -17,6 +17,7 @@ from tunelab.methods.contract import find_method
 from tunelab.methods.settings import MethodSettings
 from tunelab.models.lineage import describe_lineage
 from tunelab.models.loading import model_hash
+from tunelab.runs.results import ADAPTERS
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class TunedModel:
     evaluation: Evaluation
     context: Context
     trains: bool = True
+    kept_in: str = ADAPTERS
 
     @property
     def about(self) -> Mapping[str, Any]:

@@ -25,6 +25,8 @@ VERSION = 1
 RECORD = "result.json"
 # Beside an adapter or an exported model: the prompt that it was trained with.
 ADAPTER_RECORD = "tunelab.json"
+# Folders of a run with what was fitted: adapters of language models, and other classifiers.
+ADAPTERS, CLASSIFIERS = FITTED = ("adapters", "classifiers")
 # Bytes of a JSON file: more than any run has written by far.
 _LARGEST = 200_000_000
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tunelab.config import Study
 from tunelab.evaluation.verdicts import Verdicts
-from tunelab.runs.results import ADAPTER_RECORD, Result, read_json, write_text
+from tunelab.runs.results import ADAPTER_RECORD, FITTED, Result, read_json, write_text
 from tunelab.serving.classifier_card import make_classifier_card
 from tunelab.serving.model_card import make_card
 
@@ -27,8 +27,9 @@ def write_cards(
     evaluated = [result for result in results if result.stage == "evaluate"]
     written = []
     for trained in (result for result in results if result.stage == "train"):
-        folder = out / "adapters" / trained.name
-        if not (folder / ADAPTER_RECORD).is_file():
+        places = (out / name / trained.name for name in FITTED)
+        folder = next((one for one in places if (one / ADAPTER_RECORD).is_file()), None)
+        if folder is None:
             continue
         # What no method trained is no adapter of a language model.
         write = make_card if "method" in trained.values else make_classifier_card

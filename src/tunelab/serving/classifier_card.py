@@ -10,7 +10,7 @@ from tunelab.errors import TunelabError
 from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.verdicts import Verdicts
 from tunelab.numbers import count, data_size
-from tunelab.runs.results import Result
+from tunelab.runs.results import CLASSIFIERS, Result
 from tunelab.serving.card_verdicts import verdicts_on
 from tunelab.serving.inert_markdown import Markdown, fill, one_line, plain_name
 from tunelab.serving.model_card import (
@@ -49,7 +49,7 @@ def make_classifier_card(
             "labels": label_list(record["labels"]),
             "bytes": data_size(values["adapter_bytes"]),
             "version": __version__,
-            "folder": Markdown(f"adapters/{trained.name}"),
+            "folder": Markdown(f"{CLASSIFIERS}/{trained.name}"),
             "origin": str(prepared.values["origin"]).rstrip("."),
             "data_licence": prepared.values["licence"],
             "study_seed": study.seed,

@@ -183,7 +183,7 @@ def _task(cell: Cell, data: PreparedData) -> Task:
 
 
 def _target(cell: Cell, out: Path) -> Path:
-    return out / "adapters" / cell.name
+    return out / cell.estimator.kept_in / cell.name
 
 
 def _answered_before(out: Path, name: str, key: str) -> tuple[Predictions, dict[str, Any]] | None:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from tunelab.models.cache import cache_folder
-from tunelab.runs.results import ADAPTER_RECORD, RECORD
+from tunelab.runs.results import ADAPTER_RECORD, FITTED, RECORD
 from tunelab.runs.storage import download, join, list_files, read_bytes, write_bytes
 
 _LAST = (ADAPTER_RECORD, RECORD)
@@ -36,7 +36,7 @@ def cell_mirror(url: str, cell: str) -> Iterator[tuple[Path, Callable[[], None]]
     def is_of_cell(name: str) -> bool:
         stage, _, rest = name.partition("/")
         first = rest.partition("/")[0]
-        if stage == "adapters":
+        if stage in FITTED:
             return first == cell
         return stage in {"train", "evaluate"} and first.rpartition("-")[0] == cell
 
@@ -89,4 +89,4 @@ def _folder(url: str) -> Path:
 def _records_last(name: str) -> tuple[bool, bool, str]:
     # Adapters before the stages that speak of them.
     stage, _, rest = name.partition("/")
-    return (stage != "adapters", rest.rpartition("/")[2] in _LAST, name)
+    return (stage not in FITTED, rest.rpartition("/")[2] in _LAST, name)

@@ -1,4 +1,4 @@
-"""Classify: one text or a file, with the adapters of finished runs."""
+"""Classify: one text or a file, with the classifiers of finished runs."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import gradio as gr
 
 from tunelab.app.classify import EXAMPLE, MOST_CHARACTERS, MOST_ROWS, label_file, label_text
 from tunelab.app.look import heading
-from tunelab.app.names import adapter_names
+from tunelab.app.names import classifier_names
 from tunelab.app.questions import build_question, shown_or_asked, wire_question
 from tunelab.app.settings import AppSettings
 from tunelab.app.uploads import KINDS, accept, look_at
@@ -20,7 +20,7 @@ def build(settings: AppSettings) -> None:
     """Lay the page out and wire it."""
 
     def refresh() -> gr.Dropdown:
-        names = adapter_names(settings.runs)
+        names = classifier_names(settings.runs)
         return gr.Dropdown(choices=names, value=names[:1])
 
     def look(path: str | None) -> tuple[gr.Dropdown]:
@@ -46,13 +46,13 @@ def build(settings: AppSettings) -> None:
         adapters = gr.Dropdown(
             [],
             multiselect=True,
-            label="Adapters",
+            label="Classifiers",
             info="Trained by your runs. Each model gets the prompt that it was trained with.",
             scale=3,
         )
         untuned = gr.Checkbox(
             label="Compare with the model before fine-tuning",
-            info="The base model of the first adapter, with the same prompt.",
+            info="The base model of the first classifier, if it has one, with the same prompt.",
             scale=2,
         )
     question = build_question()

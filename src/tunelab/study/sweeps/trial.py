@@ -10,6 +10,7 @@ from typing import Any
 from tunelab.classifiers.answer_room import check_answers
 from tunelab.config import Study, fingerprint, to_dict
 from tunelab.errors import TunelabError
+from tunelab.runs.results import FITTED
 from tunelab.runs.stages import open_folder
 from tunelab.study.cells import ask_cell, cells_of, train_cell
 from tunelab.study.feasibility import check_feasible
@@ -102,6 +103,7 @@ def _run(study: Study, trial: Any, plan: TrialPlan, folder: Path) -> Outcome:
 
 def _tidy(folder: Path) -> None:
     """Remove what a finished trial no longer needs: its weights. The records stay."""
-    shutil.rmtree(folder / "adapters", ignore_errors=True)
+    for name in FITTED:
+        shutil.rmtree(folder / name, ignore_errors=True)
     for stage in (folder / "train").glob("*"):
         remove_checkpoints(stage)
