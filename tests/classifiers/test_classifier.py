@@ -73,7 +73,12 @@ def test_it_tells_what_it_is(workspace: Workspace, classifier: Any) -> None:
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "answer"])
 @pytest.mark.parametrize(
     ("texts", "told"),
-    [("we won", "is one text"), ([], "holds 0 texts"), (["a", None], "position 1"), (3, "no list")],
+    [
+        ("we won", "is one text"),
+        ([], "holds 0 texts"),
+        (["a", None], "position 1"),
+        (3, "must be a list"),
+    ],
 )
 def test_what_is_no_list_of_texts_is_told(
     classifier: Any, method: str, texts: Any, told: str
@@ -85,7 +90,7 @@ def test_what_is_no_list_of_texts_is_told(
 def test_a_wrong_folder_is_told(adapter: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no folder"):
         tunelab.load(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match="holds no fine-tuned classifier"):
+    with pytest.raises(UsageError, match="holds no classifier"):
         tunelab.load(tmp_path)
     for name in ("lora", "dora"):
         (tmp_path / "adapters" / name).mkdir(parents=True)

@@ -56,24 +56,34 @@ def load(
 
 
 def _find(path: Path) -> Path:
-    """The folder of a classifier: the path itself, or the only one of a run."""
+    """The folder of a classifier: the path itself, or the only one of a run.
+
+    A run's only adapter stands for the run, whatever other classifiers it has.
+    """
     if not is_folder(path):
         raise UsageError(f"there is no folder {str(path)[:200]!r}; name runs/<study>/adapters/...")
     if is_file(path / ADAPTER_RECORD):
         return path
     folders = [path] if path.name in FITTED else [path / name for name in FITTED]
-    found = sorted(
+    found = [saved for folder in folders if (saved := _saved(folder))]
+    if not found:
+        raise UsageError(
+            f"{path} holds no classifier; name a folder such as runs/mine/adapters/lora."
+        )
+    if len(found[0]) == 1:
+        return found[0][0]
+    every = [folder for saved in found for folder in saved]
+    names = ", ".join(map(str, every[:6]))
+    raise UsageError(f"{path} holds {len(every)} classifiers; name one of {names}.")
+
+
+def _saved(folder: Path) -> list[Path]:
+    """The classifiers in a folder of them, by name."""
+    return sorted(
         entry
-        for folder in folders
         for entry in (folder.iterdir() if is_folder(folder) else ())
         if is_file(entry / ADAPTER_RECORD) and not entry.name.startswith(".")
     )
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(str(entry) for entry in found[:6])
-        raise UsageError(f"{path} holds {len(found)} classifiers; name one of {names}.")
-    raise UsageError(f"{path} holds no classifier; name a folder such as runs/mine/adapters/lora.")
 
 
 class Classifier:
