@@ -63,7 +63,9 @@ def serve(path: str, ready: int) -> None:
             selector.register(0, selectors.EVENT_READ)
             selector.register(wake, selectors.EVENT_READ)
             while True:
-                for key, _ in selector.select():
+                # Command lines that were killed first: whoever comes next finds their process gone.
+                ready_now = [key for key, _ in selector.select()]
+                for key in sorted(ready_now, key=lambda key: key.fileobj in (0, wake, listener)):
                     if key.fileobj == 0:
                         return
                     if key.fileobj == wake:
@@ -74,10 +76,11 @@ def serve(path: str, ready: int) -> None:
                         running[_begin(connection)] = connection
                         selector.register(connection, selectors.EVENT_READ)
                     else:
-                        # The command line was killed.
                         pid = next(pid for pid, one in running.items() if one is key.fileobj)
                         selector.unregister(key.fileobj)
                         os.kill(pid, signal.SIGKILL)
+                        os.waitpid(pid, 0)
+                        running.pop(pid).close()
 
 
 def _preload() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tunelab.classifiers.answered import keep, measured
 from tunelab.config import make_study, to_dict
-from tunelab.evaluation.predictions import Likelihoods, Predictions, parse_all
+from tunelab.evaluation.predictions import Given, Likelihoods, Predictions, parse_all
 from tunelab.runs.results import Result, save_result
 from tunelab.runs.run_folder import RunFolder
 from tunelab.study.resolution import ROLES
@@ -15,9 +15,10 @@ from tunelab.study.resolution import ROLES
 
 @dataclass(frozen=True)
 class Made:
-    """One model: what it writes, whether each answer ended, and its likeliest labels.
+    """One classifier: what it answers, whether each answer ended, and its likeliest labels.
 
-    ``lineage`` is the family, the architecture and the tokenizer at once.
+    ``kind`` is classical for one that writes no text. ``lineage`` is the family, the architecture
+    and the tokenizer at once. ``constant``: whether it reads no text.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Made:
     lineage: str = "one"
     style: str = "chat"
     trained: dict[str, Any] = field(default_factory=dict)
+    constant: bool = False
 
 
 def make_run(folder: Path, truth: Sequence[str], models: Sequence[Made], **study: Any) -> RunFolder:
@@ -39,12 +41,13 @@ def make_run(folder: Path, truth: Sequence[str], models: Sequence[Made], **study
     for model in models:
         count = len(truth)
         stopped = tuple(model.stopped or [True] * count)
-        written = model.kind != "baseline"
+        written = model.kind != "classical"
+        given = None if written else Given(tuple(model.answers))
         generated = parse_all(
             model.answers,
             labels,
             stopped=stopped,
-            tokens=tuple(len(answer.split()) for answer in model.answers) if written else None,
+            tokens=tuple(len(answer.split()) for answer in model.answers),
         )
         likelihoods = None
         if model.likeliest is not None:
@@ -59,14 +62,17 @@ def make_run(folder: Path, truth: Sequence[str], models: Sequence[Made], **study
             labels,
             tuple(f"text {row}" for row in range(count)),
             tuple(truth),
-            generated,
+            generated if written else None,
             likelihoods,
+            given,
         )
         values = measured(predictions, chosen.evaluation, seed=0)
         position = folder / "evaluate" / f"{model.name}-0"
         position.mkdir(parents=True)
         keep(predictions, values, chosen.evaluation, position)
         about: dict[str, Any] = {"seconds": 1.0, "prompt": None, "texts_cut": 0}
+        if model.constant:
+            about["constant"] = True
         if written:
             about["prompt"] = {"style": model.style}
             about["lineage"] = dict.fromkeys(("family", "architecture", "tokenizer"), model.lineage)

@@ -35,8 +35,8 @@ def test_seven_rows_decide_nothing(tmp_path: Path) -> None:
         tmp_path,
         truth,
         [
-            Made("majority", "baseline", ["billing"] * 7),
-            Made("tfidf-svm", "baseline", _some_wrong(truth, 3)),
+            Made("majority", "classical", ["billing"] * 7, constant=True),
+            Made("tfidf-svm", "classical", _some_wrong(truth, 3)),
         ],
     )
     assert found[0].decided is None
@@ -47,7 +47,7 @@ def test_seven_rows_decide_nothing(tmp_path: Path) -> None:
 
 def test_equal_models_share_the_first_place(tmp_path: Path) -> None:
     truth = _truth(120)
-    models = [Made(name, "baseline", _some_wrong(truth, 20)) for name in ("one", "two", "three")]
+    models = [Made(name, "classical", _some_wrong(truth, 20)) for name in ("one", "two", "three")]
     found = _findings(tmp_path, truth, models)
     assert found[0].sentence.startswith("one, two and three share the highest accuracy: 0.833")
     assert len(found) == 1
@@ -89,7 +89,7 @@ def test_a_baseline_stands_beside_likeliest_labels(tmp_path: Path) -> None:
         tmp_path,
         truth,
         [
-            Made("majority", "baseline", ["legal"] * 120),
+            Made("majority", "classical", ["legal"] * 120, constant=True),
             Made("lora", "tuned", ["hm"] * 120, likeliest=_some_wrong(truth, 5)),
         ],
     )
@@ -112,7 +112,7 @@ def test_without_likeliest_labels_a_missed_format_is_told(tmp_path: Path) -> Non
 def test_notes_tell_a_missed_format_once(tmp_path: Path) -> None:
     truth = _truth(120)
     models = [
-        Made("majority", "baseline", ["legal"] * 120),
+        Made("majority", "classical", ["legal"] * 120, constant=True),
         Made("instruct", "instruct", ["hm"] * 118 + truth[-2:]),
         Made("asked", "instruct", ["hm"] * 120, likeliest=_some_wrong(truth, 40)),
     ]
@@ -127,7 +127,7 @@ def test_notes_tell_a_missed_format_once(tmp_path: Path) -> None:
 
 
 def test_one_test_row_says_nothing(tmp_path: Path) -> None:
-    run = make_run(tmp_path, ["legal"], [Made("tfidf-svm", "baseline", ["legal"])])
+    run = make_run(tmp_path, ["legal"], [Made("tfidf-svm", "classical", ["legal"])])
     (told,) = notes(of_results(run.evaluated))
     assert told.startswith("The test has only 1 row, which is right or wrong")
 
@@ -138,7 +138,7 @@ def test_a_collapse_is_told_and_majority_is_not(tmp_path: Path) -> None:
         tmp_path,
         truth,
         [
-            Made("majority", "baseline", ["legal"] * 120),
+            Made("majority", "classical", ["legal"] * 120, constant=True),
             Made("instruct", "instruct", truth, likeliest=["legal"] * 120),
             Made("lora", "tuned", ["legal"] * 118 + ["billing"] * 2, likeliest=["legal"] * 120),
         ],
@@ -173,7 +173,7 @@ def test_claims_know_limits_families_and_units(tmp_path: Path) -> None:
         tmp_path,
         truth,
         [
-            Made("majority", "baseline", ["legal"] * 120),
+            Made("majority", "classical", ["legal"] * 120, constant=True),
             Made("base", "base", ["and so on and on"] * 120, lineage="two", style="plain"),
             Made(
                 "instruct",
@@ -219,7 +219,7 @@ def test_a_label_with_one_row_leaves_macro_f1_undecided(tmp_path: Path) -> None:
     run = make_run(
         tmp_path,
         truth,
-        [Made("tfidf-svm", "baseline", ["billing"] * 121), Made("lora", "tuned", truth)],
+        [Made("tfidf-svm", "classical", ["billing"] * 121), Made("lora", "tuned", truth)],
     )
     judgement = judge(run)
     by_metric = {entry.metric: entry for entry in judgement.comparisons}
@@ -270,5 +270,5 @@ def test_labels_are_doubted_by_good_models_only(tmp_path: Path) -> None:
 
 def test_test_rows_of_one_label_are_told(tmp_path: Path) -> None:
     truth = ["legal"] * 60
-    found = _findings(tmp_path, truth, [Made("tfidf-svm", "baseline", truth)])
+    found = _findings(tmp_path, truth, [Made("tfidf-svm", "classical", truth)])
     assert any("All test rows have the label legal" in finding.sentence for finding in found)

@@ -134,7 +134,7 @@ def test_long_lines_keep_their_spikes() -> None:
     figure = draw_figure("curves", table)
     assert figure is not None
     assert 0 < len(figure.svg) + len(figure.data) < 1_000_000
-    assert "lowest and the highest" in figure.description
+    assert "lowest and highest" in figure.description
 
 
 def test_many_runs_are_told_apart() -> None:

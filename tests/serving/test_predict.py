@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import Workspace, write_adapter
+from tunelab.classifiers.contract import LabelAnswer
 from tunelab.cli.main import main
 from tunelab.errors import RunError, UsageError
 from tunelab.serving import predict
@@ -31,8 +32,8 @@ def _texts(folder: Path, rows: int = 25) -> list[str]:
     return [str(one), str(two)]
 
 
-def _answer(texts: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [{"label": text[:3].strip() or None, "answer": text, "reason": None} for text in texts]
+def _answer(texts: tuple[str, ...]) -> list[LabelAnswer]:
+    return [LabelAnswer(text[:3].strip() or None, None, text) for text in texts]
 
 
 def _labelled(out: Path) -> list[tuple[str, int, str, str | None]]:

@@ -21,7 +21,7 @@ def test_killed_while_a_trial_trains(workspace: Workspace, tmp_path: Path) -> No
     options = [word for axis in SPACE for word in ("--space", axis)]
     options += ["--goal", "best_loss", "--trials", "3", "--search-only", "--out", str(killed)]
     process = subprocess.Popen(
-        workspace.command("sweep", str(workspace.study), *OVERRIDES, *options),
+        workspace.fresh_command("sweep", str(workspace.study), *OVERRIDES, *options),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
