@@ -80,8 +80,8 @@ def test_a_changed_measure_asks_no_model_again(
 ) -> None:
     out, overrides = tmp_path / "run", ["evaluation.resamples=200"]
     first = run_study(open_study(str(workspace.study), overrides), out)
-    monkeypatch.setattr("tunelab.study.cells.load", None)
-    monkeypatch.setattr("tunelab.study.cells.open_adapter", None)
+    monkeypatch.setattr("tunelab.classifiers.asked.load", None)
+    monkeypatch.setattr("tunelab.classifiers.tuned.open_adapter", None)
     again = run_study(
         open_study(str(workspace.study), [*overrides, "evaluation.normalize=mean"]), out
     )
@@ -269,7 +269,7 @@ def test_labels_that_cannot_be_are_refused_before_a_model_is_loaded(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("tunelab.study.evaluate.load", None)
-    monkeypatch.setattr("tunelab.study.evaluate.open_adapter", None)
+    monkeypatch.setattr("tunelab.study.evaluate.open_classifier", None)
     positions = {"MODEL": workspace.folder / "model", "ADAPTER": adapters / "three"}
     file = _rows(tmp_path / "rows.csv", *labels)
     said = _json(

@@ -50,7 +50,8 @@ def test_before_any_weights_are_read(
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("weights were read")
 
-    monkeypatch.setattr("tunelab.study.cells.load", never)
+    monkeypatch.setattr("tunelab.classifiers.asked.load", never)
+    monkeypatch.setattr("tunelab.models.loading.load", never)
     study = open_study(str(workspace.study), ["methods.0.r=17"])
     with pytest.raises(UsageError, match="r=17 is above the rank of k_proj"):
         begin(study, tmp_path)

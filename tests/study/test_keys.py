@@ -1,6 +1,7 @@
 """Every key of a study acts: each is flipped, and something else comes out."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ Look = Callable[[Outcome, Path], Any]
 
 
 def _train(outcome: Outcome) -> Result:
-    return next(result for (stage, _), result in outcome.items() if stage == "train")
+    return next(result for result in outcome.values() if "trainable_parameters" in result.values)
 
 
 def _value(name: str) -> Look:
@@ -52,6 +53,10 @@ def _rows(split: str) -> Look:
 
 def _cells(outcome: Outcome, _: Path) -> Any:
     return sorted(outcome)
+
+
+def _classical(outcome: Outcome, _: Path) -> Any:
+    return outcome["evaluate", "once"].values["model"]
 
 
 def _report(_: Outcome, out: Path) -> Any:
@@ -102,6 +107,7 @@ OPEN = [
     "generation={prompts: [we won, the door], temperatures: [1.0], samples: 2, max_new_tokens: 9}",
 ]
 CLAIM = "claims=[{claim: It is so., metric: accuracy, left: lora, right: majority}]"
+CLASSIFIER = ["classifiers=[{name: once, use: tfidf-svm}]"]
 LOSSES = _history("loss")
 RATES = _history("learning_rate")
 STRICT = "training.early_stopping={patience: 1, min_delta: 1.5}"
@@ -128,6 +134,9 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "methods.id": ("mine", _cells, []),
     "methods.model": ("base", _value("model"), ["models.base={folder}/other"]),
     "methods.learning_rate": ("0.002", _value("learning_rate"), []),
+    "classifiers": ("[]", _cells, CLASSIFIER),
+    "classifiers.name": ("again", _cells, CLASSIFIER),
+    "classifiers.use": ("majority", _classical, CLASSIFIER),
     "training.seeds": ("[1, 2]", _cells, []),
     "training.epochs": ("1", _value("steps"), []),
     "training.batch_size": ("4", _value("steps"), []),
@@ -205,7 +214,7 @@ def seen(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.mark.parametrize("key", KEYS)
 def test_key_acts(key: str, seen: Any) -> None:
     value, look, both = KEYS[key]
-    path = key.replace("methods.", "methods.0.").replace("claims.", "claims.0.")
+    path = re.sub(r"^(methods|claims|classifiers)\.", r"\1.0.", key)
     override = f"{path}={value}"
     if key == "methods.name":
         override = "methods=[{name: full}]"

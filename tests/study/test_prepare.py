@@ -41,7 +41,7 @@ def test_what_is_told(tmp_path: Path) -> None:
 def test_a_label_that_a_sample_leaves_out(tmp_path: Path) -> None:
     rows = [(f"kettle {n}", "ok" if n % 2 else "off") for n in range(200)]
     rows += [(f"rare {n}", "rare") for n in range(3)]
-    _, told = _prepare(tmp_path, rows, train=10)
+    _, told = _prepare(tmp_path, rows, train=10, test=10)
     assert any("'rare'" in one and "no row at all" in one for one in told)
 
 
