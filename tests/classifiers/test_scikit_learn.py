@@ -1,8 +1,10 @@
 """Any scikit-learn classifier as a classifier of a study: settings, answers, files, refusals."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from tunelab.classifiers.registered import find_classifier
 from tunelab.classifiers.scikit_learn import kind_of
 from tunelab.data.examples import Example
 from tunelab.errors import RunError, UsageError
+from tunelab.runs.seals import file_hashes, sealed
 
 ROWS = [
     *(Example(text, "sport") for text in ("the team won", "a late goal", "the match was lost")),
@@ -121,6 +124,35 @@ def test_a_changed_file_is_refused(module: str, tmp_path: Path) -> None:
     content[len(content) // 2] ^= 1
     (target / "model.skops").write_bytes(bytes(content))
     with pytest.raises(RunError, match=r"model\.skops is missing or was changed"):
+        tunelab.load(target)
+
+
+def _sealed_anew(target: Path) -> None:
+    """As whoever changes a file would do: the record speaks for the file as it is now."""
+    record = json.loads((target / "tunelab.json").read_text(encoding="utf-8"))
+    record = {key: value for key, value in record.items() if key not in ("seal", "files")}
+    content = json.dumps(sealed(record, file_hashes(target, ["model.skops"])))
+    (target / "tunelab.json").write_text(content, encoding="utf-8")
+
+
+def test_a_compressed_file_is_refused(module: str, tmp_path: Path) -> None:
+    _, _, target = _fit(f"{module}:bayes", tmp_path)
+    path = target / "model.skops"
+    with ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    _sealed_anew(target)
+    with pytest.raises(UsageError, match="is compressed"):
+        tunelab.load(target)
+
+
+def test_what_skops_cannot_read_is_refused(module: str, tmp_path: Path) -> None:
+    _, _, target = _fit(f"{module}:bayes", tmp_path)
+    (target / "model.skops").write_bytes(b"not a file of skops")
+    _sealed_anew(target)
+    with pytest.raises(RunError, match="cannot be read"):
         tunelab.load(target)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import ZIP_STORED, ZipFile
 
 from tunelab import registry
 from tunelab.classifiers import stored
@@ -27,6 +28,7 @@ from tunelab.classifiers.contract import (
 from tunelab.config import Evaluation
 from tunelab.errors import RunError, UsageError
 from tunelab.evaluation.predictions import Given
+from tunelab.guards.bounded_files import within
 from tunelab.guards.validation import validated
 from tunelab.runs.results import ADAPTER_RECORD, CLASSIFIERS, write_json
 from tunelab.runs.seals import file_hashes, sealed
@@ -179,7 +181,7 @@ class Pipeline:
         record = stored.read_record(target)
         stored.check_files(target, record)
         trusted = {_package(self.make.__module__)}
-        return FittedPipeline(self.name, _load(target / _MODEL, trusted), task.labels)
+        return FittedPipeline(self.name, _load(target, trusted), task.labels)
 
     def memory(self) -> int:
         """0: it holds little more than the rows do."""
@@ -249,7 +251,7 @@ def open_recorded(
     trusted = {"tunelab"}
     if (use := str(record.get("use"))) in registry.CLASSIFIERS:
         trusted.add(_package(registry.CLASSIFIERS[use]))
-    return FittedPipeline(folder.name, _load(folder / _MODEL, trusted), labels)
+    return FittedPipeline(folder.name, _load(folder, trusted), labels)
 
 
 def recorded_labels(folder: Path, record: dict[str, Any]) -> tuple[str, ...]:
@@ -304,20 +306,29 @@ def _dump(model: Any, path: Path, name: str) -> None:
         ) from None
 
 
-def _load(path: Path, trusted: set[str]) -> Any:
-    """Read a file of skops.
+def _load(folder: Path, trusted: set[str]) -> Any:
+    """Read the file of skops in a folder.
 
     Raises:
-        UsageError: it names types of other packages than the ``trusted`` ones.
+        UsageError: it is a link out of the folder, is compressed, which skops does not do by
+            itself and which could unpack to any size, or names types of other packages than the
+            ``trusted`` ones.
         RunError: it cannot be read.
     """
     from skops.io import get_untrusted_types, load
 
+    path = within(folder, folder / _MODEL)
     try:
+        with ZipFile(path) as archive:
+            packed = any(entry.compress_type != ZIP_STORED for entry in archive.infolist())
+        if packed:
+            raise UsageError(f"{path} is compressed; train the classifier again.")
         named = list(get_untrusted_types(file=path))
         strange = sorted({_package(name) for name in named} - trusted)
         if not strange:
             return load(path, trusted=named)
+    except UsageError:
+        raise
     except Exception as error:
         raise RunError(
             f"{path} cannot be read ({_first_line(error)}); train the classifier again."
