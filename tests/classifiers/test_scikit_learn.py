@@ -1,6 +1,7 @@
 """Any scikit-learn classifier as a classifier of a study: settings, answers, files, refusals."""
 
 import json
+import linecache
 import sys
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,27 @@ def test_a_function_of_another_module(module: str, tmp_path: Path) -> None:
     answers = opened.answer(["the goal", "soup"])
     assert answers.given.labels == ("sport", "food")
     assert np.allclose(answers.given.probabilities, found)
-    assert made.key(task) == {"use": f"{module}:bayes", "settings": {"alpha": 0.5}}
+    key = made.key(task)
+    assert (key["use"], key["settings"]) == (f"{module}:bayes", {"alpha": 0.5})
     assert opened.answer([]).given.labels == ()
+
+
+def test_a_changed_module_is_another_classifier(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context("cpu", "float32")
+    task = Task(ROWS, [], LABELS, seed=7)
+    before = find_classifier(f"{module}:bayes").make({}, context).key(task)
+    again = find_classifier(f"{module}:bayes").make({}, context).key(task)
+    assert before == again
+    other = MODULE.replace("MultinomialNB(alpha=alpha)", "MultinomialNB(alpha=alpha + 1)")
+    (tmp_path / f"{module}.py").write_text(other, encoding="utf-8")
+    monkeypatch.delitem(sys.modules, module)
+    linecache.clearcache()
+    changed = find_classifier(f"{module}:bayes").make({}, context).key(task)
+    assert changed != before
+    own = find_classifier("tfidf-svm").make({}, context).key(task)
+    assert own["source"] is None
 
 
 def test_a_saved_one_is_loaded_where_its_parts_are_scikit_learns(

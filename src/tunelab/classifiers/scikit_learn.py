@@ -25,7 +25,7 @@ from tunelab.classifiers.contract import (
     LabelAnswer,
     Task,
 )
-from tunelab.config import Evaluation
+from tunelab.config import Evaluation, fingerprint
 from tunelab.errors import RunError, UsageError
 from tunelab.evaluation.predictions import Given
 from tunelab.guards.bounded_files import within
@@ -133,8 +133,8 @@ class Pipeline:
         return {"kind": "classical", "model": self.use}
 
     def key(self, task: Task) -> Mapping[str, Any]:
-        """The function and its settings."""
-        return {"use": self.use, "settings": dict(self.settings)}
+        """The function, its settings, and the source of its module, which can change."""
+        return {"use": self.use, "settings": dict(self.settings), "source": _source(self.make)}
 
     def answer_key(self) -> Mapping[str, Any]:
         """Nothing: the labels follow from what was fitted."""
@@ -337,6 +337,17 @@ def _load(folder: Path, trusted: set[str]) -> Any:
         f"{path} holds parts of the package {strange[0]!r}, whose code would run. Open it with the "
         "study that made it, or install the package with an entry point of tunelab.classifiers."
     )
+
+
+def _source(make: Make) -> str | None:
+    """The hash of the source of a function's module; None for tunelab's own, or without source."""
+    if _package(make.__module__) == "tunelab":
+        return None
+    module = inspect.getmodule(make)
+    try:
+        return None if module is None else fingerprint(inspect.getsource(module), length=16)
+    except (OSError, TypeError):
+        return None
 
 
 @cache
