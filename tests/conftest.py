@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 # Tests run in several processes; each takes one thread.
@@ -21,6 +22,9 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Workers of pytest-xdist have a width; a test that wants one sets it.
 os.environ.pop("COLUMNS", None)
+# How long an example takes depends on the machine and on what else it does.
+hypothesis.settings.register_profile("tunelab", deadline=None)
+hypothesis.settings.load_profile("tunelab")
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + "

@@ -186,7 +186,7 @@ def test_lists_hold_what_is_there(tmp_path: Path) -> None:
     assert run_names(tmp_path) == ["one"]
     assert classifier_folder(tmp_path, "one / lora") == adapter
     for wrong in ("one / ..", "../one / lora", None, ["one / lora"]):
-        with pytest.raises(UsageError, match="choose the adapter"):
+        with pytest.raises(UsageError, match="choose the classifier"):
             classifier_folder(tmp_path, wrong)
     for name, file in (("asked", "run.json"), ("own", "app/job.json")):
         (tmp_path / name / file).parent.mkdir(parents=True)
