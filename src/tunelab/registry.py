@@ -96,6 +96,8 @@ CLASSIFIERS = PlugIns(
     {
         "majority": "tunelab.classifiers.majority:majority",
         "tfidf-svm": "tunelab.classifiers.tfidf_svm:tfidf_svm",
+        "tfidf-logistic": "tunelab.classifiers.tfidf_logistic:tfidf_logistic",
+        "tfidf-characters": "tunelab.classifiers.tfidf_characters:tfidf_characters",
     },
     group="tunelab.classifiers",
     check="tunelab.classifiers.registered:check_classifier",

@@ -170,6 +170,7 @@ class Pipeline:
         replace_folder(target, write)
         return {
             "settings": dict(self.settings),
+            "chosen": chosen_settings(model),
             "seconds": seconds,
             "adapter_bytes": (target / _MODEL).stat().st_size,
         }
@@ -290,6 +291,20 @@ def _as_array(values: Sequence[str]) -> "np.ndarray":
     import numpy as np
 
     return np.array(list(values), dtype=object)
+
+
+def chosen_settings(model: Any) -> dict[str, Any]:
+    """What a fitted classifier chose by itself, as scikit-learn's searches tell it, as JSON values.
+
+    What is no number, text or truth value is given by its name.
+    """
+    found: Any = getattr(model, "best_params_", None)
+    if not isinstance(found, Mapping):
+        return {}
+    return {
+        str(key): value if isinstance(value, int | float | str | None) else str(value)
+        for key, value in found.items()
+    }
 
 
 def _dump(model: Any, path: Path, name: str) -> None:

@@ -61,6 +61,7 @@ def make_classifier_card(
             "checks": data_checks(prepared),
             "data_hash": Markdown(f"`{str(prepared.values['content_hash'])[:16]}`"),
             "settings": [(name, setting(value)) for name, value in values["settings"].items()],
+            "chosen": [(name, setting(value)) for name, value in values.get("chosen", {}).items()],
             "rows": own[0].values["scores"]["rows"] if own else None,
             "titles": [metric.title for metric in headlines()],
             "all_scores": [score for result in own for score in all_score_rows(result)],
