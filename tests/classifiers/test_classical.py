@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 
 from tunelab import registry
+from tunelab.classifiers.chosen_by_folds import choose
 from tunelab.classifiers.contract import Context, Fitted, Task
 from tunelab.classifiers.registered import find_classifier
 from tunelab.classifiers.stored import open_classifier
@@ -136,3 +137,15 @@ def test_majority(tmp_path: Path) -> None:
     assert [(one.label, one.reason, one.raw) for one in answers] == [("b", None, None)] * 2
     # Of equally frequent labels, the first by name.
     assert fitted("majority", ["x"] * 2, ["b", "a"], tmp_path).label(["?"])[0].label == "a"
+
+
+def test_many_rows_are_not_all_asked() -> None:
+    asked = []
+
+    def answer(fitted: Any, rows: Any) -> Any:
+        asked.append(len(rows))
+        yield from (["a"] * len(rows), ["b"] * len(rows))
+
+    labels = ["a"] * 4_000 + ["b"] * 4_500
+    assert choose((1, 2), 9, labels, answer, seed=1) == 2
+    assert asked == [1_700, 1_700]

@@ -64,7 +64,7 @@ def test_the_hash_follows_the_pooling(tmp_path: Path) -> None:
 
 
 def test_a_language_model_is_no_encoder(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"is no encoder \(its type is llama\)"):
+    with pytest.raises(UsageError, match=r"is no encoder \(its kind is llama\)"):
         load_encoder(str(write_model(tmp_path)))
 
 

@@ -13,6 +13,8 @@ _log = logging.getLogger(__name__)
 # The inverse strength of regularization: a number, or chosen on the training rows.
 Strength = Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["auto"]
 MOST_FOLDS = 5
+# Rows after which further folds would tell little more, and would take long.
+ENOUGH_ROWS = 3_000
 
 # Fits to the rows of the first indices with each value, and gives the predictions for the second.
 Answer = Callable[[Any, Any], Iterator[Any]]
@@ -23,9 +25,10 @@ def choose(
 ) -> Any:
     """The value with the highest accuracy over stratified folds, the first of equal ones.
 
-    There are as many folds as the rarest label has rows, 5 at most. Labels with a single row take
-    no part, as it cannot be both fitted and asked. Where fewer than two labels have two rows there
-    is nothing to choose by, and ``fallback`` is taken.
+    There are as many folds as the rarest label has rows, 5 at most; of many rows only the first
+    folds are asked, until that was done with 3,000. Labels with a single row take no part, as it
+    cannot be both fitted and asked. Where fewer than two labels have two rows there is nothing to
+    choose by, and ``fallback`` is taken.
 
     Args:
         values: the candidates, those that are preferred first.
@@ -48,11 +51,14 @@ def choose(
     folds = StratifiedKFold(
         min(MOST_FOLDS, *(counts[label] for label in often)), shuffle=True, random_state=seed
     )
-    right = np.zeros(len(values))
+    right, done = np.zeros(len(values)), 0
     with warnings.catch_warnings():
         # A candidate that has not settled is judged by its answers like any other.
         warnings.simplefilter("ignore", ConvergenceWarning)
         for fitted, asked in folds.split(rows, truth[rows]):
             for position, found in enumerate(answer(rows[fitted], rows[asked])):
                 right[position] += (np.asarray(found, dtype=str) == truth[rows[asked]]).sum()
+            done += len(asked)
+            if done >= ENOUGH_ROWS:
+                break
     return values[int(right.argmax())]

@@ -9,9 +9,9 @@ from typing import Any
 
 from tunelab.errors import RunError
 from tunelab.inference.embeddings import set_pad_token
-from tunelab.models.catalog import ModelCard, find
+from tunelab.models.catalog import ModelCard
 from tunelab.models.folder_checks import read_config
-from tunelab.models.kinds import check_encodes
+from tunelab.models.kinds import check_encodes, find_encoder
 from tunelab.models.loading import fetch, folder_hash, move, read_model, read_tokenizer
 from tunelab.models.pooling import Pooling, read_pooling
 
@@ -59,7 +59,7 @@ def load_encoder(name: str, *, device: str = "cpu", dtype: str = "float32") -> L
     """
     from transformers import AutoModel
 
-    card = find(name)
+    card = find_encoder(name)
     folder = fetch(card)
     check_encodes(name, read_config(folder / "config.json"))
     pooling = read_pooling(folder)
@@ -73,6 +73,8 @@ def load_encoder(name: str, *, device: str = "cpu", dtype: str = "float32") -> L
     model = move(model, device, name)
     tokenizer = read_tokenizer(folder, name)
     tokenizer.padding_side = "right"
+    # Text from data is data: "[SEP]" in it must not become the control token.
+    tokenizer.split_special_tokens = True
     set_pad_token(tokenizer, model, name)
     return LoadedEncoder(
         card=card,

@@ -36,6 +36,20 @@ def find_language_model(name: str) -> ModelCard:
     return card
 
 
+def find_encoder(name: str) -> ModelCard:
+    """As :func:`tunelab.models.catalog.find`, for a model that is to read text into vectors.
+
+    Raises:
+        UsageError: the name is unknown, or it is a language model's by the catalog or the folder.
+    """
+    card = find(name)
+    if card.kind in ("base", "instruct"):
+        raise _is_no_encoder(name, card.kind)
+    if card.source == "folder" and (Path(card.location) / "config.json").is_file():
+        check_encodes(name, read_config(Path(card.location) / "config.json"))
+    return card
+
+
 def check_writes(name: str, config: Mapping[str, Any]) -> None:
     """Refuse an encoder where a language model is wanted; ``config`` is the model's config.json.
 
@@ -55,11 +69,7 @@ def check_encodes(name: str, config: Mapping[str, Any]) -> None:
         UsageError: as said.
     """
     if not is_encoder(config):
-        raise UsageError(
-            f"{name} is no encoder (its type is {str(config.get('model_type'))[:60]}); name one "
-            "such as all-minilm-l6-v2, or a BERT, RoBERTa or ModernBERT model, or use a language "
-            "model by models and methods."
-        )
+        raise _is_no_encoder(name, str(config.get("model_type"))[:60])
 
 
 def is_encoder(config: Mapping[str, Any]) -> bool:
@@ -77,4 +87,11 @@ def _writes_nothing(name: str) -> UsageError:
     return UsageError(
         f"{name} is an encoder, which reads text and writes none; name a language model here, or "
         "use the encoder in a classifier (use: embedding)."
+    )
+
+
+def _is_no_encoder(name: str, kind: str) -> UsageError:
+    return UsageError(
+        f"{name} is no encoder (its kind is {kind}); name one such as all-minilm-l6-v2, or a BERT, "
+        "RoBERTa or ModernBERT model, or use a language model by models and methods."
     )
