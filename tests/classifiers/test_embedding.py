@@ -12,6 +12,7 @@ import pytest
 import tunelab
 from conftest import TEXTS, write_model, write_rows
 from tiny_encoder import write_encoder
+from tunelab.app.loaded import open_tuned
 from tunelab.classifiers.chosen_by_folds import choose
 from tunelab.classifiers.contract import Context, Task
 from tunelab.classifiers.embedded_texts import embed_texts
@@ -264,8 +265,11 @@ def test_in_a_study(
     assert main(["predict", str(file), "--adapter", str(folder)]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["label"] for line in lines} == {"anger", "fear", "joy"}
-    found = tunelab.evaluate(folder, file, resamples=100)
-    assert found.scores["accuracy"].iloc[0] > 0.8
+    command = ["evaluate", str(file), "--adapter", str(folder), "evaluation.resamples=100"]
+    assert main([*command, "--format", "json"]) == 0
+    [found] = json.loads(capsys.readouterr().out)
+    assert found["scores"]["accuracy"] > 0.8
+    assert open_tuned(folder, "cpu").label(["we won the game 1"])[0].label == "joy"
 
 
 @pytest.mark.packages

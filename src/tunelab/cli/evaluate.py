@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Evaluate, and print a row for each model."""
     from tunelab.api.evaluate import evaluate
-    from tunelab.classifiers.adapters import read_record
+    from tunelab.classifiers.stored import read_record
     from tunelab.guards.visible_text import visible
     from tunelab.models.kinds import find_language_model
     from tunelab.report.findings import notes as notes_on_scores
