@@ -82,6 +82,7 @@ def _sentences(count: int, seed: int) -> tuple[list[str], list[str]]:
     return texts, labels
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("use", ["tfidf-svm", "tfidf-logistic", "tfidf-characters"])
 def test_a_strength_chosen_on_training_rows(use: str, tmp_path: Path) -> None:
     texts, labels = _sentences(150, seed=1)

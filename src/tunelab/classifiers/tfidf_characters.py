@@ -10,22 +10,24 @@ from tunelab.classifiers.tfidf import LinearOverTfidf
 
 
 class TfidfCharacters(LinearOverTfidf):
-    """A linear support vector machine over the TF-IDF of up to five characters in a row.
+    """A linear support vector machine over the TF-IDF of characters.
 
-    It is robust to spelling and inflection, which change a word and few of its characters.
+    Of one to five characters in a row within words, with the blanks around them; a text without
+    blanks is one word. It is robust to spelling and inflection, which change a word and few of its
+    characters.
 
     Source: Cavnar and Trenkle, N-Gram-Based Text Categorization, 1994.
     """
 
-    strengths = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+    strengths = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
     def __init__(self, C: Strength = "auto", random_state: int | None = None) -> None:  # noqa: N803
         self.C = C
         self.random_state = random_state
 
     def features(self, texts: Sequence[str]) -> Mapping[str, Any]:
-        """One to five characters in a row, blanks and marks included."""
-        return {"analyzer": "char", "ngram_range": (1, 5)}
+        """One to five characters in a row, within words and with the blanks around them."""
+        return {"analyzer": "char_wb", "ngram_range": (1, 5)}
 
     def linear(self, strength: float) -> LinearSVC:
         """The machine."""

@@ -12,7 +12,7 @@ from tunelab.classifiers.tfidf import LinearOverTfidf, words_or_characters
 class TfidfLogistic(LinearOverTfidf):
     """Multinomial logistic regression over the TF-IDF features of :class:`TfidfSVM`."""
 
-    strengths = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+    strengths = (1.0, 10.0, 30.0, 100.0, 300.0)
 
     def __init__(self, C: Strength = "auto", random_state: int | None = None) -> None:  # noqa: N803
         self.C = C

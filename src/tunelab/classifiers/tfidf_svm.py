@@ -18,7 +18,7 @@ class TfidfSVM(LinearOverTfidf):
     Source: Joachims, Text Categorization with Support Vector Machines, 1998.
     """
 
-    strengths = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+    strengths = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
     def __init__(self, C: Strength = 1.0, random_state: int | None = None) -> None:  # noqa: N803
         self.C = C
