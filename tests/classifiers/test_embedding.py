@@ -274,7 +274,7 @@ def test_in_a_study(
 
 @pytest.mark.packages
 def test_minilm_on_the_starter_corpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Its accuracy is well above those of TF-IDF, tuned or not."""
+    """Its accuracy is well above that of TF-IDF."""
     from tunelab.data.sources import open_source
 
     # The weights are in the cache of the machine.
@@ -282,10 +282,10 @@ def test_minilm_on_the_starter_corpus(monkeypatch: pytest.MonkeyPatch, tmp_path:
     splits = open_source("starter", text="text", label="label").splits
     task = Task(splits["train"], [], tuple(sorted({row.label for row in splits["train"]})), seed=1)
     accuracy = {}
-    for use in ("tfidf-svm", "tfidf-logistic", "embedding"):
+    for use in ("tfidf-svm", "embedding"):
         made = find_classifier(use).make({}, CONTEXT)
         made.fit(task, folder=tmp_path / "stage", target=tmp_path / use, title="")
         asked = made.open(tmp_path / use, task).label([row.text for row in splits["test"]])
         right = [a.label == row.label for a, row in zip(asked, splits["test"], strict=True)]
         accuracy[use] = sum(right) / len(right)
-    assert accuracy["embedding"] > 0.05 + max(accuracy["tfidf-svm"], accuracy["tfidf-logistic"])
+    assert accuracy["embedding"] > accuracy["tfidf-svm"] + 0.05
