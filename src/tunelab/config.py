@@ -139,8 +139,9 @@ class ClassifierEntry(BaseModel):
     name: Text = Field(description="what the results call it")
     use: Text | None = Field(
         None,
-        description="the kind: majority, tfidf-svm, one of a plug-in, or package.module:function "
-        "that makes a scikit-learn classifier; the name by default",
+        description="the kind: majority, tfidf-svm, tfidf-logistic, tfidf-characters, embedding, "
+        "one of a plug-in, or package.module:function that makes a scikit-learn classifier; the "
+        "name by default",
     )
 
     @property
@@ -244,7 +245,8 @@ class Evaluation(Section):
     )
     baselines: list[Text] = Field(
         default_factory=lambda: ["majority", "tfidf-svm"],
-        description="classifiers with their default settings: majority, tfidf-svm",
+        description="classifiers with their default settings: majority, tfidf-svm, tfidf-logistic, "
+        "tfidf-characters, embedding",
     )
 
 

@@ -96,6 +96,9 @@ CLASSIFIERS = PlugIns(
     {
         "majority": "tunelab.classifiers.majority:majority",
         "tfidf-svm": "tunelab.classifiers.tfidf_svm:tfidf_svm",
+        "tfidf-logistic": "tunelab.classifiers.tfidf_logistic:tfidf_logistic",
+        "tfidf-characters": "tunelab.classifiers.tfidf_characters:tfidf_characters",
+        "embedding": "tunelab.classifiers.embedding:KIND",
     },
     group="tunelab.classifiers",
     check="tunelab.classifiers.registered:check_classifier",
@@ -104,6 +107,7 @@ CLASSIFIERS = PlugIns(
 CLASSIFIER_FORMATS: Mapping[str, str] = {
     "adapter": "tunelab.classifiers.adapters",
     "scikit-learn": "tunelab.classifiers.scikit_learn",
+    "embedding": "tunelab.classifiers.embedding",
 }
 FIGURES: Mapping[str, str] = {
     "scores": "tunelab.report.figures.scores",

@@ -30,14 +30,23 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     folder = write_model(tmp_path / "served")
     (folder / "pytorch_model.bin").write_bytes(b"a pickle")
     (folder / "modeling_custom.py").write_text("raise SystemExit")
-    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    # What an encoder says of its pooling, and the same model in other forms.
+    (folder / "modules.json").write_text('[{"type": "m.Pooling", "path": "1_Pooling"}]')
+    for name in ("1_Pooling", "onnx", "1_other", "original"):
+        (folder / name).mkdir()
+        (folder / name / "config.json").write_text("{}")
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             asked.append(path)
-            name = path.rsplit("/", 1)[-1]
+            name = path.partition(f"/{COMMIT}/")[2]
             if "/resolve/" in path:
                 self._send(files[name], {"ETag": f'"{_digest(files[name])}"'})
             elif "/tree/" in path:
@@ -75,7 +84,9 @@ def test_downloaded_once_and_then_used_without_the_network(hub: Hub, tmp_path: P
     assert folder.name == COMMIT, first.stderr[-2000:]
     assert first.stderr.count("is used under") == 1
     names = {path.name for path in folder.iterdir()}
-    assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
+    assert {"config.json", "model.safetensors", "tokenizer.json", "1_Pooling"} <= names
+    assert not {"onnx", "1_other", "original"} & names
+    assert [path.name for path in (folder / "1_Pooling").iterdir()] == ["config.json"]
     assert not [name for name in hub.asked if name.endswith((".bin", ".py"))]
 
     count = len(hub.asked)
@@ -88,10 +99,11 @@ def test_downloaded_once_and_then_used_without_the_network(hub: Hub, tmp_path: P
 
 def test_a_snapshot_with_a_missing_part_is_completed(hub: Hub, tmp_path: Path) -> None:
     folder = Path(_fetch("owner/tiny", hub.url, tmp_path / "home").stdout.strip())
-    (folder / "model.safetensors").unlink()
-    again = _fetch("owner/tiny", hub.url, tmp_path / "home")
-    assert Path(again.stdout.strip()) == folder, again.stderr[-2000:]
-    assert (folder / "model.safetensors").is_file()
+    for name in ("model.safetensors", "1_Pooling/config.json"):
+        (folder / name).unlink()
+        again = _fetch("owner/tiny", hub.url, tmp_path / "home")
+        assert Path(again.stdout.strip()) == folder, again.stderr[-2000:]
+        assert (folder / name).is_file()
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def evaluate(
 def _split(models: str | Path | Sequence[str | Path]) -> tuple[list[str], list[Path]]:
     """Names of models and folders of classifiers, each of which is looked up."""
     from tunelab.classifiers.stored import read_record
-    from tunelab.models.catalog import find
+    from tunelab.models.kinds import find_language_model
 
     given = [models] if isinstance(models, str | Path) else list(models)
     if not given:
@@ -127,7 +127,7 @@ def _split(models: str | Path | Sequence[str | Path]) -> tuple[list[str], list[P
             read_record(folder)
             folders.append(folder)
         else:
-            find(str(one))
+            find_language_model(str(one))
             names.append(str(one))
     return names, folders
 

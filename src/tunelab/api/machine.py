@@ -21,8 +21,8 @@ def device_facts() -> dict[str, Any]:
 def model_catalog() -> "pd.DataFrame":
     """The models that tunelab knows by a short name: a row for each.
 
-    Columns: name, kind (base or instruct), parameters, gated, source, licence, and download (bytes
-    to fetch, where that is known).
+    Columns: name, kind (base, instruct or encoder), parameters, gated, source, licence, and
+    download (bytes to fetch, where that is known).
     """
     import pandas as pd
 

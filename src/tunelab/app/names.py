@@ -104,10 +104,13 @@ def classifier_folder(runs: Path, name: object) -> Path:
 
 
 def model_names(more: Sequence[str]) -> list[str]:
-    """Models that can be loaded here: those that come as packages, and the ``more`` given."""
+    """Language models that can be loaded here: those that come as packages, and ``more``."""
     from tunelab.models.catalog import CATALOG
+    from tunelab.models.kinds import ENCODER
 
-    packaged = [name for name, card in CATALOG.items() if card.source == "package"]
+    packaged = [
+        name for name, card in CATALOG.items() if card.source == "package" and card.kind != ENCODER
+    ]
     return list(dict.fromkeys([*more, *packaged]))
 
 

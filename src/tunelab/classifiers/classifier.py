@@ -91,7 +91,7 @@ class Classifier:
 
     ``classes_``: array (labels,) of the labels as words, in the order of the columns of
     :meth:`predict_proba`. ``name`` is that of its folder. ``model`` is the name of the base model
-    and ``instruction`` what it is asked, None for a classifier that is no language model.
+    or encoder, None where there is none; ``instruction`` what a language model is asked.
     """
 
     def __init__(self, fitted: Fitted, *, verbose: bool = False) -> None:

@@ -9,10 +9,8 @@ import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import ZIP_STORED, ZipFile
 
 from tunelab import registry
 from tunelab.classifiers import stored
@@ -25,10 +23,17 @@ from tunelab.classifiers.contract import (
     LabelAnswer,
     Task,
 )
+from tunelab.classifiers.skops_files import (
+    MODEL_FILE,
+    dump_model,
+    first_line,
+    load_model,
+    package_of,
+    refused,
+)
 from tunelab.config import Evaluation, fingerprint
 from tunelab.errors import RunError, UsageError
 from tunelab.evaluation.predictions import Given
-from tunelab.guards.bounded_files import within
 from tunelab.guards.validation import validated
 from tunelab.runs.results import ADAPTER_RECORD, CLASSIFIERS, write_json
 from tunelab.runs.seals import file_hashes, sealed
@@ -38,7 +43,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 FORMAT = "scikit-learn"
-_MODEL = "model.skops"
 
 # A function that makes a scikit-learn classifier over texts from its settings.
 Make = Callable[..., Any]
@@ -92,7 +96,7 @@ class FittedPipeline:
         try:
             found[:, columns] = self.model.predict_proba(_as_array(texts))
         except Exception as error:
-            raise _refused(self.name, "give probabilities", error) from None
+            raise refused(self.name, "give probabilities", error) from None
         return found
 
     def _predict(self, texts: Sequence[str]) -> list[str]:
@@ -101,7 +105,7 @@ class FittedPipeline:
         try:
             found = [str(label) for label in self.model.predict(_as_array(texts))]
         except Exception as error:
-            raise _refused(self.name, "answer", error) from None
+            raise refused(self.name, "answer", error) from None
         strange = next((label for label in found if label not in set(self.labels)), None)
         if strange is not None or len(found) != len(texts):
             what = f"{len(found)} labels" if strange is None else f"the label {strange[:80]!r}"
@@ -154,7 +158,7 @@ class Pipeline:
                 _as_array([row.label for row in task.train]),
             )
         except Exception as error:
-            raise _refused(self.name, "be fitted to the training rows", error) from None
+            raise refused(self.name, "be fitted to the training rows", error) from None
         seconds = time.perf_counter() - started
         record = {
             "version": 1,
@@ -166,22 +170,23 @@ class Pipeline:
         }
 
         def write(fresh: Path) -> None:
-            _dump(model, fresh / _MODEL, self.name)
-            write_json(fresh / ADAPTER_RECORD, sealed(record, file_hashes(fresh, [_MODEL])))
+            dump_model(model, fresh / MODEL_FILE, self.name)
+            write_json(fresh / ADAPTER_RECORD, sealed(record, file_hashes(fresh, [MODEL_FILE])))
 
         replace_folder(target, write)
         return {
             "settings": dict(self.settings),
+            "chosen": chosen_settings(model),
             "seconds": seconds,
-            "adapter_bytes": (target / _MODEL).stat().st_size,
+            "adapter_bytes": (target / MODEL_FILE).stat().st_size,
         }
 
     def open(self, target: Path, task: Task) -> Fitted:
         """The classifier that :meth:`fit` saved; the package of ``make`` is trusted."""
         record = stored.read_record(target)
         stored.check_files(target, record)
-        trusted = {_package(self.make.__module__)}
-        return FittedPipeline(self.name, _load(target, trusted), task.labels)
+        trusted = {package_of(self.make.__module__)}
+        return FittedPipeline(self.name, load_model(target / MODEL_FILE, trusted), task.labels)
 
     def memory(self) -> int:
         """0: it holds little more than the rows do."""
@@ -200,7 +205,7 @@ class Pipeline:
         except Exception as error:
             raise UsageError(
                 f"{self.use} does not make a scikit-learn classifier with the settings "
-                f"{dict(self.settings)}: {_first_line(error)}."
+                f"{dict(self.settings)}: {first_line(error)}."
             ) from None
 
 
@@ -250,8 +255,8 @@ def open_recorded(
     labels = recorded_labels(folder, record)
     trusted = {"tunelab"}
     if (use := str(record.get("use"))) in registry.CLASSIFIERS:
-        trusted.add(_package(registry.CLASSIFIERS[use]))
-    return FittedPipeline(folder.name, _load(folder, trusted), labels)
+        trusted.add(package_of(registry.CLASSIFIERS[use]))
+    return FittedPipeline(folder.name, load_model(folder / MODEL_FILE, trusted), labels)
 
 
 def recorded_labels(folder: Path, record: dict[str, Any]) -> tuple[str, ...]:
@@ -294,71 +299,26 @@ def _as_array(values: Sequence[str]) -> "np.ndarray":
     return np.array(list(values), dtype=object)
 
 
-def _dump(model: Any, path: Path, name: str) -> None:
-    from skops.io import dump
+def chosen_settings(model: Any) -> dict[str, Any]:
+    """What a fitted classifier chose by itself, as scikit-learn's searches tell it, as JSON values.
 
-    try:
-        dump(model, path)
-    except Exception as error:
-        raise RunError(
-            f"{name} was fitted and cannot be saved ({_first_line(error)}); skops saves what is "
-            "made of scikit-learn, NumPy, SciPy and classes whose attributes are plain values."
-        ) from None
-
-
-def _load(folder: Path, trusted: set[str]) -> Any:
-    """Read the file of skops in a folder.
-
-    Raises:
-        UsageError: it is a link out of the folder, is compressed, which skops does not do by
-            itself and which could unpack to any size, or names types of other packages than the
-            ``trusted`` ones.
-        RunError: it cannot be read.
+    What is no number, text or truth value is given by its name.
     """
-    from skops.io import get_untrusted_types, load
-
-    path = within(folder, folder / _MODEL)
-    try:
-        with ZipFile(path) as archive:
-            packed = any(entry.compress_type != ZIP_STORED for entry in archive.infolist())
-        if packed:
-            raise UsageError(f"{path} is compressed; train the classifier again.")
-        named = list(get_untrusted_types(file=path))
-        strange = sorted({_package(name) for name in named} - trusted)
-        if not strange:
-            return load(path, trusted=named)
-    except UsageError:
-        raise
-    except Exception as error:
-        raise RunError(
-            f"{path} cannot be read ({_first_line(error)}); train the classifier again."
-        ) from None
-    raise UsageError(
-        f"{path} holds parts of the package {strange[0]!r}, whose code would run. Open it with the "
-        "study that made it, or install the package with an entry point of tunelab.classifiers."
-    )
+    found: Any = getattr(model, "best_params_", None)
+    if not isinstance(found, Mapping):
+        return {}
+    return {
+        str(key): value if isinstance(value, int | float | str | None) else str(value)
+        for key, value in found.items()
+    }
 
 
 def _source(make: Make) -> str | None:
     """The hash of the source of a function's module; None for tunelab's own, or without source."""
-    if _package(make.__module__) == "tunelab":
+    if package_of(make.__module__) == "tunelab":
         return None
     module = inspect.getmodule(make)
     try:
         return None if module is None else fingerprint(inspect.getsource(module), length=16)
     except (OSError, TypeError):
         return None
-
-
-@cache
-def _package(module: str) -> str:
-    return module.partition(".")[0]
-
-
-def _refused(name: str, what: str, error: Exception) -> RunError:
-    return RunError(f"{name} cannot {what}: {_first_line(error)}.")
-
-
-def _first_line(error: Exception) -> str:
-    text = (str(error).splitlines() or [""])[0][:200].rstrip(".")
-    return text or type(error).__name__

@@ -1,18 +1,15 @@
 """TF-IDF and a linear support vector machine."""
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-_log = logging.getLogger(__name__)
+from tunelab.classifiers.chosen_by_folds import Strength
+from tunelab.classifiers.tfidf import LinearOverTfidf, words_or_characters
 
 
-class TfidfSVM(ClassifierMixin, BaseEstimator):
+class TfidfSVM(LinearOverTfidf):
     """A linear support vector machine over TF-IDF features.
 
     Over words and pairs of words; over single characters and up to three in a row where most texts
@@ -21,44 +18,25 @@ class TfidfSVM(ClassifierMixin, BaseEstimator):
     Source: Joachims, Text Categorization with Support Vector Machines, 1998.
     """
 
-    def __init__(self, C: float = 1.0, random_state: int | None = None) -> None:  # noqa: N803
+    strengths = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+
+    def __init__(self, C: Strength = 1.0, random_state: int | None = None) -> None:  # noqa: N803
         self.C = C
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> "TfidfSVM":  # noqa: N803 - scikit-learn's name
-        """Fit the features and the machine to texts ``X`` with labels ``y``.
+    def features(self, texts: Sequence[str]) -> Mapping[str, Any]:
+        """Words where there are any, else characters."""
+        return words_or_characters(texts, "tfidf-svm")
 
-        Raises:
-            ValueError: no text holds a visible character, or there is one label only.
-        """
-        if has_words(X):
-            features: dict[str, Any] = {"ngram_range": (1, 2)}
-        else:
-            _log.info("tfidf-svm: most texts have no words between blanks; it counts characters")
-            features = {"analyzer": "char", "ngram_range": (1, 3)}
-        self.pipeline_ = make_pipeline(
-            TfidfVectorizer(sublinear_tf=True, **features),
-            LinearSVC(C=self.C, random_state=self.random_state),
-        )
-        self.pipeline_.fit(X, y)
-        self.classes_ = self.pipeline_.classes_
-        return self
-
-    def predict(self, X: Any) -> Any:  # noqa: N803 - scikit-learn's name
-        """The label of each text."""
-        return self.pipeline_.predict(X)
+    def linear(self, strength: float) -> LinearSVC:
+        """The machine."""
+        return LinearSVC(C=strength, random_state=self.random_state)
 
 
-def tfidf_svm(C: float = 1.0) -> TfidfSVM:  # noqa: N803 - scikit-learn's name
-    """TF-IDF and a linear support vector machine; ``C`` is the inverse of its regularization."""
+def tfidf_svm(C: Strength = 1.0) -> TfidfSVM:  # noqa: N803 - scikit-learn's name
+    """TF-IDF and a linear support vector machine.
+
+    ``C`` is the inverse strength of its regularization; auto chooses it by cross-validation on the
+    training rows.
+    """
     return TfidfSVM(C)
-
-
-def has_words(texts: Sequence[str]) -> bool:
-    """Whether at least half of the texts hold words of two letters or more between blanks."""
-    import regex
-
-    # A word as TfidfVectorizer finds it, in a script that puts blanks between words.
-    unspaced = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-    word = regex.compile(rf"[\w--[{unspaced}]][\w--[{unspaced}]]", flags=regex.VERSION1)
-    return 2 * sum(word.search(text) is not None for text in texts) >= len(texts)

@@ -50,7 +50,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from importlib.util import find_spec
 
     from tunelab.app.settings import AppSettings
-    from tunelab.models.catalog import find
+    from tunelab.models.kinds import find_language_model
     from tunelab.runs.results import make_folder
 
     if find_spec("gradio") is None:
@@ -59,7 +59,7 @@ def execute(arguments: argparse.Namespace) -> int:
         if not value > 0:
             raise UsageError(f"{name} must be above 0.")
     for name in arguments.model:
-        find(name)
+        find_language_model(name)
     port = _port(arguments.host, arguments.port)
     password = read_password(arguments.password_file)
     with tempfile.TemporaryDirectory(prefix="tunelab-app-") as scratch:

@@ -56,9 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Evaluate, and print a row for each model."""
     from tunelab.api.evaluate import evaluate
-    from tunelab.classifiers.adapters import read_record
+    from tunelab.classifiers.stored import read_record
     from tunelab.guards.visible_text import visible
-    from tunelab.models.catalog import find
+    from tunelab.models.kinds import find_language_model
     from tunelab.report.findings import notes as notes_on_scores
     from tunelab.runs.results import write_table
     from tunelab.study.evaluate import is_stored, notes
@@ -67,7 +67,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.seed < 2**32:
         raise UsageError("--seed must be from 0 to 4294967295.")
     for name in arguments.model:
-        find(name)
+        find_language_model(name)
     for folder in arguments.adapter:
         read_record(folder)
     named = [*arguments.model, *arguments.adapter]

@@ -97,11 +97,11 @@ def _compare(
     from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
     from tunelab.generation.local_model import LocalModel
     from tunelab.generation.side_by_side import ask_open, read_answers
-    from tunelab.models.catalog import find
+    from tunelab.models.kinds import find_language_model
 
     for name in names:
         # A wrong name is told before the others have answered.
-        _ = open_endpoint(name) if is_endpoint(name) else find(name)
+        _ = open_endpoint(name) if is_endpoint(name) else find_language_model(name)
     answers: list[Any] = []
     readers = {}
     failure = None

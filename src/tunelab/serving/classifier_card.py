@@ -15,7 +15,9 @@ from tunelab.serving.card_verdicts import verdicts_on
 from tunelab.serving.inert_markdown import Markdown, fill, one_line, plain_name
 from tunelab.serving.model_card import (
     all_score_rows,
+    base_in_words,
     data_checks,
+    find_card,
     hardware,
     headlines,
     label_list,
@@ -46,6 +48,7 @@ def make_classifier_card(
             "name": trained.name,
             "use": str(record["use"]),
             "explanation": _explanation(str(record["use"])),
+            "encoder": _encoder(values),
             "labels": label_list(record["labels"]),
             "bytes": data_size(values["adapter_bytes"]),
             "version": __version__,
@@ -61,6 +64,7 @@ def make_classifier_card(
             "checks": data_checks(prepared),
             "data_hash": Markdown(f"`{str(prepared.values['content_hash'])[:16]}`"),
             "settings": [(name, setting(value)) for name, value in values["settings"].items()],
+            "chosen": [(name, setting(value)) for name, value in values.get("chosen", {}).items()],
             "rows": own[0].values["scores"]["rows"] if own else None,
             "titles": [metric.title for metric in headlines()],
             "all_scores": [score for result in own for score in all_score_rows(result)],
@@ -74,11 +78,24 @@ def make_classifier_card(
             "hardware": hardware(environment, values),
             "software": (
                 f"tunelab {environment['tunelab']}, Python {environment['python']}, "
-                f"scikit-learn {environment['packages']['scikit-learn']}."
+                f"scikit-learn {environment['packages']['scikit-learn']}"
+                + (f", torch {environment['packages']['torch']}." if "lineage" in values else ".")
             ),
             "disclosure": study.disclosure.strip() or "Nothing was disclosed.",
         },
     )
+
+
+def _encoder(values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Name, licence and hash of the model whose vectors are labelled, where there is one."""
+    if "lineage" not in values:
+        return None
+    card = find_card(str(values["model"]))
+    return {
+        "name": base_in_words(card),
+        "licence": card.licence,
+        "hash": Markdown(f"`{str(values['model_hash'])[:16]}`"),
+    }
 
 
 def _explanation(use: str) -> str:

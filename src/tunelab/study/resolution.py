@@ -16,7 +16,8 @@ from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
 from tunelab.generation.open_prompts import plain_prompts, read_prompts
 from tunelab.guards.validation import validated
 from tunelab.methods.contract import Method, find_method
-from tunelab.models.catalog import ModelCard, find
+from tunelab.models.catalog import ModelCard
+from tunelab.models.kinds import find_language_model
 
 ROLES = ("base", "instruct")
 # What a study's numbers add to a name: a training seed, or how many examples are shown.
@@ -48,7 +49,7 @@ def check_names(study: Study) -> None:
     for role in ROLES:
         name = getattr(study.models, role)
         if name is not None:
-            find(name)
+            find_language_model(name)
     for position, entry in enumerate(study.methods):
         method_settings(entry, position)
         model_card(study, entry.model)
@@ -137,14 +138,14 @@ def model_card(study: Study, name: str) -> ModelCard:
     """The card of a role (base, instruct) or of a model's name.
 
     Raises:
-        UsageError: the study has no model of that role, or the name is unknown.
+        UsageError: the study has no model of that role, or the name is unknown or an encoder's.
     """
     if name not in ROLES:
-        return find(name)
+        return find_language_model(name)
     chosen = getattr(study.models, name)
     if chosen is None:
         raise UsageError(f"a method uses model={name}, but models.{name} is null.")
-    return find(chosen)
+    return find_language_model(chosen)
 
 
 def learning_rate(study: Study, entry: MethodEntry) -> float:
@@ -181,7 +182,7 @@ def _check_generation(study: Study) -> None:
         if is_endpoint(name):
             open_endpoint(name)
         else:
-            find(name)
+            find_language_model(name)
     prompts = study.generation.prompts
     if isinstance(prompts, str):
         read_prompts(prompts)

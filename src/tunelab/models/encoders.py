@@ -1,0 +1,98 @@
+"""Load an encoder by name, with the way in which its vectors become one of a text."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tunelab.errors import RunError
+from tunelab.inference.embeddings import set_pad_token
+from tunelab.models.catalog import ModelCard
+from tunelab.models.folder_checks import read_config
+from tunelab.models.kinds import check_encodes, find_encoder
+from tunelab.models.loading import fetch, folder_hash, move, read_model, read_tokenizer
+from tunelab.models.pooling import Pooling, read_pooling
+
+# Positions where neither the encoder nor its tokenizer says how many it has.
+_TOKENS = 512
+# A part of an encoder that its vectors of tokens do not pass through.
+_ASIDE = ("pooler.", "cls.", "lm_head.", "classifier.")
+
+
+@dataclass(frozen=True)
+class LoadedEncoder:
+    """An encoder that is ready to run. ``hash`` identifies its files.
+
+    ``most_tokens`` of a text are read, the special ones included.
+    """
+
+    card: ModelCard
+    model: Any
+    tokenizer: Any
+    folder: Path
+    hash: str
+    pooling: Pooling
+    most_tokens: int
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of what decides the vector of a text: files, pooling, device and precision."""
+        parts = {
+            "model": self.hash,
+            "pooling": asdict(self.pooling),
+            "tokens": self.most_tokens,
+            "device": self.model.device.type,
+            "dtype": str(self.model.dtype),
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def load_encoder(name: str, *, device: str = "cpu", dtype: str = "float32") -> LoadedEncoder:
+    """Load an encoder for inference, its tokenizer padding on the right.
+
+    Raises:
+        UsageError: the name is unknown, its folder is no model, or the model is no encoder; or its
+            files ask for a pooling that is not known.
+        RunError: it cannot be fetched, its files cannot be read, or the device has no room.
+    """
+    from transformers import AutoModel
+
+    card = find_encoder(name)
+    folder = fetch(card)
+    check_encodes(name, read_config(folder / "config.json"))
+    pooling = read_pooling(folder)
+    model, told = read_model(AutoModel, folder, name, dtype=dtype, output_loading_info=True)
+    missing = sorted(key for key in told["missing_keys"] if not key.startswith(_ASIDE))
+    if missing:
+        raise RunError(
+            f"the safetensors of {name} lack {len(missing)} weights of its configuration, such as "
+            f"{missing[0]}; copy the model again."
+        )
+    model = move(model, device, name)
+    tokenizer = read_tokenizer(folder, name)
+    tokenizer.padding_side = "right"
+    # Text from data is data: "[SEP]" in it must not become the control token.
+    tokenizer.split_special_tokens = True
+    set_pad_token(tokenizer, model, name)
+    return LoadedEncoder(
+        card=card,
+        model=model,
+        tokenizer=tokenizer,
+        folder=folder,
+        hash=folder_hash(folder),
+        pooling=pooling,
+        most_tokens=_most_tokens(pooling, model, tokenizer),
+    )
+
+
+def _most_tokens(pooling: Pooling, model: Any, tokenizer: Any) -> int:
+    """The longest text that the encoder's positions hold, or that its files name."""
+    positions = getattr(model.config, "max_position_embeddings", None)
+    room = positions if type(positions) is int and positions > 0 else _TOKENS
+    for key, part in model.named_modules():
+        # RoBERTa counts positions from behind that of padding.
+        if key.endswith("position_embeddings") and getattr(part, "padding_idx", None) is not None:
+            room -= part.padding_idx + 1
+    return max(3, min(room, int(tokenizer.model_max_length), pooling.most_tokens or room))
