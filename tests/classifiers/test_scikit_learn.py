@@ -13,7 +13,7 @@ import pytest
 import tunelab
 from tunelab.classifiers.contract import Context, Task
 from tunelab.classifiers.registered import find_classifier
-from tunelab.classifiers.scikit_learn import kind_of
+from tunelab.classifiers.scikit_learn import FittedPipeline, kind_of
 from tunelab.data.examples import Example
 from tunelab.errors import RunError, UsageError
 from tunelab.runs.seals import file_hashes, sealed
@@ -130,11 +130,11 @@ def test_a_saved_one_is_loaded_where_its_parts_are_scikit_learns(
 
 def test_code_of_a_stranger_is_not_run(module: str, tmp_path: Path) -> None:
     made, task, target = _fit(f"{module}:strange", tmp_path)
-    with pytest.raises(UsageError, match=f"parts of the package '{module}'"):
+    with pytest.raises(UsageError, match=f"code of the package '{module}'"):
         tunelab.load(target)
     # The study that named the function trusts it.
     opened = made.open(target, task)
-    with pytest.raises(RunError, match="answers the label 'elsewhere'"):
+    with pytest.raises(RunError, match="predicted 'elsewhere'"):
         opened.label(["a text"])
 
 
@@ -227,3 +227,68 @@ def test_a_function_that_makes_none(
 def test_not_a_function() -> None:
     with pytest.raises(UsageError, match="must be a function"):
         kind_of("mine", "text")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from sklearn.ensemble import RandomForestClassifier as C; last = C(n_estimators=3)",
+        "from sklearn.neighbors import KNeighborsClassifier as C; last = C(1)",
+        "from sklearn.svm import SVC as C; last = C()",
+        "from sklearn.tree import DecisionTreeClassifier as C; last = C()",
+        "from sklearn.ensemble import GradientBoostingClassifier as C; last = C(n_estimators=2)",
+        "from sklearn.neural_network import MLPClassifier as C; last = C(4, max_iter=300)",
+        "from sklearn.model_selection import GridSearchCV as S\n"
+        "from sklearn.svm import LinearSVC as C; last = S(C(), {'C': [1, 2]}, cv=3)",
+        "from sklearn.calibration import CalibratedClassifierCV as S\n"
+        "from sklearn.svm import LinearSVC as C; last = S(C(), cv=3)",
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_whatever_scikit_learn_has_is_saved_and_loaded(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "their_other_classifier"
+    made = "make_pipeline(CountVectorizer(), last)"
+    head = "from sklearn.feature_extraction.text import CountVectorizer\n"
+    head += "from sklearn.pipeline import make_pipeline\n"
+    (tmp_path / f"{name}.py").write_text(
+        f"{head}{code}\ndef make():\n    return {made}\n", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    estimator, task, target = _fit(f"{name}:make", tmp_path)
+    expected = estimator.open(target, task).answer(["a goal", "bread"]).given.labels
+    assert tuple(tunelab.load(target).predict(["a goal", "bread"])) == expected
+
+
+class _Odd:
+    """Probabilities that are none."""
+
+    classes_ = np.array(["food", "sport"])
+
+    def __init__(self, values: Any, classes: Any = None) -> None:
+        self.values = values
+        if classes is not None:
+            self.classes_ = classes
+
+    def predict(self, texts: Any) -> list[str]:
+        return ["food"] * len(texts)
+
+    def predict_proba(self, texts: Any) -> Any:
+        return np.array([self.values] * len(texts))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (_Odd([np.nan, 1.0]), "the sum 1"),
+        (_Odd([0.7, 0.7]), "the sum 1"),
+        (_Odd([-0.5, 1.5]), "the sum 1"),
+        (_Odd([1.0]), r"has the shape \(2, 1\)"),
+        (_Odd([0.5, 0.5], [0, 1]), "cannot give probabilities"),
+    ],
+)
+def test_probabilities_that_are_none(model: Any, message: str) -> None:
+    with pytest.raises(RunError, match=message):
+        FittedPipeline("mine", model, LABELS).answer(["a", "b"])

@@ -11,11 +11,8 @@ class Majority(ClassifierMixin, BaseEstimator):
     It has no probabilities, as it looks at no text.
     """
 
-    def __sklearn_tags__(self) -> Any:
-        """That no text decides its answer."""
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.poor_score = True
-        return tags
+    # No text decides its answer.
+    reads_no_text = True
 
     def fit(self, X: Any, y: Any) -> "Majority":  # noqa: N803 - scikit-learn's name
         """Count the labels ``y``."""

@@ -18,9 +18,12 @@ def find_classifier(use: str) -> ClassifierKind:
         return _kind(use, registry.resolve("classifier", use, registry.CLASSIFIERS))
     try:
         found = registry.import_target(use)
-    except (ImportError, AttributeError, ValueError) as error:
+        if not all(use.split(":", 1)):
+            raise ImportError("the module or the function is missing")
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0][:200].rstrip(".") or type(error).__name__
         raise UsageError(
-            f"the classifier {use!r} cannot be imported: {error}. Name an installed module and a "
+            f"the classifier {use!r} cannot be imported: {reason}. Name an installed module and a "
             "function in it, as package.module:function."
         ) from None
     return _kind(use, found)

@@ -35,6 +35,7 @@ from tunelab.config import Evaluation, fingerprint
 from tunelab.errors import RunError, UsageError
 from tunelab.evaluation.predictions import Given
 from tunelab.guards.validation import validated
+from tunelab.numbers import counted
 from tunelab.runs.results import ADAPTER_RECORD, CLASSIFIERS, write_json
 from tunelab.runs.seals import file_hashes, sealed
 
@@ -58,11 +59,8 @@ class FittedPipeline:
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Whether it answers the same whatever the text is: scikit-learn's tag ``poor_score``."""
-        from sklearn.utils import get_tags
-
-        tags = get_tags(self.model).classifier_tags
-        return {"constant": True} if tags is not None and tags.poor_score else {}
+        """Whether it answers the same whatever the text is, which its class says."""
+        return {"constant": True} if getattr(self.model, "reads_no_text", False) else {}
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """The label of each text, with probabilities where the classifier has them."""
@@ -92,9 +90,16 @@ class FittedPipeline:
         found = np.zeros((len(texts), len(self.labels)))
         if not texts:
             return found
-        columns = [self.labels.index(str(label)) for label in self.model.classes_]
         try:
-            found[:, columns] = self.model.predict_proba(_as_array(texts))
+            columns = [self.labels.index(str(label)) for label in self.model.classes_]
+            given = np.asarray(self.model.predict_proba(_as_array(texts)), dtype=float)
+            if given.shape != (len(texts), len(columns)):
+                raise ValueError(
+                    f"predict_proba has the shape {given.shape}, not {(len(texts), len(columns))}"
+                )
+            if not ((given >= 0).all() and np.allclose(given.sum(axis=1), 1, atol=1e-6)):
+                raise ValueError("the probabilities of a text must be 0 or more, with the sum 1")
+            found[:, columns] = given
         except Exception as error:
             raise refused(self.name, "give probabilities", error) from None
         return found
@@ -106,12 +111,17 @@ class FittedPipeline:
             found = [str(label) for label in self.model.predict(_as_array(texts))]
         except Exception as error:
             raise refused(self.name, "answer", error) from None
-        strange = next((label for label in found if label not in set(self.labels)), None)
+        known = set(self.labels)
+        strange = next((label for label in found if label not in known), None)
         if strange is not None or len(found) != len(texts):
-            what = f"{len(found)} labels" if strange is None else f"the label {strange[:80]!r}"
+            what = (
+                f"{counted(len(found), 'label')} for {counted(len(texts), 'text')}"
+                if strange is None
+                else f"{strange[:80]!r}, which is not one of the training labels"
+            )
             raise RunError(
-                f"{self.name} answers {what} to {len(texts)} texts; predict must give one of the "
-                "training labels for each text."
+                f"{self.name} predicted {what}; predict must give one of the training labels for "
+                "each text."
             )
         return found
 
@@ -167,10 +177,11 @@ class Pipeline:
             "settings": dict(self.settings),
             "labels": list(task.labels),
             "trained_by": folder.name,
+            "types": [],
         }
 
         def write(fresh: Path) -> None:
-            dump_model(model, fresh / MODEL_FILE, self.name)
+            record["types"] = dump_model(model, fresh / MODEL_FILE, self.name)
             write_json(fresh / ADAPTER_RECORD, sealed(record, file_hashes(fresh, [MODEL_FILE])))
 
         replace_folder(target, write)
@@ -179,14 +190,22 @@ class Pipeline:
             "chosen": chosen_settings(model),
             "seconds": seconds,
             "adapter_bytes": (target / MODEL_FILE).stat().st_size,
+            "device": self.device,
         }
 
     def open(self, target: Path, task: Task) -> Fitted:
-        """The classifier that :meth:`fit` saved; the package of ``make`` is trusted."""
+        """The classifier that :meth:`fit` saved.
+
+        The package of ``make`` is trusted, and so is each type that was there when it was saved.
+        """
         record = stored.read_record(target)
         stored.check_files(target, record)
         trusted = {package_of(self.make.__module__)}
-        return FittedPipeline(self.name, load_model(target / MODEL_FILE, trusted), task.labels)
+        return FittedPipeline(
+            self.name,
+            load_model(target / MODEL_FILE, trusted, record.get("types", ())),
+            task.labels,
+        )
 
     def memory(self) -> int:
         """0: it holds little more than the rows do."""

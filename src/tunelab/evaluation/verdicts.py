@@ -8,6 +8,8 @@ from tunelab.config import Claim
 from tunelab.evaluation.comparisons import Comparison, count_tests, read_comparison
 from tunelab.evaluation.statistics.estimates import Bound
 
+# The note on a claim that was not there, or was another, when the first answers came.
+CHANGED = "this claim was written or changed after answers of this run were known"
 # The families of tests: what the study claimed before the run, and what is compared besides.
 CLAIMED = "claims"
 EXPLORATORY = "exploratory"

@@ -75,6 +75,7 @@ def collapses(models: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
         ways = {
             "in words": record.get("generated"),
             "by its likeliest label": record.get("scored"),
+            "for a label": record if record.get("mode") == "label" else None,
         }
         found = {
             way: collapse

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunelab.evaluation.claims import signed_margin
-from tunelab.evaluation.verdicts import CLAIMED, EXPLORATORY, ClaimVerdict, Verdicts
+from tunelab.evaluation.verdicts import CHANGED, CLAIMED, EXPLORATORY, ClaimVerdict, Verdicts
 from tunelab.numbers import (
     UNDEFINED,
     Unit,
@@ -33,10 +33,9 @@ def correction_in_words(verdicts: Verdicts) -> str:
     claimed, explored = verdicts.tests[CLAIMED], verdicts.tests[EXPLORATORY]
     told = []
     if claimed:
-        told.append(
-            f"The claims were written before the run and are one family: Holm's correction over "
-            f"{_tests(claimed)}."
-        )
+        changed = any(CHANGED in one.notes for one in verdicts.claims)
+        when = "" if changed else "were written before the run and "
+        told.append(f"The claims {when}are one family: Holm's correction over {_tests(claimed)}.")
     if explored:
         told.append(
             "The comparisons that nobody claimed are exploratory and another family: Holm's "

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from tunelab.classifiers.stored import ADAPTER, FORMAT
 from tunelab.config import Study
 from tunelab.evaluation.verdicts import Verdicts
 from tunelab.runs.results import ADAPTER_RECORD, FITTED, Result, read_json, write_text
@@ -31,15 +32,15 @@ def write_cards(
         folder = next((one for one in places if (one / ADAPTER_RECORD).is_file()), None)
         if folder is None:
             continue
-        # What no method trained is no adapter of a language model.
-        write = make_card if "method" in trained.values else make_classifier_card
+        record = read_json(folder / ADAPTER_RECORD)
+        write = make_card if record.get(FORMAT, ADAPTER) == ADAPTER else make_classifier_card
         text = write(
             study,
             prepared,
             trained,
             evaluated,
             environment=environment,
-            record=read_json(folder / ADAPTER_RECORD),
+            record=record,
             verdicts=verdicts,
         )
         write_text(folder / CARD, text)

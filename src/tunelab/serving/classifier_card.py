@@ -40,17 +40,19 @@ def make_classifier_card(
     """The card as text; ``record`` is the classifier's ``tunelab.json``, ``verdicts`` the run's."""
     own = [result for result in evaluated if result.name == trained.name]
     others = [result for result in evaluated if result.name != trained.name]
+    # A kind of another package may hold less.
     values = trained.values
+    use = str(record.get("use") or values["model"])
     return fill(
         "classifier_card.md.j2",
         {
             "title": f"{plain_name(study.name)}: {trained.name}",
             "name": trained.name,
-            "use": str(record["use"]),
-            "explanation": _explanation(str(record["use"])),
+            "use": use,
+            "explanation": _explanation(use),
             "encoder": _encoder(values),
-            "labels": label_list(record["labels"]),
-            "bytes": data_size(values["adapter_bytes"]),
+            "labels": label_list(record.get("labels") or prepared.values["labels"]),
+            "bytes": data_size(values.get("adapter_bytes")),
             "version": __version__,
             "folder": Markdown(f"{CLASSIFIERS}/{trained.name}"),
             "origin": str(prepared.values["origin"]).rstrip("."),
@@ -63,7 +65,9 @@ def make_classifier_card(
             },
             "checks": data_checks(prepared),
             "data_hash": Markdown(f"`{str(prepared.values['content_hash'])[:16]}`"),
-            "settings": [(name, setting(value)) for name, value in values["settings"].items()],
+            "settings": [
+                (name, setting(value)) for name, value in values.get("settings", {}).items()
+            ],
             "chosen": [(name, setting(value)) for name, value in values.get("chosen", {}).items()],
             "rows": own[0].values["scores"]["rows"] if own else None,
             "titles": [metric.title for metric in headlines()],
@@ -73,7 +77,8 @@ def make_classifier_card(
             "collapse": [
                 found.sentence(result.name)
                 for result in own
-                if (found := collapse_of(result.values["scores"])) is not None
+                if not result.values.get("constant")
+                and (found := collapse_of(result.values["scores"])) is not None
             ],
             "hardware": hardware(environment, values),
             "software": (

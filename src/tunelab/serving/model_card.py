@@ -400,7 +400,7 @@ def hardware(environment: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     threads = f", {device['threads']} threads" if device["device"] == "cpu" else ""
     return (
         f"Trained on {name} ({memory / 2**30:.0f} GiB of memory{threads}) in "
-        f"{duration(values['seconds'])}{_timed(values)}. The energy was not measured."
+        f"{duration(values.get('seconds'))}{_timed(values)}. The energy was not measured."
     )
 
 

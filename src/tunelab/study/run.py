@@ -12,9 +12,16 @@ from tunelab.classifiers.answered import TABLE
 from tunelab.config import Study, fingerprint, to_dict
 from tunelab.errors import RunError, TunelabError
 from tunelab.evaluation.measuring import recorded
-from tunelab.runs.results import Result, write_atomically, write_json, write_table
+from tunelab.runs.results import (
+    RECORD,
+    Result,
+    read_json,
+    write_atomically,
+    write_json,
+    write_table,
+)
 from tunelab.runs.run_folder import read_run
-from tunelab.runs.seals import sealed
+from tunelab.runs.seals import is_intact, sealed
 from tunelab.runs.stages import open_folder
 from tunelab.serving.cards import write_cards
 from tunelab.study.cells import cells_of, device_and_dtype, train_cell, tuned_cells
@@ -203,9 +210,24 @@ def _write_index(
     """Which stages belong to the study as it is now: an older study's stay on disk beside."""
     index = {
         "version": 1,
+        "claims_before": _claims_before(out, study),
         "study_hash": fingerprint(to_dict(study)),
         "prepare": data.result.folder.relative_to(out).as_posix(),
         "stages": [result.folder.relative_to(out).as_posix() for result in results],
         "failures": [{"name": name, "error": str(error)} for name, error in failures],
     }
     write_json(out / INDEX, sealed(index, {}))
+
+
+def _claims_before(out: Path, study: Study) -> list[str]:
+    """The claims as they were before the first classifier of this folder had answered.
+
+    They are the study's own until then, each by its fingerprint.
+    """
+    own = [fingerprint(claim.model_dump()) for claim in study.claims]
+    try:
+        before = read_json(out / INDEX)
+        answered = next((out / "evaluate").glob(f"*/{RECORD}"), None) is not None
+        return list(before["claims_before"]) if answered and is_intact(before) else own
+    except (TunelabError, KeyError, TypeError, AttributeError):
+        return own

@@ -12,7 +12,7 @@ import pytest
 from conftest import Workspace
 from tunelab.evaluation.comparisons import Comparison
 from tunelab.evaluation.statistics.corrections import holm
-from tunelab.evaluation.verdicts import Verdicts
+from tunelab.evaluation.verdicts import CHANGED, Verdicts
 from tunelab.report.build import build_report
 from tunelab.report.mistakes import find_mistakes
 from tunelab.report.seeds import over_seeds
@@ -221,3 +221,27 @@ def test_the_key_covers_what_was_measured(run: RunFolder) -> None:
     again = [replace(one, values={**one.values, "seconds": 0.5}) for one in run.trained]
     assert stage._key(replace(run, trained=again)) != stage._key(run)
     assert stage._key(read_run(run.folder)) == stage._key(run)
+
+
+def test_a_claim_that_was_changed_after_the_answers_says_so(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    first = "{claim: one, metric: accuracy, left: tfidf-svm, right: majority}"
+    swapped = "{claim: two, metric: accuracy, left: majority, right: tfidf-svm}"
+    rest = ["models.instruct=null", "methods=[]", "evaluation.baselines=[majority, tfidf-svm]"]
+
+    def notes(*claims: str) -> list[tuple[str, ...]]:
+        words = [*rest, f"claims=[{', '.join(claims)}]"]
+        run_study(open_study(str(workspace.study), words), tmp_path)
+        build_report(tmp_path)
+        return [one.notes for one in verdicts_of(read_run(tmp_path)).claims]
+
+    assert notes(first) == [()]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "written before the run" in page
+    assert notes(first, swapped) == [(), (CHANGED,)]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert CHANGED in page
+    assert "The claims were written before the run" not in page
+    # It is not forgotten by running once more.
+    assert notes(first, swapped) == [(), (CHANGED,)]

@@ -83,7 +83,7 @@ class TrainingNumber(ClaimMetric):
         if rights is None:
             return undefined(f"{claim.right} is not part of this run", margin)
         if not lefts or not rights or None in lefts or None in rights:
-            return undefined(f"{self.id} is known of what was trained alone", margin)
+            return undefined(f"{self.id} is known only for what was trained", margin)
         first, second = [value or 0.0 for value in lefts], [value or 0.0 for value in rights]
         if self.counted:
             return compare_numbers(first[0], second[0], margin=margin)
@@ -91,7 +91,8 @@ class TrainingNumber(ClaimMetric):
         if doubt is not None:
             value = sum(first) / len(first) - sum(second) / len(second)
             return replace(undefined(doubt, margin), value=value)
-        if len(second) == 1:
+        if not isinstance(claim.right, str):
+            # A number is the same for every seed.
             second = second * len(first)
         if len(first) < 2 or len(first) != len(second):
             difference = compare_numbers(first[0], second[0], margin=margin)

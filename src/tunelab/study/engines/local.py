@@ -1,14 +1,17 @@
 """The local engine: one cell after the other, in this process."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tunelab.config import Study
-from tunelab.errors import TunelabError
+from tunelab.errors import RunError, TunelabError
 from tunelab.runs.results import Result
 from tunelab.study.cells import Cell, run_cell
 from tunelab.study.prepare import PreparedData
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,3 +36,8 @@ def run_here(
             yield CellOutcome(cell, run_cell(study, cell, data, out))
         except TunelabError as error:
             yield CellOutcome(cell, error=error)
+        except Exception as error:
+            # The fault of one classifier, which may be anybody's code, ends no other.
+            _log.debug("%s", cell.name, exc_info=True)
+            first = (str(error).splitlines() or [""])[0][:300]
+            yield CellOutcome(cell, error=RunError(f"{type(error).__name__}: {first}"))

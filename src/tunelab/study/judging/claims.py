@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tunelab.config import Claim, Study
+from tunelab.config import Claim, Study, fingerprint
 from tunelab.evaluation.claims import decide, signed_margin
 from tunelab.evaluation.comparisons import Comparison, corrected
 from tunelab.evaluation.metrics.claimed import ClaimMetric, Own
 from tunelab.evaluation.origins import Origin, apart
-from tunelab.evaluation.verdicts import ClaimVerdict
+from tunelab.evaluation.verdicts import CHANGED, ClaimVerdict
 from tunelab.runs.run_folder import RunFolder
 from tunelab.study.judging.claim_metrics import claim_metrics
 
@@ -97,6 +97,9 @@ def _own(metric: ClaimMetric, run: RunFolder, claim: Claim, side: str | float) -
 
 def _notes(claim: Claim, run: RunFolder, why: str) -> Iterator[str]:
     """What a reader of the verdict must know of the two sides."""
+    before = run.claims_before
+    if before is not None and fingerprint(claim.model_dump()) not in before:
+        yield CHANGED
     origins = _origins(claim, run)
     told = apart(*origins) if origins is not None else None
     if told is not None and told not in why:

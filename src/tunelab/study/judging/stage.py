@@ -78,6 +78,7 @@ def _key(run: RunFolder) -> str:
         {
             "format": _FORMAT,
             "claims": [claim.model_dump() for claim in study.claims],
+            "claims_before": run.claims_before,
             "models": study.models.model_dump(),
             "seed": study.seed,
             "resamples": study.evaluation.resamples,
