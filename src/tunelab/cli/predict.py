@@ -28,7 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `tunelab predict`."""
     parser.add_argument("files", metavar="FILE", nargs="+", help="texts, one a row")
     parser.add_argument(
-        "--adapter", type=Path, required=True, metavar="DIR", help="as runs/starter/adapters/lora"
+        "--adapter",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="a fitted classifier: a folder in adapters/ or classifiers/ of a run",
     )
     parser.add_argument("--text", default="text", metavar="COLUMN", help="column of the texts")
     parser.add_argument("--out", metavar="OUT", help="a file or a folder (default: the screen)")

@@ -88,13 +88,14 @@ def _check_classifiers(study: Study) -> None:
     twice = [name for name, count in Counter(named).items() if count > 1]
     if twice:
         raise UsageError(
-            f"two classifiers are called {twice[0]!r} (evaluation.baselines and classifiers); "
-            "give one another name."
+            f"two classifiers have the name {twice[0]!r} (names of evaluation.baselines count "
+            "too); rename one."
         )
     for name in named:
         if name in ROLES or _SHOTS.fullmatch(name) or _SEED.search(name):
             raise UsageError(
-                f"a classifier cannot be called {name!r}, as models and seeds are; change its name."
+                f"the name {name!r} is reserved for models and seeds; a classifier cannot be called "
+                "so. Choose another name."
             )
     for name in methods:
         if name in ROLES or name in named:
