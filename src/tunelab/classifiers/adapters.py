@@ -55,8 +55,8 @@ def read_record(folder: Path) -> dict[str, Any]:
     kind = record.get(stored.FORMAT, stored.ADAPTER)
     if kind != stored.ADAPTER:
         raise UsageError(
-            f"{folder} holds a classifier in the format {kind!r}; name a fine-tuned language model, "
-            "as in adapters/lora."
+            f"{folder} holds a classifier in the format {kind!r}; name a fine-tuned language "
+            "model, as in adapters/lora."
         )
     return checked_record(folder, record)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """What a classifier is fitted for. ``labels`` are all labels of the task, in the study's order."""
+    """What a classifier is fitted for. ``labels``: all labels of the task, in the study's order."""
 
     train: Sequence[Example]
     validation: Sequence[Example]

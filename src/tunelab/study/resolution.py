@@ -94,8 +94,8 @@ def _check_classifiers(study: Study) -> None:
     for name in named:
         if name in ROLES or _SHOTS.fullmatch(name) or _SEED.search(name):
             raise UsageError(
-                f"the name {name!r} is reserved for models and seeds; a classifier cannot be called "
-                "so. Choose another name."
+                f"the name {name!r} is reserved for models and seeds; choose another name for the "
+                "classifier."
             )
     for name in methods:
         if name in ROLES or name in named:
