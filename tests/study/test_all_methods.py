@@ -39,7 +39,7 @@ def test_every_method_in_one_study(workspace: Workspace, tmp_path: Path) -> None
         table = pd.read_parquet(answered[name].folder / "predictions.parquet")
         rows.append(tuple(table["text"]))
     assert len(set(rows)) == 1
-    rates = {name: values["learning_rate"] for name, values in trained.items()}
+    rates = {name: trained[name]["learning_rate"] for name in expected}
     assert rates["full-seed1"] == 0.003
     assert rates["lora-seed1"] == 0.01
     assert rates["ia3-seed1"] == registry.resolve("method", "ia3", registry.METHODS).learning_rate
