@@ -70,7 +70,7 @@ def check_evaluation(folder: Path, record: dict[str, Any], evaluation: Evaluatio
     """Refuse a limit that leaves no room for a label.
 
     Raises:
-        UsageError: as said.
+        UsageError: the limit is smaller than the longest label.
     """
     checked_record(folder, record)
     tokenizer, format = load_tokenizer(str(record["model"])), read_format(record["prompt"])

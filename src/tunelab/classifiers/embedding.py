@@ -31,7 +31,7 @@ from tunelab.guards.validation import validated
 from tunelab.models.catalog import find
 from tunelab.models.encoders import LoadedEncoder, load_encoder
 from tunelab.models.kinds import find_encoder
-from tunelab.models.lineage import describe_lineage
+from tunelab.models.lineage import describe_origin
 from tunelab.models.loading import fetch, is_here, model_hash
 from tunelab.runs.results import ADAPTER_RECORD, CLASSIFIERS, write_json
 from tunelab.runs.seals import file_hashes, sealed
@@ -85,7 +85,7 @@ class FittedEmbedding:
     @cached_property
     def about(self) -> Mapping[str, Any]:
         """Licence, hash and lineage of the encoder."""
-        return _about_encoder(self.encoder)
+        return describe_origin(self.encoder)
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """The label and the probabilities of each text.
@@ -200,7 +200,7 @@ class Embedding:
 
         replace_folder(target, write)
         return {
-            **_about_encoder(encoder),
+            **describe_origin(encoder),
             "settings": settings.as_record(),
             "chosen": dict(chosen),
             "seconds": texts.seconds + seconds,
@@ -272,17 +272,6 @@ def open_recorded(
             "revision of the model, or train again."
         )
     return FittedEmbedding(folder.name, encoder, head, labels)
-
-
-def _about_encoder(encoder: LoadedEncoder) -> dict[str, Any]:
-    card = encoder.card
-    return {
-        "model": card.name,
-        "licence": card.licence,
-        "licence_url": card.licence_url,
-        "model_hash": encoder.hash,
-        "lineage": describe_lineage(card, encoder.model, encoder.tokenizer),
-    }
 
 
 def _check(values: Mapping[str, Any], prefix: str) -> None:

@@ -11,7 +11,7 @@ from tunelab.classifiers.contract import Answers, LabelAnswer
 from tunelab.config import Evaluation
 from tunelab.evaluation.measuring import choose_labels
 from tunelab.evaluation.predictions import parse_all
-from tunelab.models.lineage import describe_lineage
+from tunelab.models.lineage import describe_origin
 from tunelab.models.loading import LoadedModel
 from tunelab.prompts.encoding import Encoder
 
@@ -40,14 +40,9 @@ class LanguageModel:
 
     @cached_property
     def about(self) -> Mapping[str, Any]:
-        """Licence, hash and lineage of the model, and the prompt."""
-        card = self.loaded.card
+        """Name, licence, hash and lineage of the model, and the prompt."""
         return {
-            "model": card.name,
-            "licence": card.licence,
-            "licence_url": card.licence_url,
-            "model_hash": self.loaded.hash,
-            "lineage": describe_lineage(card, self.loaded.model, self.loaded.tokenizer),
+            **describe_origin(self.loaded),
             "prompt": self.encoder.format.to_dict(),
         }
 

@@ -15,7 +15,7 @@ from tunelab.memory.formulas import estimate
 from tunelab.memory.terms import total
 from tunelab.methods.contract import find_method
 from tunelab.methods.settings import MethodSettings
-from tunelab.models.lineage import describe_lineage
+from tunelab.models.lineage import describe_origin
 from tunelab.models.loading import model_hash
 from tunelab.runs.results import ADAPTERS
 
@@ -114,12 +114,8 @@ class TunedModel:
             max_length=self.prompt.max_length,
             batch_size=self.training.batch_size,
         )
-        card, loaded = tuned.loaded.card, tuned.loaded
         return {
-            "licence": card.licence,
-            "licence_url": card.licence_url,
-            "model_hash": loaded.hash,
-            "lineage": describe_lineage(card, loaded.model, loaded.tokenizer),
+            **describe_origin(tuned.loaded),
             "settings": self.settings.model_dump(),
             "learning_rate": self.learning_rate,
             "precision": self.context.dtype,

@@ -33,12 +33,12 @@ def apart(left: Origin, right: Origin) -> str | None:
     """
     if not other_origin(left.lineage, right.lineage):
         return None
-    told = f"{_in_words(left)} and {_in_words(right)}"
+    both = f"{_in_words(left)} and {_in_words(right)}"
     families = {(side.lineage or {}).get("family") for side in (left, right)}
     return (
-        f"{told}, of two model families"
+        f"{both}, of two model families"
         if len(families) == 2
-        else f"{told}, of two sizes or architectures"
+        else f"{both}, of two sizes or architectures"
     )
 
 

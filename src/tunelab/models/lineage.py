@@ -22,6 +22,18 @@ _PROBES = (
 )
 
 
+def describe_origin(loaded: Any) -> dict[str, Any]:
+    """What a record holds of a loaded model or encoder: name, licence, hash and lineage."""
+    card = loaded.card
+    return {
+        "model": card.name,
+        "licence": card.licence,
+        "licence_url": card.licence_url,
+        "model_hash": loaded.hash,
+        "lineage": describe_lineage(card, loaded.model, loaded.tokenizer),
+    }
+
+
 def describe_lineage(card: Any, model: Any, tokenizer: Any) -> dict[str, Any]:
     """What a record keeps of a loaded model's origin.
 

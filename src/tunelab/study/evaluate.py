@@ -39,11 +39,9 @@ from tunelab.study.label_choice import (
     near,
     same_numbers,
 )
+from tunelab.study.shared_rows import OTHER_LABELS
 
 _log = logging.getLogger(__name__)
-
-# Why two are not compared: the one with fewer labels to choose from has the easier task.
-OTHER_LABELS = "the two choose among different labels"
 
 
 def read_labelled(path: Path, *, text: str, label: str) -> list[Example]:

@@ -16,7 +16,7 @@ from tunelab.runs.run_folder import RunFolder
 
 # What is compared where nothing else is asked for: more metrics would be more tests to correct for.
 METRICS = ("accuracy",)
-# The one with fewer labels to choose from has the easier task.
+# Why two are not compared: the one with fewer labels to choose from has the easier task.
 OTHER_LABELS = "the two choose among different labels"
 
 Key = tuple[str, str]

@@ -71,8 +71,8 @@ class OfRows(ClaimMetric):
         if self.metric.reads == "text" and self.metric.unit == "mean_count":
             ends = {answer.name: answer.ends for side in compared for answer in side.answered}
             if len(set(ends.values()) - {None}) > 1:
-                told = ", ".join(f"of {name} {end}" for name, end in ends.items())
-                yield f"an answer ends {told}"
+                rules = ", ".join(f"of {name} {end}" for name, end in ends.items())
+                yield f"an answer ends {rules}"
 
     def rows(
         self, run: RunFolder, claim: Claim, most: int
