@@ -25,8 +25,12 @@ class EmbeddedTexts:
     cut: int
 
 
-def embed_texts(encoder: LoadedEncoder, texts: Sequence[str], *, title: str = "") -> EmbeddedTexts:
+def embed_texts(
+    encoder: LoadedEncoder, texts: Sequence[str], *, title: str = "", cached: bool = True
+) -> EmbeddedTexts:
     """The vector of each text; what is not in the cache is encoded, each text once.
+
+    Without ``cached`` nothing is read from the cache or kept in it.
 
     Raises:
         RunError: the encoder cannot be run.
@@ -34,10 +38,10 @@ def embed_texts(encoder: LoadedEncoder, texts: Sequence[str], *, title: str = ""
     import numpy as np
 
     different = list(dict.fromkeys(texts))
-    known = read_vectors(encoder.key, different)
+    known = read_vectors(encoder.key, different) if cached else {}
     missing = [text for text in different if text not in known]
     if missing or not texts:
-        ids = [_ids(encoder, text) for text in missing]
+        ids = [token_ids(encoder, text) for text in missing]
         found = embed(
             encoder.model,
             [row for row, _ in ids],
@@ -54,7 +58,8 @@ def embed_texts(encoder: LoadedEncoder, texts: Sequence[str], *, title: str = ""
                 missing, found.vectors, found.seconds, ids, strict=True
             )
         }
-        keep_vectors(encoder.key, fresh)
+        if cached:
+            keep_vectors(encoder.key, fresh)
         known |= fresh
     rows = [known[text] for text in texts]
     return EmbeddedTexts(
@@ -64,7 +69,7 @@ def embed_texts(encoder: LoadedEncoder, texts: Sequence[str], *, title: str = ""
     )
 
 
-def _ids(encoder: LoadedEncoder, text: str) -> tuple[list[int], bool]:
+def token_ids(encoder: LoadedEncoder, text: str) -> tuple[list[int], bool]:
     """The token ids of a text with the special ones, and whether it was cut."""
     pooling, tokenizer = encoder.pooling, encoder.tokenizer
     given = pooling.prefix + (text.lower() if pooling.lower else text)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -75,17 +74,16 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class FittedEmbedding:
-    """An encoder and a fitted scikit-learn classifier over its vectors."""
+    """An encoder and a fitted scikit-learn classifier over its vectors.
+
+    ``about``: licence, hash and lineage of the encoder, or of the one that it was made from.
+    """
 
     name: str
     encoder: LoadedEncoder
     head: Any
     labels: tuple[str, ...]
-
-    @cached_property
-    def about(self) -> Mapping[str, Any]:
-        """Licence, hash and lineage of the encoder."""
-        return describe_origin(self.encoder)
+    about: Mapping[str, Any]
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """The label and the probabilities of each text.
@@ -233,13 +231,7 @@ class Embedding:
         Raises:
             UsageError: the encoder is not here and not in the catalog.
         """
-        card = find(self.settings.model)
-        if card.parameters is not None:
-            return 4 * card.parameters + _BATCH_BYTES
-        if not is_here(card.name):
-            raise UsageError(f"the size of {card.name} is not known before it is downloaded.")
-        files = fetch(card).glob("*.safetensors")
-        return sum(file.stat().st_size for file in files) + _BATCH_BYTES
+        return encoder_memory(self.settings.model, copies=1)
 
 
 def open_recorded(
@@ -262,16 +254,42 @@ def open_recorded(
     if not {"model", "model_hash"} <= set(record):
         raise stored.damaged(folder)
     name = str(record["model"])
-    head = load_model(folder / MODEL_FILE, set())
-    if not set(map(str, getattr(head, "classes_", [""]))) <= set(labels):
-        raise stored.damaged(folder)
+    head = load_head(folder, labels)
     encoder = load_encoder(name, device=device, dtype=dtype)
     if encoder.hash != record["model_hash"]:
         raise RunError(
             f"{folder} was trained on other weights of {name} than those here; use the same "
             "revision of the model, or train again."
         )
-    return FittedEmbedding(folder.name, encoder, head, labels)
+    return FittedEmbedding(folder.name, encoder, head, labels, describe_origin(encoder))
+
+
+def load_head(folder: Path, labels: Sequence[str]) -> Any:
+    """The scikit-learn classifier in a folder, whose classes are among the labels.
+
+    Raises:
+        UsageError: they are not, or the file names types of other packages than scikit-learn.
+        RunError: it cannot be read.
+    """
+    head = load_model(folder / MODEL_FILE, set())
+    if not set(map(str, getattr(head, "classes_", [""]))) <= set(labels):
+        raise stored.damaged(folder)
+    return head
+
+
+def encoder_memory(name: str, *, copies: int) -> int:
+    """Bytes of an encoder's weights in float32, ``copies`` times, and of a batch of texts.
+
+    Raises:
+        UsageError: the encoder is not here and not in the catalog.
+    """
+    card = find(name)
+    if card.parameters is not None:
+        return 4 * card.parameters * copies + _BATCH_BYTES
+    if not is_here(card.name):
+        raise UsageError(f"the size of {card.name} is not known before it is downloaded.")
+    files = fetch(card).glob("*.safetensors")
+    return sum(file.stat().st_size for file in files) * copies + _BATCH_BYTES
 
 
 def _check(values: Mapping[str, Any], prefix: str) -> None:
