@@ -100,7 +100,7 @@ def train_on_pairs(
         ):
             bar.update(min(len(pairs), state.step * batch_size))
             for step in range(state.step, steps):
-                torch.manual_seed((seed << 32) + step)
+                torch.manual_seed(_seed_of(seed, step))
                 batch = pairs[step * batch_size : (step + 1) * batch_size]
                 with torch.autocast(device.type, getattr(torch, dtype), enabled=dtype != "float32"):
                     loss = _loss(encoder, rows, batch)
@@ -143,6 +143,13 @@ def rate_at(step: int, steps: int) -> float:
     if step < rising:
         return step / rising
     return (steps - step) / max(1, steps - rising)
+
+
+def _seed_of(seed: int, step: int) -> int:
+    """A seed of 32 bits, as torch's generator on a CPU looks at no more."""
+    import numpy as np
+
+    return int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
 
 
 @dataclass(frozen=True)
