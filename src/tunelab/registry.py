@@ -118,6 +118,7 @@ FIGURES: Mapping[str, str] = {
     "reliability": "tunelab.report.figures.reliability",
     "labels": "tunelab.report.figures.labels",
     "curves": "tunelab.report.figures.curves",
+    "costs": "tunelab.report.figures.costs",
     "trade_offs": "tunelab.report.figures.trade_offs",
     "confusion": "tunelab.report.figures.confusion",
     "open_answers": "tunelab.report.figures.open_answers",

@@ -25,12 +25,8 @@ class EmbeddedTexts:
     cut: int
 
 
-def embed_texts(
-    encoder: LoadedEncoder, texts: Sequence[str], *, title: str = "", cached: bool = True
-) -> EmbeddedTexts:
+def embed_texts(encoder: LoadedEncoder, texts: Sequence[str], *, title: str = "") -> EmbeddedTexts:
     """The vector of each text; what is not in the cache is encoded, each text once.
-
-    Without ``cached`` nothing is read from the cache or kept in it.
 
     Raises:
         RunError: the encoder cannot be run.
@@ -38,7 +34,7 @@ def embed_texts(
     import numpy as np
 
     different = list(dict.fromkeys(texts))
-    known = read_vectors(encoder.key, different) if cached else {}
+    known = read_vectors(encoder.key, different)
     missing = [text for text in different if text not in known]
     if missing or not texts:
         ids = [token_ids(encoder, text) for text in missing]
@@ -58,8 +54,7 @@ def embed_texts(
                 missing, found.vectors, found.seconds, ids, strict=True
             )
         }
-        if cached:
-            keep_vectors(encoder.key, fresh)
+        keep_vectors(encoder.key, fresh)
         known |= fresh
     rows = [known[text] for text in texts]
     return EmbeddedTexts(

@@ -17,10 +17,12 @@ from tunelab.classifiers.contract import (
     Estimator,
     Fitted,
     LabelAnswer,
+    Size,
     Task,
 )
 from tunelab.classifiers.embedded_texts import EmbeddedTexts, embed_texts
 from tunelab.classifiers.embedding_heads import HEADS, fit_head
+from tunelab.classifiers.learnt_numbers import count_learnt
 from tunelab.classifiers.scikit_learn import check_evaluation, recorded_labels
 from tunelab.classifiers.skops_files import MODEL_FILE, dump_model, load_model, refused
 from tunelab.config import Evaluation
@@ -32,6 +34,7 @@ from tunelab.models.encoders import LoadedEncoder, load_encoder
 from tunelab.models.kinds import find_encoder
 from tunelab.models.lineage import describe_origin
 from tunelab.models.loading import fetch, is_here, model_hash
+from tunelab.runs.folder_size import folder_bytes
 from tunelab.runs.results import ADAPTER_RECORD, CLASSIFIERS, write_json
 from tunelab.runs.seals import file_hashes, sealed
 
@@ -77,6 +80,7 @@ class FittedEmbedding:
     """An encoder and a fitted scikit-learn classifier over its vectors.
 
     ``about``: licence, hash and lineage of the encoder, or of the one that it was made from.
+    ``model_bytes`` are those of an encoder's files that lie elsewhere.
     """
 
     name: str
@@ -84,6 +88,16 @@ class FittedEmbedding:
     head: Any
     labels: tuple[str, ...]
     about: Mapping[str, Any]
+    model_bytes: int = 0
+
+    @property
+    def size(self) -> Size:
+        """The parameters of the encoder and of the classifier, where that is a linear one."""
+        head = count_learnt(self.head)
+        if head is None:
+            return Size(None, self.model_bytes, "the nearest neighbours have no parameters")
+        encoder = sum(value.numel() for value in self.encoder.model.parameters())
+        return Size(encoder + head, self.model_bytes)
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """The label and the probabilities of each text.
@@ -204,6 +218,7 @@ class Embedding:
             "seconds": texts.seconds + seconds,
             "seconds_by_part": {"encode": texts.seconds, "fit": seconds},
             "texts_cut": texts.cut,
+            "trainable_parameters": count_learnt(head),
             "adapter_bytes": (target / MODEL_FILE).stat().st_size,
             "precision": context.dtype,
             "device": context.device,
@@ -261,7 +276,14 @@ def open_recorded(
             f"{folder} was trained on other weights of {name} than those here; use the same "
             "revision of the model, or train again."
         )
-    return FittedEmbedding(folder.name, encoder, head, labels, describe_origin(encoder))
+    return FittedEmbedding(
+        folder.name,
+        encoder,
+        head,
+        labels,
+        describe_origin(encoder),
+        folder_bytes(encoder.folder),
+    )
 
 
 def load_head(folder: Path, labels: Sequence[str]) -> Any:

@@ -13,15 +13,18 @@ from tunelab.classifiers import stored
 from tunelab.classifiers.contract import ClassifierKind, Context, Estimator, Fitted, Task
 from tunelab.classifiers.embedded_texts import embed_texts, token_ids
 from tunelab.classifiers.embedding import FittedEmbedding, encoder_memory, load_head
+from tunelab.classifiers.learnt_numbers import count_learnt
 from tunelab.classifiers.scikit_learn import check_evaluation, recorded_labels
 from tunelab.classifiers.skops_files import MODEL_FILE, dump_model, refused
 from tunelab.config import Evaluation
 from tunelab.guards.validation import validated
+from tunelab.models.embedding_cache import without_cache
 from tunelab.models.encoders import LoadedEncoder, load_encoder
 from tunelab.models.kinds import find_encoder
 from tunelab.models.lineage import describe_origin
 from tunelab.models.loading import model_hash
 from tunelab.models.pooling import pooling_files
+from tunelab.runs.folder_size import folder_bytes
 from tunelab.runs.results import ADAPTER_RECORD, CLASSIFIERS, write_json
 from tunelab.runs.seals import file_hashes, sealed
 
@@ -138,10 +141,12 @@ class SetFit:
             saved = load_encoder(
                 str((fresh / ENCODER).resolve()), device=context.device, dtype=context.dtype
             )
-            found = embed_texts(saved, texts, cached=False)
+            with without_cache():
+                found = embed_texts(saved, texts)
             started = time.perf_counter()
             head = _fit_head(self.name, settings.C, found.vectors, labels, task.seed)
             measured["fit"] = time.perf_counter() - started
+            measured["learnt"] = count_learnt(head)
             measured["encode"], measured["cut"] = found.seconds, found.cut
             dump_model(head, fresh / MODEL_FILE, self.name)
             names = [
@@ -152,6 +157,7 @@ class SetFit:
         replace_folder(target, write)
         (folder / CHECKPOINT).unlink(missing_ok=True)
         parameters = sum(value.numel() for value in encoder.model.parameters())
+        parameters += measured["learnt"]
         parts = {
             "train": trained.seconds,
             "encode": measured["encode"],
@@ -169,9 +175,8 @@ class SetFit:
             "seconds": sum(parts.values()),
             "seconds_by_part": parts,
             "texts_cut": measured["cut"],
-            "adapter_bytes": sum(
-                path.stat().st_size for path in target.rglob("*") if path.is_file()
-            ),
+            "encoder_kept": True,
+            "adapter_bytes": folder_bytes(target),
             "trainable_parameters": parameters,
             "total_parameters": parameters,
             "precision": context.dtype,

@@ -68,6 +68,14 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
         value=value,
         first_out=("model", "seconds", "rows"),
     )
+    facts = [result for result in results if result.stage == "facts"]
+    if facts and arguments.format == "table":
+        print_table(
+            [fact_row(result) for result in facts],
+            "table",
+            title=f"{study.name}: costs",
+            vital=("name", "to train", "one text"),
+        )
     if claims and arguments.format == "table":
         print_table(
             [verdict_row(claim) for claim in claims],
@@ -115,6 +123,13 @@ def score_row(result: Any, *, full: bool = False) -> dict[str, Any]:
         # A table needs no more than milliseconds.
         "seconds": round(float(result.values["seconds"]), 3),
     }
+
+
+def fact_row(result: Any) -> dict[str, Any]:
+    """A classifier's line in the table of costs."""
+    from tunelab.evaluation.facts import FACTS
+
+    return {"name": result.name, **{fact.title: fact.show(result.values) for fact in FACTS}}
 
 
 def verdict_row(verdict: Mapping[str, Any]) -> dict[str, Any]:
