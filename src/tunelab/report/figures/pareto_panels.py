@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("cost", "value", "accuracy", "low", "high", "front")
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
-_DECADES = [0, *(10.0**power for power in range(-4, 13))]
+_DECADES = [10.0**power for power in range(-6, 13)]
 
 
 @dataclass(frozen=True)
@@ -140,13 +140,16 @@ def _axis(values: "pd.Series[float]", cost: str, scale: str) -> Any:
             axis=alt.Axis(format="~s", tickCount=4),
         )
     if scale == "decades":
-        least = float(values[values > 0].min()) if (values > 0).any() else 1.0
-        shown = [0.0, *(mark for mark in _DECADES if least / 10 < mark <= 10 * values.max())]
+        above = values[values > 0]
+        least, most = (above.min(), above.max()) if len(above) else (1.0, 1.0)
+        marks = [mark for mark in _DECADES if least / 10 < mark < 10 * most]
+        zero = bool((values == 0).any())
+        kind = {"type": "symlog", "constant": least} if zero else {"type": "log"}
         return alt.X(
             "value:Q",
             title=cost,
-            scale=alt.Scale(type="symlog", constant=least, nice=False, padding=20),
-            axis=alt.Axis(format="~g", values=shown if (values == 0).any() else shown[1:]),
+            scale=alt.Scale(**kind, nice=False, padding=20),
+            axis=alt.Axis(format=",~r", values=[0.0, *marks] if zero else marks),
         )
     return alt.X(
         "value:Q",
