@@ -76,6 +76,11 @@ MODEL_SOURCES: Mapping[str, str] = {
     "hub": "tunelab.models.hub_source:fetch",
     "folder": "tunelab.models.folder_source:fetch",
 }
+# What converts weights inside packages to safetensors.
+WEIGHT_FORMS: Mapping[str, str] = {
+    "gguf": "tunelab.models.package_source:convert",
+    "e5": "tunelab.models.e5_image:convert",
+}
 METHODS = PlugIns(
     "method",
     {
