@@ -1,6 +1,7 @@
 """Small real parts that tests share: a trained tokenizer, a tiny random model."""
 
 import atexit
+import gc
 import os
 import shutil
 import subprocess
@@ -25,6 +26,15 @@ os.environ.pop("COLUMNS", None)
 # How long an example takes depends on the machine and on what else it does.
 hypothesis.settings.register_profile("tunelab", deadline=None)
 hypothesis.settings.load_profile("tunelab")
+
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _freeze_modules() -> None:
+    """Leave what is imported out of further collections, each of which would visit all of it."""
+    gc.collect()
+    gc.freeze()
+
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + "
