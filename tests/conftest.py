@@ -28,7 +28,6 @@ hypothesis.settings.register_profile("tunelab", deadline=None)
 hypothesis.settings.load_profile("tunelab")
 
 
-
 @pytest.fixture(scope="module", autouse=True)
 def _freeze_modules() -> None:
     """Leave what is imported out of further collections, each of which would visit all of it."""
@@ -44,7 +43,7 @@ CHATML = (
 LABELS = ("sadness", "joy", "love", "anger", "fear", "surprise")
 
 
-def build_tokenizer(template: str | None = CHATML) -> Any:
+def build_tokenizer(template: str | dict[str, str] | None = CHATML) -> Any:
     """A byte-level BPE tokenizer, trained on a few sentences."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast

@@ -99,8 +99,8 @@ def _trained_and_asked(
         folder=folder / "run",
     )
     assert outcome.steps == 1
-    lora.save(outcome.model, folder / "adapter")
-    model = lora.load(tiny_model(family), folder / "adapter")
+    METHODS["lora"].save(outcome.model, folder / "adapter")
+    model = METHODS["lora"].load(tiny_model(family), folder / "adapter")
     prompts = [row.ids[: row.prompt_length] for row in rows[:2]]
     labels = [row.ids[row.prompt_length :] for row in rows[:2]]
     found = score_labels(model, prompts, labels, progress=False)
