@@ -140,8 +140,8 @@ class ClassifierEntry(BaseModel):
     use: Text | None = Field(
         None,
         description="the kind: majority, tfidf-svm, tfidf-logistic, tfidf-characters, embedding, "
-        "one of a plug-in, or package.module:function that makes a scikit-learn classifier; the "
-        "name by default",
+        "setfit, one of a plug-in, or package.module:function that makes a scikit-learn "
+        "classifier; the name by default",
     )
 
     @property
@@ -243,10 +243,15 @@ class Evaluation(Section):
     resamples: Annotated[Integer, Field(ge=100, le=10**6)] = Field(
         5000, description="bootstrap samples behind the intervals of F1"
     )
+    facts_seconds: Annotated[Number, Field(ge=0, le=10**6)] = Field(
+        5.0,
+        description="seconds in which speed and memory of each classifier are measured once it "
+        "has answered, or somewhat more; 0: not at all",
+    )
     baselines: list[Text] = Field(
         default_factory=lambda: ["majority", "tfidf-svm"],
         description="classifiers with their default settings: majority, tfidf-svm, tfidf-logistic, "
-        "tfidf-characters, embedding",
+        "tfidf-characters, embedding, setfit",
     )
 
 

@@ -26,7 +26,11 @@ Look = Callable[[Outcome, Path], Any]
 
 
 def _train(outcome: Outcome) -> Result:
-    return next(result for result in outcome.values() if "trainable_parameters" in result.values)
+    return next(
+        result
+        for result in outcome.values()
+        if "method" in result.values and result.stage == "train"
+    )
 
 
 def _value(name: str) -> Look:
@@ -137,6 +141,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "classifiers": ("[]", _cells, CLASSIFIER),
     "classifiers.name": ("again", _cells, CLASSIFIER),
     "classifiers.use": ("majority", _classical, CLASSIFIER),
+    "evaluation.facts_seconds": ("0.1", _cells, []),
     "training.seeds": ("[1, 2]", _cells, []),
     "training.epochs": ("1", _value("steps"), []),
     "training.batch_size": ("4", _value("steps"), []),

@@ -92,6 +92,22 @@ class Answers:
         )
 
 
+@dataclass(frozen=True)
+class Size:
+    """How large a fitted classifier is.
+
+    ``parameters`` are all numbers that it was fitted to, those of a model within it included; None
+    where it cannot tell, with the ``reason``. ``model_bytes`` are those of the files of a model
+    that it reads beside its own. ``metered``: each answer is paid for, so that its speed is not
+    measured.
+    """
+
+    parameters: int | None
+    model_bytes: int = 0
+    reason: str | None = None
+    metered: bool = False
+
+
 class Fitted(Protocol):
     """A classifier that can be asked."""
 
@@ -106,6 +122,10 @@ class Fitted(Protocol):
     @property
     def about(self) -> Mapping[str, Any]:
         """What a record holds of it: the model's licence, hash and lineage, and the prompt."""
+
+    @property
+    def size(self) -> Size:
+        """How large it is."""
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """What it answers to texts; progress is shown under ``title``, if there is one."""

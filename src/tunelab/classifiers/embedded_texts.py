@@ -37,7 +37,7 @@ def embed_texts(encoder: LoadedEncoder, texts: Sequence[str], *, title: str = ""
     known = read_vectors(encoder.key, different)
     missing = [text for text in different if text not in known]
     if missing or not texts:
-        ids = [_ids(encoder, text) for text in missing]
+        ids = [token_ids(encoder, text) for text in missing]
         found = embed(
             encoder.model,
             [row for row, _ in ids],
@@ -64,7 +64,7 @@ def embed_texts(encoder: LoadedEncoder, texts: Sequence[str], *, title: str = ""
     )
 
 
-def _ids(encoder: LoadedEncoder, text: str) -> tuple[list[int], bool]:
+def token_ids(encoder: LoadedEncoder, text: str) -> tuple[list[int], bool]:
     """The token ids of a text with the special ones, and whether it was cut."""
     pooling, tokenizer = encoder.pooling, encoder.tokenizer
     given = pooling.prefix + (text.lower() if pooling.lower else text)

@@ -33,6 +33,7 @@ def make_classifier_card(
     trained: Result,
     evaluated: Sequence[Result],
     *,
+    facts: Sequence[tuple[str, str]] = (),
     environment: Mapping[str, Any],
     record: Mapping[str, Any],
     verdicts: Verdicts | None = None,
@@ -80,6 +81,7 @@ def make_classifier_card(
                 if not result.values.get("constant")
                 and (found := collapse_of(result.values["scores"])) is not None
             ],
+            "facts": facts,
             "hardware": hardware(environment, values),
             "software": (
                 f"tunelab {environment['tunelab']}, Python {environment['python']}, "
@@ -99,6 +101,7 @@ def _encoder(values: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         "name": base_in_words(card),
         "licence": card.licence,
+        "kept": bool(values.get("encoder_kept")),
         "hash": Markdown(f"`{str(values['model_hash'])[:16]}`"),
     }
 
