@@ -66,6 +66,7 @@ def tuned_cells(study: Study) -> list[Cell]:
                 settings=method_settings(entry),
                 learning_rate=learning_rate(study, entry),
                 seed=seed,
+                answers=entry.answers,
                 prompt=study.prompt,
                 training=study.training,
                 evaluation=study.evaluation,
