@@ -12,6 +12,7 @@ from tunelab.config import AnswersWith, Evaluation, Prompt, Training
 from tunelab.memory.configurations import shape_by_name
 from tunelab.memory.formulas import estimate
 from tunelab.memory.terms import total
+from tunelab.memory.training_step import answering_with
 from tunelab.methods.contract import find_method
 from tunelab.methods.settings import MethodSettings
 from tunelab.models.lineage import describe_origin
@@ -150,7 +151,7 @@ class TunedModel:
     def memory(self) -> int:
         """The peak of a training step; beside a GPU the weights and logits that are read."""
         shape = shape_by_name(self.model)
-        step = step_for(self.training, self.prompt, self.context)
+        step = answering_with(step_for(self.training, self.prompt, self.context), self.answers)
         found = estimate(shape, find_method(self.method), self.settings, step)
         if self.context.device == "cuda":
             return total(found.terms, "weights", "logits")
