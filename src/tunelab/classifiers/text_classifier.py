@@ -265,7 +265,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
         find(str(self.model))
         method = find_method(str(self.method))
-        check_name("way to answer", self.answers, get_args(AnswersWith))
+        check_name("way to answer", str(self.answers), get_args(AnswersWith))
         settings = validated(
             method.Settings,
             {key: _plain_number(value) for key, value in (self.method_settings or {}).items()},

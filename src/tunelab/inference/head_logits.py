@@ -57,9 +57,7 @@ def head_logits(
         ):
             for part in parts:
                 rows = [prompts[row] for row in order[part]]
-                logits = (
-                    _packed(model, rows, shared) if packed else _padded(model, rows, pad_token)
-                )
+                logits = _packed(model, rows, shared) if packed else _padded(model, rows, pad_token)
                 for row, line in zip(order[part], logits.float().cpu(), strict=True):
                     found[row] = line
                 bar.update(len(rows))
