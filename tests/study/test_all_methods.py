@@ -68,7 +68,7 @@ def test_every_method_through_a_head(workspace: Workspace, tmp_path: Path) -> No
         fields = registry.resolve("method", name, registry.METHODS).Settings.model_fields
         own = ", r: 4" if "r" in fields else ""
         own += ", virtual_tokens: 5" if "virtual_tokens" in fields else ""
-        entries.append(f"{{name: {name}, id: {name}-head, answers: head{own}}}")
+        entries.append(f"{{name: {name}, answers: head{own}}}")
     claim = "{claim: Words are shorter., metric: answer_tokens, left: lora, right: lora-head}"
     words = [
         f"methods=[{', '.join(entries)}, {{name: lora, r: 4}}]",

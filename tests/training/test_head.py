@@ -1,4 +1,4 @@
-"""A head on the last token: exact in packed rows, resumed to the same bits, at a rate of its own."""
+"""A head on the last token: exact in packed rows, resumed to the same bits, its rate bounded."""
 
 import shutil
 from pathlib import Path

@@ -49,8 +49,9 @@ def fine_tune(
     """Adapt ``model`` with ``method`` to rows, and write the adapter and its prompt to ``target``.
 
     ``settings`` are the method's own, checked. With ``answers`` of head, a head on the last token
-    of the prompt is trained with the adapter, and the labels' words are not. Checkpoints go to ``folder``; a training that was
-    killed goes on from the last complete one. The caller removes them when it has kept the outcome
+    of the prompt is trained with the adapter, and the labels' words are not. Checkpoints go to
+    ``folder``; a training that was killed goes on from the last complete one. The caller removes
+    them when it has kept the outcome
     (:func:`tunelab.training.checkpoints.remove_checkpoints`). Without a ``title`` no progress is
     shown.
 

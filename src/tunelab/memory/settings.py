@@ -20,9 +20,10 @@ class StepSettings:
     ``prefix``: how many of a row's tokens are those of all rows and run once. ``answer``: how
     many of a row's last tokens are trained; None for all but the first, as tools do that train
     on whole rows. ``head``: labels of a head that is trained on the last token of the prompt, in
-    place of an answer in words; None for words. ``packed``: rows as one sequence; else each row in full, with padding.
-    ``precision``: of the arithmetic and, where a method lets them, of the weights. ``weights``:
-    8-bit or 4-bit for quantized ones. ``device``: cpu or cuda, whose steps differ.
+    place of an answer in words; None for words. ``packed``: rows as one sequence; else each row
+    in full, with padding. ``precision``: of the arithmetic and, where a method lets them, of the
+    weights. ``weights``: 8-bit or 4-bit for quantized ones. ``device``: cpu or cuda, whose steps
+    differ.
     """
 
     batch: int = 16

@@ -55,7 +55,7 @@ def tuned_cells(study: Study) -> list[Cell]:
     seeds = study.training.seeds
     cells = []
     for entry in study.methods:
-        group = entry.id or entry.name
+        group = entry.called
         for seed in seeds:
             name = group + (f"-seed{seed}" if len(seeds) > 1 else "")
             tuned = TunedModel(

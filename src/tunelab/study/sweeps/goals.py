@@ -101,9 +101,7 @@ def all_goals() -> Mapping[str, Goal]:
             name: Goal(metric.title, metric.best, _score(name))
             for name, metric in all_metrics().items()
         },
-        "best_loss": Goal(
-            "lowest validation loss, in nats a token, or a label of a head", "low", _best_loss
-        ),
+        "best_loss": Goal("lowest validation loss, in nats a token or label", "low", _best_loss),
         **{
             name: Goal(metric.description, "low", _number(name))
             for name, metric in TRAINING_NUMBERS.items()
