@@ -137,6 +137,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "methods.name": ("full", _value("trainable_parameters"), ["methods=[{name: lora}]"]),
     "methods.id": ("mine", _cells, []),
     "methods.model": ("base", _value("model"), ["models.base={folder}/other"]),
+    "methods.answers": ("head", _value("trainable_parameters"), []),
     "methods.learning_rate": ("0.002", _value("learning_rate"), []),
     "classifiers": ("[]", _cells, CLASSIFIER),
     "classifiers.name": ("again", _cells, CLASSIFIER),

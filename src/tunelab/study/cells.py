@@ -58,7 +58,7 @@ def tuned_cells(study: Study) -> list[Cell]:
     seeds = study.training.seeds
     cells = []
     for entry in study.methods:
-        group = entry.id or entry.name
+        group = entry.called
         for seed in seeds:
             name = group + (f"-seed{seed}" if len(seeds) > 1 else "")
             tuned = TunedModel(
@@ -69,6 +69,7 @@ def tuned_cells(study: Study) -> list[Cell]:
                 settings=method_settings(entry),
                 learning_rate=learning_rate(study, entry),
                 seed=seed,
+                answers=entry.answers,
                 prompt=study.prompt,
                 training=study.training,
                 evaluation=study.evaluation,
