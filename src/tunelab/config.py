@@ -96,6 +96,11 @@ class Prompt(Section):
         "Classify the text. Answer with exactly one of these labels and nothing else: {labels}.",
         description="the instruction; {labels} becomes the names of the labels",
     )
+    descriptions: dict[Text, Text] = Field(
+        default_factory=dict,
+        description="what labels mean, {label: text}: a line for each, where system has "
+        "{descriptions}, or else below it",
+    )
     style: Literal["chat", "plain"] = Field(
         "chat", description="chat: the model's own template; plain: text alone, as for base models"
     )

@@ -99,6 +99,9 @@ CLASSIFIERS = PlugIns(
         "tfidf-logistic": "tunelab.classifiers.tfidf_logistic:tfidf_logistic",
         "tfidf-characters": "tunelab.classifiers.tfidf_characters:tfidf_characters",
         "embedding": "tunelab.classifiers.embedding:KIND",
+
+        "hosted": "tunelab.classifiers.hosted.kind:KIND",
+
     },
     group="tunelab.classifiers",
     check="tunelab.classifiers.registered:check_classifier",

@@ -12,7 +12,7 @@ from tunelab.classifiers.registered import find_classifier
 from tunelab.classifiers.stored import trained_by
 from tunelab.classifiers.tuned import TunedModel
 from tunelab.config import Study, fingerprint
-from tunelab.errors import TunelabError
+from tunelab.errors import TunelabError, UsageError
 from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.predictions import Predictions, read_predictions
 from tunelab.runs.results import Result, load_result, read_table, stage_file
@@ -73,6 +73,20 @@ def tuned_cells(study: Study) -> list[Cell]:
             )
             cells.append(Cell(name, tuned, seed))
     return cells
+
+
+def check_classifiers(study: Study, labels: Sequence[str]) -> None:
+    """Refuse a classifier of the study that cannot work here or with these labels.
+
+    Raises:
+        UsageError: as said, such as an endpoint without its key.
+    """
+    context = _context(study)
+    for name, use, settings in classifier_entries(study):
+        try:
+            find_classifier(use).prove(settings, context, labels)
+        except UsageError as error:
+            raise UsageError(f"{name}: {error}") from None
 
 
 def run_cell(
@@ -175,7 +189,9 @@ def _asked(study: Study, context: Context) -> Iterator[AskedModel]:
 
 
 def _context(study: Study) -> Context:
-    return Context(study.device, study.training.precision)
+    return Context(
+        study.device, study.training.precision, study.prompt, study.evaluation, study.training
+    )
 
 
 def _task(cell: Cell, data: PreparedData) -> Task:
