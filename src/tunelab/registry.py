@@ -99,9 +99,8 @@ CLASSIFIERS = PlugIns(
         "tfidf-logistic": "tunelab.classifiers.tfidf_logistic:tfidf_logistic",
         "tfidf-characters": "tunelab.classifiers.tfidf_characters:tfidf_characters",
         "embedding": "tunelab.classifiers.embedding:KIND",
-
+        "asked": "tunelab.classifiers.asked_kind:KIND",
         "hosted": "tunelab.classifiers.hosted.kind:KIND",
-
     },
     group="tunelab.classifiers",
     check="tunelab.classifiers.registered:check_classifier",

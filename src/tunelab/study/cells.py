@@ -8,6 +8,7 @@ from typing import Any
 from tunelab.classifiers.answered import ABOUT, TABLE, ask_rows, keep, measured
 from tunelab.classifiers.asked import AskedModel
 from tunelab.classifiers.contract import Context, Estimator, Task
+from tunelab.classifiers.examples import ExampleSettings
 from tunelab.classifiers.registered import find_classifier
 from tunelab.classifiers.stored import trained_by
 from tunelab.classifiers.tuned import TunedModel
@@ -184,7 +185,7 @@ def _asked(study: Study, context: Context) -> Iterator[AskedModel]:
                 evaluation=study.evaluation,
                 context=context,
                 training=study.training,
-                shots=shown,
+                examples=ExampleSettings(shots=shown),
             )
 
 

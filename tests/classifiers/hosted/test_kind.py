@@ -13,6 +13,7 @@ import pytest
 
 from chat_server import Chat, chatting, reply, slowly
 from conftest import LABELS, TEXTS, Workspace
+from transformers_server import serving_model
 from tunelab.classifiers.contract import Context, Task
 from tunelab.classifiers.hosted.kept import FILE
 from tunelab.classifiers.registered import find_classifier
@@ -416,11 +417,8 @@ def test_a_killed_run_goes_on_and_asks_no_answered_row_twice(
 
     with chatting(speak) as chat:
         study = _study(tmp_path, workspace, chat.url)
-        words = ["run", str(study), "--out", str(tmp_path / "run")]
-        # A process of its own, so that the kill is that of the one which asks.
-        process = subprocess.Popen(
-            workspace.fresh_command(*words), text=True, stderr=subprocess.PIPE
-        )
+        command = workspace.command("run", str(study), "--out", str(tmp_path / "run"))
+        process = subprocess.Popen(command, text=True, stderr=subprocess.PIPE)
         assert held.wait(120)
         time.sleep(1)
         with chat.lock:
@@ -432,7 +430,6 @@ def test_a_killed_run_goes_on_and_asks_no_answered_row_twice(
         time.sleep(0.5)
         with chat.lock:
             chat.asked.clear()
-        command = workspace.command(*words)
         done = subprocess.run(command, text=True, stderr=subprocess.PIPE, check=False)
         assert done.returncode == 0, done.stderr
         assert not before & set(chat.texts())
@@ -442,6 +439,33 @@ def test_a_killed_run_goes_on_and_asks_no_answered_row_twice(
     assert values["requests"]["kept_from_before"] == len(before)
     assert values["scores"]["accuracy"] == 1
     assert values["kind"] == "hosted"
+
+
+def test_a_real_server_labels_the_rows_of_a_study(workspace: Workspace, tmp_path: Path) -> None:
+    from tunelab.classifiers.asking import ask, encoder_for
+    from tunelab.config import Evaluation
+    from tunelab.models.loading import load
+
+    model = str(workspace.folder / "model")
+    with serving_model(workspace.folder / "model") as url:
+        study = open_study(str(_study(tmp_path, workspace, url, model)))
+        results = run_study(study, tmp_path / "run")
+    [far] = [result for result in results if result.name == "far"]
+    table = pd.read_parquet(far.folder / "predictions.parquet")
+    # What the same model answers here. The server ignores the schema, and gives no likeliest token.
+    loaded = load(model)
+    encoder = encoder_for(loaded.tokenizer, loaded.model, study.prompt, list(table["labels"][0]))
+    own = ask(loaded.model, encoder, list(table["text"]), Evaluation(max_new_tokens=8), title="")
+    # Half a character at the end is left out here, and not by the server.
+    assert [one.text for one in own.answers] == [said.rstrip("\ufffd") for said in table["answer"]]
+    facts = far.values["requests"]
+    assert (facts["asked"], facts["rows_failed"], facts["rows_by_schema"]) == (20, 0, 0)
+    assert facts["first_token_logprobs"] is None
+    tokens = facts["tokens_per_thousand_rows"]
+    lengths = [len(encoder.prompt(text).ids) for text in table["text"]]
+    assert tokens["input"] == pytest.approx(1000 * sum(lengths) / 20)
+    assert 1000 <= tokens["output"] <= 8000
+    assert facts["price_reason"] == "the study names no prices"
 
 
 def test_failed_rows_and_first_tokens_survive_measuring_again(
