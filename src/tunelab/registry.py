@@ -100,6 +100,7 @@ CLASSIFIERS = PlugIns(
         "tfidf-characters": "tunelab.classifiers.tfidf_characters:tfidf_characters",
         "embedding": "tunelab.classifiers.embedding:KIND",
         "asked": "tunelab.classifiers.asked_kind:KIND",
+        "entailment": "tunelab.classifiers.entailment:KIND",
         "hosted": "tunelab.classifiers.hosted.kind:KIND",
     },
     group="tunelab.classifiers",

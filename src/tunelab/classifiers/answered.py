@@ -27,6 +27,7 @@ ABOUT = (
     "prompt",
     "constant",
     "requests",
+    "hypotheses",
 )
 
 
