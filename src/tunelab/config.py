@@ -145,8 +145,8 @@ class ClassifierEntry(BaseModel):
     use: Text | None = Field(
         None,
         description="the kind: majority, tfidf-svm, tfidf-logistic, tfidf-characters, embedding, "
-        "one of a plug-in, or package.module:function that makes a scikit-learn classifier; the "
-        "name by default",
+        "asked, entailment, hosted, one of a plug-in, or package.module:function that makes a "
+        "scikit-learn classifier; the name by default",
     )
 
     @property

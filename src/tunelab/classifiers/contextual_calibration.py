@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Texts without content.
 CONTENT_FREE = ["N/A", "", "[MASK]"]
+# A label that has no probability at all is not made the likeliest by dividing.
+_LEAST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class CalibratedModel:
         bare, without = self._without_content(texts)
         shares = self._shares([*prompts, *without], title)
         found = []
-        for own, before in zip(shares, bare, strict=False):
+        for own, before in zip(shares[: len(prompts)], bare, strict=True):
             start = len(prompts) + before
             free = shares[start : start + len(CONTENT_FREE)]
             means = [sum(column) / len(column) for column in zip(*free, strict=True)]
@@ -116,7 +118,3 @@ class CalibratedModel:
                 normalize=normalize,
             )
         )
-
-
-# A label that has no probability at all is not made the likeliest by dividing.
-_LEAST = 1e-12
