@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tunelab.classifiers.asking import count_cut
+from tunelab.classifiers.asking import count_cut, label_likelihoods
 from tunelab.classifiers.contract import Answers, LabelAnswer
 from tunelab.classifiers.language_model import LanguageModel
 from tunelab.evaluation.choosing import adjust, choose, probabilities
 from tunelab.evaluation.predictions import Given
+from tunelab.progress import row_bar
+from tunelab.prompts.encoding import EncodedPrompt, Encoder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,69 +54,63 @@ class CalibratedModel:
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """The likeliest label of each text after calibration, and the probabilities."""
         started = time.perf_counter()
-        prompts = self.asked.prompts(texts)
-        found = self._calibrated(texts, prompts, title)
+        found, cut = self._calibrated(texts, title)
         return Answers(
             self.labels,
             given=Given(tuple(choose(found, self.labels)), tuple(map(tuple, found))),
             seconds={"label": time.perf_counter() - started},
-            texts_cut=count_cut(prompts),
+            texts_cut=cut,
         )
 
     def label(self, texts: Sequence[str]) -> list[LabelAnswer]:
         """The likeliest label of each text after calibration."""
-        found = self._calibrated(texts, self.asked.prompts(texts), "")
+        found, _ = self._calibrated(texts, "")
         return [LabelAnswer(label, None, None) for label in choose(found, self.labels)]
 
     def probabilities(self, texts: Sequence[str], *, title: str = "") -> "np.ndarray":
         """The calibrated probabilities, array (texts, labels)."""
         import numpy as np
 
-        found = self._calibrated(texts, self.asked.prompts(texts), title)
+        found, _ = self._calibrated(texts, title)
         return np.array(found, dtype=float).reshape(len(texts), len(self.labels))
 
-    def _calibrated(
-        self, texts: Sequence[str], prompts: Sequence[Any], title: str
-    ) -> list[list[float]]:
-        if not texts:
-            return []
-        bare, without = self._without_content(texts)
-        shares = self._shares([*prompts, *without], title)
+    def _calibrated(self, texts: Sequence[str], title: str) -> tuple[list[list[float]], int]:
+        """The probabilities of each text, and how many texts were cut.
+
+        Texts with the same examples are scored together, with the texts without content, so that
+        the examples are run once for all of them.
+        """
+        groups: dict[int, tuple[Encoder, list[int]]] = {}
+        for row, encoder in enumerate(self.asked.encoders(texts)):
+            groups.setdefault(id(encoder), (encoder, []))[1].append(row)
+        found: list[list[float]] = [[] for _ in texts]
+        cut = 0
+        with row_bar(f"{title} scores", len(texts), shown=bool(title)) as bar:
+            for encoder, rows in groups.values():
+                prompts = [encoder.prompt(texts[row]) for row in rows]
+                cut += count_cut(prompts)
+                for row, shares in zip(rows, self._shares(encoder, prompts), strict=True):
+                    found[row] = shares
+                bar.update(len(rows))
+        return found, cut
+
+    def _shares(self, encoder: Encoder, prompts: Sequence[EncodedPrompt]) -> list[list[float]]:
+        """The calibrated probabilities after prompts of one encoder."""
+        free = [encoder.prompt(text) for text in CONTENT_FREE]
+        scores = label_likelihoods(
+            self.asked.model, encoder, [*prompts, *free], title="", progress=False
+        )
+        adjusted = adjust(
+            scores.logprobs,
+            label_tokens=scores.tokens,
+            empty_logprobs=None,
+            normalize=self.asked.evaluation.normalize,
+        )
+        shares = probabilities(adjusted)
+        columns = zip(*shares[len(prompts) :], strict=True)
+        means = [max(sum(column) / len(free), _LEAST) for column in columns]
         found = []
-        for own, before in zip(shares[: len(prompts)], bare, strict=True):
-            start = len(prompts) + before
-            free = shares[start : start + len(CONTENT_FREE)]
-            means = [sum(column) / len(column) for column in zip(*free, strict=True)]
-            quotients = [share / max(mean, _LEAST) for share, mean in zip(own, means, strict=True)]
+        for own in shares[: len(prompts)]:
+            quotients = [share / mean for share, mean in zip(own, means, strict=True)]
             found.append([quotient / sum(quotients) for quotient in quotients])
         return found
-
-    def _without_content(self, texts: Sequence[str]) -> tuple[list[int], list[Any]]:
-        """The prompts of the texts without content, with each text's examples before them.
-
-        Also where those of each text begin: texts with the same examples share them.
-        """
-        shots = None if self.asked.choose is None else self.asked.choose(texts)
-        if shots is None:
-            return [0] * len(texts), self.asked.prompts(CONTENT_FREE)
-        begin: dict[Any, int] = {}
-        prompts: list[Any] = []
-        for one in shots:
-            if one not in begin:
-                begin[one] = len(prompts)
-                encoder = self.asked.encoder.with_shots(one)
-                prompts += [encoder.prompt(text) for text in CONTENT_FREE]
-        return [begin[one] for one in shots], prompts
-
-    def _shares(self, prompts: Sequence[Any], title: str) -> list[list[float]]:
-        """The probability of each label among all labels after each prompt."""
-        scores = self.asked.scores(prompts, title=title)
-        normalize = self.asked.evaluation.normalize
-        return probabilities(
-            adjust(
-                scores.logprobs,
-                label_tokens=scores.tokens,
-                empty_logprobs=None,
-                normalize=normalize,
-            )
-        )

@@ -14,7 +14,7 @@ from tunelab.classifiers.asking import (
     label_likelihoods,
 )
 from tunelab.classifiers.contract import Answers, LabelAnswer, LabelScores
-from tunelab.classifiers.examples import Choose
+from tunelab.classifiers.examples import Choose, Shot
 from tunelab.config import Evaluation
 from tunelab.evaluation.measuring import choose_labels
 from tunelab.evaluation.predictions import parse_all
@@ -105,16 +105,27 @@ class LanguageModel:
         """The prompt of each text, with the examples that stand before it.
 
         Raises:
+            UsageError: as :meth:`encoders`.
+        """
+        encoders = self.encoders(texts)
+        return [encoder.prompt(text) for encoder, text in zip(encoders, texts, strict=True)]
+
+    def encoders(self, texts: Sequence[str]) -> list[Encoder]:
+        """The encoder of each text; texts with the same examples before them share one.
+
+        Raises:
             UsageError: the examples of a text are more than the model's context holds.
         """
         if self.choose is None:
-            return [self.encoder.prompt(text) for text in texts]
-        context, prompts = context_length(self.model), []
-        for text, shots in zip(texts, self.choose(texts), strict=True):
-            encoder = self.encoder.with_shots(shots)
-            check_room(encoder, context)
-            prompts.append(encoder.prompt(text))
-        return prompts
+            return [self.encoder] * len(texts)
+        context = context_length(self.model)
+        found: dict[tuple[Shot, ...], Encoder] = {}
+        chosen = self.choose(texts)
+        for shots in chosen:
+            if shots not in found:
+                found[shots] = self.encoder.with_shots(shots)
+                check_room(found[shots], context)
+        return [found[shots] for shots in chosen]
 
     def scores(self, prompts: Sequence[EncodedPrompt], *, title: str) -> LabelScores:
         """How likely each label is after each prompt, and after that of an empty text."""
