@@ -97,6 +97,11 @@ class Prompt(Section):
         "Classify the text. Answer with exactly one of these labels and nothing else: {labels}.",
         description="the instruction; {labels} becomes the names of the labels",
     )
+    descriptions: dict[Text, Text] = Field(
+        default_factory=dict,
+        description="what labels mean, {label: text}: a line for each, where system has "
+        "{descriptions}, or else below it",
+    )
     style: Literal["chat", "plain"] = Field(
         "chat", description="chat: the model's own template; plain: text alone, as for base models"
     )
@@ -154,8 +159,8 @@ class ClassifierEntry(BaseModel):
     use: Text | None = Field(
         None,
         description="the kind: majority, tfidf-svm, tfidf-logistic, tfidf-characters, embedding, "
-        "setfit, one of a plug-in, or package.module:function that makes a scikit-learn "
-        "classifier; the name by default",
+        "setfit, asked, entailment, hosted, one of a plug-in, or package.module:function that "
+        "makes a scikit-learn classifier; the name by default",
     )
 
     @property

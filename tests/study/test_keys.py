@@ -129,6 +129,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "data.sample.test": ("6", _rows("test"), []),
     "data.drop": ("[]", _dropped, ["data.source={folder}/faulty.csv", "data.sample.train=all"]),
     "prompt.system": ("Choose.", _prompt("system"), []),
+    "prompt.descriptions": ("{joy: they are glad}", _prompt("system"), []),
     "prompt.style": ("plain", _prompt("style"), []),
     "prompt.max_length": ("64", _prompt("max_length"), []),
     "models.base": ("{folder}/model", _cells, []),

@@ -83,16 +83,16 @@ def load_encoder(name: str, *, device: str = "cpu", dtype: str = "float32") -> L
         folder=folder,
         hash=folder_hash(folder),
         pooling=pooling,
-        most_tokens=_most_tokens(pooling, model, tokenizer),
+        most_tokens=most_tokens(model, tokenizer, pooling.most_tokens),
     )
 
 
-def _most_tokens(pooling: Pooling, model: Any, tokenizer: Any) -> int:
-    """The longest text that the encoder's positions hold, or that its files name."""
+def most_tokens(model: Any, tokenizer: Any, named: int | None = None) -> int:
+    """The longest text that a model's positions hold, or that its files name (``named``)."""
     positions = getattr(model.config, "max_position_embeddings", None)
     room = positions if type(positions) is int and positions > 0 else _TOKENS
     for key, part in model.named_modules():
         # RoBERTa counts positions from behind that of padding.
         if key.endswith("position_embeddings") and getattr(part, "padding_idx", None) is not None:
             room -= part.padding_idx + 1
-    return max(3, min(room, int(tokenizer.model_max_length), pooling.most_tokens or room))
+    return max(3, min(room, int(tokenizer.model_max_length), named or room))

@@ -1,6 +1,7 @@
 """Encoded examples: token ids, and labels that are −100 everywhere but on the answer."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,6 +64,13 @@ class Encoder:
         self.stop_tokens = tuple(dict.fromkeys(answer[-1] for answer in self.answers.values()))
         self.max_length = format.max_length + self._shots_length()
 
+    def with_shots(self, shots: Sequence[tuple[str, str]]) -> "Encoder":
+        """The same encoder with other examples before every text; the labels' tokens stay."""
+        other = copy(self)
+        other.format = replace(self.format, shots=tuple(shots))
+        other.max_length = self.format.max_length + other._shots_length()
+        return other
+
     def prompt(self, text: str) -> EncodedPrompt:
         """The prompt for a text, cut at its end so that the longest answer still fits."""
         ids, kept = self._fitted(text)
@@ -82,7 +90,8 @@ class Encoder:
     def _shots_length(self) -> int:
         if not self.format.shots:
             return 0
-        bare = Encoder(self.tokenizer, replace(self.format, shots=()))
+        bare = copy(self)
+        bare.format = replace(self.format, shots=())
         return len(self._encode("x", None)) - len(bare._encode("x", None))
 
     def _start(self) -> str | None:

@@ -8,12 +8,13 @@ from typing import Any
 from tunelab.classifiers.answered import ABOUT, TABLE, ask_rows, keep, measured
 from tunelab.classifiers.asked import AskedModel
 from tunelab.classifiers.contract import Context, Estimator, Task
+from tunelab.classifiers.examples import ExampleSettings
 from tunelab.classifiers.measured import measure_facts, watch_work
 from tunelab.classifiers.registered import find_classifier
 from tunelab.classifiers.stored import trained_by
 from tunelab.classifiers.tuned import TunedModel
 from tunelab.config import Study, fingerprint
-from tunelab.errors import TunelabError
+from tunelab.errors import TunelabError, UsageError
 from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.metrics.training_time import time_doubt
 from tunelab.evaluation.predictions import Predictions, read_predictions
@@ -77,6 +78,20 @@ def tuned_cells(study: Study) -> list[Cell]:
             )
             cells.append(Cell(name, tuned, seed))
     return cells
+
+
+def check_classifiers(study: Study, labels: Sequence[str]) -> None:
+    """Refuse a classifier of the study that cannot work here or with these labels.
+
+    Raises:
+        UsageError: as said, such as an endpoint without its key.
+    """
+    context = _context(study)
+    for name, use, settings in classifier_entries(study):
+        try:
+            find_classifier(use).prove(settings, context, labels)
+        except UsageError as error:
+            raise UsageError(f"{name}: {error}") from None
 
 
 def run_cell(
@@ -227,12 +242,14 @@ def _asked(study: Study, context: Context) -> Iterator[AskedModel]:
                 evaluation=study.evaluation,
                 context=context,
                 training=study.training,
-                shots=shown,
+                examples=ExampleSettings(shots=shown),
             )
 
 
 def _context(study: Study) -> Context:
-    return Context(study.device, study.training.precision)
+    return Context(
+        study.device, study.training.precision, study.prompt, study.evaluation, study.training
+    )
 
 
 def _task(cell: Cell, data: PreparedData) -> Task:
