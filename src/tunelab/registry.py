@@ -99,6 +99,7 @@ CLASSIFIERS = PlugIns(
         "tfidf-logistic": "tunelab.classifiers.tfidf_logistic:tfidf_logistic",
         "tfidf-characters": "tunelab.classifiers.tfidf_characters:tfidf_characters",
         "embedding": "tunelab.classifiers.embedding:KIND",
+        "encoder": "tunelab.classifiers.encoder:KIND",
     },
     group="tunelab.classifiers",
     check="tunelab.classifiers.registered:check_classifier",
@@ -108,6 +109,7 @@ CLASSIFIER_FORMATS: Mapping[str, str] = {
     "adapter": "tunelab.classifiers.adapters",
     "scikit-learn": "tunelab.classifiers.scikit_learn",
     "embedding": "tunelab.classifiers.embedding",
+    "encoder": "tunelab.classifiers.fitted_encoder",
 }
 FIGURES: Mapping[str, str] = {
     "scores": "tunelab.report.figures.scores",

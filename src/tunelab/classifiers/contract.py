@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tunelab.config import Training
 from tunelab.data.examples import Example
 from tunelab.evaluation.predictions import Generated, Given, Likelihoods, Predictions
 
@@ -177,11 +178,13 @@ class Context:
     """What a study decides for all of its classifiers.
 
     ``preference`` is auto or a device, ``precision`` auto or a type of weights. They are resolved
-    when they are first needed, as another machine may open the same study.
+    when they are first needed, as another machine may open the same study. ``training`` is that
+    section of the study, for classifiers that are trained by the same loop.
     """
 
     preference: str
     precision: str
+    training: Training = field(default_factory=Training)
 
     @property
     def device(self) -> str:
@@ -209,7 +212,9 @@ class ClassifierKind:
     ``check(settings, prefix)`` refuses settings that it does not have with a ``UsageError``;
     ``prefix`` stands before the key in the message. ``make(settings, context)`` gives the
     classifier; ``defaults`` are the settings that it takes where a study names none.
-    ``explanation``: how it works, with the source.
+    ``explanation``: how it works, with the source. ``seeded``: whether it is fitted once for each
+    of the study's training seeds, as its result depends on chance; others are fitted with the seed
+    of the study.
     """
 
     name: str
@@ -217,3 +222,4 @@ class ClassifierKind:
     make: Callable[[Mapping[str, Any], Context], Estimator]
     defaults: Mapping[str, Any]
     explanation: str
+    seeded: bool = False
