@@ -16,6 +16,7 @@ from tunelab.classifiers.encoder_settings import (
 )
 from tunelab.classifiers.fitted_encoder import FORMAT
 from tunelab.errors import RunError, UsageError
+from tunelab.guards.refusals import explain_errors
 from tunelab.methods.contract import Method
 from tunelab.methods.settings import MethodSettings
 from tunelab.models.kinds import find_encoder
@@ -97,11 +98,10 @@ class EncoderClassifier:
             )
         torch.manual_seed(task.seed)
         names = encoder.tokenizer(" ".join(task.labels), add_special_tokens=False, verbose=False)
-        model = EncoderWithHead(
-            method.adapt(encoder.model, self.method_settings, names["input_ids"]),
-            len(task.labels),
-            settings.head_dropout,
-        )
+        refused = f"{method.name} cannot be put on {settings.model}", "use another method"
+        with explain_errors(*refused):
+            adapted = method.adapt(encoder.model, self.method_settings, names["input_ids"])
+        model = EncoderWithHead(adapted, len(task.labels), settings.head_dropout)
         rate = learning_rate_of(settings, method, encoder.model.config.hidden_size)
         pad_token = int(encoder.tokenizer.pad_token_id)
         outcome = train(

@@ -14,7 +14,7 @@ from tunelab.models.shape import read_configuration, shape_of_model
 _FLOAT = 4
 # Numbers a token that a block keeps until the backward pass: in units of the encoder's width and of
 # the width inside its MLP. Counted at BERT's blocks (benchmarks/LOG.md).
-_OF_WIDTH, _OF_INNER = 17, 3
+_OF_WIDTH, _OF_INNER = 11, 2
 # Attention keeps its scores' probabilities before and after dropout, and the mask of that.
 _OF_ATTENTION = 3
 
