@@ -77,9 +77,13 @@ def keys_and_values(model: Any, row: Sequence[int]) -> list[tuple[Any, Any]]:
 def attention_layers(model: Any) -> list[Any]:
     """The modules of an encoder that ask for attention, in the order in which they do."""
     visited: list[Any] = []
+    batch = pack_texts([_ANY_ROW], mode="mean", first_position=first_position(model))
+    was_training = model.training
+    # Nothing may be drawn for dropout: a training that is resumed would draw other numbers.
+    model.eval()
     with torch.no_grad():
-        batch = pack_texts([_ANY_ROW], mode="mean", first_position=first_position(model))
         run_packed(model, batch, visited=visited)
+    model.train(was_training)
     return visited
 
 
