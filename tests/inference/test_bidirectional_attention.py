@@ -1,4 +1,4 @@
-"""Packed texts of encoders: logits, losses and gradients are those of padded and of single texts."""
+"""Packed texts of encoders: logits and gradients are those of padded and of single texts."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -98,7 +98,9 @@ def _plain(model: EncoderWithHead, mode: str) -> Any:
     hidden = model.base(input_ids=ids, attention_mask=mask).last_hidden_state
     vectors = hidden[:, 0]
     if mode == "mean":
-        vectors = torch.stack([own[: len(row)].mean(0) for own, row in zip(hidden, ROWS, strict=True)])
+        vectors = torch.stack(
+            [own[: len(row)].mean(0) for own, row in zip(hidden, ROWS, strict=True)]
+        )
     return model.head(vectors)
 
 

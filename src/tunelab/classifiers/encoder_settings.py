@@ -1,7 +1,6 @@
 """What a study may say of a fine-tuned encoder, and what follows from it."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -99,7 +98,6 @@ def learning_rate_of(settings: Settings, method: Method[Any], width: int) -> flo
     return float(method.learning_rate or Training().learning_rate)
 
 
-@lru_cache(maxsize=32)
 def _all_settings(theirs: type[MethodSettings]) -> type[BaseModel]:
     """All keys that may stand beside each other."""
 

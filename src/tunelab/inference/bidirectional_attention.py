@@ -70,7 +70,9 @@ def run_packed(model: Any, batch: TextBatch, **more: Any) -> Any:
 def keys_and_values(model: Any, row: Sequence[int]) -> list[tuple[Any, Any]]:
     """What each layer of an encoder has of a row of token ids: keys and values, (1, K, S, D)."""
     kept: list[tuple[Any, Any]] = []
-    run_packed(model, pack_texts([row], mode="mean", first_position=first_position(model)), kept=kept)
+    run_packed(
+        model, pack_texts([row], mode="mean", first_position=first_position(model)), kept=kept
+    )
     return kept
 
 
@@ -123,7 +125,9 @@ def _attend(
             for first, own in zip(ahead, (keys, values), strict=True)
         )
     scale = scale_of(query, scaling)
-    window = sliding_window if sliding_window is not None and sliding_window < spans.longest else None
+    window = (
+        sliding_window if sliding_window is not None and sliding_window < spans.longest else None
+    )
     mask = spans.mask(before, window)
     if is_short(query, before + spans.longest):
         out = _multiplied(queries, keys, values, mask, scale, dropout)

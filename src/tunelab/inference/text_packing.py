@@ -151,9 +151,7 @@ def pad_texts(
         ids[number, virtual:end] = torch.tensor(row, dtype=torch.long)
         mask[number, :end] = 1
         own.append(range(number * longest + virtual, number * longest + end))
-    return TextBatch(
-        ids, _pooling(own, ids.numel(), mode), attention_mask=mask, virtual=virtual
-    )
+    return TextBatch(ids, _pooling(own, ids.numel(), mode), attention_mask=mask, virtual=virtual)
 
 
 def first_position(model: Any) -> int:

@@ -50,9 +50,7 @@ def adapt(model: Any, settings: Settings, instruction: Sequence[int] = ()) -> An
     from peft import PromptTuningConfig
 
     tokens = start_tokens(model, settings, instruction)
-    config = PromptTuningConfig(
-        num_virtual_tokens=settings.virtual_tokens
-    )
+    config = PromptTuningConfig(num_virtual_tokens=settings.virtual_tokens)
     prompted = put_before(model, config)
     if tokens is not None:
         prompt = prompted.prompt_encoder[prompted.active_adapter].embedding.weight

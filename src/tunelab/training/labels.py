@@ -49,9 +49,7 @@ class TextForm:
                 rows, mode=self.mode, first_position=self.first_position, virtual=self.virtual
             )
         else:
-            batch = pad_texts(
-                rows, mode=self.mode, pad_token=self.pad_token, virtual=self.virtual
-            )
+            batch = pad_texts(rows, mode=self.mode, pad_token=self.pad_token, virtual=self.virtual)
         return batch.arguments()
 
 

@@ -44,7 +44,9 @@ def plan_batches(
     pad_token: int,
     seed: int,
 ) -> BatchPlan:
-    """Decide how rows are run; padded ones take ``pad_token``. Warns where this model's rows cannot be packed.
+    """Decide how rows are run; warns where this model's rows cannot be packed.
+
+    Padded rows take ``pad_token``.
 
     Raises:
         UsageError: ``options.batch_tokens`` is too small for the rows, or the model has no

@@ -27,8 +27,9 @@ class AnswerTrainer(Trainer):
     """Trains what an :class:`tunelab.training.objective.Objective` teaches.
 
     The loss of an optimizer step is the mean over all targets of its batches, however they are
-    split. ``collator`` makes a batch of rows, ``logits`` runs it; ``batches`` divides an epoch's rows by
-    tokens, or is None to take ``batch_size`` rows at a time. Several processes share each batch.
+    split. ``collator`` makes a batch of rows and ``logits`` runs it; ``batches`` divides an epoch's
+    rows by tokens, or is None to take ``batch_size`` rows at a time. Several processes share each
+    batch.
     """
 
     def __init__(
