@@ -159,8 +159,8 @@ class ClassifierEntry(BaseModel):
     use: Text | None = Field(
         None,
         description="the kind: majority, tfidf-svm, tfidf-logistic, tfidf-characters, embedding, "
-        "setfit, asked, entailment, hosted, one of a plug-in, or package.module:function that "
-        "makes a scikit-learn classifier; the name by default",
+        "setfit, encoder, asked, entailment, hosted, one of a plug-in, or package.module:function "
+        "that makes a scikit-learn classifier; the name by default",
     )
 
     @property

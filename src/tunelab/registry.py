@@ -103,6 +103,7 @@ CLASSIFIERS = PlugIns(
         "asked": "tunelab.classifiers.asked_kind:KIND",
         "entailment": "tunelab.classifiers.entailment:KIND",
         "hosted": "tunelab.classifiers.hosted.kind:KIND",
+        "encoder": "tunelab.classifiers.encoder:KIND",
     },
     group="tunelab.classifiers",
     check="tunelab.classifiers.registered:check_classifier",
@@ -113,6 +114,7 @@ CLASSIFIER_FORMATS: Mapping[str, str] = {
     "scikit-learn": "tunelab.classifiers.scikit_learn",
     "embedding": "tunelab.classifiers.embedding",
     "setfit": "tunelab.classifiers.setfit",
+    "encoder": "tunelab.classifiers.fitted_encoder",
 }
 FIGURES: Mapping[str, str] = {
     "scores": "tunelab.report.figures.scores",

@@ -237,7 +237,9 @@ class ClassifierKind:
     ``prefix`` stands before the key in the message. ``make(settings, context)`` gives the
     classifier; ``defaults`` are the settings that it takes where a study names none.
     ``explanation``: how it works, with the source. ``prove(settings, context, labels)`` refuses,
-    before anything is fitted, what cannot work on this machine or with these labels.
+    before anything is fitted, what cannot work on this machine or with these labels. ``seeded``:
+    whether it is fitted once for each of the study's training seeds, as its result depends on
+    chance; others are fitted with the seed of the study.
     """
 
     name: str
@@ -246,3 +248,4 @@ class ClassifierKind:
     defaults: Mapping[str, Any]
     explanation: str
     prove: Callable[[Mapping[str, Any], Context, Sequence[str]], None] = lambda *_: None
+    seeded: bool = False
