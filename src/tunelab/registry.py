@@ -105,6 +105,10 @@ CLASSIFIERS = PlugIns(
         "tfidf-characters": "tunelab.classifiers.tfidf_characters:tfidf_characters",
         "embedding": "tunelab.classifiers.embedding:KIND",
         "setfit": "tunelab.classifiers.setfit:KIND",
+        "asked": "tunelab.classifiers.asked_kind:KIND",
+        "entailment": "tunelab.classifiers.entailment:KIND",
+        "hosted": "tunelab.classifiers.hosted.kind:KIND",
+        "encoder": "tunelab.classifiers.encoder:KIND",
     },
     group="tunelab.classifiers",
     check="tunelab.classifiers.registered:check_classifier",
@@ -115,6 +119,7 @@ CLASSIFIER_FORMATS: Mapping[str, str] = {
     "scikit-learn": "tunelab.classifiers.scikit_learn",
     "embedding": "tunelab.classifiers.embedding",
     "setfit": "tunelab.classifiers.setfit",
+    "encoder": "tunelab.classifiers.fitted_encoder",
 }
 FIGURES: Mapping[str, str] = {
     "scores": "tunelab.report.figures.scores",

@@ -274,6 +274,7 @@ KIND = ClassifierKind(
     check=_check,
     make=_make,
     defaults=Settings().model_dump(),
+    seeded=True,
     explanation="""SetFit: a sentence encoder trained on pairs of texts, then logistic regression.
 
 The cosine similarity of two training texts' vectors is brought to 1 where they have one label and

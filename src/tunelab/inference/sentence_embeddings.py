@@ -62,7 +62,7 @@ def embed(
         torch.inference_mode(),
         explain_errors(f"{name_of(model)} cannot encode texts", "choose another encoder"),
     ):
-        for batch in _batches(rows, batch_tokens):
+        for batch in length_batches(rows, batch_tokens):
             started = time.perf_counter()
             found = encode(
                 model,
@@ -111,7 +111,7 @@ def pool(hidden: "torch.Tensor", mask: "torch.Tensor", mode: str) -> "torch.Tens
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
 
 
-def _batches(rows: Sequence[Sequence[int]], tokens: int) -> Iterator[list[int]]:
+def length_batches(rows: Sequence[Sequence[int]], tokens: int) -> Iterator[list[int]]:
     """Indices of rows, the longest first, as many together as ``tokens`` hold with padding."""
     order = sorted(range(len(rows)), key=lambda index: -len(rows[index]))
     while order:

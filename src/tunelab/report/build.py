@@ -121,6 +121,7 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         open_texts=answers_to_read(open_answers) if open_answers else [],
         conversations=read_conversations(run),
         methods=methods,
+        has_heads=any(result.values.get("answers") == "head" for result in run.tuned),
         on_device=any(result.values.get("device") == "cuda" for result in run.trained),
         contrasts=contrasts_of(methods, verdicts.methods),
         explanations=[
