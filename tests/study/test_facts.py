@@ -19,7 +19,8 @@ from tunelab.report.figures import costs
 from tunelab.runs.run_folder import RunFolder, read_run
 from tunelab.study.opening import open_study
 
-NAMES = ["majority", "words", "vectors", "neighbours", "pairs", "instruct", "lora"]
+NAMES = ["majority", "words", "vectors", "neighbours", "whole", "pairs"]
+NAMES += ["instruct", "lora", "lora-head"]
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,7 @@ def folder(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Pa
         "{name: words, use: tfidf-logistic}",
         f"{{name: vectors, use: embedding, model: {encoder}}}",
         f"{{name: neighbours, use: embedding, model: {encoder}, head: knn}}",
+        f"{{name: whole, use: encoder, model: {encoder}, epochs: 1}}",
         f"{{name: pairs, use: setfit, model: {encoder}, pairs: 32}}",
     ]
     overrides = [
@@ -37,6 +39,7 @@ def folder(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Pa
         "training.epochs=1",
         "evaluation.facts_seconds=0.2",
         "models.base=null",
+        "methods=[{name: lora}, {name: lora, answers: head}]",
         f"classifiers=[{', '.join(classifiers)}]",
     ]
     assert main(["run", str(workspace.study), *overrides, "--out", str(out / "run")]) == 0
@@ -75,8 +78,9 @@ def test_what_is_counted(run: RunFolder, folder: Path) -> None:
     assert facts["pairs"]["trained_parameters"] == facts["pairs"]["parameters"]
     assert facts["pairs"]["parameters"] == facts["vectors"]["parameters"] - 2 * 32
     assert "have no parameters" in facts["neighbours"]["unknown"]["parameters"]
-    assert facts["lora"]["trained_parameters"] == trained["lora"]["trainable_parameters"]
-    assert facts["lora"]["parameters"] == trained["lora"]["total_parameters"]
+    for name in ("lora", "lora-head", "whole"):
+        assert facts[name]["trained_parameters"] == trained[name]["trainable_parameters"]
+        assert facts[name]["parameters"] == trained[name]["total_parameters"]
     assert facts["instruct"]["trained_parameters"] == facts["instruct"]["train_seconds"] == 0
     assert facts["lora"]["bytes"] > facts["instruct"]["bytes"] > 4 * facts["instruct"]["parameters"]
     # Its own encoder, and none beside it.

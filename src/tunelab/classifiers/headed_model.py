@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunelab.classifiers.asking import count_cut, faster
-from tunelab.classifiers.contract import Answers, LabelAnswer
+from tunelab.classifiers.contract import Answers, LabelAnswer, Size
 from tunelab.errors import RunError
 from tunelab.evaluation.predictions import Given
 from tunelab.models.kinds import HEAD_FILE
 from tunelab.models.lineage import describe_origin
 from tunelab.models.loading import LoadedModel
 from tunelab.prompts.encoding import EncodedPrompt, Encoder
+from tunelab.runs.folder_size import folder_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,6 +43,12 @@ class HeadedModel:
     def about(self) -> Mapping[str, Any]:
         """Name, licence, hash and lineage of the model, and the prompt."""
         return {**describe_origin(self.loaded), "prompt": self.encoder.format.to_dict()}
+
+    @cached_property
+    def size(self) -> Size:
+        """The parameters of the model, a method and the head, and the bytes of its files."""
+        parameters = sum(value.numel() for value in self.model.parameters())
+        return Size(parameters, folder_bytes(self.loaded.folder))
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """The likeliest label and the probabilities of each text."""

@@ -115,9 +115,9 @@ def _encoder(values: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _trained(values: Mapping[str, Any]) -> str:
     """How many of the encoder's and the head's numbers were trained, where some were."""
-    if "trainable_parameters" not in values:
+    trained, total = values.get("trainable_parameters"), values.get("total_parameters")
+    if trained is None or total is None:
         return ""
-    trained, total = values["trainable_parameters"], values["total_parameters"]
     return f"{count(trained)} of {count(total)} parameters"
 
 
