@@ -1,6 +1,7 @@
 """A hosted model as a classifier: asked, kept, retried, refused, measured and killed."""
 
 import json
+import shutil
 import subprocess
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from chat_server import Chat, chatting, reply, slowly
 from conftest import LABELS, TEXTS, Workspace
+from tiny_encoder import write_encoder
 from transformers_server import serving_model
 from tunelab.classifiers.contract import Context, Task
 from tunelab.classifiers.hosted.kept import FILE
@@ -49,10 +51,11 @@ def chat() -> Iterator[Chat]:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from tunelab.generation.endpoint import retries
 
-    # The waits between tries are looked at in one test, and halved for the others.
+    monkeypatch.setenv("TUNELAB_CACHE", str(tmp_path / "cache"))
+    # The waits between tries are looked at in one test, and made short for the others.
     pause = retries.pause
     monkeypatch.setattr(retries, "pause", lambda s, stop: pause(s / 200, stop))
 
@@ -366,6 +369,33 @@ def test_wrong_settings_end_in_one_sentence(settings: Any, sentence: str) -> Non
         find_classifier("hosted").check(settings, "classifiers.0.")
     assert sentence in str(raised.value)
     assert "secret" not in str(raised.value)
+
+
+def test_a_certificate_that_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key)]
+    subprocess.run(
+        ["openssl", *made, *names, "-out", str(certificate)], check=True, capture_output=True
+    )
+    with chatting(right, certificate=(certificate, key)) as chat:
+        with pytest.raises(RunError, match=r"the certificate of https://localhost.* not trusted"):
+            _open(tmp_path, chat, max_failed=0).answer(QUESTIONS)
+        assert chat.asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert None not in _open(tmp_path, chat).answer(QUESTIONS).generated.labels
+
+
+def test_the_nearest_examples_of_each_text(chat: Chat, tmp_path: Path) -> None:
+    encoder = write_encoder(tmp_path / "encoder", pooling={"pooling_mode_mean_tokens": True})
+    near = {"shots": 1, "examples": "nearest", "encoder": str(encoder)}
+    model = _open(tmp_path, chat, **near, concurrency=1)
+    assert None not in model.answer(QUESTIONS).generated.labels
+    for body in chat.asked:
+        shown, label, text = (message["content"] for message in body["messages"][1:])
+        assert (shown, label) == (text, TRUTH[text])
 
 
 def test_a_damaged_file_of_answers_is_begun_anew(chat: Chat, tmp_path: Path) -> None:

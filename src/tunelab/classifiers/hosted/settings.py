@@ -49,7 +49,7 @@ class Settings(ExampleSettings):
     key_from: Text | None = None
     concurrency: Annotated[Count, Field(le=256)] = 4
     retries: Annotated[int, Field(ge=0, le=100)] = 5
-    timeout: Annotated[Number, Field(gt=0, le=86_400)] = 60.0
+    timeout: Annotated[Number, Field(gt=0, le=86_400)] = 120.0
     max_tokens: Annotated[Count, Field(le=10**6)] | None = None
     max_failed: Annotated[Number, Field(ge=0, le=1)] = 0.05
     structured: Choice = "auto"
