@@ -545,7 +545,9 @@ def test_failed_rows_and_first_tokens_survive_measuring_again(
         assert named["joy"] == -0.25
         assert pd.isna(named["fear"])
     pd.testing.assert_frame_equal(first, again)
-    assert build_report(tmp_path / "run").is_file()
+    page = build_report(tmp_path / "run").read_text(encoding="utf-8")
+    assert f"far was asked at {chat.url} as m: a thousand rows take 100,000 input and" in page
+    assert f"{failed.sum()} rows failed and count as wrong" in page or failed.sum() == 1
     assert set(chat.keys) == {f"Bearer {KEY}"}
     for path in (tmp_path / "run").rglob("*"):
         assert path.is_dir() or KEY.encode() not in path.read_bytes(), path
