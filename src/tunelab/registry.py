@@ -99,9 +99,11 @@ CLASSIFIERS = PlugIns(
         "tfidf-logistic": "tunelab.classifiers.tfidf_logistic:tfidf_logistic",
         "tfidf-characters": "tunelab.classifiers.tfidf_characters:tfidf_characters",
         "embedding": "tunelab.classifiers.embedding:KIND",
+        "setfit": "tunelab.classifiers.setfit:KIND",
         "asked": "tunelab.classifiers.asked_kind:KIND",
         "entailment": "tunelab.classifiers.entailment:KIND",
         "hosted": "tunelab.classifiers.hosted.kind:KIND",
+        "encoder": "tunelab.classifiers.encoder:KIND",
     },
     group="tunelab.classifiers",
     check="tunelab.classifiers.registered:check_classifier",
@@ -111,6 +113,8 @@ CLASSIFIER_FORMATS: Mapping[str, str] = {
     "adapter": "tunelab.classifiers.adapters",
     "scikit-learn": "tunelab.classifiers.scikit_learn",
     "embedding": "tunelab.classifiers.embedding",
+    "setfit": "tunelab.classifiers.setfit",
+    "encoder": "tunelab.classifiers.fitted_encoder",
 }
 FIGURES: Mapping[str, str] = {
     "scores": "tunelab.report.figures.scores",
@@ -119,6 +123,7 @@ FIGURES: Mapping[str, str] = {
     "reliability": "tunelab.report.figures.reliability",
     "labels": "tunelab.report.figures.labels",
     "curves": "tunelab.report.figures.curves",
+    "costs": "tunelab.report.figures.costs",
     "trade_offs": "tunelab.report.figures.trade_offs",
     "confusion": "tunelab.report.figures.confusion",
     "open_answers": "tunelab.report.figures.open_answers",

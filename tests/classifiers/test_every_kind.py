@@ -36,9 +36,12 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dic
     """What a kind needs besides its defaults: a model."""
     folder = tmp_path_factory.mktemp("kinds")
     mean = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
+    encoder = str(write_encoder(folder / "encoder", pooling=mean))
     with chatting(lambda body: reply("joy")) as chat:
         yield {
-            "embedding": {"model": str(write_encoder(folder / "encoder", pooling=mean))},
+            "embedding": {"model": encoder},
+            "setfit": {"model": encoder, "pairs": 32},
+            "encoder": {"model": encoder, "epochs": 1},
             "asked": {"model": str(write_model(folder / "model")), "shots": 2},
             "entailment": {"model": str(write_nli(folder / "nli"))},
             "hosted": {"url": chat.url, "model": "m"},

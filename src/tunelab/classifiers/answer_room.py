@@ -38,6 +38,8 @@ def answer_limit(encoder: Encoder, evaluation: Evaluation) -> int:
 def check_answers(study: Study, labels: Sequence[str]) -> None:
     """Prove for each model of a study that each label can be answered, before anything is asked.
 
+    Models that answer through a head alone write no label.
+
     A model that cannot be fetched is left out: the cells that need it tell why.
 
     Raises:
@@ -47,7 +49,7 @@ def check_answers(study: Study, labels: Sequence[str]) -> None:
     check_parsing(labels)
     write_instruction(study.prompt.system, labels, study.prompt.descriptions)
     roles = [study.models.base, study.models.instruct]
-    named = [entry.model for entry in study.methods]
+    named = [entry.model for entry in study.methods if entry.answers == "words"]
     own = {"base": study.models.base, "instruct": study.models.instruct}
     models = [*roles, *(own.get(name, name) for name in named)]
     for name in dict.fromkeys(filter(None, models)):

@@ -79,7 +79,7 @@ def answer(
     progress: bool = True,
 ) -> list[Answer]:
     """Ask for the label of each prompt's text, in words."""
-    with _faster(model):
+    with faster(model):
         return answer_prompts(
             model,
             encoder.tokenizer,
@@ -163,7 +163,7 @@ def label_likelihoods(
 
     labels = label_tokens(encoder)
     ids = [prompt.ids for prompt in (empty or encoder.prompt(""), *prompts)]
-    with _faster(model):
+    with faster(model):
         scored = score_labels(model, ids, labels, title=title, progress=progress)
     return LabelScores(
         logprobs=tuple(map(tuple, scored.logprobs[1:])),
@@ -180,8 +180,8 @@ def label_tokens(encoder: Encoder) -> list[tuple[int, ...]]:
     return [encoder.answers[label] for label in encoder.format.labels] if nested else bare
 
 
-def _faster(model: Any) -> AbstractContextManager[Any]:
-    """The fused layers of training, which help answering on a CPU as well."""
+def faster(model: Any) -> AbstractContextManager[Any]:
+    """Within this context: the fused layers of training, which help answering on a CPU as well."""
     if model.device.type != "cpu":
         return nullcontext()
     from tunelab.training.fused.layers import fused_layers

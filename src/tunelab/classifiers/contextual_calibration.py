@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tunelab.classifiers.asking import count_cut, label_likelihoods
-from tunelab.classifiers.contract import Answers, LabelAnswer
+from tunelab.classifiers.contract import Answers, LabelAnswer, Size
 from tunelab.classifiers.language_model import LanguageModel
 from tunelab.evaluation.choosing import adjust, choose, probabilities
 from tunelab.evaluation.predictions import Given
@@ -49,6 +49,11 @@ class CalibratedModel:
     def about(self) -> Mapping[str, Any]:
         """What a record holds of the model."""
         return self.asked.about
+
+    @property
+    def size(self) -> Size:
+        """The model's."""
+        return self.asked.size
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """The likeliest label of each text after calibration, and the probabilities."""

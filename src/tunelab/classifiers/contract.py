@@ -95,6 +95,22 @@ class Answers:
         )
 
 
+@dataclass(frozen=True)
+class Size:
+    """How large a fitted classifier is.
+
+    ``parameters`` are all numbers that it was fitted to, those of a model within it included; None
+    where it cannot tell, with the ``reason``. ``model_bytes`` are those of the files of a model
+    that it reads beside its own. ``metered``: each answer is paid for, so that its speed is not
+    measured.
+    """
+
+    parameters: int | None
+    model_bytes: int = 0
+    reason: str | None = None
+    metered: bool = False
+
+
 class Fitted(Protocol):
     """A classifier that can be asked."""
 
@@ -109,6 +125,10 @@ class Fitted(Protocol):
     @property
     def about(self) -> Mapping[str, Any]:
         """What a record holds of it: the model's licence, hash and lineage, and the prompt."""
+
+    @property
+    def size(self) -> Size:
+        """How large it is."""
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """What it answers to texts; progress is shown under ``title``, if there is one."""
@@ -217,7 +237,9 @@ class ClassifierKind:
     ``prefix`` stands before the key in the message. ``make(settings, context)`` gives the
     classifier; ``defaults`` are the settings that it takes where a study names none.
     ``explanation``: how it works, with the source. ``prove(settings, context, labels)`` refuses,
-    before anything is fitted, what cannot work on this machine or with these labels.
+    before anything is fitted, what cannot work on this machine or with these labels. ``seeded``:
+    whether it is fitted once for each of the study's training seeds, as its result depends on
+    chance; others are fitted with the seed of the study.
     """
 
     name: str
@@ -226,3 +248,4 @@ class ClassifierKind:
     defaults: Mapping[str, Any]
     explanation: str
     prove: Callable[[Mapping[str, Any], Context, Sequence[str]], None] = lambda *_: None
+    seeded: bool = False

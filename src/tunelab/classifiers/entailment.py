@@ -15,6 +15,7 @@ from tunelab.classifiers.contract import (
     Context,
     Estimator,
     LabelAnswer,
+    Size,
     Task,
 )
 from tunelab.config import Text
@@ -27,6 +28,7 @@ from tunelab.models.catalog import find
 from tunelab.models.entailment import EntailmentModel, check_entailment, load_entailment
 from tunelab.models.lineage import describe_origin
 from tunelab.models.loading import fetch, is_here, model_hash
+from tunelab.runs.folder_size import folder_bytes
 from tunelab.runs.results import CLASSIFIERS
 
 if TYPE_CHECKING:
@@ -66,6 +68,12 @@ class Entailment:
     def about(self) -> Mapping[str, Any]:
         """Licence, hash and lineage of the model, and its hypotheses."""
         return {**describe_origin(self.loaded), "hypotheses": list(self.hypotheses)}
+
+    @cached_property
+    def size(self) -> Size:
+        """The model's parameters, and the bytes of its files."""
+        parameters = sum(value.numel() for value in self.loaded.model.parameters())
+        return Size(parameters, folder_bytes(self.loaded.folder))
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """The label of each text, and the probabilities."""

@@ -13,7 +13,7 @@ from tunelab.classifiers.asking import (
     count_cut,
     label_likelihoods,
 )
-from tunelab.classifiers.contract import Answers, LabelAnswer, LabelScores
+from tunelab.classifiers.contract import Answers, LabelAnswer, LabelScores, Size
 from tunelab.classifiers.examples import Choose, Shot
 from tunelab.config import Evaluation
 from tunelab.evaluation.measuring import choose_labels
@@ -22,6 +22,7 @@ from tunelab.generation.context import context_length
 from tunelab.models.lineage import describe_origin
 from tunelab.models.loading import LoadedModel
 from tunelab.prompts.encoding import EncodedPrompt, Encoder
+from tunelab.runs.folder_size import folder_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +56,12 @@ class LanguageModel:
             **describe_origin(self.loaded),
             "prompt": self.encoder.format.to_dict(),
         }
+
+    @cached_property
+    def size(self) -> Size:
+        """The model's parameters with those of a method, and the bytes of its files."""
+        parameters = sum(value.numel() for value in self.model.parameters())
+        return Size(parameters, folder_bytes(self.loaded.folder))
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """Ask for the label of each text in each of the evaluation's modes."""

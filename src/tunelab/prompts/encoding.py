@@ -18,7 +18,8 @@ IGNORED = -100
 class EncodedExample:
     """Token ids of a row, and what is trained.
 
-    ``ids`` and ``labels`` have one entry a token; ``labels`` is −100 where nothing is trained.
+    ``ids`` and ``labels`` have one entry a token; ``labels`` is −100 where nothing is trained,
+    else the token's id, or the number of a label where a head is trained.
     ``prompt_length`` counts the tokens before the answer, ``cut`` the characters of the text
     that max_length left out.
     """
@@ -202,3 +203,26 @@ def encode_examples(
 ) -> list[EncodedExample]:
     """Encode rows in their order."""
     return [encoder.example(text, label) for text, label in zip(texts, labels, strict=True)]
+
+
+def encode_for_head(
+    encoder: Encoder, texts: Sequence[str], labels: Sequence[str]
+) -> list[EncodedExample]:
+    """Encode rows that a head labels: what is trained is the label's number, after the prompt.
+
+    The last id, the first of the label's tokens, only takes the place of an answer: the number
+    is predicted from the token before it, and no token is predicted from the last.
+    """
+    numbers = {label: number for number, label in enumerate(encoder.format.labels)}
+    rows = []
+    for text, label in zip(texts, labels, strict=True):
+        prompt = encoder.prompt(text)
+        rows.append(
+            EncodedExample(
+                ids=(*prompt.ids, encoder.answers[label][0]),
+                labels=(IGNORED,) * len(prompt.ids) + (numbers[label],),
+                prompt_length=len(prompt.ids),
+                cut=prompt.cut,
+            )
+        )
+    return rows

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,11 @@ def chat() -> Iterator[Chat]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from tunelab.generation.endpoint import retries
+    from tunelab.generation.endpoint import exchange, retries
 
     monkeypatch.setenv("TUNELAB_CACHE", str(tmp_path / "cache"))
     # The waits between tries are looked at in one test, and made short for the others.
-    pause = retries.pause
+    pause = exchange.pause
     monkeypatch.setattr(retries, "pause", lambda s, stop: pause(s / 200, stop))
 
 
@@ -321,24 +321,24 @@ def test_the_key_is_sent_and_never_written(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def telling(body: dict[str, Any]) -> Any:
-        if len(chat.asked) == 1:
+        if len(server.asked) == 1:
             return (500, f"you sent Bearer {KEY}", {})
         if body["messages"][-1]["content"] == QUESTIONS[4]:
             return (401, f"no {KEY}", {})
         return reply(f"joy {KEY}")
 
-    settings = {"key_from": "MY_ENDPOINT_KEY", "structured": "no", "concurrency": 1}
-    with chatting(telling) as chat:
+    settings: dict[str, Any] = {"key_from": "MY_ENDPOINT_KEY", "structured": "no", "concurrency": 1}
+    with chatting(telling) as server:
         with pytest.raises(UsageError, match="MY_ENDPOINT_KEY holds no key for http://127"):
-            _open(tmp_path, chat, **settings)
+            _open(tmp_path, server, **settings)
         monkeypatch.setenv("MY_ENDPOINT_KEY", "two words")
         with pytest.raises(UsageError, match="holds blanks or letters that no key has"):
-            _open(tmp_path, chat, **settings)
+            _open(tmp_path, server, **settings)
         monkeypatch.setenv("MY_ENDPOINT_KEY", KEY + "\n")
-        model = _open(tmp_path, chat, **settings)
+        model = _open(tmp_path, server, **settings)
         with pytest.raises(RunError) as raised:
             model.answer(QUESTIONS)
-        assert set(chat.keys) == {f"Bearer {KEY}"}
+        assert set(server.keys) == {f"Bearer {KEY}"}
         said = model.answer(QUESTIONS[:4])
         assert said.generated.answers[0] == "joy (the key)"
         assert said.generated.labels[0] == "joy"
@@ -444,33 +444,33 @@ def test_a_killed_run_goes_on_and_asks_no_answered_row_twice(
     def speak(body: dict[str, Any]) -> dict[str, Any]:
         text = body["messages"][-1]["content"]
         label = next(label for label, texts in TEXTS.items() if text.rsplit(" ", 1)[0] in texts)
-        with chat.lock:
-            late = len(chat.asked) > 12
+        with server.lock:
+            late = len(server.asked) > 12
         if late and not calm.is_set():
             # No more answers; those before are on the disk of the other process by the kill.
             held.set()
             calm.wait(60)
         return reply(json.dumps({"label": label}))
 
-    with chatting(speak) as chat:
-        study = _study(tmp_path, workspace, chat.url)
+    with chatting(speak) as server:
+        study = _study(tmp_path, workspace, server.url)
         command = workspace.command("run", str(study), "--out", str(tmp_path / "run"))
         process = subprocess.Popen(command, text=True, stderr=subprocess.PIPE)
         assert held.wait(120)
         time.sleep(1)
-        with chat.lock:
-            before = set(chat.answered)
+        with server.lock:
+            before = set(server.answered)
         assert 10 <= len(before) <= 12
         process.kill()
         process.communicate()
         calm.set()
         time.sleep(0.5)
-        with chat.lock:
-            chat.asked.clear()
+        with server.lock:
+            server.asked.clear()
         done = subprocess.run(command, text=True, stderr=subprocess.PIPE, check=False)
         assert done.returncode == 0, done.stderr
-        assert not before & set(chat.texts())
-        assert len(chat.asked) == len(set(chat.texts())) == 20 - len(before)
+        assert not before & set(server.texts())
+        assert len(server.asked) == len(set(server.texts())) == 20 - len(before)
     [folder] = (tmp_path / "run" / "evaluate").glob("far-*")
     values = load_result(folder).values
     assert values["requests"]["kept_from_before"] == len(before)
@@ -523,7 +523,7 @@ def test_failed_rows_and_first_tokens_survive_measuring_again(
         "classifiers.0.key_from=MY_ENDPOINT_KEY",
     ]
 
-    def table(*overrides: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    def table(*overrides: str) -> tuple[pd.DataFrame, Mapping[str, Any]]:
         results = run_study(open_study(str(study), [*own, *overrides]), tmp_path / "run")
         [far] = [result for result in results if result.name == "far"]
         return pd.read_parquet(far.folder / "predictions.parquet"), far.values

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunelab.classifiers.contract import Answers, LabelAnswer
+from tunelab.classifiers.contract import Answers, LabelAnswer, Size
 from tunelab.classifiers.examples import Choose
 from tunelab.classifiers.hosted.answers import HostedAnswer
 from tunelab.classifiers.hosted.asking import Outcome, Server, ask_all
@@ -47,6 +47,11 @@ class HostedModel:
     def about(self) -> Mapping[str, Any]:
         """The model's name and the prompt; the server tells no licence, hash or lineage."""
         return {"model": self.settings.model, "prompt": self.format.to_dict()}
+
+    @property
+    def size(self) -> Size:
+        """Unknown; each answer may be paid for."""
+        return Size(None, reason="the server does not tell the size of its model", metered=True)
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """Ask for the label of each text in words; texts that repeat are asked once.
