@@ -396,7 +396,7 @@ def test_a_certificate_that_is_not_trusted(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_nearest_examples_of_each_text(chat: Chat, tmp_path: Path) -> None:
     encoder = write_encoder(tmp_path / "encoder", pooling={"pooling_mode_mean_tokens": True})
-    near = {"shots": 1, "examples": "nearest", "encoder": str(encoder)}
+    near: dict[str, Any] = {"shots": 1, "examples": "nearest", "encoder": str(encoder)}
     model = _open(tmp_path, chat, **near, concurrency=1)
     assert None not in model.answer(QUESTIONS).generated.labels
     for body in chat.asked:
