@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 from loopback import serving
@@ -45,8 +46,13 @@ class Chat:
 
 
 @contextmanager
-def chatting(respond: Callable[[dict[str, Any]], Any]) -> Iterator[Chat]:
-    """A server that answers each request with what ``respond`` makes of its body."""
+def chatting(
+    respond: Callable[[dict[str, Any]], Any], certificate: tuple[Path, Path] | None = None
+) -> Iterator[Chat]:
+    """A server that answers each request with what ``respond`` makes of its body.
+
+    With a ``certificate`` and its key it speaks TLS, as https://localhost.
+    """
     chat = Chat(respond)
 
     class Handler(BaseHTTPRequestHandler):
@@ -98,7 +104,7 @@ def chatting(respond: Callable[[dict[str, Any]], Any]) -> Iterator[Chat]:
             with suppress(BrokenPipeError, ConnectionResetError, ConnectionAbortedError):
                 super().handle_one_request()
 
-    with serving(Handler) as address:
+    with serving(Handler, certificate) as address:
         chat.address = address
         yield chat
 

@@ -201,21 +201,6 @@ def test_more_examples_than_the_context_holds(near: bool, model: Path, encoder: 
         _open(_context(), model=str(model), shots=36, **how).answer(ASKED)
 
 
-def test_descriptions_of_labels() -> None:
-    from tunelab.prompts.conversation import write_instruction
-
-    labels = ["joy", "fear", "{descriptions}"]
-    given = {"fear": "afraid {labels}", "joy": "glad"}
-    assert write_instruction("One of {labels}.", labels) == "One of joy, fear, {descriptions}."
-    below = write_instruction("One.", labels, given)
-    assert below == "One.\n\njoy: glad\nfear: afraid {labels}"
-    inside = write_instruction("Labels:\n{descriptions}\n{labels}", labels, given)
-    assert inside == "Labels:\njoy: glad\nfear: afraid {labels}\njoy, fear, {descriptions}"
-    assert write_instruction("", labels, {"joy": "glad"}) == "joy: glad"
-    with pytest.raises(UsageError, match=r"has 'jo', which is no label of the data; did you mean"):
-        write_instruction("", labels, {"jo": "glad"})
-
-
 def test_a_description_of_no_label_ends_the_study(workspace: Workspace, tmp_path: Path) -> None:
     study = open_study(str(workspace.study), ["prompt.descriptions={jay: glad}"])
     with pytest.raises(UsageError, match=r"prompt\.descriptions has 'jay'.*did you mean joy\?"):

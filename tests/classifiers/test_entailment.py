@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conftest import TEXTS, Workspace, write_model
-from tiny_encoder import FAMILIES, build_word_tokenizer, write_encoder
+from tiny_encoder import build_word_tokenizer, write_encoder, write_nli
 from tunelab.classifiers.contract import Context, Task
 from tunelab.classifiers.registered import find_classifier
 from tunelab.errors import RunError, UsageError
@@ -17,37 +17,7 @@ from tunelab.study.run import run_study
 
 NAMES = ("joy", "fear", "calm")
 TASK = Task([], [], NAMES, seed=1)
-NLI = {0: "CONTRADICTION", 1: "neutral", 2: "Entailment"}
 TEXTS_ASKED = ["we won the game", "who is there [SEP] now", "", "x " * 200]
-
-
-def write_nli(folder: Path, family: str = "bert", labels: dict[int, str] | None = None) -> Path:
-    import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification
-
-    tokenizer = build_word_tokenizer()
-    sizes = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "max_position_embeddings": 66,
-        "type_vocab_size": 2,
-        "pad_token_id": 0,
-        "id2label": labels or NLI,
-        "label2id": {label: index for index, label in (labels or NLI).items()},
-        **FAMILIES[family],
-    }
-    torch.manual_seed(0)
-    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(family, **sizes))
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.mul_(4)
-    model.eval().save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 def _open(**settings: Any) -> Any:

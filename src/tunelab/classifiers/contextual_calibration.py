@@ -18,8 +18,7 @@ from tunelab.classifiers.contract import Answers, LabelAnswer, Size
 from tunelab.classifiers.language_model import LanguageModel
 from tunelab.evaluation.choosing import adjust, choose, probabilities
 from tunelab.evaluation.predictions import Given
-from tunelab.progress import row_bar
-from tunelab.prompts.encoding import EncodedPrompt, Encoder
+from tunelab.prompts.encoding import EncodedPrompt
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,28 +81,38 @@ class CalibratedModel:
     def _calibrated(self, texts: Sequence[str], title: str) -> tuple[list[list[float]], int]:
         """The probabilities of each text, and how many texts were cut.
 
-        Texts with the same examples are scored together, with the texts without content, so that
-        the examples are run once for all of them.
+        Texts with the same examples share the texts without content behind them.
         """
-        groups: dict[int, tuple[Encoder, list[int]]] = {}
-        for row, encoder in enumerate(self.asked.encoders(texts)):
-            groups.setdefault(id(encoder), (encoder, []))[1].append(row)
-        found: list[list[float]] = [[] for _ in texts]
-        cut = 0
-        with row_bar(f"{title} scores", len(texts), shown=bool(title)) as bar:
-            for encoder, rows in groups.values():
-                prompts = [encoder.prompt(texts[row]) for row in rows]
-                cut += count_cut(prompts)
-                for row, shares in zip(rows, self._shares(encoder, prompts), strict=True):
-                    found[row] = shares
-                bar.update(len(rows))
-        return found, cut
+        if not texts:
+            return [], 0
+        encoders = self.asked.encoders(texts)
+        prompts = [encoder.prompt(text) for encoder, text in zip(encoders, texts, strict=True)]
+        different = {id(encoder): encoder for encoder in encoders}
+        free = [encoder.prompt(text) for encoder in different.values() for text in CONTENT_FREE]
+        shares = self._shares([*prompts, *free], title)
+        own, bare = shares[: len(prompts)], shares[len(prompts) :]
+        size = len(CONTENT_FREE)
+        means = {
+            key: [sum(column) / size for column in zip(*bare[start : start + size], strict=True)]
+            for key, start in zip(different, range(0, len(bare), size), strict=True)
+        }
+        found = []
+        for encoder, row in zip(encoders, own, strict=True):
+            quotients = [
+                share / max(mean, _LEAST)
+                for share, mean in zip(row, means[id(encoder)], strict=True)
+            ]
+            found.append([quotient / sum(quotients) for quotient in quotients])
+        return found, count_cut(prompts)
 
-    def _shares(self, encoder: Encoder, prompts: Sequence[EncodedPrompt]) -> list[list[float]]:
-        """The calibrated probabilities after prompts of one encoder."""
-        free = [encoder.prompt(text) for text in CONTENT_FREE]
+    def _shares(self, prompts: Sequence[EncodedPrompt], title: str) -> list[list[float]]:
+        """The probability of each label among all labels after each prompt."""
         scores = label_likelihoods(
-            self.asked.model, encoder, [*prompts, *free], title="", progress=False
+            self.asked.model,
+            self.asked.encoder,
+            prompts,
+            title=f"{title} scores",
+            progress=bool(title),
         )
         adjusted = adjust(
             scores.logprobs,
@@ -111,11 +120,4 @@ class CalibratedModel:
             empty_logprobs=None,
             normalize=self.asked.evaluation.normalize,
         )
-        shares = probabilities(adjusted)
-        columns = zip(*shares[len(prompts) :], strict=True)
-        means = [max(sum(column) / len(free), _LEAST) for column in columns]
-        found = []
-        for own in shares[: len(prompts)]:
-            quotients = [share / mean for share, mean in zip(own, means, strict=True)]
-            found.append([quotient / sum(quotients) for quotient in quotients])
-        return found
+        return probabilities(adjusted)

@@ -1,6 +1,7 @@
 """A hosted model as a classifier: asked, kept, retried, refused, measured and killed."""
 
 import json
+import shutil
 import subprocess
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from chat_server import Chat, chatting, reply, slowly
 from conftest import LABELS, TEXTS, Workspace
+from tiny_encoder import write_encoder
 from transformers_server import serving_model
 from tunelab.classifiers.contract import Context, Task
 from tunelab.classifiers.hosted.kept import FILE
@@ -49,10 +51,11 @@ def chat() -> Iterator[Chat]:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from tunelab.generation.endpoint import exchange, retries
 
-    # The waits between tries are looked at in one test, and halved for the others.
+    monkeypatch.setenv("TUNELAB_CACHE", str(tmp_path / "cache"))
+    # The waits between tries are looked at in one test, and made short for the others.
     pause = exchange.pause
     monkeypatch.setattr(retries, "pause", lambda s, stop: pause(s / 200, stop))
 
@@ -351,12 +354,18 @@ def test_the_key_is_sent_and_never_written(
     [
         ({}, "the key 'classifiers.0.url' is missing"),
         ({"url": "http://h/v1"}, "the key 'classifiers.0.model' is missing"),
-        ({"url": "h", "model": "m"}, "must be an address and a model"),
+        ({"url": "h", "model": "m"}, "classifiers.0.url must be an address as http://HOST:PORT/v1"),
+        ({"url": "ftp://h/v1", "model": "m"}, "classifiers.0.url must be an address"),
+        ({"url": "http://h/v1#m", "model": "m"}, "classifiers.0.url must be an address"),
+        ({"url": "http:///v1", "model": "m"}, "must be an address and a model"),
         ({"url": "http://me:secret@h/v1", "model": "m"}, "may hold no user, password or query"),
         ({"url": "http://h/v1", "model": "m", "key_from": "sk-secret"}, "never the key itself"),
         ({"url": "http://h/v1", "model": "m", "shot": 3}, "did you mean classifiers.0.shots"),
         ({"url": "http://h/v1", "model": "m", "structured": "maybe"}, "'auto', 'yes' or 'no'"),
-        ({"url": "http://h/v1", "model": "m", "examples": "nearest"}, "set shots to 1 or more"),
+        (
+            {"url": "http://h/v1", "model": "m", "examples": "nearest"},
+            "0 has examples=nearest and shows none",
+        ),
         ({"url": "http://h/v1", "model": "m", "concurrency": 0}, "greater than or equal to 1"),
         ({"url": "http://h/v1", "model": "m", "prices": {"input": 1}}, "prices.output"),
     ],
@@ -366,6 +375,33 @@ def test_wrong_settings_end_in_one_sentence(settings: Any, sentence: str) -> Non
         find_classifier("hosted").check(settings, "classifiers.0.")
     assert sentence in str(raised.value)
     assert "secret" not in str(raised.value)
+
+
+def test_a_certificate_that_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key)]
+    subprocess.run(
+        ["openssl", *made, *names, "-out", str(certificate)], check=True, capture_output=True
+    )
+    with chatting(right, certificate=(certificate, key)) as chat:
+        with pytest.raises(RunError, match=r"the certificate of https://localhost.* not trusted"):
+            _open(tmp_path, chat, max_failed=0).answer(QUESTIONS)
+        assert chat.asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert None not in _open(tmp_path, chat).answer(QUESTIONS).generated.labels
+
+
+def test_the_nearest_examples_of_each_text(chat: Chat, tmp_path: Path) -> None:
+    encoder = write_encoder(tmp_path / "encoder", pooling={"pooling_mode_mean_tokens": True})
+    near: dict[str, Any] = {"shots": 1, "examples": "nearest", "encoder": str(encoder)}
+    model = _open(tmp_path, chat, **near, concurrency=1)
+    assert None not in model.answer(QUESTIONS).generated.labels
+    for body in chat.asked:
+        shown, label, text = (message["content"] for message in body["messages"][1:])
+        assert (shown, label) == (text, TRUTH[text])
 
 
 def test_a_damaged_file_of_answers_is_begun_anew(chat: Chat, tmp_path: Path) -> None:
@@ -509,7 +545,9 @@ def test_failed_rows_and_first_tokens_survive_measuring_again(
         assert named["joy"] == -0.25
         assert pd.isna(named["fear"])
     pd.testing.assert_frame_equal(first, again)
-    assert build_report(tmp_path / "run").is_file()
+    page = build_report(tmp_path / "run").read_text(encoding="utf-8")
+    assert f"far was asked at {chat.url} as m: a thousand rows take 100,000 input and" in page
+    assert f"{failed.sum()} rows failed and count as wrong" in page or failed.sum() == 1
     assert set(chat.keys) == {f"Bearer {KEY}"}
     for path in (tmp_path / "run").rglob("*"):
         assert path.is_dir() or KEY.encode() not in path.read_bytes(), path

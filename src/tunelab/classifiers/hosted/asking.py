@@ -81,6 +81,21 @@ class Server:
             return None
         return self._read(reply, manner, time.perf_counter() - started)
 
+    def check(self, answer: HostedAnswer) -> None:
+        """Refuse a server whose first answer lacks what the settings insist on.
+
+        Raises:
+            RunError: as said.
+        """
+        url = self.settings.url
+        if self.settings.structured == "yes" and not answer.by_schema:
+            raise RunError(
+                f"{url} takes the schema and does not follow it ({answer.text[:60]!r}); set "
+                "structured to auto or no."
+            )
+        if self.settings.logprobs == "yes" and answer.first_tokens is None:
+            raise RunError(f"{url} gives no log-probabilities; set logprobs to auto or no.")
+
     def _read(self, reply: Reply, manner: Manner, seconds: float) -> HostedAnswer:
         text = reply.text
         found = unwrapped(text) if manner.schema else None
@@ -121,6 +136,8 @@ def ask_all(
     def one(key: str, manner: Manner) -> HostedAnswer | None:
         answer = server.ask(questions[key], manner, client, stop)
         if answer is not None:
+            if outcome.manner is None:
+                server.check(answer)
             kept.keep(key, answer)
         return answer
 
@@ -183,21 +200,15 @@ def _first(server: Server, key: str, one: Any) -> tuple[Manner, HostedAnswer]:
                 raise
             manner = fewer
             continue
-        if settings.structured == "yes" and not answer.by_schema:
-            raise RunError(
-                f"{settings.url} takes the schema and does not follow it ({answer.text[:60]!r}); "
-                "set structured to auto or no."
-            )
-        if settings.logprobs == "yes" and answer.first_tokens is None:
-            raise RunError(
-                f"{settings.url} gives no log-probabilities; set logprobs to auto or no."
-            )
         return manner, answer
 
 
 def _ended(server: Server, outcome: Outcome, error: EndpointError, *, final: bool) -> RunError:
-    kept = counted(len(outcome.answers), "answer")
-    again = f"{kept} are kept, so that the same command asks the other rows alone."
+    count = len(outcome.answers)
+    again = (
+        f"{counted(count, 'answer')} {'is' if count == 1 else 'are'} kept, so that the same "
+        "command asks the other rows alone."
+    )
     if final:
         return RunError(f"{error} {again}")
     if outcome.in_a_row >= _IN_A_ROW:

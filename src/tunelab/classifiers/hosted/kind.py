@@ -1,5 +1,6 @@
 """A model behind an OpenAI-compatible chat endpoint, asked for the labels of a study's rows."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from tunelab.classifiers.hosted.fitted import HostedModel
 from tunelab.classifiers.hosted.settings import Settings, read_key, read_settings
 from tunelab.prompts.conversation import PromptFormat, check_labels, write_instruction
 from tunelab.runs.results import CLASSIFIERS
+
+_log = logging.getLogger(__name__)
 
 # What the server's own template is called in records: it is not known here.
 _TEMPLATE = "the server's own"
@@ -67,6 +70,8 @@ class Hosted:
         )
         choose = chooser(self.settings, task, self.context)
         key = read_key(self.settings)
+        with_key = f" with the key of {self.settings.key_from}" if key else ""
+        _log.info("texts and examples are sent to %s%s", self.settings.url, with_key)
         return HostedModel(self.name, self.settings, format, choose, target, key)
 
     def memory(self) -> int:

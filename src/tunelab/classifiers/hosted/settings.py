@@ -6,12 +6,12 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from tunelab.classifiers.examples import ExampleSettings
 from tunelab.config import Count, Number, Text
 from tunelab.errors import UsageError
-from tunelab.generation.endpoint.model import open_endpoint
+from tunelab.generation.endpoint.model import is_endpoint, open_endpoint
 from tunelab.generation.endpoint.request import Timeouts
 from tunelab.guards.validation import validated
 
@@ -49,18 +49,12 @@ class Settings(ExampleSettings):
     key_from: Text | None = None
     concurrency: Annotated[Count, Field(le=256)] = 4
     retries: Annotated[int, Field(ge=0, le=100)] = 5
-    timeout: Annotated[Number, Field(gt=0, le=86_400)] = 60.0
+    timeout: Annotated[Number, Field(gt=0, le=86_400)] = 120.0
     max_tokens: Annotated[Count, Field(le=10**6)] | None = None
     max_failed: Annotated[Number, Field(ge=0, le=1)] = 0.05
     structured: Choice = "auto"
     logprobs: Choice = "auto"
     prices: Prices | None = None
-
-    @model_validator(mode="after")
-    def _ends_without_slash(self) -> "Settings":
-        if "#" in self.url:
-            raise ValueError("has a # in url; name the model under model")
-        return self
 
     @property
     def patience(self) -> Timeouts:
@@ -95,6 +89,8 @@ def read_settings(values: Any, prefix: str = "") -> Settings:
             "such as OPENAI_API_KEY, and never the key itself; what is there is not repeated here."
         )
     settings = validated(Settings, values, prefix=prefix)
+    if not is_endpoint(settings.url) or "#" in settings.url:
+        raise UsageError(f"{prefix}url must be an address as http://HOST:PORT/v1, and no more.")
     open_endpoint(f"{settings.url}#{settings.model}")
     return settings
 

@@ -118,6 +118,11 @@ def _explained(request: Request, error: Exception) -> Exception:
     patience = request.patience
     if isinstance(error, httpx.ConnectTimeout):
         return TransientError(f"no connection within {patience.connect:g} seconds")
+    if isinstance(error, httpx.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return EndpointError(
+            f"the certificate of {request.url} is not trusted, so nothing was sent; mend it, or "
+            "add its authority to those of this machine (SSL_CERT_FILE)."
+        )
     if isinstance(error, httpx.ConnectError):
         return TransientError("nothing answers at this address")
     if isinstance(error, httpx.TimeoutException):
