@@ -140,8 +140,8 @@ class ClassifierEntry(BaseModel):
     use: Text | None = Field(
         None,
         description="the kind: majority, tfidf-svm, tfidf-logistic, tfidf-characters, embedding, "
-        "one of a plug-in, or package.module:function that makes a scikit-learn classifier; the "
-        "name by default",
+        "encoder, one of a plug-in, or package.module:function that makes a scikit-learn "
+        "classifier; the name by default",
     )
 
     @property
@@ -246,7 +246,7 @@ class Evaluation(Section):
     baselines: list[Text] = Field(
         default_factory=lambda: ["majority", "tfidf-svm"],
         description="classifiers with their default settings: majority, tfidf-svm, tfidf-logistic, "
-        "tfidf-characters, embedding",
+        "tfidf-characters, embedding, encoder",
     )
 
 
