@@ -37,7 +37,7 @@ ROWS = [
     for text in texts
 ]
 LABELS = ("anger", "fear", "joy")
-QUICK = {"virtual_tokens": 4}
+QUICK = {"virtual_tokens": 4, "r": 4}
 
 
 @pytest.fixture(scope="module")

@@ -92,16 +92,11 @@ class EncoderClassifier:
             raise UsageError("training.precision=float16 needs a GPU; use float32 or bfloat16.")
         encoder = load_base(settings.model, device=device, dtype=method.weights or dtype)
         length = self._length(encoder)
-        cut, rows = 0, []
-        for split in (task.train, task.validation):
-            found = [token_ids(encoder, row.text, length) for row in split]
-            cut += sum(was_cut for _, was_cut in found)
-            rows.append(
-                [
-                    LabelledIds(tuple(ids), task.labels.index(row.label))
-                    for (ids, _), row in zip(found, split, strict=True)
-                ]
-            )
+        found = [token_ids(encoder, row.text, length) for row in (*task.train, *task.validation)]
+        rows = [
+            LabelledIds(tuple(ids), task.labels.index(row.label))
+            for (ids, _), row in zip(found, (*task.train, *task.validation), strict=True)
+        ]
         torch.manual_seed(task.seed)
         names = encoder.tokenizer(" ".join(task.labels), add_special_tokens=False, verbose=False)
         refused = f"{method.name} cannot be put on {settings.model}", "use another method"
@@ -113,8 +108,8 @@ class EncoderClassifier:
         pad_token = int(encoder.tokenizer.pad_token_id)
         outcome = train(
             model,
-            train_rows=rows[0],
-            validation_rows=rows[1],
+            train_rows=rows[: len(task.train)],
+            validation_rows=rows[len(task.train) :],
             pad_token=pad_token,
             options=training_of(settings, context.training),
             learning_rate=rate,
@@ -152,7 +147,7 @@ class EncoderClassifier:
             "precision": dtype,
             "device": device,
             "max_length": length,
-            "texts_cut": cut,
+            "texts_cut": sum(cut for _, cut in found),
             "validated": bool(task.validation),
             "adapter_bytes": sum(file.stat().st_size for file in target.glob("*.safetensors")),
             **values,
