@@ -270,7 +270,7 @@ class Evaluation(Section):
     baselines: list[Text] = Field(
         default_factory=lambda: ["majority", "tfidf-svm"],
         description="classifiers with their default settings: majority, tfidf-svm, tfidf-logistic, "
-        "tfidf-characters, embedding, setfit",
+        "tfidf-characters, embedding, setfit, encoder",
     )
 
 

@@ -25,6 +25,7 @@ from tunelab.cli.main import main
 from tunelab.config import Training
 from tunelab.data.examples import Example
 from tunelab.errors import RunError, UsageError
+from tunelab.memory.encoders import encoder_shape
 from tunelab.runs.results import load_result, read_json, write_json
 from tunelab.runs.seals import sealed
 
@@ -36,7 +37,7 @@ ROWS = [
     for text in texts
 ]
 LABELS = ("anger", "fear", "joy")
-QUICK = {"virtual_tokens": 4}
+QUICK = {"virtual_tokens": 4, "r": 4}
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +128,10 @@ def test_each_method(method: str, encoder: Path, tmp_path: Path) -> None:
     made, target, values = _fit(tmp_path, model=str(encoder), method=method, epochs=2, **settings)
     assert 0 < values["trainable_parameters"] < values["total_parameters"]
     assert values["settings"]["method"] == method
+    counted = made.method.count(encoder_shape(encoder), made.method_settings)
+    head = 3 * 32 + 3
+    assert values["trainable_parameters"] == counted.trainable + head
+    assert values["total_parameters"] == counted.total + head
     assert {"adapter_config.json", "adapter_model.safetensors", "head.safetensors"} <= {
         path.name for path in target.iterdir()
     }

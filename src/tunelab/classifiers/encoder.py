@@ -17,11 +17,12 @@ from tunelab.classifiers.encoder_settings import (
 from tunelab.classifiers.fitted_encoder import FORMAT
 from tunelab.errors import RunError, UsageError
 from tunelab.guards.refusals import explain_errors
-from tunelab.methods.contract import Method
+from tunelab.methods.contract import Method, find_method
 from tunelab.methods.settings import MethodSettings
 from tunelab.models.kinds import find_encoder
 from tunelab.models.lineage import describe_origin
 from tunelab.models.loading import fetch, is_here, model_hash
+from tunelab.models.pooling import read_pooling
 from tunelab.runs.results import CLASSIFIERS
 
 _log = logging.getLogger(__name__)
@@ -33,11 +34,15 @@ class EncoderClassifier:
 
     name: str
     settings: Settings
-    method: Method[Any]
     method_settings: MethodSettings
     context: Context
     trains: bool = True
     kept_in: str = CLASSIFIERS
+
+    @property
+    def method(self) -> Method[Any]:
+        """What is trained beside the head."""
+        return find_method(self.settings.method)
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -73,6 +78,7 @@ class EncoderClassifier:
         from tunelab.classifiers.embedded_texts import token_ids
         from tunelab.classifiers.fitted_encoder import load_base, save_encoder
         from tunelab.inference.encoder_with_head import EncoderWithHead
+        from tunelab.models.shape import shape_of_model
         from tunelab.runs.results import write_table
         from tunelab.runs.stages import replace_folder
         from tunelab.training.checkpoints import remove_checkpoints
@@ -86,28 +92,24 @@ class EncoderClassifier:
             raise UsageError("training.precision=float16 needs a GPU; use float32 or bfloat16.")
         encoder = load_base(settings.model, device=device, dtype=method.weights or dtype)
         length = self._length(encoder)
-        cut, rows = 0, []
-        for split in (task.train, task.validation):
-            found = [token_ids(encoder, row.text, length) for row in split]
-            cut += sum(was_cut for _, was_cut in found)
-            rows.append(
-                [
-                    LabelledIds(tuple(ids), task.labels.index(row.label))
-                    for (ids, _), row in zip(found, split, strict=True)
-                ]
-            )
+        found = [token_ids(encoder, row.text, length) for row in (*task.train, *task.validation)]
+        rows = [
+            LabelledIds(tuple(ids), task.labels.index(row.label))
+            for (ids, _), row in zip(found, (*task.train, *task.validation), strict=True)
+        ]
         torch.manual_seed(task.seed)
         names = encoder.tokenizer(" ".join(task.labels), add_special_tokens=False, verbose=False)
         refused = f"{method.name} cannot be put on {settings.model}", "use another method"
         with explain_errors(*refused):
+            method.count(shape_of_model(encoder.model), self.method_settings)
             adapted = method.adapt(encoder.model, self.method_settings, names["input_ids"])
         model = EncoderWithHead(adapted, len(task.labels), settings.head_dropout)
         rate = learning_rate_of(settings, method, encoder.model.config.hidden_size)
         pad_token = int(encoder.tokenizer.pad_token_id)
         outcome = train(
             model,
-            train_rows=rows[0],
-            validation_rows=rows[1],
+            train_rows=rows[: len(task.train)],
+            validation_rows=rows[len(task.train) :],
             pad_token=pad_token,
             options=training_of(settings, context.training),
             learning_rate=rate,
@@ -145,7 +147,7 @@ class EncoderClassifier:
             "precision": dtype,
             "device": device,
             "max_length": length,
-            "texts_cut": cut,
+            "texts_cut": sum(cut for _, cut in found),
             "validated": bool(task.validation),
             "adapter_bytes": sum(file.stat().st_size for file in target.glob("*.safetensors")),
             **values,
@@ -180,12 +182,13 @@ class EncoderClassifier:
         name = self.settings.model
         if not is_here(name):
             raise UsageError(f"the size of {name} is not known before it is downloaded.")
+        folder = fetch(find_encoder(name))
         return training_peak(
-            fetch(find_encoder(name)),
+            folder,
             self.method,
             self.method_settings,
             batch=self.settings.batch_size,
-            length=self.settings.max_length,
+            length=self.settings.max_length or read_pooling(folder).most_tokens,
         )
 
     def _length(self, encoder: Any) -> int:
@@ -235,7 +238,8 @@ def _check(values: Mapping[str, Any], prefix: str) -> None:
 
 
 def _make(values: Mapping[str, Any], context: Context) -> Estimator:
-    return EncoderClassifier(FORMAT, *read_settings(values), context)
+    settings, _, own = read_settings(values)
+    return EncoderClassifier(FORMAT, settings, own, context)
 
 
 KIND = ClassifierKind(

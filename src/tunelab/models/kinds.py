@@ -94,7 +94,7 @@ def is_encoder(config: Mapping[str, Any]) -> bool:
 def _writes_nothing(name: str) -> UsageError:
     return UsageError(
         f"{name} is an encoder, which reads text and writes none; name a language model here, or "
-        "use the encoder in a classifier (use: embedding)."
+        "use the encoder in a classifier (use: embedding or encoder)."
     )
 
 
