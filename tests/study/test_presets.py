@@ -3,7 +3,7 @@
 import pytest
 
 from tunelab.errors import UsageError
-from tunelab.study.cells import cells_of
+from tunelab.study.cells import cells_of, tuned_cells
 from tunelab.study.opening import open_study, preset_names
 
 
@@ -40,6 +40,14 @@ def test_preset_resolves(name: str) -> None:
 def test_a_wrong_name_fails_before_any_work(override: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         open_study("starter", [override])
+
+
+def test_a_method_that_is_left_out_takes_no_claims_away() -> None:
+    assert [cell.name for cell in tuned_cells(open_study("starter"))] == ["lora", "lora-head"]
+    study = open_study("starter", ["methods=[{name: lora}]"])
+    assert study.claims == open_study("starter").claims
+    with pytest.raises(UsageError, match="two methods are called 'lora-head'"):
+        open_study("starter", ["methods.0.id=lora-head"])
 
 
 def test_unknown_preset() -> None:
