@@ -1,6 +1,7 @@
 """Small real parts that tests share: a trained tokenizer, a tiny random model."""
 
 import atexit
+import gc
 import os
 import shutil
 import subprocess
@@ -26,6 +27,14 @@ os.environ.pop("COLUMNS", None)
 hypothesis.settings.register_profile("tunelab", deadline=None)
 hypothesis.settings.load_profile("tunelab")
 
+
+@pytest.fixture(scope="module", autouse=True)
+def _freeze_modules() -> None:
+    """Leave what is imported out of further collections, each of which would visit all of it."""
+    gc.collect()
+    gc.freeze()
+
+
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + "
     "message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
@@ -34,7 +43,7 @@ CHATML = (
 LABELS = ("sadness", "joy", "love", "anger", "fear", "surprise")
 
 
-def build_tokenizer(template: str | None = CHATML) -> Any:
+def build_tokenizer(template: str | dict[str, str] | None = CHATML) -> Any:
     """A byte-level BPE tokenizer, trained on a few sentences."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -205,7 +214,7 @@ prompt: {{system: "Labels are {{labels}}.", max_length: 96}}
 models: {{base: null, instruct: {model}}}
 methods: [{{name: lora, r: 4, alpha: 8}}]
 training: {{epochs: 2, batch_size: 8, learning_rate: 0.01, tracking: []}}
-evaluation: {{max_new_tokens: 4, baselines: [majority]}}
+evaluation: {{max_new_tokens: 4, baselines: [majority], facts_seconds: 0}}
 """,
         encoding="utf-8",
     )

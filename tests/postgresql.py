@@ -76,7 +76,7 @@ def serving() -> Iterator[str]:
 
 def _wait(bin: Path, port: int, server: subprocess.Popen[bytes]) -> None:
     for _ in range(300):
-        words = [bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        words = [str(bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
         if subprocess.run(words, check=False).returncode == 0:
             return
         assert server.poll() is None, "PostgreSQL ended at once"

@@ -188,4 +188,5 @@ def bert_agrees_on(character: str) -> bool:
 def _old_parts(character: str) -> list[str]:
     from transformers.models.bert.tokenization_bert_legacy import BasicTokenizer
 
-    return BasicTokenizer().tokenize(f"a{character}b")
+    found: list[str] = BasicTokenizer().tokenize(f"a{character}b")
+    return found

@@ -11,7 +11,7 @@ from conftest import Workspace
 from tunelab.cli.main import main
 from tunelab.errors import UsageError
 
-SETTINGS = {"max_new_tokens": 4, "resamples": 100}
+SETTINGS: dict[str, Any] = {"max_new_tokens": 4, "resamples": 100}
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,11 @@ def _ask(
         "headers": [(key.encode(), value.encode()) for key, value in headers.items()],
     }
     app = guarded(_inner, hosts=HOSTS, password=password, max_body=10)
-    asyncio.run(app(scope, receive, send))
+
+    async def call() -> None:
+        await app(scope, receive, send)
+
+    asyncio.run(call())
     return sent
 
 

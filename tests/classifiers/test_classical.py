@@ -56,12 +56,14 @@ def test_tfidf_learns_what_tells_them_apart(
     answers = opened.answer(texts)
     assert answers.given is not None
     assert list(answers.given.labels) == labels
-    assert answers.generated is answers.scores is None
+    assert answers.generated is None
+    assert answers.scores is None
     # A question without anything known is answered too.
     assert all(answer.label in labels for answer in opened.label(["", "⚙", "unknown"]))
     if use == "tfidf-logistic":
         found = opened.probabilities(texts)
         assert np.allclose(found.sum(axis=1), 1)
+        assert answers.given.probabilities is not None
         assert np.allclose(answers.given.probabilities, found)
         return
     assert answers.given.probabilities is None

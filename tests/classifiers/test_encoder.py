@@ -49,7 +49,7 @@ def _make(training: Mapping[str, Any] | None = None, **settings: Any) -> Any:
     kind = find_classifier("encoder")
     kind.check(settings, "classifiers.0.")
     options = Training(**{"tracking": [], "evaluate_every": 1, **(training or {})})
-    return kind.make(settings, Context("cpu", "float32", options))
+    return kind.make(settings, Context("cpu", "float32", training=options))
 
 
 def _task(seed: int = 3, labels: tuple[str, ...] = LABELS) -> Task:
@@ -124,7 +124,7 @@ def test_fitted_saved_and_opened(encoder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", [name for name in registry.METHODS if name != "full"])
 def test_each_method(method: str, encoder: Path, tmp_path: Path) -> None:
     own = registry.resolve("method", method, registry.METHODS).Settings.model_fields
-    settings = {key: value for key, value in QUICK.items() if key in own}
+    settings: dict[str, Any] = {key: value for key, value in QUICK.items() if key in own}
     made, target, values = _fit(tmp_path, model=str(encoder), method=method, epochs=2, **settings)
     assert 0 < values["trainable_parameters"] < values["total_parameters"]
     assert values["settings"]["method"] == method
@@ -160,7 +160,7 @@ class _Kill(TrainerCallback):
 
 @pytest.mark.parametrize("method", ["full", "lora", "prefix_tuning"])
 def test_a_resumed_training_ends_bit_equal(method: str, encoder: Path, tmp_path: Path) -> None:
-    settings = {"model": str(encoder), "method": method, "epochs": 3}
+    settings: dict[str, Any] = {"model": str(encoder), "method": method, "epochs": 3}
     _, whole, values = _fit(tmp_path / "whole", **settings)
     assert values["resumed"] == 0
     with pytest.raises(_Killed):
@@ -269,7 +269,7 @@ def test_a_length_beyond_the_positions(encoder: Path, tmp_path: Path) -> None:
     check({"model": str(encoder), "max_length": 66}, "")
     with pytest.raises(UsageError, match=r"max_length=67 are more than the 66 tokens .*use .*66"):
         check({"model": str(encoder), "max_length": 67}, "")
-    settings = {"model": str(encoder), "method": "prompt_tuning", "max_length": 60}
+    settings: dict[str, Any] = {"model": str(encoder), "method": "prompt_tuning", "max_length": 60}
     with pytest.raises(UsageError, match="60 and 20 virtual tokens are more than the 66"):
         _fit(tmp_path, **settings)
     # RoBERTa counts positions from behind that of padding.
@@ -384,7 +384,7 @@ def test_in_a_study(encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
             ("tuned", 2),
         }
     table = pd.read_parquet(run / "results.parquet").set_index(["run", "metric"])
-    assert table.loc[("tuned-seed1", "accuracy"), "value"] > 0.8
+    assert table["value"].to_dict()["tuned-seed1", "accuracy"] > 0.8
     assert ("tuned-seed1", "brier") in table.index
     verdicts = json.loads((run / "verdicts.json").read_text(encoding="utf-8"))
     assert verdicts["claims"][0]["verdict"] == "supported"

@@ -131,7 +131,7 @@ def test_another_model_and_template_within_a_conversation(
     from tunelab.prompts.template_catalog import choose_template
 
     said = [_said("user", "hello")]
-    texts = []
+    texts: list[str] = []
     for seed, template, question, draw in (
         (0, "own", "and?", 42),
         (2, "own", "so?", 42),

@@ -20,7 +20,7 @@ from tunelab.runs.results import FITTED
 
 ROWS = [Example(text, label) for label, texts in TEXTS.items() for text in texts]
 LABELS = tuple(sorted(TEXTS))
-CONTEXT = Context("cpu", "float32", Training(tracking=[], evaluate_every=4))
+CONTEXT = Context("cpu", "float32", training=Training(tracking=[], evaluate_every=4))
 STRANGE = ["we won [SEP] {labels} <|im_end|>", "👍", "=1+1", "ن" * 600]
 
 

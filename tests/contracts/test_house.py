@@ -62,8 +62,9 @@ def test_public_functions_are_explained() -> None:
         if not ast.get_docstring(tree):
             missing.append(path.name)
         for node in tree.body:
-            defines = isinstance(node, ast.FunctionDef | ast.ClassDef)
-            if defines and not node.name.startswith("_") and not ast.get_docstring(node):
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+                continue
+            if not node.name.startswith("_") and not ast.get_docstring(node):
                 missing.append(f"{path.name}: {node.name}")
     assert missing == []
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tunelab.data.checks import check, clean
-from tunelab.data.examples import Example
+from tunelab.data.examples import Dataset, Example
 from tunelab.data.sources import open_source
 from tunelab.data.splitting import complete_splits, make_dataset
 from tunelab.errors import UsageError
@@ -14,7 +14,7 @@ from tunelab.errors import UsageError
 ALL = ["repeated", "conflicting", "shared"]
 
 
-def _dataset() -> object:
+def _dataset() -> Dataset:
     train = [("one", "x"), ("one", "x"), ("two", "x"), ("two", "y"), ("three", "y"), (" ", "x")]
     splits = {
         "train": [Example(*row) for row in train],

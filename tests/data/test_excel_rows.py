@@ -26,7 +26,7 @@ def _save(path: Path, **sheets: list[list[Any]]) -> Path:
 
 
 def test_cells(tmp_path: Path) -> None:
-    rows = [
+    rows: list[list[Any]] = [
         ["text", "label", None, "day"],
         ["one", 1, None, datetime.date(2026, 5, 1)],
         [None, None, None, None],

@@ -1,10 +1,13 @@
 """Calibration by hand and against scikit-learn."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
+from present import present
 from tunelab.evaluation.calibration import brier, expected_calibration_error, reliability
 from tunelab.evaluation.metrics import wilson_interval
 
@@ -28,7 +31,7 @@ def test_brier_by_hand() -> None:
 def test_brier_equal_to_scikit_learn(labels: int) -> None:
     probabilities, truth = _answers(200, labels)
     theirs = brier_score_loss(truth, probabilities, labels=range(labels), scale_by_half=False)
-    assert brier(probabilities, truth) == pytest.approx(theirs)
+    assert brier(probabilities.tolist(), truth.tolist()) == pytest.approx(theirs)
 
 
 def test_calibration_error_by_hand() -> None:
@@ -45,7 +48,7 @@ def test_calibration_error_by_hand() -> None:
 
 def test_reliability_equal_to_scikit_learn() -> None:
     probabilities, truth = _answers(500, 3)
-    bins = reliability(probabilities, truth, bins=12)
+    bins = reliability(probabilities.tolist(), truth.tolist(), bins=12)
     right = probabilities.argmax(axis=1) == truth
     accuracy, confidence = calibration_curve(right, probabilities.max(axis=1), n_bins=12)
     filled = [entry for entry in bins if entry.rows]
@@ -54,7 +57,7 @@ def test_reliability_equal_to_scikit_learn() -> None:
     assert sum(entry.rows for entry in bins) == 500
     first = filled[0]
     assert (first.accuracy_low, first.accuracy_high) == wilson_interval(
-        round(first.accuracy * first.rows), first.rows
+        round(present(first.accuracy) * first.rows), first.rows
     )
     # No answer of three labels is less confident than a third.
     assert bins[0].rows == 0
@@ -68,7 +71,7 @@ def test_edges_belong_to_the_lower_bin() -> None:
 
 
 def test_what_is_not_a_table() -> None:
-    for probabilities, truth, message in (
+    cases: list[tuple[Any, list[int], str]] = [
         ([[0.5, 0.5]], [0, 1], "1 rows of probabilities and 2"),
         ([[0.5, 0.6]], [0], "sum to 1"),
         ([[1.5, -0.5]], [0], "sum to 1"),
@@ -76,7 +79,8 @@ def test_what_is_not_a_table() -> None:
         ([[0.5, 0.5]], [2], "not among the 2 columns"),
         ([[0.5, 0.5]], [-1], "not among the 2 columns"),
         ([0.5, 0.5], [0, 1], "a row an answer"),
-    ):
+    ]
+    for probabilities, truth, message in cases:
         with pytest.raises(ValueError, match=message):
             brier(probabilities, truth)
     with pytest.raises(ValueError, match="at least one bin"):

@@ -1,12 +1,14 @@
 """One label for nearly all rows is told, and a common label that was found is not."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.metrics import score
 
 
-def _found(truth: list[str], predicted: list[str | None]):  # type: ignore[no-untyped-def]
+def _found(truth: list[str], predicted: Sequence[str | None]):  # type: ignore[no-untyped-def]
     labels = sorted({*truth, *(label for label in predicted if label)})
     return collapse_of(score(truth, predicted, labels).to_dict())
 

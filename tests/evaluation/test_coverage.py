@@ -109,7 +109,7 @@ def test_paired_t() -> None:
         own = generator.standard_normal(240)
         left = np.exp(3 + 0.4 * own + 0.4 * generator.standard_normal(240))
         right = np.exp(2.5 + 0.4 * own + 0.4 * generator.standard_normal(240))
-        outcome = compare_means(left, right)
+        outcome = compare_means(left.tolist(), right.tolist())
         bounds.append((outcome.low, outcome.high))
     truth = (np.exp(3) - np.exp(2.5)) * np.exp(0.16)
     assert 0.93 <= _covered(bounds, truth) <= 0.97

@@ -36,7 +36,7 @@ def test_finds_swapped_labels() -> None:
     given = truth.copy()
     swapped = generator.choice(rows, size=80, replace=False)
     given[swapped] = (truth[swapped] + 1) % labels
-    found = likely_label_noise(probabilities, given)
+    found = likely_label_noise(probabilities, given.tolist())
     rows_found = [entry.row for entry in found]
     assert len(set(rows_found[:60]) & set(swapped.tolist())) >= 57
     assert len(set(rows_found) & set(swapped.tolist())) >= 60

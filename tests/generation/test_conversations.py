@@ -123,7 +123,7 @@ def test_a_long_play_goes_on_with_notices(answerer: LocalModel) -> None:
     room = answerer.count(first) + 6
 
     class Small(LocalModel):
-        context = room + 6  # type: ignore[assignment]
+        context = room + 6
 
     small = Small("small", answerer.model, answerer.tokenizer)
     played = play(conversation, small, SHORT, further=4)

@@ -1,5 +1,6 @@
 """Generation: batched is one by one, continued is uninterrupted, and both are transformers'."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -157,7 +158,7 @@ def test_an_interrupted_answer_goes_on_as_if_it_had_not_been(
         asked = iter(range(1000))
         limit = after
 
-        def interrupt(asked: Any = asked, limit: int = limit) -> bool:
+        def interrupt(asked: Iterator[int] = asked, limit: int = limit) -> bool:
             return next(asked) >= limit
 
         part = generate(model, tokenizer, TEXTS, settings, interrupt=interrupt)

@@ -82,8 +82,10 @@ def test_numbers_are_compared_by_the_paired_t_test() -> None:
     interval = expected.confidence_interval()
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
     mean = sum(lengths["base"]) / COUNT
-    assert own_value(ended, "open_tokens", "base") == (pytest.approx(mean), None)
-    assert own_value(whole, "open_tokens", "base") == (pytest.approx(mean), "at least")
+    for answered, limit in ((ended, None), (whole, "at least")):
+        value, bound = own_value(answered, "open_tokens", "base")
+        assert value == pytest.approx(mean)
+        assert bound == limit
 
 
 def test_answers_that_were_cut_are_bounds() -> None:
@@ -131,13 +133,14 @@ def test_shares_of_single_answers_are_compared_as_shares() -> None:
 
 def test_what_cannot_be_compared_says_why() -> None:
     whole = record()
-    for arguments, reason in (
+    cases: list[tuple[Any, str]] = [
         ((None, "open_tokens", "instruct", "base"), "the study has no open prompts"),
         ((whole, "open_tokens", "other", "base"), "other answered no open prompts"),
         ((whole, "open_tokens", "base", "other"), "other answered no open prompts"),
         ((whole, "open_self_bleu", "instruct", "base"), "is not defined for these answers"),
-    ):
-        found = compare_open_answers(*arguments, 0.0)  # type: ignore[arg-type]
+    ]
+    for (known, metric, left, right), reason in cases:
+        found = compare_open_answers(known, metric, left, right, 0.0)
         assert found.value is None
         assert reason in str(found.reason)
     assert own_value(None, "open_tokens", "base") == (None, None)

@@ -165,7 +165,9 @@ CASES: list[Case] = [
     refused("a quantizer", _NONE_OF_OURS, _adapter(_LORA, loftq_config={"loftq_bits": 4})),
     refused("tokens to train", _NONE_OF_OURS, _adapter(_LORA, trainable_token_indices=[0])),
     refused("an unknown setting", _NONE_OF_OURS, _adapter(_LORA, evil="x")),
-    refused("a setting of 10,000 letters", _NONE_OF_OURS, _adapter(_LORA, **{"x" * 10_000: 1})),
+    refused(
+        "a setting of 10,000 letters", _NONE_OF_OURS, _adapter(_LORA, None, **{"x" * 10_000: 1})
+    ),
     refused("modules by a pattern", _STRANGE, _adapter(_LORA, target_modules="(a+)+$")),
     refused("modules with a pattern's marks", _STRANGE, _adapter(_LORA, target_modules=["(a+)+$"])),
     refused("a module that is a number", _STRANGE, _adapter(_LORA, target_modules=[1])),

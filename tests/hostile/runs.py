@@ -76,7 +76,15 @@ def _pipe(name: str) -> Callable[[Path], Any]:
 
 
 def _stage(run: Path) -> Any:
-    return run_stage(run, "train", "lora", {}, lambda folder: (folder / "a").write_text("x") and {})
+    def work(folder: Path) -> dict[str, Any]:
+        _write_letter(folder)
+        return {}
+
+    return run_stage(run, "train", "lora", {}, work)
+
+
+def _write_letter(folder: Path) -> None:
+    (folder / "a").write_text("x")
 
 
 def _linked_stage(run: Path) -> None:
@@ -117,7 +125,7 @@ def _linked_report(run: Path) -> None:
 
 
 def _adapters(run: Path) -> Any:
-    return replace_folder(run / "adapters" / "lora", lambda folder: (folder / "a").write_text("x"))
+    return replace_folder(run / "adapters" / "lora", _write_letter)
 
 
 _OUT = "leads out"

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +73,17 @@ def _spliced(draw: st.DrawFn, start: bytes) -> bytes:
     return start
 
 
+def _written_at(name: str, position: int, value: Any) -> bytes:
+    return written(name, value)[position]
+
+
 def _inputs(name: str) -> st.SearchStrategy[bytes]:
     kinds: list[st.SearchStrategy[bytes]] = [st.binary(max_size=200)]
     for value in VALUES.get(name, ()):
         # Two writings of a value that was changed, and each with bytes put in or left out.
         for position, start in enumerate(written(name, value)):
             kinds += [
-                _changed(value).map(
-                    lambda changed, position=position: written(name, changed)[position]
-                ),
+                _changed(value).map(partial(_written_at, name, position)),
                 _spliced(start),
             ]
     kinds += [_spliced(start) for start in LINES.get(name, ())]

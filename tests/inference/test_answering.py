@@ -19,7 +19,7 @@ def test_batched_is_one_by_one(family: str, head: str) -> None:
     tokenizer, model = build_tokenizer(), build_model(family, 600)
     prompts = [tokenizer(head + text)["input_ids"] for text in TEXTS]
     assert rows_work(model, prompts)
-    options = {"stop_tokens": [2], "max_new_tokens": 12, "progress": False}
+    options: dict[str, Any] = {"stop_tokens": [2], "max_new_tokens": 12, "progress": False}
     batched = answer_prompts(model, tokenizer, prompts, batch_size=3, **options)
     single = [
         answer_prompts(model, tokenizer, [prompt], batch_size=1, **options)[0] for prompt in prompts

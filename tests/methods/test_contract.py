@@ -204,7 +204,7 @@ def test_trains_in_sixteen_bits(name: str, rows: list[EncodedExample], tmp_path:
     assert all(value.dtype == torch.float32 for value in own.values())
     losses = []
     for packing in (True, False):
-        options = {"packing": packing, "epochs": 1, "early_stopping": None}
+        options: dict[str, Any] = {"packing": packing, "epochs": 1, "early_stopping": None}
         outcome = _train(tmp_path / str(packing), adapted, rows, precision="bfloat16", **options)
         assert outcome.packed == packing
         losses.append([one["loss"] for one in outcome.history if one["split"] == "validation"])

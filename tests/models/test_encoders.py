@@ -28,7 +28,7 @@ TEXTS = ["we won the game", "my hands shook at night and he broke it", "", "a"]
 def _vectors(encoder: LoadedEncoder, texts: list[str], **settings: Any) -> np.ndarray:
     rows = [encoder.tokenizer(text)["input_ids"] for text in texts]
     pooling = encoder.pooling
-    how = {"mode": pooling.mode, "normalize": pooling.normalize} | settings
+    how: dict[str, Any] = {"mode": pooling.mode, "normalize": pooling.normalize} | settings
     return embed(encoder.model, rows, pad_token=encoder.tokenizer.pad_token_id, **how).vectors
 
 

@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +94,7 @@ def test_the_front_is_what_nothing_beats(seed: int) -> None:
 def test_the_figure_marks_the_front_of_each_cost(run: RunFolder) -> None:
     table = trade_offs.collect(run)
     assert set(table["cost"]) >= {"trainable parameters", "time of a step, s"}
+    rows: Any
     for _, rows in table.groupby("cost"):
         assert set(rows["method"]) == {"lora", "ia3", "prompt_tuning", "prefix_tuning"}
         assert rows.loc[rows["value"].idxmin(), "front"] or rows["value"].duplicated().any()

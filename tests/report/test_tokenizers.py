@@ -23,8 +23,8 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     persian = train(lines["fa"], algorithm="bpe", vocabulary=900)
     english = train(lines["en"], algorithm="unigram", vocabulary=700)
     names = [str(save(tokenizer, folder).parent) for tokenizer in (persian, english)]
-    made = make_record(names, seed=5)
-    return json.loads(json.dumps(made))
+    made: dict[str, Any] = json.loads(json.dumps(make_record(names, seed=5)))
+    return made
 
 
 def test_findings_follow_from_the_numbers(record: dict[str, Any]) -> None:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 
 from conftest import Workspace, write_adapter
 from tunelab.classifiers.contract import LabelAnswer
+from tunelab.classifiers.labelling import label_texts
 from tunelab.cli.main import main
 from tunelab.errors import RunError, UsageError
 from tunelab.serving import predict
@@ -252,8 +252,14 @@ def test_any_other_name_is_a_folder(out: str, untrained: Path, texts: Path) -> N
 
 def test_a_dash_is_standard_input_and_output(untrained: Path, texts: Path) -> None:
     words = [sys.executable, "-m", "tunelab", "predict", "-", "--adapter", str(untrained)]
-    run = partial(subprocess.run, capture_output=True, cwd=texts.parent, timeout=300)
-    done = run([*words, "--out", "-"], input=b"we won\nwho is there\n")
+    done = subprocess.run(
+        [*words, "--out", "-"],
+        capture_output=True,
+        cwd=texts.parent,
+        timeout=300,
+        check=False,
+        input=b"we won\nwho is there\n",
+    )
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.decode().splitlines()]
     assert [(row["row"], row["text"]) for row in rows] == [(1, "we won"), (2, "who is there")]
@@ -286,7 +292,7 @@ def test_a_single_file_goes_on_after_a_failure(
 ) -> None:
     words = ["predict", "texts.txt", "--adapter", str(untrained), "--out", "a.csv"]
     words += ["--part-rows", "2"]
-    real, calls = predict.label_texts, list[int]()
+    real, calls = label_texts, list[int]()
 
     def fails_at_the_third(*arguments: Any) -> Any:
         calls.append(1)

@@ -62,7 +62,7 @@ def test_stored_predictions_need_no_model(
     assert set(plain) == {"majority", "instruct", "lora"}
     mean = {entry["name"]: entry for entry in _json(capsys, *words, "evaluation.normalize=mean")}
     table = pd.read_parquet(stored)
-    rows = table[table["run"] == "lora"]
+    rows: Any = table[table["run"] == "lora"]
     expected = [
         max(
             zip(row.logprobs / row.label_tokens, row.labels, strict=True), key=lambda pair: pair[0]

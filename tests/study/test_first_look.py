@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -227,7 +228,7 @@ def test_columns_can_be_named(written: Callable[[str], Path]) -> None:
     ],
 )
 def test_wrong_columns(
-    columns: dict[str, str], message: str, written: Callable[[str], Path]
+    columns: dict[str, Any], message: str, written: Callable[[str], Path]
 ) -> None:
     with pytest.raises(UsageError, match=message):
         look_at(str(written("two label columns")), **columns)

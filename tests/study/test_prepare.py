@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def _prepare(
 
 
 def test_what_is_told(tmp_path: Path) -> None:
-    rows = [(f"kettle {n}", "ok" if n % 3 else "off") for n in range(40)]
+    rows: list[Any] = [(f"kettle {n}", "ok" if n % 3 else "off") for n in range(40)]
     rows += [("the only one", "rare"), ("\u200b \u200c", "ok"), ("nothing said", None)]
     data, told = _prepare(tmp_path, rows)
     assert data.labels == ("off", "ok", "rare")

@@ -228,7 +228,8 @@ def test_merged_weights_follow_the_optimizer(method: Any, kind: str) -> None:
     for merge in (True, False):
         model = _adapted("llama", method)
         trained = [p for p in model.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(trained, lr=1e-2, **{kind: True})
+        options: dict[str, Any] = {kind: True}
+        optimizer = torch.optim.AdamW(trained, lr=1e-2, **options)
         with packed_attention(model), fused_layers(model, merge):
             for _ in range(4):
                 loss = _packed_loss(model, rows, _prefix(rows))

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunelab.classifiers import stored
-from tunelab.classifiers.contract import Answers, Fitted, LabelAnswer
+from tunelab.classifiers.contract import Answers, Fitted, LabelAnswer, Size
 from tunelab.classifiers.embedded_texts import token_ids
 from tunelab.classifiers.scikit_learn import check_evaluation, recorded_labels
 from tunelab.config import Evaluation
 from tunelab.errors import RunError, TunelabError, UsageError
 from tunelab.evaluation.predictions import Given
 from tunelab.guards.refusals import explain_errors, name_of
-from tunelab.inference.sentence_embeddings import batches_of
+from tunelab.inference.sentence_embeddings import length_batches
 from tunelab.methods.contract import find_method
 from tunelab.models.encoders import LoadedEncoder, load_encoder
 from tunelab.models.lineage import describe_origin
 from tunelab.progress import row_bar
+from tunelab.runs.folder_size import folder_bytes
 from tunelab.runs.results import ADAPTER_RECORD, write_json
 from tunelab.runs.seals import file_hashes, sealed
 
@@ -49,6 +50,12 @@ class FittedEncoder:
     def about(self) -> Mapping[str, Any]:
         """Licence, hash and lineage of the encoder."""
         return describe_origin(self.encoder)
+
+    @cached_property
+    def size(self) -> Size:
+        """The parameters of the encoder, the method and the head; the bytes of the encoder."""
+        parameters = sum(value.numel() for value in self.model.parameters())
+        return Size(parameters, folder_bytes(self.encoder.folder))
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """The label and the probabilities of each text."""
@@ -102,7 +109,7 @@ class FittedEncoder:
             torch.inference_mode(),
             explain_errors(f"{name_of(self.model)} cannot label texts", "choose another encoder"),
         ):
-            for batch in batches_of(rows, _BATCH_TOKENS):
+            for batch in length_batches(rows, _BATCH_TOKENS):
                 logits = self.model(**self._form([rows[index] for index in batch]))
                 found[batch] = logits.double().softmax(-1).cpu().numpy()
                 bar.update(len(batch))

@@ -49,7 +49,9 @@ def texts_pack(model: Any, rows: Sequence[Sequence[int]]) -> bool:
         visited: list[Any] = []
         batch = pack_texts(trial, mode="mean", first_position=first_position(model))
         found = run_packed(model, batch, visited=visited).last_hidden_state[0]
-        return len(visited) >= model.config.num_hidden_layers and same_logits(found, expected)
+        return len(visited) >= model.config.num_hidden_layers and same_logits(
+            found, expected, model.dtype
+        )
 
     return passes(model, packed_as_plain)
 

@@ -79,8 +79,6 @@ def load_encoder(name: str, *, device: str = "cpu", dtype: str = "float32") -> L
     # Text from data is data: "[SEP]" in it must not become the control token.
     tokenizer.split_special_tokens = True
     set_pad_token(tokenizer, model, name)
-    positions = _positions(model)
-    named = [int(tokenizer.model_max_length), pooling.most_tokens or positions]
     return LoadedEncoder(
         card=card,
         model=model,
@@ -88,13 +86,19 @@ def load_encoder(name: str, *, device: str = "cpu", dtype: str = "float32") -> L
         folder=folder,
         hash=folder_hash(folder),
         pooling=pooling,
-        most_tokens=max(3, min(positions, *named)),
-        positions=positions,
+        most_tokens=most_tokens(model, tokenizer, pooling.most_tokens),
+        positions=positions(model),
     )
 
 
-def _positions(model: Any) -> int:
-    """How many tokens of a text the encoder has positions for."""
-    positions = getattr(model.config, "max_position_embeddings", None)
-    room = positions if type(positions) is int and positions > 0 else _TOKENS
+def most_tokens(model: Any, tokenizer: Any, named: int | None = None) -> int:
+    """The longest text that a model's positions hold, or that its files name (``named``)."""
+    room = positions(model)
+    return max(3, min(room, int(tokenizer.model_max_length), named or room))
+
+
+def positions(model: Any) -> int:
+    """How many tokens of a text a model has positions for."""
+    found = getattr(model.config, "max_position_embeddings", None)
+    room = found if type(found) is int and found > 0 else _TOKENS
     return room - first_position(model)

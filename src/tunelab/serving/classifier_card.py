@@ -35,6 +35,7 @@ def make_classifier_card(
     trained: Result,
     evaluated: Sequence[Result],
     *,
+    facts: Sequence[tuple[str, str]] = (),
     environment: Mapping[str, Any],
     record: Mapping[str, Any],
     verdicts: Verdicts | None = None,
@@ -87,6 +88,7 @@ def make_classifier_card(
                 if not result.values.get("constant")
                 and (found := collapse_of(result.values["scores"])) is not None
             ],
+            "facts": facts,
             "hardware": hardware(environment, values),
             "software": (
                 f"tunelab {environment['tunelab']}, Python {environment['python']}, "
@@ -106,15 +108,16 @@ def _encoder(values: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         "name": base_in_words(card),
         "licence": card.licence,
+        "kept": bool(values.get("encoder_kept")),
         "hash": Markdown(f"`{str(values['model_hash'])[:16]}`"),
     }
 
 
 def _trained(values: Mapping[str, Any]) -> str:
     """How many of the encoder's and the head's numbers were trained, where some were."""
-    if "trainable_parameters" not in values:
+    trained, total = values.get("trainable_parameters"), values.get("total_parameters")
+    if trained is None or total is None:
         return ""
-    trained, total = values["trainable_parameters"], values["total_parameters"]
     return f"{count(trained)} of {count(total)} parameters"
 
 

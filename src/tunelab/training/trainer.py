@@ -13,6 +13,7 @@ from transformers.trainer_utils import EvalLoopOutput
 from tunelab.guards.refusals import explain_errors, name_of
 from tunelab.training.callbacks import load_trainable, perplexity, save_trainable
 from tunelab.training.fsdp import save_full_state
+from tunelab.training.head_rate import bound_head_rate
 from tunelab.training.loss import AnswerLogits, answer_loss, correct_rows
 from tunelab.training.ordering import LengthGroupedOrder, TokenBatches
 from tunelab.training.processes import shards_weights, summed
@@ -131,6 +132,7 @@ class AnswerTrainer(Trainer):
     def create_optimizer(self, model: Any = None) -> Any:
         """AdamW; checkpoints keep its full state, also where the weights are sharded."""
         optimizer = super().create_optimizer(model)
+        bound_head_rate(optimizer, model or self.model)
         if shards_weights():
             save_full_state(optimizer)
         return optimizer

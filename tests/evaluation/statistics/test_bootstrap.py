@@ -12,7 +12,8 @@ VALUES = np.random.default_rng(3).gamma(3.0, size=60)
 
 
 def _mean(weights: np.ndarray) -> np.ndarray:
-    return (weights @ VALUES / weights.sum(axis=1))[:, None]
+    found: np.ndarray = weights @ VALUES / weights.sum(axis=1)
+    return found[:, None]
 
 
 def _sample(resamples: int = 20_000, seed: int = 0) -> Bootstrap:
@@ -92,7 +93,8 @@ def test_p_value_of_a_mean_is_near_that_of_a_t_test() -> None:
 
 def test_without_spread() -> None:
     def share(weights: np.ndarray) -> np.ndarray:
-        return weights[:, :1] / weights.sum(axis=1, keepdims=True)
+        found: np.ndarray = weights[:, :1] / weights.sum(axis=1, keepdims=True)
+        return found
 
     sample = bootstrap([7], share, rows=7, seed=0, resamples=50)[0]
     assert sample.degenerate

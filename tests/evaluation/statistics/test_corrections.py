@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from present import present
 from tunelab.evaluation.statistics.corrections import holm
 
 
@@ -34,7 +35,7 @@ def test_no_p_value() -> None:
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_order_stays_and_nothing_shrinks(values: list[float]) -> None:
-    corrected = holm(values)
+    corrected = [present(value) for value in holm(values)]
     pairs = sorted(zip(values, corrected, strict=True))
     assert all(before <= after <= 1 for before, after in pairs)
     assert [after for _, after in pairs] == sorted(after for _, after in pairs)

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -33,7 +34,7 @@ def test_actors_die_and_every_row_has_one_answer(workspace: Workspace, tmp_path:
             stderr=log,
         )
         for parts in (2, 6):
-            wait_until(lambda least=parts: len(list(out.glob("part-*"))) >= least, driver)
+            wait_until(partial(_has_parts, out, parts), driver)
             wait_until(lambda: workers_of(driver, "Labeller"), driver)[0].kill()
         assert driver.wait(300) == 0, (tmp_path / "log").read_text()
     found = [row for part in sorted(out.glob("part-*")) for row in pq.read_table(part).to_pylist()]
@@ -48,3 +49,7 @@ def test_actors_die_and_every_row_has_one_answer(workspace: Workspace, tmp_path:
     )
     expected = [json.loads(line) for line in alone.stdout.splitlines()]
     assert found == expected
+
+
+def _has_parts(folder: Path, least: int) -> bool:
+    return len(list(folder.glob("part-*"))) >= least

@@ -39,7 +39,7 @@ def _worker(
     store = open_store(position, folder)
     OPENED.append(store)
     study = open_optuna_study(store, "sweep", ["high"], prune=False)
-    first = {"a": 2, "b": '"y"'}
+    first: dict[str, str | int | float] = {"a": 2, "b": '"y"'}
     return Worker(study, store, AXES, total, seed=3, name=name, grace=0.3, first=first)
 
 
