@@ -420,7 +420,7 @@ def test_a_sweep_searches_its_settings(encoder: Path, tmp_path: Path) -> None:
 
 
 def test_kill_and_go_on(encoder: Path, workspace: Workspace, tmp_path: Path) -> None:
-    words = [*_study(tmp_path, encoder), "classifiers.0.epochs=30", "training.early_stopping=null"]
+    words = [*_study(tmp_path, encoder), "classifiers.0.epochs=9", "training.early_stopping=null"]
     words += ["training.seeds=[1]", "--out"]
     process = subprocess.Popen(
         workspace.command(*words, str(tmp_path / "killed")),
