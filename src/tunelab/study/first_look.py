@@ -188,11 +188,11 @@ def _seconds(sample: Mapping[str, int], texts: list[str], instruction: float) ->
     trained = epochs * (sample["train"] + 2 * sample["validation"]) * (mean + behind)
     asked = 2 * 2 * sample["test"] * (mean + 6)
     encoder = sum(
-        entry["epochs"] * (sample["train"] + sample["validation"] / 2) * min(256.0, mean)
+        float(entry["epochs"]) * (sample["train"] + sample["validation"] / 2) * min(256.0, mean)
         for entry in preset["classifiers"]
         if "epochs" in entry
     )
-    return (
+    return float(
         _START_SECONDS
         + trained / _TRAINED_PER_SECOND
         + encoder / _ENCODER_PER_SECOND
