@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from tunelab.config import Prompt
 from tunelab.data.examples import Example
 from tunelab.errors import RunError, TunelabError, UsageError
 from tunelab.report.build import build_report
-from tunelab.runs.results import load_result
+from tunelab.runs.results import Result, load_result
 from tunelab.study.opening import open_study
 from tunelab.study.run import run_study
 
@@ -436,6 +436,11 @@ def _study(folder: Path, workspace: Workspace, url: str, model: str = "m") -> Pa
     return path
 
 
+def _evaluated(results: Sequence[Result]) -> Result:
+    [found] = [one for one in results if one.name == "far" and one.stage == "evaluate"]
+    return found
+
+
 def test_a_killed_run_goes_on_and_asks_no_answered_row_twice(
     workspace: Workspace, tmp_path: Path
 ) -> None:
@@ -487,7 +492,7 @@ def test_a_real_server_labels_the_rows_of_a_study(workspace: Workspace, tmp_path
     with serving_model(workspace.folder / "model") as url:
         study = open_study(str(_study(tmp_path, workspace, url, model)))
         results = run_study(study, tmp_path / "run")
-    [far] = [result for result in results if result.name == "far"]
+    far = _evaluated(results)
     table = pd.read_parquet(far.folder / "predictions.parquet")
     # What the same model answers here. The server ignores the schema, and gives no likeliest token.
     loaded = load(model)
@@ -525,7 +530,7 @@ def test_failed_rows_and_first_tokens_survive_measuring_again(
 
     def table(*overrides: str) -> tuple[pd.DataFrame, Mapping[str, Any]]:
         results = run_study(open_study(str(study), [*own, *overrides]), tmp_path / "run")
-        [far] = [result for result in results if result.name == "far"]
+        far = _evaluated(results)
         return pd.read_parquet(far.folder / "predictions.parquet"), far.values
 
     with chatting(speak) as chat:
