@@ -34,6 +34,8 @@ class RunFolder:
     tokenized: Sequence[Result]
     failures: Sequence[Mapping[str, str]]
     generated: Sequence[Result] = ()
+    # Speed, memory and sizes of classifiers; none in older runs.
+    measured: Sequence[Result] = ()
     # Fingerprints of the claims before any answer was known; None of older runs.
     claims_before: Sequence[str] | None = None
     known: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -101,6 +103,7 @@ def read_run(folder: Path) -> RunFolder:
         tokenized=[result for result in stages if result.stage == "tokenize"],
         failures=failures,
         generated=[result for result in stages if result.stage == "generate"],
+        measured=[result for result in stages if result.stage == "facts"],
         claims_before=index.get("claims_before"),
     )
 

@@ -194,9 +194,7 @@ def _reach(
         off = drawn[:, :split, None] - drawn[:, None, split:] - signs[:, None, None] * middles
         largest.append(np.abs(off / scale).max(axis=(1, 2)))
     # Of one pair the signs show what is known: never less than the normal quantile.
-    return max(
-        float(np.quantile(np.concatenate(largest), 1 - level)), float(ndtri(1 - level / 2))
-    )
+    return max(float(np.quantile(np.concatenate(largest), 1 - level)), float(ndtri(1 - level / 2)))
 
 
 def _table(values: Sequence[Sequence[float]]) -> Any:
