@@ -37,7 +37,8 @@ class BestSet:
 
     ``inside``: (classifiers,), whether each one is in the set. In 95 of 100 studies the set holds
     the classifier that is truly the best. ``p_values``: (classifiers,), of "no other one is
-    better"; None where nothing can be tested, with the ``reason``.
+    better", 1 for the one with the best score; None where nothing can be tested, with the
+    ``reason``.
     """
 
     inside: tuple[bool, ...]

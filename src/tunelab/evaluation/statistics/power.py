@@ -52,19 +52,14 @@ class RowsPower:
                 f"With {rows}, a difference of accuracy below {100 * self.decides:.0f} points "
                 "stays undecided in half of all studies."
             )
-        wanted = [
-            (f"{100 * difference:.0f} points", f"about {needed:,}")
-            for difference, needed in self.needed.items()
-        ]
-        sizes = ", ".join(
-            f"one of {points}{'' if position else ' takes'} {needed}"
-            + ("" if position else " test rows")
-            for position, (points, needed) in enumerate(wanted)
+        needed = " and ".join(
+            f"about {rows:,} test rows for {100 * difference:.0f} points"
+            for difference, rows in self.needed.items()
         )
         return [
             told,
-            f"To decide {sizes} (in {100 * _POWER:.0f} of 100 studies). Assumed is that on {100 * self.discordant:.0f} % of the rows exactly one of the two "
-            "is right.",
+            f"A chance of {100 * _POWER:.0f} % to decide a difference takes {needed}; assumed is "
+            f"that exactly one of the two is right on {100 * self.discordant:.0f} % of the rows.",
         ]
 
     def to_dict(self) -> dict[str, object]:
