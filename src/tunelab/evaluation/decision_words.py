@@ -48,7 +48,7 @@ def fine_tuning_in_words(decision: Decision) -> str | None:
     if found is None or found.gain.value is None:
         return None
     gain = found.gain
-    by = f"{_difference(decision, gain.value)}"
+    by = _difference(decision, found.gain.value)
     if gain.low is not None and gain.high is not None:
         by += f", 95 % interval {_ends(decision, gain.low, gain.high)}"
     compared = (

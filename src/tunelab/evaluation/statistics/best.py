@@ -218,9 +218,9 @@ def _by_group(table: Any, groups: Sequence[object] | None) -> Any:
     if len(groups) != table.shape[1]:
         raise ValueError("every row needs its group")
     order = {group: position for position, group in enumerate(dict.fromkeys(groups))}
-    sums = np.zeros((table.shape[0], len(order)))
-    np.add.at(sums, (slice(None), [order[group] for group in groups]), table)
-    return sums
+    member = np.zeros((table.shape[1], len(order)))
+    member[np.arange(table.shape[1]), [order[group] for group in groups]] = 1.0
+    return table @ member
 
 
 def _patterns(table: Any) -> tuple[Any, Any]:
