@@ -89,7 +89,10 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
     print(f"Report: {report}", file=stream)
     # Last, so that it is what stays on the screen.
     for sentence in decision_lines(decision):
-        print(visible(sentence), file=stream)
+        if arguments.format == "table":
+            print_sentence(sentence)
+        else:
+            print(visible(sentence), file=stream)
     return 0
 
 

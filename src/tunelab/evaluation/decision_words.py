@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tunelab.evaluation.costs import COSTS, DECIDING
-from tunelab.evaluation.decisions import Candidate, Decision
+from tunelab.evaluation.decisions import INSTEAD, Candidate, Decision
 from tunelab.numbers import count, counted, interval, number, signed, signed_interval, with_unit
 
 # Names that a sentence holds at most.
@@ -106,19 +106,15 @@ def _as_chosen(decision: Decision, taken: Candidate, otherwise: str) -> str:
 
 
 def _why_none(decision: Decision) -> str:
-    if not any(one.informative for one in decision.candidates):
-        return "each one gives the same label to nearly all rows"
     informative = [one for one in decision.candidates if one.informative]
-    if decision.reason is not None and not any(one.takes_part for one in informative):
-        return "none keeps the constraints"
-    if decision.reason is not None and len(decision.candidates) > 1:
-        return decision.reason
+    if not informative:
+        return "each one gives the same label to nearly all rows"
     if not any(one.takes_part for one in informative):
         limits = ", ".join(
             f"at most {_COST[name].show(value)}" for name, value in decision.constraints.items()
         )
         return f"none is known to keep the constraints ({limits})"
-    return "none that tells labels apart can be the best"
+    return decision.reason or "each one that may be taken is worse than one that may not"
 
 
 def _why_not(candidate: Candidate) -> str:
@@ -182,9 +178,9 @@ def _notes(decision: Decision) -> Iterator[str]:
             yield one.collapse
         if one.breaks and one.can_be_best:
             broken = ", ".join(
-                f"{_COST[name].show(value)}, allowed is {_COST[name].show(limit)}"
+                f"{_COST[name].show(value)} where {_COST[name].show(decision.constraints[name])} "
+                "is allowed"
                 for name, value in one.breaks.items()
-                if (limit := decision.constraints[name]) is not None
             )
             yield f"{one.name} can be the best but breaks a constraint: {broken}."
         if one.unknown and one.can_be_best:
@@ -193,9 +189,8 @@ def _notes(decision: Decision) -> Iterator[str]:
     eligible = [one for one in inside if one.takes_part]
     if len(eligible) > 1:
         yield from (f"{told[:1].upper()}{told[1:]}" for told in _unknown_costs(eligible))
-    ways = {one.way for one in decision.candidates}
-    scored = [one for one in decision.candidates if one.way == "score"]
-    if scored and "generate" in ways:
+    scored = [one for one in decision.candidates if one.way == INSTEAD]
+    if scored:
         yield (
             f"{_names(scored)} {'is' if len(scored) == 1 else 'are'} compared by the likeliest "
             "label, as most answers in words hold no label."

@@ -11,6 +11,8 @@ from tunelab.numbers import Unit
 
 # Whether fine-tuning pays, as far as the rows tell.
 Pays = Literal["yes", "no", "undecided"]
+# The way of answering of a language model that gives no label in most of its answers in words.
+INSTEAD = "score instead of generate"
 
 
 @dataclass(frozen=True)
@@ -18,12 +20,13 @@ class Candidate:
     """A classifier of the study.
 
     ``score`` is its value in the metric of the decision, with a 95 % interval; ``way`` the way of
-    answering that it is of. ``seeds`` counts its trainings. ``can_be_best`` tells whether it
-    belongs to the set that holds the best, ``p_value`` is of "no other one is better".
-    ``rows_needed`` test rows would tell it from the best, if the two differ by as much as here.
-    ``costs`` are None where they are not known. ``breaks`` names each constraint that it does not
-    keep, ``unknown`` each that cannot be checked. ``constant`` marks a classifier that reads no
-    text, ``collapse`` says how one gives one label to nearly all rows.
+    answering that it is of: generate, score, label, or :data:`INSTEAD`. ``seeds`` counts its
+    trainings. ``can_be_best`` tells whether it belongs to the set that holds the best, ``p_value``
+    is of "no other one is better". ``rows_needed`` test rows would tell it from the best, if the
+    two differ by as much as here. ``costs`` are None where they are not known. ``breaks`` names
+    each constraint that it does not keep, with its value, and ``unknown`` each that cannot be
+    checked. ``constant`` marks a classifier that reads no text, ``collapse`` says how one gives one
+    label to nearly all rows.
     """
 
     name: str
@@ -173,9 +176,10 @@ def weigh(
     checked, reason = _tested(checked, signed, seed)
     chosen, by = _choose([one for one in checked if one.can_be_best])
     within = False
-    if chosen is None:
-        # None of them can be taken: the same question, asked of those that can.
-        others = [one for one in checked if one.takes_part]
+    if chosen is None and any(one.can_be_best and one.informative for one in checked):
+        # Constraints forbid the best: the same question, asked of those that keep them. Not taken
+        # is what is worse than a classifier that reads no text.
+        others = [one for one in checked if one.takes_part or not one.informative]
         if others:
             others, _ = _tested(others, signed, seed)
         chosen, by = _choose([one for one in others if one.can_be_best])

@@ -8,7 +8,7 @@ from tunelab.errors import TunelabError
 from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.costs import costs_of
 from tunelab.evaluation.decision_words import worded
-from tunelab.evaluation.decisions import Candidate, Decision, read_decision, weigh
+from tunelab.evaluation.decisions import INSTEAD, Candidate, Decision, read_decision, weigh
 from tunelab.evaluation.metrics import Answered, Metric, find_metric
 from tunelab.evaluation.metrics.of_rows import resampling_of
 from tunelab.evaluation.row_values import mean_over_seeds, row_values
@@ -102,30 +102,28 @@ def kept_decision(run: RunFolder) -> Decision | None:
 
 def _answers(side: Side) -> list[Answered]:
     """The answers of each seed: by likeliest labels where most of those in words hold none."""
-    if _way(side) != "score":
+    if _way(side) != INSTEAD:
         return side.answered
     return [replace(one, predicted=one.scored or one.predicted) for one in side.answered]
 
 
 def _way(side: Side) -> str:
-    """The way of answering that a side is compared by: generate, score or label."""
+    """The way of answering that a side is compared by."""
     modes = [str(result.values["mode"]) for result in side.asked]
     missed = any(format_missed(result.values) for result in side.asked)
     scored = all(result.values.get("scored") is not None for result in side.asked)
-    return "score" if modes[0] == "generate" and missed and scored else modes[0]
+    return INSTEAD if modes[0] == "generate" and missed and scored else modes[0]
 
 
 def _candidate(run: RunFolder, side: Side, answers: list[Answered], metric: Metric) -> Candidate:
     way = _way(side)
+    records = [
+        result.values["scored"] if way == INSTEAD else result.values for result in side.asked
+    ]
     collapses = [
         found.sentence(result.name)
-        for result in side.asked
-        if (
-            found := collapse_of(
-                (result.values["scored"] if way == "score" else result.values)["scores"]
-            )
-        )
-        is not None
+        for result, record in zip(side.asked, records, strict=True)
+        if (found := collapse_of(record["scores"])) is not None
     ]
     constant = any(result.values.get("constant") for result in side.asked)
     return Candidate(
