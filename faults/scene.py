@@ -31,7 +31,7 @@ training:
   evaluate_every: 0.5
   early_stopping: {{patience: 2, min_delta: 0.2}}
   tracking: []
-evaluation: {{max_new_tokens: 4, baselines: [majority], resamples: 200}}
+evaluation: {{max_new_tokens: 4, baselines: [majority], resamples: 200, facts_seconds: 0}}
 claims:
   - {{claim: "Training helps.", metric: accuracy, left: lora, right: instruct}}
 """

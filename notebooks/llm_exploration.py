@@ -435,6 +435,7 @@ study = tunelab.open_study(
     data__sample={split: SIZES[split] for split in ("train", "validation", "test")},
     models={"base": BASE, "instruct": INSTRUCT},
     tokenizers=[],
+    classifiers=[],
     claims=[],
     training__epochs=1,
     training__tracking=[],

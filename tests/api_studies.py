@@ -17,7 +17,12 @@ def small_study(workspace: Workspace, **sections: Any) -> dict[str, Any]:
         "models": {"base": None, "instruct": str(workspace.folder / "model")},
         "methods": [{"name": "lora", "r": 2, "alpha": 4}],
         "training": {"epochs": 1, "batch_size": 32, "learning_rate": 0.01, "tracking": []},
-        "evaluation": {"max_new_tokens": 4, "baselines": ["majority"], "resamples": 100},
+        "evaluation": {
+            "max_new_tokens": 4,
+            "baselines": ["majority"],
+            "resamples": 100,
+            "facts_seconds": 0,
+        },
         "claims": [
             {
                 "claim": "The fine-tuned model is right more often than the most frequent label",

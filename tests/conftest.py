@@ -214,7 +214,7 @@ prompt: {{system: "Labels are {{labels}}.", max_length: 96}}
 models: {{base: null, instruct: {model}}}
 methods: [{{name: lora, r: 4, alpha: 8}}]
 training: {{epochs: 2, batch_size: 8, learning_rate: 0.01, tracking: []}}
-evaluation: {{max_new_tokens: 4, baselines: [majority]}}
+evaluation: {{max_new_tokens: 4, baselines: [majority], facts_seconds: 0}}
 """,
         encoding="utf-8",
     )

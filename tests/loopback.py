@@ -1,6 +1,7 @@
 """Servers on loopback, and a process of its own that asks a Hub there."""
 
 import json
+import ssl
 import subprocess
 import sys
 import threading
@@ -12,12 +13,24 @@ from typing import Any, ClassVar
 
 
 @contextmanager
-def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """Serve on a free port of loopback; give the address."""
+def serving(
+    handler: type[BaseHTTPRequestHandler], certificate: tuple[Path, Path] | None = None
+) -> Iterator[str]:
+    """Serve on a free port of loopback; give the address.
+
+    With a ``certificate`` and its key it speaks TLS, as https://localhost.
+    """
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    address = f"http://127.0.0.1:{server.server_port}"
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        address = f"https://localhost:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield address
     server.shutdown()
     server.server_close()
     thread.join()

@@ -99,3 +99,36 @@ def write_encoder(
         (folder / "1_Pooling").mkdir(exist_ok=True)
         (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling), encoding="utf-8")
     return folder
+
+
+NLI = {0: "CONTRADICTION", 1: "neutral", 2: "Entailment"}
+
+
+def write_nli(folder: Path, family: str = "bert", labels: dict[int, str] | None = None) -> Path:
+    """A folder with a tiny random model of natural language inference."""
+    import torch
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    tokenizer = build_word_tokenizer()
+    sizes = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": 66,
+        "type_vocab_size": 2,
+        "pad_token_id": 0,
+        "id2label": labels or NLI,
+        "label2id": {label: index for index, label in (labels or NLI).items()},
+        **FAMILIES[family],
+    }
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(family, **sizes))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(4)
+    model.eval().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

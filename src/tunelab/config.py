@@ -55,6 +55,7 @@ Bytes = Annotated[float, BeforeValidator(_bytes), Field(gt=0, allow_inf_nan=Fals
 Count = Annotated[Integer, Field(ge=1, le=10**9)]
 Size = Count | Literal["all"]
 Mode = Literal["generate", "score"]
+AnswersWith = Literal["words", "head"]
 Fault = Literal["repeated", "conflicting", "shared"]
 Scheduler = Literal[
     "linear",
@@ -111,6 +112,11 @@ class Prompt(Section):
         "Classify the text. Answer with exactly one of these labels and nothing else: {labels}.",
         description="the instruction; {labels} becomes the names of the labels",
     )
+    descriptions: dict[Text, Text] = Field(
+        default_factory=dict,
+        description="what labels mean, {label: text}: a line for each, where system has "
+        "{descriptions}, or else below it",
+    )
     style: Literal["chat", "plain"] = Field(
         "chat", description="chat: the model's own template; plain: text alone, as for base models"
     )
@@ -134,11 +140,24 @@ class MethodEntry(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: Text = Field(description="the method: full, lora, dora, ia3, ...; see methods/")
-    id: Text | None = Field(None, description="what the results call it; the name by default")
+    id: Text | None = Field(
+        None,
+        description="what the results call it; by default the name, and NAME-head with a head",
+    )
     model: Text = Field("instruct", description="base, instruct, or the name of a model")
+    answers: AnswersWith = Field(
+        "words",
+        description="words: the model writes the label; head: a linear layer on the last token "
+        "gives a score for each label",
+    )
     learning_rate: Annotated[Number, Field(gt=0)] | None = Field(
         None, description="this method's own, instead of the study's"
     )
+
+    @property
+    def called(self) -> str:
+        """What the results call it."""
+        return self.id or self.name + ("-head" if self.answers == "head" else "")
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -155,8 +174,8 @@ class ClassifierEntry(BaseModel):
     use: Text | None = Field(
         None,
         description="the kind: majority, tfidf-svm, tfidf-logistic, tfidf-characters, embedding, "
-        "one of a plug-in, or package.module:function that makes a scikit-learn classifier; the "
-        "name by default",
+        "setfit, encoder, asked, entailment, hosted, one of a plug-in, or package.module:function "
+        "that makes a scikit-learn classifier; the name by default",
     )
 
     @property
@@ -258,10 +277,15 @@ class Evaluation(Section):
     resamples: Annotated[Integer, Field(ge=100, le=10**6)] = Field(
         5000, description="bootstrap samples behind the intervals of F1"
     )
+    facts_seconds: Annotated[Number, Field(ge=0, le=10**6)] = Field(
+        5.0,
+        description="seconds in which speed and memory of each classifier are measured once it "
+        "has answered, or somewhat more; 0: not at all",
+    )
     baselines: list[Text] = Field(
         default_factory=lambda: ["majority", "tfidf-svm"],
         description="classifiers with their default settings: majority, tfidf-svm, tfidf-logistic, "
-        "tfidf-characters, embedding",
+        "tfidf-characters, embedding, setfit, encoder",
     )
 
 

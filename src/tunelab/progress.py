@@ -4,14 +4,14 @@ import sys
 from typing import Any
 
 
-def row_bar(title: str, total: int | None = None, *, shown: bool = True) -> Any:
-    """A bar that counts rows, as a context; without a ``total`` it has no end."""
+def row_bar(title: str, total: int | None = None, *, shown: bool = True, unit: str = "row") -> Any:
+    """A bar that counts rows, or another ``unit``, as a context; it may have no end (``total``)."""
     from tqdm import tqdm
 
     return tqdm(
         total=total,
         desc=title,
-        unit="row",
+        unit=unit,
         # Without a total the library writes its unit next to the number: "0row".
         bar_format=None if total is not None else "{desc}: {n_fmt} [{elapsed}, {rate_fmt}]",
         file=sys.stderr,

@@ -76,6 +76,11 @@ MODEL_SOURCES: Mapping[str, str] = {
     "hub": "tunelab.models.hub_source:fetch",
     "folder": "tunelab.models.folder_source:fetch",
 }
+# What converts weights inside packages to safetensors.
+WEIGHT_FORMS: Mapping[str, str] = {
+    "gguf": "tunelab.models.package_source:convert",
+    "e5": "tunelab.models.e5_image:convert",
+}
 METHODS = PlugIns(
     "method",
     {
@@ -99,6 +104,11 @@ CLASSIFIERS = PlugIns(
         "tfidf-logistic": "tunelab.classifiers.tfidf_logistic:tfidf_logistic",
         "tfidf-characters": "tunelab.classifiers.tfidf_characters:tfidf_characters",
         "embedding": "tunelab.classifiers.embedding:KIND",
+        "setfit": "tunelab.classifiers.setfit:KIND",
+        "asked": "tunelab.classifiers.asked_kind:KIND",
+        "entailment": "tunelab.classifiers.entailment:KIND",
+        "hosted": "tunelab.classifiers.hosted.kind:KIND",
+        "encoder": "tunelab.classifiers.encoder:KIND",
     },
     group="tunelab.classifiers",
     check="tunelab.classifiers.registered:check_classifier",
@@ -108,6 +118,8 @@ CLASSIFIER_FORMATS: Mapping[str, str] = {
     "adapter": "tunelab.classifiers.adapters",
     "scikit-learn": "tunelab.classifiers.scikit_learn",
     "embedding": "tunelab.classifiers.embedding",
+    "setfit": "tunelab.classifiers.setfit",
+    "encoder": "tunelab.classifiers.fitted_encoder",
 }
 FIGURES: Mapping[str, str] = {
     "scores": "tunelab.report.figures.scores",
@@ -116,6 +128,7 @@ FIGURES: Mapping[str, str] = {
     "reliability": "tunelab.report.figures.reliability",
     "labels": "tunelab.report.figures.labels",
     "curves": "tunelab.report.figures.curves",
+    "costs": "tunelab.report.figures.costs",
     "trade_offs": "tunelab.report.figures.trade_offs",
     "confusion": "tunelab.report.figures.confusion",
     "open_answers": "tunelab.report.figures.open_answers",

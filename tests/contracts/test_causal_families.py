@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from causal_families import VOCABULARY, families, tiny_config, tiny_model
 from conftest import LABELS, build_tokenizer
@@ -16,6 +17,8 @@ from tunelab import registry
 from tunelab.config import Training
 from tunelab.errors import TunelabError, UsageError
 from tunelab.inference.answering import answer_prompts
+from tunelab.inference.head_logits import head_logits
+from tunelab.inference.label_head import make_head, replace_output
 from tunelab.inference.scoring import score_labels
 from tunelab.memory.configurations import configuration, shape_by_name
 from tunelab.memory.formulas import estimate, left_out, step_as_run
@@ -180,3 +183,14 @@ def test_the_estimate_of_an_unknown_family_is_near_its_trace(family: str) -> Non
     found = estimate(shape, lora.METHOD, settings, step)
     # Of activation functions and attention nothing is counted.
     assert found.peak == pytest.approx(trace(config, lora.METHOD, settings, step).peak, rel=0.4)
+
+
+@pytest.mark.parametrize("family", WORK)
+def test_a_head_labels_with_any_kind_of_block(family: str) -> None:
+    model = tiny_model(family).eval()
+    replace_output(model, make_head(model, [5, 6, 7]))
+    prompts = [(5, 6, 7, 8, 9), (5, 6, 7, 10), (5, 6, 7, 8, 9, 11, 12), (5, 6, 7, 10)]
+    with torch.no_grad():
+        alone = [model(input_ids=torch.tensor([ids])).logits[0, -1] for ids in prompts]
+    found = head_logits(model, prompts, pad_token=0, progress=False)
+    assert torch.allclose(found, torch.stack(alone), atol=1e-4, rtol=1e-3)

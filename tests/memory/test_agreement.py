@@ -84,6 +84,18 @@ def test_every_step(step: dict[str, Any]) -> None:
     assert formula == pytest.approx(real, rel=0.15)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("method", ["full", "lora", "prefix_tuning"])
+def test_a_head_in_place_of_the_output_layer(method: str, precision: str) -> None:
+    # Many rows, so that the logits of the vocabulary would be a large part.
+    step = {"batch": 32, "length": 24, "precision": precision}
+    words, _, _ = _all(LLAMA, method, step)
+    real, traced, formula = _all(LLAMA, method, {**step, "head": 6})
+    assert traced == pytest.approx(real, rel=0.05)
+    assert formula == pytest.approx(real, rel=0.15)
+    assert real < 1.01 * words
+
+
 @pytest.mark.parametrize("method", ["lora", "prompt_tuning", "prefix_tuning"])
 def test_a_prefix_before_long_rows_keeps_itself_alone(method: str) -> None:
     real, traced, formula = _all(LLAMA, method, {"length": 200, "prefix": 40})

@@ -59,6 +59,7 @@ def test_notes_on_the_data_stand_in_the_report(tmp_path: Path) -> None:
     lines = [f"row {position},{label}" for position, label in enumerate(labels)]
     rows.write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
     overrides = [f"data.source={rows}", "models.instruct=null", "methods=[]", "claims=[]"]
+    overrides.append("classifiers=[]")
     run_study(open_study("own", overrides), tmp_path / "run")
     page = build_report(tmp_path / "run").read_text(encoding="utf-8")
     _, _, notes = page.partition("<h3>Notes on the data</h3>")

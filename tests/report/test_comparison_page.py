@@ -34,6 +34,7 @@ def _run(out: Path, data: Path, start: int = 0) -> Path:
         "data.sample={}",
         "models={base: null, instruct: null}",
         "methods=[]",
+        "classifiers=[]",
         "generation=null",
         "conversations=[]",
         "tokenizers=[]",

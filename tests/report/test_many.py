@@ -29,6 +29,7 @@ def _run(folder: Path, names: list[str]) -> Path:
         "data.sample={}",
         "models={base: null, instruct: null}",
         "methods=[]",
+        "classifiers=[]",
         "generation=null",
         "conversations=[]",
         "tokenizers=[]",

@@ -27,7 +27,11 @@ Look = Callable[[Outcome, Path], Any]
 
 
 def _train(outcome: Outcome) -> Result:
-    return next(result for result in outcome.values() if "trainable_parameters" in result.values)
+    return next(
+        result
+        for result in outcome.values()
+        if "method" in result.values and result.stage == "train"
+    )
 
 
 def _value(name: str) -> Look:
@@ -133,6 +137,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "data.sample.test": ("6", _rows("test"), []),
     "data.drop": ("[]", _dropped, ["data.source={folder}/faulty.csv", "data.sample.train=all"]),
     "prompt.system": ("Choose.", _prompt("system"), []),
+    "prompt.descriptions": ("{joy: they are glad}", _prompt("system"), []),
     "prompt.style": ("plain", _prompt("style"), []),
     "prompt.max_length": ("64", _prompt("max_length"), []),
     "models.base": ("{folder}/model", _cells, []),
@@ -141,10 +146,12 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "methods.name": ("full", _value("trainable_parameters"), ["methods=[{name: lora}]"]),
     "methods.id": ("mine", _cells, []),
     "methods.model": ("base", _value("model"), ["models.base={folder}/other"]),
+    "methods.answers": ("head", _value("trainable_parameters"), []),
     "methods.learning_rate": ("0.002", _value("learning_rate"), []),
     "classifiers": ("[]", _cells, CLASSIFIER),
     "classifiers.name": ("again", _cells, CLASSIFIER),
     "classifiers.use": ("majority", _classical, CLASSIFIER),
+    "evaluation.facts_seconds": ("0.1", _cells, []),
     "training.seeds": ("[1, 2]", _cells, []),
     "training.epochs": ("1", _value("steps"), []),
     "training.batch_size": ("4", _value("steps"), []),

@@ -11,8 +11,14 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from conftest import LABELS, build_model, build_tokenizer
 from tunelab import registry
 from tunelab.config import Training
+from tunelab.inference.label_head import make_head, replace_output
 from tunelab.prompts.conversation import make_format
-from tunelab.prompts.encoding import EncodedExample, Encoder
+from tunelab.prompts.encoding import (
+    EncodedExample,
+    Encoder,
+    encode_examples,
+    encode_for_head,
+)
 from tunelab.training.processes import is_first, together
 from tunelab.training.train import train
 
@@ -27,18 +33,21 @@ TRAININGS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "p_tuning": ("p_tuning", {"virtual_tokens": 4, "hidden": 16}, {}),
     "prefix_tuning": ("prefix_tuning", {"virtual_tokens": 4}, {}),
     "ia3": ("ia3", {}, {}),
+    "full-head": ("full", {}, {}),
+    "lora-head": ("lora", {"r": 4}, {}),
 }
 
 
-def encoded_rows() -> list[EncodedExample]:
-    """Rows with a shared prefix, of different lengths."""
+def encoded_rows(*, head: bool = False) -> list[EncodedExample]:
+    """Rows with a shared prefix, of different lengths, for words or for a head."""
     tokenizer = build_tokenizer()
     format = make_format(
         tokenizer, system="One of {labels}.", labels=LABELS, style="chat", max_length=150
     )
     encoder = Encoder(tokenizer, format)
     texts = [f"the rain came down {'all day ' * (n % 5)}{n}" for n in range(ROWS + 7)]
-    return [encoder.example(text, LABELS[n % 6]) for n, text in enumerate(texts)]
+    encode = encode_for_head if head else encode_examples
+    return encode(encoder, texts, [LABELS[n % 6] for n in range(len(texts))])
 
 
 class StoppedError(Exception):
@@ -68,9 +77,13 @@ def train_one(name: str, folder: Path, *, stops: bool = False) -> Any:
 def _train(name: str, folder: Path, callbacks: list[Any]) -> Any:
     method, settings, options = TRAININGS[name]
     module = registry.resolve("method", method, registry.METHODS)
-    rows = encoded_rows()
+    head = name.endswith("-head")
+    rows = encoded_rows(head=head)
+    model = module.adapt(build_model(), module.Settings(**settings), rows[0].ids[:8])
+    if head:
+        replace_output(model, make_head(model, range(len(LABELS))))
     return train(
-        module.adapt(build_model(), module.Settings(**settings), rows[0].ids[:8]),
+        model,
         train_rows=rows[:ROWS],
         validation_rows=rows[ROWS:],
         pad_token=0,

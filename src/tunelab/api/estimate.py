@@ -68,6 +68,7 @@ def estimate(
     length: int = 128,
     prefix: int = 0,
     answer: int | None = 3,
+    head: int | None = None,
     packed: bool = True,
     precision: str = "float32",
     weights: str | None = None,
@@ -83,6 +84,7 @@ def estimate(
 
     ``settings`` are the method's own, as in a study: ``r=16``. ``prefix`` tokens of each row are
     those of all rows and run once; ``answer`` counts the trained tokens of a row, None for all.
+    ``head``: the labels of a head on the last token, in place of an answer in words.
     ``packed``: rows as one sequence, without padding. ``weights``: 8-bit or 4-bit for quantized
     ones. ``memory``: of a device in GB (10⁹ bytes), this machine's by default.
 
@@ -103,6 +105,7 @@ def estimate(
         length=length,
         prefix=prefix,
         answer=answer,
+        head=head,
         packed=packed,
         precision=precision,
         weights=weights,

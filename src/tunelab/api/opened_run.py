@@ -120,6 +120,26 @@ class Run:
         return frame(rows, WHO)
 
     @cached_property
+    def facts(self) -> "pd.DataFrame":
+        """A row for each classifier: its accuracy, and what it costs.
+
+        Columns: name, kind, model, method, seed; accuracy; then trained_parameters, parameters,
+        train_seconds, train_memory_bytes, bytes (on disk), open_seconds, memory_bytes,
+        rows_per_second, median_ms and p95_ms for one text.
+        """
+        from tunelab.evaluation.facts import FACTS
+        from tunelab.report.facts_table import facts_of
+
+        accuracies = {row.name: row.accuracy for row in facts_of(self._record)}
+        rows = [
+            self._who(result)
+            | {"accuracy": accuracies.get(result.name)}
+            | {fact.id: result.values.get(fact.id) for fact in FACTS}
+            for result in self._record.measured
+        ]
+        return frame(rows, WHO)
+
+    @cached_property
     def predictions(self) -> "pd.DataFrame":
         """What each classifier answered to each test row.
 

@@ -5,7 +5,7 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -145,21 +145,24 @@ def ask(
 def _ask(
     settings: AppSettings, texts: Sequence[str], names: Sequence[str], untuned: bool
 ) -> list[Labelled]:
+    from tunelab.classifiers.headed_model import HeadedModel
     from tunelab.classifiers.language_model import LanguageModel
+    from tunelab.config import Evaluation
     from tunelab.prompts.encoding import Encoder
 
     found = []
     for name in dict.fromkeys(names):
         opened = open_tuned(classifier_folder(settings.runs, name), settings.device)
         found.append(_labelled(name, opened, texts))
-        if untuned and len(found) == 1 and isinstance(opened, LanguageModel):
+        if untuned and len(found) == 1 and isinstance(opened, LanguageModel | HeadedModel):
             card = opened.loaded.card.name
             plain = open_model(card, settings.device)
-            before = replace(
-                opened,
-                name=f"{Path(card).name}, before fine-tuning",
-                model=plain.model,
-                encoder=Encoder(opened.loaded.tokenizer, opened.encoder.format),
+            before = LanguageModel(
+                f"{Path(card).name}, before fine-tuning",
+                plain,
+                plain.model,
+                Encoder(opened.loaded.tokenizer, opened.encoder.format),
+                Evaluation(),
             )
             found.insert(0, _labelled(before.name, before, texts))
     return found

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tunelab.app.markup import Markup, join, notice, tag
 from tunelab.app.uploads import Labels, Upload
 from tunelab.data.column_guess import is_like_ids
-from tunelab.prompts.conversation import LABELS_FIELD
+from tunelab.prompts.conversation import LABELS_FIELD, write_instruction
 
 _MOST_LABELS = 20
 _MOST_NOTES = 20
@@ -66,7 +66,7 @@ def draw_notes(notes: Sequence[str]) -> Markup:
 
 def draw_instruction(system: str, labels: list[str]) -> Markup:
     """The instruction as the model reads it, and a word if it leaves the labels out."""
-    written = system.replace(LABELS_FIELD, ", ".join(labels))
+    written = write_instruction(system, labels)
     if len(written) > _LONGEST_INSTRUCTION:
         written = written[:_LONGEST_INSTRUCTION] + " …"
     parts = [tag("p", "The model reads:"), tag("blockquote", written, dir="auto")]

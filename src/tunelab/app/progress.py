@@ -20,6 +20,13 @@ class Loss:
     epoch: float | None
 
 
+_DOING = {
+    "train": "training {}",
+    "evaluate": "evaluating {} on the test rows",
+    "facts": "measuring the speed of {}",
+}
+
+
 @dataclass(frozen=True)
 class Progress:
     """What is done now, in words; ``done`` and ``total`` stages; the losses so far.
@@ -46,7 +53,8 @@ def read_progress(folder: Path) -> Progress:
     study = _study(folder)
     stages = [path for kind in ("train", "evaluate") for path in (folder / kind).glob("*-*")]
     finished = [path for path in stages if (path / RECORD).is_file()]
-    open_stages = [path for path in stages if path not in finished]
+    measured = [path for path in (folder / "facts").glob("*-*") if not (path / RECORD).is_file()]
+    open_stages = [*(path for path in stages if path not in finished), *measured]
     trainings = [path for path in stages if path.parent.name == "train"]
     newest = max(trainings, key=lambda path: path.stat().st_mtime, default=None)
     losses = tuple(read_losses(newest)) if newest is not None else ()
@@ -145,11 +153,7 @@ def _words(open_stages: list[Path], *, prepared: bool) -> str:
     if newest is None:
         return "starting the next stage"
     name = newest.name.rpartition("-")[0]
-    return (
-        f"training {name}"
-        if newest.parent.name == "train"
-        else f"evaluating {name} on the test rows"
-    )
+    return _DOING[newest.parent.name].format(name)
 
 
 def _number(value: Any) -> float | None:

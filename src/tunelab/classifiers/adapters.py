@@ -1,10 +1,12 @@
 """Adapters on disk: PEFT's own files, and the prompt that they were trained with."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tunelab.classifiers import stored
 from tunelab.classifiers.answer_room import check_encoder
+from tunelab.classifiers.headed_model import HeadedModel, load_head, save_head
 from tunelab.classifiers.language_model import LanguageModel
 from tunelab.config import Evaluation
 from tunelab.errors import RunError, UsageError
@@ -19,13 +21,30 @@ _PROBE = "What a day! I'd not expected <this>."
 
 
 def save_adapter(
-    folder: Path, model: Any, *, method: str, loaded: LoadedModel, encoder: Encoder, run: str
+    folder: Path,
+    model: Any,
+    *,
+    method: str,
+    loaded: LoadedModel,
+    encoder: Encoder,
+    run: str,
+    words: Any = None,
 ) -> None:
-    """Write what was trained, and beside it the base model's name and the prompt."""
+    """Write what was trained, and beside it the base model's name and the prompt.
+
+    ``words``: the output layer in whose place ``model`` has a head; None where it has none.
+    """
     for config in getattr(model, "peft_config", {}).values():
         # PEFT would note the folder of this machine's cache.
         config.base_model_name_or_path = loaded.card.location or loaded.card.name
-    find_method(method).save(model, folder)
+    if words is None:
+        find_method(method).save(model, folder)
+    else:
+        from tunelab.inference.label_head import words_restored
+
+        with words_restored(model, words) as head:
+            find_method(method).save(model, folder)
+        save_head(head, folder)
     # PEFT leaves a blank form with the folder of this machine; the study writes its own card.
     (folder / "README.md").unlink(missing_ok=True)
     record = {
@@ -35,6 +54,8 @@ def save_adapter(
         "model_hash": loaded.hash,
         "trained_by": run,
         "prompt": encoder.format.to_dict(),
+        # The columns of a head are the labels of the prompt, in their order.
+        "answers": "words" if words is None else "head",
         # For those who ask without tunelab: what follows the template's question, and the room.
         "answer_start": encoder.start or "",
         "answer_tokens": encoder.answer_room,
@@ -67,12 +88,14 @@ def recorded_labels(folder: Path, record: dict[str, Any]) -> tuple[str, ...]:
 
 
 def check_evaluation(folder: Path, record: dict[str, Any], evaluation: Evaluation) -> None:
-    """Refuse a limit that leaves no room for a label.
+    """Refuse a limit that leaves no room for a label; a head writes none.
 
     Raises:
         UsageError: the limit is smaller than the longest label.
     """
     checked_record(folder, record)
+    if has_head(record):
+        return
     tokenizer, format = load_tokenizer(str(record["model"])), read_format(record["prompt"])
     if format.style == "chat":
         tokenizer.chat_template = format.template
@@ -95,24 +118,32 @@ def checked_record(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
+def has_head(record: Mapping[str, Any]) -> bool:
+    """Whether a classifier answers through a head; older records know none."""
+    return record.get("answers") == "head"
+
+
 def open_adapter(
     folder: Path, *, device: str, dtype: str, evaluation: Evaluation | None = None
 ) -> LanguageModel:
     """Load the base model, the adapter, and the prompt that it was trained with.
 
     Raises:
-        UsageError: the record is missing, damaged or was changed.
+        UsageError: the record is missing, damaged or was changed, or the adapter writes no words.
         RunError: a file of the adapter was changed; or the base model or its tokenizer is not the
             one of the training, so that the prompt would become other tokens.
     """
     record = read_record(folder)
-    return open_recorded(folder, record, device=device, dtype=dtype, evaluation=evaluation)
+    opened = open_recorded(folder, record, device=device, dtype=dtype, evaluation=evaluation)
+    if not isinstance(opened, LanguageModel):
+        raise UsageError(f"{folder} answers through a head, which writes no words.")
+    return opened
 
 
 def open_recorded(
     folder: Path, record: dict[str, Any], *, device: str, dtype: str, evaluation: Evaluation | None
-) -> LanguageModel:
-    """As :func:`open_adapter`, with the record that was read before."""
+) -> LanguageModel | HeadedModel:
+    """As :func:`open_adapter`, with the record that was read before, and with a head too."""
     checked_record(folder, record)
     stored.check_files(folder, record)
     format = read_format(record["prompt"])
@@ -138,4 +169,7 @@ def open_recorded(
             f"{folder} cannot be loaded as an adapter ({str(error).splitlines()[0][:120]}); "
             "train it again."
         ) from None
+    if has_head(record):
+        headed = load_head(model, folder, len(format.labels))
+        return HeadedModel(folder.name, loaded, headed, encoder)
     return LanguageModel(folder.name, loaded, model, encoder, evaluation or Evaluation())

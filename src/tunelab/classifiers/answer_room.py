@@ -8,7 +8,7 @@ from tunelab.config import Evaluation, Prompt, Study
 from tunelab.errors import TunelabError, UsageError
 from tunelab.evaluation.parsing.answers import parse_answer, prove
 from tunelab.models.loading import load_tokenizer
-from tunelab.prompts.conversation import format_of
+from tunelab.prompts.conversation import format_of, write_instruction
 from tunelab.prompts.encoding import Encoder
 
 # Tokens that a model which was not trained to answer with a label alone may write before it.
@@ -38,14 +38,18 @@ def answer_limit(encoder: Encoder, evaluation: Evaluation) -> int:
 def check_answers(study: Study, labels: Sequence[str]) -> None:
     """Prove for each model of a study that each label can be answered, before anything is asked.
 
+    Models that answer through a head alone write no label.
+
     A model that cannot be fetched is left out: the cells that need it tell why.
 
     Raises:
-        UsageError: two labels cannot be told apart, or a label has no room.
+        UsageError: two labels cannot be told apart, a label has no room, or the prompt describes a
+            label that is not there.
     """
     check_parsing(labels)
+    write_instruction(study.prompt.system, labels, study.prompt.descriptions)
     roles = [study.models.base, study.models.instruct]
-    named = [entry.model for entry in study.methods]
+    named = [entry.model for entry in study.methods if entry.answers == "words"]
     own = {"base": study.models.base, "instruct": study.models.instruct}
     models = [*roles, *(own.get(name, name) for name in named)]
     for name in dict.fromkeys(filter(None, models)):

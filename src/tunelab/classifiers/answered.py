@@ -8,7 +8,7 @@ from tunelab.classifiers.contract import Fitted
 from tunelab.config import Evaluation
 from tunelab.data.examples import Example
 from tunelab.evaluation.measuring import choices_of, measure
-from tunelab.evaluation.predictions import Predictions
+from tunelab.evaluation.predictions import FIRST_TOKENS, Predictions
 from tunelab.runs.results import write_table
 
 TABLE = "predictions.parquet"
@@ -26,6 +26,8 @@ ABOUT = (
     "texts_cut",
     "prompt",
     "constant",
+    "requests",
+    "hypotheses",
 )
 
 
@@ -43,6 +45,7 @@ def ask_rows(
             mode: len(rows) / max(spent, 1e-9) for mode, spent in found.seconds.items()
         },
         "texts_cut": found.texts_cut,
+        **found.facts,
     }
     return found.against(rows), about
 
@@ -99,6 +102,9 @@ def table_rows(predictions: Predictions, mode: str, evaluation: Evaluation) -> l
                 if generated and generated.tokens is not None
                 else None,
                 "tokens_counted": COUNTED if generated else None,
+                FIRST_TOKENS: list(generated.first_tokens[number])
+                if generated and generated.first_tokens is not None
+                else None,
                 "scored": choices.labels[number] if choices else None,
                 "probability": max(choices.probabilities[number]) if choices else None,
                 "forced": likelihoods.forced[number] if likelihoods else None,

@@ -1,16 +1,17 @@
 """A language model that is asked as it is, with or without examples in its prompt."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tunelab.classifiers.answer_keys import answering, step_for
 from tunelab.classifiers.asking import encoder_for
-from tunelab.classifiers.contract import Context, Task
+from tunelab.classifiers.contextual_calibration import CONTENT_FREE, CalibratedModel
+from tunelab.classifiers.contract import Context, Fitted, Task
+from tunelab.classifiers.examples import ExampleSettings, chooser, drawn, example_key
 from tunelab.classifiers.language_model import LanguageModel
 from tunelab.config import Evaluation, Prompt, Training
-from tunelab.data.sampling import draw_shots
 from tunelab.memory.configurations import shape_by_name
 from tunelab.memory.formulas import inference_bytes
 from tunelab.models.loading import load, model_hash
@@ -19,9 +20,10 @@ from tunelab.runs.results import ADAPTERS
 
 @dataclass(frozen=True)
 class AskedModel:
-    """``role`` is base or instruct; ``shots`` counts the training rows that the prompt shows.
+    """``role`` is what tables call its kind; ``examples`` are the training rows in its prompt.
 
-    ``training`` has the size of the batches that memory is estimated for.
+    ``training`` has the size of the batches that memory is estimated for. ``calibrate`` gives the
+    labels of contextual calibration in place of answers.
     """
 
     name: str
@@ -31,25 +33,33 @@ class AskedModel:
     evaluation: Evaluation
     context: Context
     training: Training
-    shots: int = 0
+    examples: ExampleSettings = field(default_factory=ExampleSettings)
+    calibrate: bool = False
     trains: bool = False
     kept_in: str = ADAPTERS
 
     @property
     def about(self) -> Mapping[str, Any]:
         """The role, the model and the number of examples."""
-        return {"kind": self.role, "model": self.model, "shots": self.shots}
+        return {"kind": self.role, "model": self.model, "shots": self.examples.shots}
 
     def key(self, task: Task) -> Mapping[str, Any]:
         """The model, the prompt and the examples in it."""
         return {
             "model": model_hash(self.model),
             "prompt": self.prompt.model_dump(),
-            "shots": self._examples(task),
+            "shots": example_key(self.examples, task, self.context),
         }
 
     def answer_key(self) -> Mapping[str, Any]:
         """How it is asked, and where."""
+        if self.calibrate:
+            return {
+                "calibrated": CONTENT_FREE,
+                "normalize": self.evaluation.normalize,
+                "device": self.context.device,
+                "dtype": self.context.dtype,
+            }
         return answering(self.evaluation, self.context)
 
     def fit(
@@ -58,13 +68,14 @@ class AskedModel:
         """Nothing: the model stays as it is."""
         return {}
 
-    def open(self, target: Path, task: Task) -> LanguageModel:
+    def open(self, target: Path, task: Task) -> Fitted:
         """The model, with the prompt; ``target`` is not read."""
         loaded = load(self.model, device=self.context.device, dtype=self.context.dtype)
-        encoder = encoder_for(
-            loaded.tokenizer, loaded.model, self.prompt, task.labels, self._examples(task)
-        )
-        return LanguageModel(self.name, loaded, loaded.model, encoder, self.evaluation)
+        shots = drawn(self.examples, task)
+        encoder = encoder_for(loaded.tokenizer, loaded.model, self.prompt, task.labels, shots)
+        own = chooser(self.examples, task, self.context) if self.examples.are_near else None
+        asked = LanguageModel(self.name, loaded, loaded.model, encoder, self.evaluation, own)
+        return CalibratedModel(asked) if self.calibrate else asked
 
     @property
     def device(self) -> str:
@@ -76,7 +87,3 @@ class AskedModel:
         return inference_bytes(
             shape_by_name(self.model), step_for(self.training, self.prompt, self.context)
         )
-
-    def _examples(self, task: Task) -> list[tuple[str, str]]:
-        shown = draw_shots(task.train, self.shots, seed=task.seed)
-        return [(row.text, row.label) for row in shown]

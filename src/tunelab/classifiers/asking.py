@@ -45,12 +45,23 @@ def encoder_for(
             f"{context} tokens; lower it."
         )
     encoder = Encoder(tokenizer, format)
-    if context is not None and encoder.max_length > context:
-        raise UsageError(
-            f"{len(shots)} examples take {encoder.max_length - prompt.max_length} tokens of the "
-            f"model's context of {context}; lower evaluation.shots or prompt.max_length."
-        )
+    check_room(encoder, context)
     return encoder
+
+
+def check_room(encoder: Encoder, context: int | None) -> None:
+    """Refuse more examples than a context of so many tokens holds beside the longest text.
+
+    Raises:
+        UsageError: as said.
+    """
+    if context is not None and encoder.max_length > context:
+        own = encoder.format.max_length
+        raise UsageError(
+            f"{len(encoder.format.shots)} examples take {encoder.max_length - own} tokens of the "
+            f"model's context of {context}; lower their number (evaluation.shots, or shots of the "
+            "classifier) or prompt.max_length."
+        )
 
 
 def stop_tokens(encoder: Encoder, model: Any) -> list[int]:
@@ -68,7 +79,7 @@ def answer(
     progress: bool = True,
 ) -> list[Answer]:
     """Ask for the label of each prompt's text, in words."""
-    with _faster(model):
+    with faster(model):
         return answer_prompts(
             model,
             encoder.tokenizer,
@@ -104,6 +115,19 @@ def ask(
 ) -> Asked:
     """Ask for the label of each text, in words, and parse it."""
     prompts = [encoder.prompt(text) for text in texts]
+    return ask_prompts(model, encoder, prompts, evaluation, title=title, progress=progress)
+
+
+def ask_prompts(
+    model: Any,
+    encoder: Encoder,
+    prompts: Sequence[EncodedPrompt],
+    evaluation: Evaluation,
+    *,
+    title: str,
+    progress: bool = True,
+) -> Asked:
+    """As :func:`ask`, with prompts that are encoded."""
     answers = answer(model, encoder, prompts, evaluation, title=title, progress=progress)
     return Asked(
         answers=answers,
@@ -127,17 +151,19 @@ def label_likelihoods(
     *,
     title: str,
     progress: bool = True,
+    empty: EncodedPrompt | None = None,
 ) -> LabelScores:
     """Ask how likely each label is after each prompt, and after that of an empty text.
 
+    ``empty`` is the prompt of an empty text where it is not the encoder's.
     A label's stop token counts only where one label begins with another, as "joy" and "joyful"
     may: without it, the shorter could never be the less likely one.
     """
     from tunelab.inference.scoring import score_labels
 
     labels = label_tokens(encoder)
-    ids = [prompt.ids for prompt in (encoder.prompt(""), *prompts)]
-    with _faster(model):
+    ids = [prompt.ids for prompt in (empty or encoder.prompt(""), *prompts)]
+    with faster(model):
         scored = score_labels(model, ids, labels, title=title, progress=progress)
     return LabelScores(
         logprobs=tuple(map(tuple, scored.logprobs[1:])),
@@ -154,8 +180,8 @@ def label_tokens(encoder: Encoder) -> list[tuple[int, ...]]:
     return [encoder.answers[label] for label in encoder.format.labels] if nested else bare
 
 
-def _faster(model: Any) -> AbstractContextManager[Any]:
-    """The fused layers of training, which help answering on a CPU as well."""
+def faster(model: Any) -> AbstractContextManager[Any]:
+    """Within this context: the fused layers of training, which help answering on a CPU as well."""
     if model.device.type != "cpu":
         return nullcontext()
     from tunelab.training.fused.layers import fused_layers

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tunelab.config import Evaluation, Prompt, Training
 from tunelab.data.examples import Example
 from tunelab.evaluation.predictions import Generated, Given, Likelihoods, Predictions
 
@@ -69,7 +70,8 @@ class Answers:
     """What a classifier answers to texts: each way of answering that it has, and None for others.
 
     ``labels`` are the possible ones. ``seconds`` holds what each way took (generate, score or
-    label). ``texts_cut`` counts texts that were cut to fit.
+    label). ``texts_cut`` counts texts that were cut to fit. ``facts`` are further values for the
+    record of this asking, as JSON values.
     """
 
     labels: tuple[str, ...]
@@ -78,6 +80,7 @@ class Answers:
     given: Given | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     texts_cut: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def against(self, rows: Sequence[Example]) -> Predictions:
         """The answers beside the texts and the true labels of the rows that were asked."""
@@ -90,6 +93,22 @@ class Answers:
             likelihoods=None if self.scores is None else self.scores.against(truth, self.labels),
             given=self.given,
         )
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a fitted classifier is.
+
+    ``parameters`` are all numbers that it was fitted to, those of a model within it included; None
+    where it cannot tell, with the ``reason``. ``model_bytes`` are those of the files of a model
+    that it reads beside its own. ``metered``: each answer is paid for, so that its speed is not
+    measured.
+    """
+
+    parameters: int | None
+    model_bytes: int = 0
+    reason: str | None = None
+    metered: bool = False
 
 
 class Fitted(Protocol):
@@ -106,6 +125,10 @@ class Fitted(Protocol):
     @property
     def about(self) -> Mapping[str, Any]:
         """What a record holds of it: the model's licence, hash and lineage, and the prompt."""
+
+    @property
+    def size(self) -> Size:
+        """How large it is."""
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """What it answers to texts; progress is shown under ``title``, if there is one."""
@@ -177,11 +200,15 @@ class Context:
     """What a study decides for all of its classifiers.
 
     ``preference`` is auto or a device, ``precision`` auto or a type of weights. They are resolved
-    when they are first needed, as another machine may open the same study.
+    when they are first needed, as another machine may open the same study. ``prompt``,
+    ``evaluation`` and ``training`` are the study's sections.
     """
 
     preference: str
     precision: str
+    prompt: Prompt = field(default_factory=Prompt)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    training: Training = field(default_factory=Training)
 
     @property
     def device(self) -> str:
@@ -209,7 +236,10 @@ class ClassifierKind:
     ``check(settings, prefix)`` refuses settings that it does not have with a ``UsageError``;
     ``prefix`` stands before the key in the message. ``make(settings, context)`` gives the
     classifier; ``defaults`` are the settings that it takes where a study names none.
-    ``explanation``: how it works, with the source.
+    ``explanation``: how it works, with the source. ``prove(settings, context, labels)`` refuses,
+    before anything is fitted, what cannot work on this machine or with these labels. ``seeded``:
+    whether it is fitted once for each of the study's training seeds, as its result depends on
+    chance; others are fitted with the seed of the study.
     """
 
     name: str
@@ -217,3 +247,5 @@ class ClassifierKind:
     make: Callable[[Mapping[str, Any], Context], Estimator]
     defaults: Mapping[str, Any]
     explanation: str
+    prove: Callable[[Mapping[str, Any], Context, Sequence[str]], None] = lambda *_: None
+    seeded: bool = False

@@ -37,7 +37,7 @@ def embed_texts(encoder: LoadedEncoder, texts: Sequence[str], *, title: str = ""
     known = read_vectors(encoder.key, different)
     missing = [text for text in different if text not in known]
     if missing or not texts:
-        ids = [_ids(encoder, text) for text in missing]
+        ids = [token_ids(encoder, text) for text in missing]
         found = embed(
             encoder.model,
             [row for row, _ in ids],
@@ -64,11 +64,17 @@ def embed_texts(encoder: LoadedEncoder, texts: Sequence[str], *, title: str = ""
     )
 
 
-def _ids(encoder: LoadedEncoder, text: str) -> tuple[list[int], bool]:
-    """The token ids of a text with the special ones, and whether it was cut."""
-    pooling, tokenizer = encoder.pooling, encoder.tokenizer
+def token_ids(
+    encoder: LoadedEncoder, text: str, most_tokens: int | None = None
+) -> tuple[list[int], bool]:
+    """The token ids of a text with the special ones, and whether it was cut.
+
+    ``most_tokens``: None for those of the encoder.
+    """
+    pooling, tokenizer, most = encoder.pooling, encoder.tokenizer, most_tokens
+    most = encoder.most_tokens if most is None else most
     given = pooling.prefix + (text.lower() if pooling.lower else text)
     ids: list[int] = tokenizer(given, verbose=False)["input_ids"]
-    if len(ids) <= encoder.most_tokens:
+    if len(ids) <= most:
         return ids, False
-    return tokenizer(given, truncation=True, max_length=encoder.most_tokens)["input_ids"], True
+    return tokenizer(given, truncation=True, max_length=most)["input_ids"], True

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,10 +17,12 @@ from tunelab.classifiers.contract import (
     Estimator,
     Fitted,
     LabelAnswer,
+    Size,
     Task,
 )
 from tunelab.classifiers.embedded_texts import EmbeddedTexts, embed_texts
 from tunelab.classifiers.embedding_heads import HEADS, fit_head
+from tunelab.classifiers.learnt_numbers import count_learnt
 from tunelab.classifiers.scikit_learn import check_evaluation, recorded_labels
 from tunelab.classifiers.skops_files import MODEL_FILE, dump_model, load_model, refused
 from tunelab.config import Evaluation
@@ -33,6 +34,7 @@ from tunelab.models.encoders import LoadedEncoder, load_encoder
 from tunelab.models.kinds import find_encoder
 from tunelab.models.lineage import describe_origin
 from tunelab.models.loading import fetch, is_here, model_hash
+from tunelab.runs.folder_size import folder_bytes
 from tunelab.runs.results import ADAPTER_RECORD, CLASSIFIERS, write_json
 from tunelab.runs.seals import file_hashes, sealed
 
@@ -75,17 +77,27 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class FittedEmbedding:
-    """An encoder and a fitted scikit-learn classifier over its vectors."""
+    """An encoder and a fitted scikit-learn classifier over its vectors.
+
+    ``about``: licence, hash and lineage of the encoder, or of the one that it was made from.
+    ``model_bytes`` are those of an encoder's files that lie elsewhere.
+    """
 
     name: str
     encoder: LoadedEncoder
     head: Any
     labels: tuple[str, ...]
+    about: Mapping[str, Any]
+    model_bytes: int = 0
 
-    @cached_property
-    def about(self) -> Mapping[str, Any]:
-        """Licence, hash and lineage of the encoder."""
-        return describe_origin(self.encoder)
+    @property
+    def size(self) -> Size:
+        """The parameters of the encoder and of the classifier, where that is a linear one."""
+        head = count_learnt(self.head)
+        if head is None:
+            return Size(None, self.model_bytes, "the nearest neighbours have no parameters")
+        encoder = sum(value.numel() for value in self.encoder.model.parameters())
+        return Size(encoder + head, self.model_bytes)
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """The label and the probabilities of each text.
@@ -206,6 +218,7 @@ class Embedding:
             "seconds": texts.seconds + seconds,
             "seconds_by_part": {"encode": texts.seconds, "fit": seconds},
             "texts_cut": texts.cut,
+            "trainable_parameters": count_learnt(head),
             "adapter_bytes": (target / MODEL_FILE).stat().st_size,
             "precision": context.dtype,
             "device": context.device,
@@ -233,13 +246,7 @@ class Embedding:
         Raises:
             UsageError: the encoder is not here and not in the catalog.
         """
-        card = find(self.settings.model)
-        if card.parameters is not None:
-            return 4 * card.parameters + _BATCH_BYTES
-        if not is_here(card.name):
-            raise UsageError(f"the size of {card.name} is not known before it is downloaded.")
-        files = fetch(card).glob("*.safetensors")
-        return sum(file.stat().st_size for file in files) + _BATCH_BYTES
+        return encoder_memory(self.settings.model, copies=1)
 
 
 def open_recorded(
@@ -262,16 +269,49 @@ def open_recorded(
     if not {"model", "model_hash"} <= set(record):
         raise stored.damaged(folder)
     name = str(record["model"])
-    head = load_model(folder / MODEL_FILE, set())
-    if not set(map(str, getattr(head, "classes_", [""]))) <= set(labels):
-        raise stored.damaged(folder)
+    head = load_head(folder, labels)
     encoder = load_encoder(name, device=device, dtype=dtype)
     if encoder.hash != record["model_hash"]:
         raise RunError(
             f"{folder} was trained on other weights of {name} than those here; use the same "
             "revision of the model, or train again."
         )
-    return FittedEmbedding(folder.name, encoder, head, labels)
+    return FittedEmbedding(
+        folder.name,
+        encoder,
+        head,
+        labels,
+        describe_origin(encoder),
+        folder_bytes(encoder.folder),
+    )
+
+
+def load_head(folder: Path, labels: Sequence[str]) -> Any:
+    """The scikit-learn classifier in a folder, whose classes are among the labels.
+
+    Raises:
+        UsageError: they are not, or the file names types of other packages than scikit-learn.
+        RunError: it cannot be read.
+    """
+    head = load_model(folder / MODEL_FILE, set())
+    if not set(map(str, getattr(head, "classes_", [""]))) <= set(labels):
+        raise stored.damaged(folder)
+    return head
+
+
+def encoder_memory(name: str, *, copies: int) -> int:
+    """Bytes of an encoder's weights in float32, ``copies`` times, and of a batch of texts.
+
+    Raises:
+        UsageError: the encoder is not here and not in the catalog.
+    """
+    card = find(name)
+    if card.parameters is not None:
+        return 4 * card.parameters * copies + _BATCH_BYTES
+    if not is_here(card.name):
+        raise UsageError(f"the size of {card.name} is not known before it is downloaded.")
+    files = fetch(card).glob("*.safetensors")
+    return sum(file.stat().st_size for file in files) * copies + _BATCH_BYTES
 
 
 def _check(values: Mapping[str, Any], prefix: str) -> None:

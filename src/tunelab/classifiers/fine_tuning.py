@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunelab.config import Prompt, Training
+from tunelab.config import AnswersWith, Prompt, Training
 from tunelab.data.examples import Example
 from tunelab.errors import UsageError
 
@@ -34,6 +34,7 @@ def fine_tune(
     method: str,
     settings: Any,
     labels: Sequence[str],
+    answers: AnswersWith = "words",
     prompt: Prompt,
     training: Training,
     learning_rate: float,
@@ -47,8 +48,10 @@ def fine_tune(
 ) -> FineTuned:
     """Adapt ``model`` with ``method`` to rows, and write the adapter and its prompt to ``target``.
 
-    ``settings`` are the method's own, checked. Checkpoints go to ``folder``; a training that was
-    killed goes on from the last complete one. The caller removes them when it has kept the outcome
+    ``settings`` are the method's own, checked. With ``answers`` of head, a head on the last token
+    of the prompt is trained with the adapter, and the labels' words are not. Checkpoints go to
+    ``folder``; a training that was killed goes on from the last complete one. The caller removes
+    them when it has kept the outcome
     (:func:`tunelab.training.checkpoints.remove_checkpoints`). Without a ``title`` no progress is
     shown.
 
@@ -61,10 +64,11 @@ def fine_tune(
 
     from tunelab.classifiers.adapters import save_adapter
     from tunelab.classifiers.asking import encoder_for
+    from tunelab.inference.label_head import make_head, replace_output
     from tunelab.methods.contract import find_method
     from tunelab.models.loading import load
     from tunelab.prompts.checks import check_rows
-    from tunelab.prompts.encoding import encode_examples
+    from tunelab.prompts.encoding import encode_examples, encode_for_head
     from tunelab.prompts.tokens import encode_text, leading_tokens
     from tunelab.runs.stages import replace_folder
     from tunelab.training.processes import is_first, shards_weights
@@ -77,15 +81,23 @@ def fine_tune(
     encoder = encoder_for(loaded.tokenizer, loaded.model, prompt, labels)
     encoded = []
     for rows in (train_rows, validation_rows):
-        texts = [row.text for row in rows]
-        encoded.append(encode_examples(encoder, texts, [row.label for row in rows]))
+        texts, truth = [row.text for row in rows], [row.label for row in rows]
+        if answers == "head":
+            encoded.append(encode_for_head(encoder, texts, truth))
+            continue
+        encoded.append(encode_examples(encoder, texts, truth))
         check_rows(encoder, encoded[-1], texts)
     torch.manual_seed(seed)
     # As a text that begins with it is seen: many models rest their attention on the BOS.
     instruction = leading_tokens(loaded.tokenizer)
     instruction += encode_text(loaded.tokenizer, encoder.format.system)[0]
+    adapted = way.adapt(loaded.model, settings, instruction)
+    words = None
+    if answers == "head":
+        head = make_head(adapted, [encoder.answers[label][0] for label in labels])
+        words = replace_output(adapted, head)
     outcome = train(
-        way.adapt(loaded.model, settings, instruction),
+        adapted,
         train_rows=encoded[0],
         validation_rows=encoded[1],
         pad_token=loaded.tokenizer.pad_token_id,
@@ -108,6 +120,7 @@ def fine_tune(
                 loaded=loaded,
                 encoder=encoder,
                 run=folder.name,
+                words=words,
             ),
         )
     return FineTuned(outcome, loaded, encoder, encoded[0])

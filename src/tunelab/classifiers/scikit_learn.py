@@ -21,8 +21,10 @@ from tunelab.classifiers.contract import (
     Estimator,
     Fitted,
     LabelAnswer,
+    Size,
     Task,
 )
+from tunelab.classifiers.learnt_numbers import count_learnt
 from tunelab.classifiers.skops_files import (
     MODEL_FILE,
     dump_model,
@@ -61,6 +63,13 @@ class FittedPipeline:
     def about(self) -> Mapping[str, Any]:
         """Whether it answers the same whatever the text is, which its class says."""
         return {"constant": True} if getattr(self.model, "reads_no_text", False) else {}
+
+    @property
+    def size(self) -> Size:
+        """The numbers that a linear model was fitted to; of other models they are not known."""
+        found = count_learnt(self.model)
+        reason = None if found is not None else "only linear models tell their parameters"
+        return Size(found, reason=reason)
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """The label of each text, with probabilities where the classifier has them."""
@@ -189,6 +198,7 @@ class Pipeline:
             "settings": dict(self.settings),
             "chosen": chosen_settings(model),
             "seconds": seconds,
+            "trainable_parameters": count_learnt(model),
             "adapter_bytes": (target / MODEL_FILE).stat().st_size,
             "device": self.device,
         }

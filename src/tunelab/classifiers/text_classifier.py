@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from numbers import Number
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from sklearn.base import BaseEstimator, ClassifierMixin
 
@@ -38,6 +38,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     Parameters:
         model: a model that tunelab knows, a folder, or owner/name on the Hub.
         method: full, lora, dora, ia3, ...; `method_settings` are its own keys, as in a study.
+        answers: words, the model writes the label; or head, a linear layer on the last token
+            gives a score for each.
         epochs: passes over the training rows at most; training stops where the validation loss
             has not fallen for four evaluations, two an epoch.
         learning_rate: the highest one; None for the method's own.
@@ -57,7 +59,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     Attributes after `fit`:
         classes_: array (classes,), sorted, of the type of y.
         n_iter_: optimizer steps that were made.
-        best_loss_: the lowest validation loss in nats a token, or None without validation rows.
+        best_loss_: the lowest validation loss in nats a token, or a label of a head; None without
+            validation rows.
         adapter_: what was trained, in memory.
     """
 
@@ -66,6 +69,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         model: str = "smollm2-135m-instruct",
         method: str = "lora",
         *,
+        answers: str = "words",
         epochs: float = 3,
         learning_rate: float | None = None,
         batch_size: int = 16,
@@ -81,6 +85,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         self.model = model
         self.method = method
+        self.answers = answers
         self.epochs = epochs
         self.learning_rate = learning_rate
         self.batch_size = batch_size
@@ -251,14 +256,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         """The parameters, each checked and resolved, as arguments of the training."""
         from sklearn.utils import check_random_state
 
-        from tunelab.config import Prompt, Training
+        from tunelab.config import AnswersWith, Prompt, Training
         from tunelab.guards.validation import validated
         from tunelab.methods.contract import find_method
         from tunelab.models.catalog import find
         from tunelab.models.device import pick_device, pick_dtype
+        from tunelab.registry import check_name
 
         find(str(self.model))
         method = find_method(str(self.method))
+        check_name("way to answer", str(self.answers), get_args(AnswersWith))
         settings = validated(
             method.Settings,
             {key: _plain_number(value) for key, value in (self.method_settings or {}).items()},
@@ -298,6 +305,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         return {
             "model": str(self.model),
             "method": str(self.method),
+            "answers": self.answers,
             "settings": settings,
             "prompt": prompt,
             "training": training,
@@ -349,6 +357,8 @@ def _read_record(folder: Path) -> dict[str, Any]:
         record = json.loads(read_bounded(within(folder, folder / RECORD), _LARGEST))
         if not is_intact(record) or record["version"] != 1:
             raise wrong
+        # A classifier that was saved before there were heads answers in words.
+        record["parameters"].setdefault("answers", "words")
         known = set(TextClassifier().get_params(deep=False))
         kind, values = record["classes"]["type"], record["classes"]["values"]
         if set(record["parameters"]) != known or kind not in _TYPES or len(values) < 2:

@@ -1,18 +1,18 @@
-"""A language model that a method fine-tunes to answer with the label."""
+"""A language model that a method fine-tunes to label texts, in words or through a head."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunelab.classifiers.adapters import open_adapter
 from tunelab.classifiers.answer_keys import answering, step_for
-from tunelab.classifiers.contract import Context, Task
-from tunelab.classifiers.language_model import LanguageModel
-from tunelab.config import Evaluation, Prompt, Training
+from tunelab.classifiers.contract import Context, Fitted, Task
+from tunelab.classifiers.stored import open_classifier
+from tunelab.config import AnswersWith, Evaluation, Prompt, Training
 from tunelab.memory.configurations import shape_by_name
 from tunelab.memory.formulas import estimate
 from tunelab.memory.terms import total
+from tunelab.memory.training_step import answering_with
 from tunelab.methods.contract import find_method
 from tunelab.methods.settings import MethodSettings
 from tunelab.models.lineage import describe_origin
@@ -24,6 +24,7 @@ from tunelab.runs.results import ADAPTERS
 class TunedModel:
     """``method`` with its ``settings`` trains ``model`` on conversations that end in the label.
 
+    With ``answers`` of head, a linear layer on the last token before the label is trained with it.
     ``group`` is the name that its training seeds share.
     """
 
@@ -38,6 +39,7 @@ class TunedModel:
     training: Training
     evaluation: Evaluation
     context: Context
+    answers: AnswersWith = "words"
     trains: bool = True
     kept_in: str = ADAPTERS
 
@@ -48,6 +50,7 @@ class TunedModel:
             "kind": "tuned",
             "model": self.model,
             "method": self.method,
+            "answers": self.answers,
             "group": self.group,
             "seed": self.seed,
         }
@@ -61,7 +64,10 @@ class TunedModel:
         training = self.training.model_dump(
             exclude={"seeds", "learning_rate", "precision", "tracking"}
         )
+        # Only where it is no words: what was trained before there were heads stays valid.
+        head = {} if self.answers == "words" else {"answers": self.answers}
         return {
+            **head,
             "model": model_hash(self.model),
             "prompt": self.prompt.model_dump(),
             "training": training,
@@ -73,7 +79,9 @@ class TunedModel:
         }
 
     def answer_key(self) -> Mapping[str, Any]:
-        """How it is asked, and where."""
+        """How it is asked, and where; a head is asked in one way alone."""
+        if self.answers == "head":
+            return {"device": self.context.device, "dtype": self.context.dtype}
         return answering(self.evaluation, self.context)
 
     def fit(
@@ -93,6 +101,7 @@ class TunedModel:
             method=self.method,
             settings=self.settings,
             labels=task.labels,
+            answers=self.answers,
             prompt=self.prompt,
             training=self.training,
             learning_rate=self.learning_rate,
@@ -125,9 +134,9 @@ class TunedModel:
             **{key: value for key, value in outcome.items() if key not in {"model", "history"}},
         }
 
-    def open(self, target: Path, task: Task) -> LanguageModel:
+    def open(self, target: Path, task: Task) -> Fitted:
         """The fine-tuned model, with the prompt that it was trained with."""
-        return open_adapter(
+        return open_classifier(
             target,
             device=self.context.device,
             dtype=self.context.dtype,
@@ -142,7 +151,7 @@ class TunedModel:
     def memory(self) -> int:
         """The peak of a training step; beside a GPU the weights and logits that are read."""
         shape = shape_by_name(self.model)
-        step = step_for(self.training, self.prompt, self.context)
+        step = answering_with(step_for(self.training, self.prompt, self.context), self.answers)
         found = estimate(shape, find_method(self.method), self.settings, step)
         if self.context.device == "cuda":
             return total(found.terms, "weights", "logits")

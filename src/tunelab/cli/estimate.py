@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--answer", default="3", metavar="N", help="trained tokens of a row, or all (default: 3)"
     )
+    parser.add_argument(
+        "--head",
+        type=int,
+        metavar="LABELS",
+        help="labels of a head on the last token, in place of an answer in words",
+    )
     parser.add_argument("--padded", action="store_true", help="rows in full, with padding")
     parser.add_argument("--precision", choices=_PRECISIONS, default="float32")
     parser.add_argument("--weights", choices=("8-bit", "4-bit"), help="quantized weights")
@@ -278,6 +284,7 @@ def _step(arguments: argparse.Namespace) -> dict[str, Any]:
         "length": arguments.length,
         "prefix": 0 if arguments.prefix == "none" else _number(arguments.prefix, "prefix"),
         "answer": None if arguments.answer == "all" else _number(arguments.answer, "answer"),
+        "head": arguments.head,
         "packed": not arguments.padded,
         "precision": arguments.precision,
         "weights": arguments.weights,

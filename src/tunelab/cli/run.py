@@ -6,7 +6,7 @@ Finished stages are kept, so the same command goes on after an interruption.
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +74,14 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
         value=value,
         first_out=("model", "seconds", "rows"),
     )
+    facts = [result for result in results if result.stage == "facts"]
+    if facts and arguments.format == "table":
+        print_table(
+            [fact_row(result) for result in facts],
+            "table",
+            title=f"{study.name}: costs",
+            vital=("name", "to train", "one text"),
+        )
     if claims and arguments.format == "table":
         print_table(
             [verdict_row(claim) for claim in claims],
@@ -83,7 +91,7 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
         )
         print_sentence(correction_in_words(verdicts))
     if arguments.format == "table":
-        for sentence in notes(of_results(results)):
+        for sentence in (*notes(of_results(results)), *time_notes(facts)):
             print(f"Note: {visible(sentence)}")
     stream = sys.stdout if arguments.format == "table" else sys.stderr
     print(f"Report: {report}", file=stream)
@@ -134,6 +142,25 @@ def score_row(result: Any, *, full: bool = False) -> dict[str, Any]:
         # A table needs no more than milliseconds.
         "seconds": round(float(result.values["seconds"]), 3),
     }
+
+
+def fact_row(result: Any) -> dict[str, Any]:
+    """A classifier's line in the table of costs."""
+    from tunelab.evaluation.facts import FACTS
+
+    return {"name": result.name, **{fact.title: fact.show(result.values) for fact in FACTS}}
+
+
+def time_notes(facts: Sequence[Any]) -> Iterator[str]:
+    """Sentences on times that are not those of the classifiers alone."""
+    from tunelab.evaluation.facts import doubts_of
+
+    names = [result.name for result in facts if any(doubts_of(result.values))]
+    if names:
+        yield (
+            f"other work ran beside {', '.join(names)}, or a training was interrupted, so that "
+            "their times tell little; the report says which."
+        )
 
 
 def verdict_row(verdict: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tunelab.errors import UsageError
-from tunelab.evaluation.parsing.answers import parse_answer
+from tunelab.evaluation.parsing.answers import FAILED, ParsedAnswer, parse_answer
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+# The column of a table that holds ``Generated.first_tokens``.
+FIRST_TOKENS = "first_token_logprobs"
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,8 @@ class Generated:
 
     ``stopped`` tells which answers ended by themselves; the others were cut at their limit.
     ``tokens`` counts those of the text that was kept, None where that was not counted.
+    ``first_tokens``: (rows, labels), of a hosted model: the log-probability of the tokens that
+    begin each label, in nats, where the answer names it; None where the server did not give it.
     """
 
     answers: tuple[str, ...]
@@ -24,6 +30,7 @@ class Generated:
     reasons: tuple[str | None, ...]
     stopped: tuple[bool, ...]
     tokens: tuple[int, ...] | None
+    first_tokens: tuple[tuple[float | None, ...], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,12 +72,22 @@ class Predictions:
 
 
 def parse_all(
-    answers: Sequence[str], labels: Sequence[str], *, stopped: Sequence[bool], **columns: Any
+    answers: Sequence[str],
+    labels: Sequence[str],
+    *,
+    stopped: Sequence[bool],
+    failed: Sequence[bool] | None = None,
+    **columns: Any,
 ) -> Generated:
-    """Parse every answer; ``columns`` are the other fields of :class:`Generated`."""
+    """Parse every answer; ``columns`` are the other fields of :class:`Generated`.
+
+    ``failed`` tells which rows have no answer, as the request for it failed.
+    """
     parsed = [
-        parse_answer(answer, labels, stopped=ended)
-        for answer, ended in zip(answers, stopped, strict=True)
+        ParsedAnswer(None, FAILED) if lost else parse_answer(answer, labels, stopped=ended)
+        for answer, ended, lost in zip(
+            answers, stopped, failed or [False] * len(answers), strict=True
+        )
     ]
     return Generated(
         answers=tuple(answers),
@@ -95,7 +112,9 @@ def read_predictions(table: "pd.DataFrame", where: str) -> Predictions:
                 [str(answer) for answer in table["answer"]],
                 labels,
                 stopped=tuple(bool(value) for value in table["stopped"]),
+                failed=[value == FAILED for value in table.get("reason", [])],
                 tokens=_tokens(table),
+                first_tokens=_first_tokens(table),
             )
         if table["logprobs"].notna().all():
             likelihoods = Likelihoods(
@@ -134,6 +153,16 @@ def _tokens(table: "pd.DataFrame") -> tuple[int, ...] | None:
     if "tokens_counted" not in table or counts.isna().any():
         return None
     return tuple(int(value) for value in counts)
+
+
+def _first_tokens(table: "pd.DataFrame") -> tuple[tuple[float | None, ...], ...] | None:
+    """Log-probabilities that a hosted model gave; a label that it did not give has None."""
+    if FIRST_TOKENS not in table or table[FIRST_TOKENS].isna().any():
+        return None
+    return tuple(
+        tuple(None if value is None or value != value else float(value) for value in row)
+        for row in table[FIRST_TOKENS]
+    )
 
 
 def read_models(table: "pd.DataFrame", where: str) -> dict[str, Predictions]:

@@ -107,7 +107,7 @@ def read_answered(result: Result) -> Answered:
 
 
 def reads_prompts(result: Result) -> bool:
-    """Whether a language model answered a prompt; what gives labels alone has none."""
+    """Whether a language model answered a prompt, in words or through a head."""
     return result.values.get("prompt") is not None
 
 
@@ -160,7 +160,12 @@ def meaningful_accuracy(left: Side, right: Side) -> str:
     answers in words would compare how well a form is kept.
     """
     # The label of what gives labels alone is its likeliest one.
-    asked = [result for side in (left, right) for result in side.asked if reads_prompts(result)]
+    asked = [
+        result
+        for side in (left, right)
+        for result in side.asked
+        if result.values["mode"] != "label"
+    ]
     known = all(result.values.get("scored") is not None for result in asked)
     words = all(result.values["mode"] == "generate" for result in asked)
     if known and words and any(format_missed(result.values) for result in asked):

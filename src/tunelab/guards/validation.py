@@ -57,8 +57,8 @@ def _explain(error: ValidationError, model: type[BaseModel], prefix: str) -> str
     ]
     given = json.dumps(problem["input"], default=str, ensure_ascii=False)
     shown = given if len(given) <= 60 else given[:57] + "..."
-    if problem["type"] == "value_error" and not key:
-        return f"it {alternatives[0]}."
+    if problem["type"] == "value_error" and not path:
+        return f"{prefix.rstrip('.') or 'it'} {alternatives[0]}."
     if problem["type"] == "value_error":
         return f"{key} = {shown} is wrong: it {alternatives[0]}."
     return f"{key} = {shown} is wrong: it should be {' or '.join(dict.fromkeys(alternatives))}."

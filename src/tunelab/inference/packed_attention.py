@@ -45,7 +45,7 @@ def packing_works(model: Any, rows: Sequence[Sequence[int]]) -> bool:
         expected = torch.cat([_last_logits(model, row) for row in trial])
         found, visited = _packed_last_logits(model, trial)
         layers = model.config.get_text_config().num_hidden_layers
-        return visited >= layers and same_logits(found, expected)
+        return visited >= layers and same_logits(found, expected, model.dtype)
 
     return passes(model, packed_as_plain)
 

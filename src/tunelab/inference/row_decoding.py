@@ -120,7 +120,8 @@ def rows_work(model: Any, prompts: Sequence[Sequence[int]]) -> bool:
         for position, (row, token) in enumerate(zip(trial, next_tokens, strict=True)):
             ids = torch.tensor([[*row, token]], device=model.device)
             expected = model(input_ids=ids, use_cache=False, logits_to_keep=2).logits[0]
-            if not same_logits(torch.stack([first[position], second[position]]), expected):
+            found = torch.stack([first[position], second[position]])
+            if not same_logits(found, expected, model.dtype):
                 return False
         return True
 

@@ -62,17 +62,20 @@ def embed(
         torch.inference_mode(),
         explain_errors(f"{name_of(model)} cannot encode texts", "choose another encoder"),
     ):
-        for batch in _batches(rows, batch_tokens):
+        for batch in length_batches(rows, batch_tokens):
             started = time.perf_counter()
-            ids, mask = _padded([rows[index] for index in batch], pad_token, model.device)
-            hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state
-            found = pool(hidden.float(), mask, mode)
-            if normalize:
-                found = torch.nn.functional.normalize(found, dim=-1)
+            found = encode(
+                model,
+                [rows[index] for index in batch],
+                pad_token=pad_token,
+                mode=mode,
+                normalize=normalize,
+            )
             if vectors is None:
                 vectors = np.zeros((len(rows), found.shape[1]), dtype=np.float32)
             vectors[batch] = found.cpu().numpy()
-            share = (time.perf_counter() - started) / mask.sum().item()
+            tokens = sum(len(rows[index]) for index in batch)
+            share = (time.perf_counter() - started) / max(1, tokens)
             for index in batch:
                 seconds[index] = share * len(rows[index])
             bar.update(len(batch))
@@ -80,6 +83,21 @@ def embed(
         vectors = np.zeros((0, int(model.config.hidden_size)), dtype=np.float32)
     _check_finite(vectors, model)
     return Embedded(vectors, seconds)
+
+
+def encode(
+    model: Any, rows: Sequence[Sequence[int]], *, pad_token: int, mode: str, normalize: bool
+) -> "torch.Tensor":
+    """The vectors of a few rows that are run together, (rows, width), float32; see :func:`embed`.
+
+    Gradients flow through it where they are on.
+    """
+    import torch
+
+    ids, mask = _padded(rows, pad_token, model.device)
+    hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state
+    found = pool(hidden.float(), mask, mode)
+    return torch.nn.functional.normalize(found, dim=-1) if normalize else found
 
 
 def pool(hidden: "torch.Tensor", mask: "torch.Tensor", mode: str) -> "torch.Tensor":
@@ -93,7 +111,7 @@ def pool(hidden: "torch.Tensor", mask: "torch.Tensor", mode: str) -> "torch.Tens
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
 
 
-def _batches(rows: Sequence[Sequence[int]], tokens: int) -> Iterator[list[int]]:
+def length_batches(rows: Sequence[Sequence[int]], tokens: int) -> Iterator[list[int]]:
     """Indices of rows, the longest first, as many together as ``tokens`` hold with padding."""
     order = sorted(range(len(rows)), key=lambda index: -len(rows[index]))
     while order:

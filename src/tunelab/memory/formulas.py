@@ -58,7 +58,7 @@ def estimate(
         UsageError: the method cannot have these settings with this model.
     """
     settings = step_as_run(shape, settings)
-    count = method.count(shape, method_settings)
+    count = _count(shape, method, method_settings, settings)
     terms = [
         *_weights(shape, method, method_settings, settings, count),
         *_optimizer(settings, count),
@@ -67,11 +67,11 @@ def estimate(
         *_logits(shape, settings),
     ]
     begins = _working_where_it_begins(shape, method, method_settings, settings)
-    ends = _working_where_it_ends(shape, method)
+    ends = _working_where_it_ends(shape, method, settings)
     terms += [begins, *ends]
     held = total(terms, "weights", "optimizer")
     kept = total(terms, "activations", "cache")
-    first = _first_gradient(shape, method)
+    first = _first_gradient(shape, method, settings)
     moments = {
         "backward pass begins": held + kept + first + max(total(terms, "logits"), begins.bytes),
         "backward pass ends": held + total(terms, "gradients") + total(ends, "working"),
@@ -107,6 +107,21 @@ def step_as_run(shape: ModelShape, settings: StepSettings) -> StepSettings:
     return settings if shape.llama_kind else replace(settings, packed=False, prefix=0)
 
 
+def _count(
+    shape: ModelShape, method: Method[Any], method_settings: Any, settings: StepSettings
+) -> ParameterCount:
+    """What the method trains, with the head, which takes the place of the output layer."""
+    count = method.count(shape, method_settings)
+    if settings.head is None:
+        return count
+    head = settings.head * (shape.hidden + 1)
+    gone = 0 if shape.tied else shape.vocabulary * shape.hidden
+    return ParameterCount(
+        count.trainable + head - (gone if method.trains_all_weights else 0),
+        count.total + head - gone,
+    )
+
+
 def _weights(
     shape: ModelShape,
     method: Method[Any],
@@ -122,6 +137,9 @@ def _weights(
                 "weights", "what the method adds", (("trainable", count.trainable), ("4 bytes", 4))
             )
         )
+    elif settings.head is not None:
+        head = (("labels", settings.head), ("h + 1", shape.hidden + 1), ("4 bytes", 4))
+        terms.append(Term("weights", "head", head))
     kept = method.kept(shape.kinds, method_settings, settings.fused)
     if merged(kept, settings):
         adapted = sum(layer.inputs * layer.outputs for layer in shape.of_kinds(kept.inputs))
@@ -215,7 +233,8 @@ def _copies(
     if settings.precision == "float32":
         return []
     if method.trains_all_weights:
-        cast = shape.linear_parameters + shape.vocabulary * shape.hidden
+        output = 0 if settings.head is not None else shape.vocabulary * shape.hidden
+        cast = shape.linear_parameters + output
     elif method.kept(shape.kinds, method_settings, settings.fused).rank:
         cast = count.trainable
     else:
@@ -226,11 +245,12 @@ def _copies(
 
 def _logits(shape: ModelShape, settings: StepSettings) -> list[Term]:
     trained = ("N", settings.batch * settings.trained)
+    outputs = ("V", shape.vocabulary) if settings.head is None else ("labels", settings.head)
     return [
         Term(
             "logits",
             "log-probabilities and their gradients",
-            (("3", 3), trained, ("V", shape.vocabulary), ("4 bytes", 4)),
+            (("3", 3), trained, outputs, ("4 bytes", 4)),
         )
     ]
 
@@ -244,13 +264,18 @@ def _working_where_it_begins(
     return Term("working", "gradients within a block", (("T", tokens), wide, size))
 
 
-def _first_gradient(shape: ModelShape, method: Method[Any]) -> int:
+def _first_gradient(shape: ModelShape, method: Method[Any], settings: StepSettings) -> int:
     """The gradient of the output layer exists where the backward pass begins."""
-    return 4 * shape.vocabulary * shape.hidden if method.trains_all_weights else 0
+    if not method.trains_all_weights:
+        return 0
+    outputs = shape.vocabulary if settings.head is None else settings.head
+    return 4 * outputs * shape.hidden
 
 
-def _working_where_it_ends(shape: ModelShape, method: Method[Any]) -> list[Term]:
-    if not method.trains_all_weights or not shape.tied:
+def _working_where_it_ends(
+    shape: ModelShape, method: Method[Any], settings: StepSettings
+) -> list[Term]:
+    if not method.trains_all_weights or not shape.tied or settings.head is not None:
         return []
     two = (("2", 2), ("V", shape.vocabulary), ("h", shape.hidden), ("4 bytes", 4))
     return [Term("working", "gradients of embedding and output, beside their sum", two)]

@@ -19,9 +19,11 @@ class StepSettings:
 
     ``prefix``: how many of a row's tokens are those of all rows and run once. ``answer``: how
     many of a row's last tokens are trained; None for all but the first, as tools do that train
-    on whole rows. ``packed``: rows as one sequence; else each row in full, with padding.
-    ``precision``: of the arithmetic and, where a method lets them, of the weights. ``weights``:
-    8-bit or 4-bit for quantized ones. ``device``: cpu or cuda, whose steps differ.
+    on whole rows. ``head``: labels of a head that is trained on the last token of the prompt, in
+    place of an answer in words; None for words. ``packed``: rows as one sequence; else each row
+    in full, with padding. ``precision``: of the arithmetic and, where a method lets them, of the
+    weights. ``weights``: 8-bit or 4-bit for quantized ones. ``device``: cpu or cuda, whose steps
+    differ.
     """
 
     batch: int = 16
@@ -36,11 +38,14 @@ class StepSettings:
     devices: int = 1
     sharding: str = "ddp"
     device: str = "cpu"
+    head: int | None = None
 
     @property
     def trained(self) -> int:
-        """Trained tokens of a row."""
+        """Trained tokens of a row; with a head, its one label."""
         most = self.length - 1
+        if self.head is not None:
+            return 1
         return most if self.answer is None else min(self.answer, most)
 
     @property
@@ -78,6 +83,8 @@ def check(settings: StepSettings, method: Method[Any]) -> None:
     for name in ("batch", "length", "devices"):
         if getattr(settings, name) < 1:
             raise UsageError(f"{name} must be 1 or more.")
+    if settings.head is not None and settings.head < 2:
+        raise UsageError("a head has 2 labels or more.")
     if settings.length < 2:
         raise UsageError("length must be 2 or more: a token is predicted from one before it.")
     if settings.answer is not None and not 1 <= settings.answer < settings.length:

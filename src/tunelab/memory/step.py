@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from tunelab.inference.attention_form import with_known_attention
+from tunelab.inference.label_head import make_head, replace_output
 from tunelab.memory.settings import StepSettings
 from tunelab.prompts.encoding import IGNORED, EncodedExample
 from tunelab.training.batching import PackedCollator, PaddedCollator
@@ -32,7 +33,8 @@ def make_rows(settings: StepSettings, vocabulary: int) -> list[EncodedExample]:
             *((7 * position) % vocabulary for position in range(1, size)),
         )
         prompt = max(1, len(ids) - settings.trained)
-        rows.append(EncodedExample(ids, (IGNORED,) * prompt + ids[prompt:], prompt, 0))
+        trained = ids[prompt:] if settings.head is None else (number % settings.head,)
+        rows.append(EncodedExample(ids, (IGNORED,) * prompt + trained, prompt, 0))
     return rows
 
 
@@ -61,6 +63,8 @@ def build(
         if "init" in type(method_settings).model_fields:
             method_settings = method_settings.model_copy(update={"init": "random"})
         adapted = method.adapt(model, method_settings)
+        if settings.head is not None:
+            replace_output(adapted, make_head(adapted, [0] * settings.head))
     if settings.checkpointing:
         # transformers 5 renamed it on the way.
         new = getattr(adapted, "activation_checkpointing_enable", None)

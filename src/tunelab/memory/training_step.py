@@ -1,10 +1,14 @@
 """The training step of a study, as the estimates of memory take it."""
 
-from tunelab.config import Training
+from dataclasses import replace
+
+from tunelab.config import AnswersWith, Training
 from tunelab.memory.settings import StepSettings
 
 # Tokens of an answer that are trained, where no row has been encoded yet.
 ANSWER = 3
+# Labels of a head, where none has been counted yet: few tasks have more, and they take little.
+LABELS = 100
 
 
 def step_of(
@@ -37,3 +41,8 @@ def step_of(
         devices=sharded_over,
         sharding="fsdp" if sharded_over > 1 else "ddp",
     )
+
+
+def answering_with(step: StepSettings, answers: AnswersWith) -> StepSettings:
+    """The step of a method that answers in words, or through a head."""
+    return replace(step, head=LABELS) if answers == "head" else step

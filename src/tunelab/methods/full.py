@@ -54,10 +54,8 @@ def load(model: Any, folder: Path) -> Any:
     Raises:
         UsageError: the folder is none that a model may be read from.
     """
-    from transformers import AutoModelForCausalLM
-
     check_model_folder(folder)
-    trained = AutoModelForCausalLM.from_pretrained(
+    trained = type(model).from_pretrained(
         folder,
         dtype=model.dtype,
         use_safetensors=True,

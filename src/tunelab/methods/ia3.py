@@ -58,13 +58,12 @@ def adapt(model: Any, settings: Settings, instruction: Sequence[int] = ()) -> An
     Raises:
         UsageError: a target module is not in the model.
     """
-    from peft import IA3Config, TaskType
+    from peft import IA3Config
 
     outputs, inputs = (
         module_names(model, kinds) for kinds in _scaled(linear_kinds(model), settings)
     )
     config = IA3Config(
-        task_type=TaskType.CAUSAL_LM,
         target_modules=[*outputs, *inputs],
         feedforward_modules=inputs,
         fan_in_fan_out=stored_as_inputs_first(model, [*outputs, *inputs]),

@@ -42,11 +42,10 @@ def adapt_low_rank(model: Any, settings: LowRankSettings, **variant: Any) -> Any
     Raises:
         UsageError: a target module is not in the model, or PEFT cannot adapt it.
     """
-    from peft import LoraConfig, TaskType
+    from peft import LoraConfig
 
     names = module_names(model, target_kinds(linear_kinds(model), settings.targets))
     config = LoraConfig(
-        task_type=TaskType.CAUSAL_LM,
         r=settings.r,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,

@@ -54,11 +54,10 @@ def adapt(model: Any, settings: Settings, instruction: Sequence[int] = ()) -> An
         UsageError: ``init`` is instruction, and there is none.
     """
     import torch
-    from peft import PromptEncoderConfig, TaskType
+    from peft import PromptEncoderConfig
 
     tokens = start_tokens(model, settings, instruction)
     config = PromptEncoderConfig(
-        task_type=TaskType.CAUSAL_LM,
         num_virtual_tokens=settings.virtual_tokens,
         encoder_hidden_size=settings.hidden,
     )

@@ -67,12 +67,11 @@ def adapt(model: Any, settings: Settings, instruction: Sequence[int] = ()) -> An
         UsageError: ``init`` is instruction, and there is none.
     """
     import torch
-    from peft import PrefixTuningConfig, TaskType
+    from peft import PrefixTuningConfig
 
     tokens = start_tokens(model, settings, instruction)
     pairs = [] if tokens is None else _keys_and_values(model, tokens)
     config = PrefixTuningConfig(
-        task_type=TaskType.CAUSAL_LM,
         num_virtual_tokens=settings.virtual_tokens,
         prefix_projection=settings.hidden is not None,
         encoder_hidden_size=settings.hidden,
@@ -111,12 +110,17 @@ def _keys_and_values(model: Any, tokens: Sequence[int]) -> list[tuple[Any, Any]]
     """What each layer of the model keeps of these tokens at the beginning of a row."""
     import torch
 
+    from tunelab.inference.bidirectional_attention import keys_and_values
+
     was_training = model.training
     model.eval()
     refused = f"{name_of(model)} gives no keys and values to begin at", "use prompt_tuning"
     with torch.no_grad(), explain_errors(*refused):
-        cache = run_prefix(model, tokens, device=model.device)
-        pairs = [(layer.keys, layer.values) for layer in cache.layers]
+        if model.get_output_embeddings() is None:
+            pairs = keys_and_values(model, tokens)
+        else:
+            cache = run_prefix(model, tokens, device=model.device)
+            pairs = [(layer.keys, layer.values) for layer in cache.layers]
     model.train(was_training)
     return pairs
 

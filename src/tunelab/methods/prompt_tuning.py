@@ -47,12 +47,10 @@ def adapt(model: Any, settings: Settings, instruction: Sequence[int] = ()) -> An
         UsageError: ``init`` is instruction, and there is none.
     """
     import torch
-    from peft import PromptTuningConfig, TaskType
+    from peft import PromptTuningConfig
 
     tokens = start_tokens(model, settings, instruction)
-    config = PromptTuningConfig(
-        task_type=TaskType.CAUSAL_LM, num_virtual_tokens=settings.virtual_tokens
-    )
+    config = PromptTuningConfig(num_virtual_tokens=settings.virtual_tokens)
     prompted = put_before(model, config)
     if tokens is not None:
         prompt = prompted.prompt_encoder[prompted.active_adapter].embedding.weight

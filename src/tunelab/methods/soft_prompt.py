@@ -37,6 +37,10 @@ def put_before(model: Any, config: Any) -> Any:
     Raises:
         UsageError: PEFT cannot do so with this model.
     """
+    if model.get_output_embeddings() is None:
+        # Encoders such as DistilBERT name their sizes otherwise than PEFT looks for them.
+        config.token_dim = model.config.hidden_size
+        config.num_attention_heads = model.config.num_attention_heads
     return hide_virtual_tokens(put_on(model, config))
 
 

@@ -14,19 +14,27 @@ Targets = TargetName | list[str]
 # Queries, keys and values in one layer, where other families have three: Phi-3, GPT-2, BLOOM, MPT,
 # and DBRX. A group that means some of them takes the layer whole.
 _FUSED = ("qkv_proj", "c_attn", "query_key_value", "Wqkv", "qkv")
-_KEYS_AND_VALUES = ("k_proj", "v_proj", "key", "value", *_FUSED)
-_ATTENTION_OUTPUT = ("o_proj", "out_proj", "attn.c_proj", "dense")
+_VALUES = ("v_proj", "value", "v_lin", "value_proj", "v")
+_KEYS_AND_VALUES = ("k_proj", "key", "k_lin", "key_proj", "k", *_VALUES, *_FUSED)
+_QUERIES = ("q_proj", "query", "q_lin", "query_proj", "q")
+_ATTENTION_OUTPUT = (
+    *("o_proj", "out_proj", "attn.c_proj", "dense", "attention.output.dense"),
+    *("out_lin", "attn.Wo", "o"),
+)
 _MLP_INPUT = (
     *("gate_proj", "up_proj", "gate_up_proj", "fc1", "c_fc", "fc_in", "dense_h_to_4h"),
-    *("intermediate.dense", "mlp.w1", "mlp.w3"),
+    *("intermediate.dense", "mlp.w1", "mlp.w3", "lin1", "Wi", "ffn"),
 )
-_MLP_OUTPUT = ("down_proj", "fc2", "mlp.c_proj", "c_proj", "fc_out", "dense_4h_to_h", "mlp.w2")
+_MLP_OUTPUT = (
+    *("down_proj", "fc2", "mlp.c_proj", "c_proj", "fc_out", "dense_4h_to_h", "mlp.w2"),
+    *("output.dense", "lin2", "mlp.Wo", "ffn_output"),
+)
 # Names that mean a layer in one block alone: with a parent before them they are other layers too.
-_ALONE = {"dense", "c_proj"}
+_ALONE = {"dense", "c_proj", "output.dense"}
 _GROUPS: dict[str, tuple[str, ...]] = {
-    "attention": ("q_proj", "query", *_KEYS_AND_VALUES, *_ATTENTION_OUTPUT),
+    "attention": (*_QUERIES, *_KEYS_AND_VALUES, *_ATTENTION_OUTPUT),
     "mlp": (*_MLP_INPUT, *_MLP_OUTPUT),
-    "qv": ("q_proj", "v_proj", "query", "value", *_FUSED),
+    "qv": (*_QUERIES, *_VALUES, *_FUSED),
     "kv": _KEYS_AND_VALUES,
     "down": _MLP_OUTPUT,
 }
@@ -99,11 +107,15 @@ def stored_as_inputs_first(model: Any, names: Sequence[str]) -> bool:
 def put_on(model: Any, config: Any) -> Any:
     """Put PEFT's ``config`` on a model, in place, and return PEFT's model.
 
+    An encoder, which has no output layer, gets another class of PEFT's than a language model.
+
     Raises:
         UsageError: PEFT does not know how to do so with this model.
     """
-    from peft import get_peft_model
+    from peft import TaskType, get_peft_model
 
+    writes = model.get_output_embeddings() is not None
+    config.task_type = TaskType.CAUSAL_LM if writes else TaskType.FEATURE_EXTRACTION
     try:
         with warnings.catch_warnings():
             # Linear layers beside Conv1D ones: PEFT tells that it takes each as it is stored.

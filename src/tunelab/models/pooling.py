@@ -18,6 +18,7 @@ from tunelab.models.folder_checks import read_config
 MODULES = "modules.json"
 # The file of the pooling step in a model's folder, as sentence-transformers numbers its steps.
 POOLING_FILES = "[0-9]*_Pooling/config.json"
+_LENGTHS, _PROMPTS = "sentence_bert_config.json", "config_sentence_transformers.json"
 _LARGEST = 5_000_000
 _MODES = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 
@@ -46,8 +47,8 @@ def read_pooling(folder: Path) -> Pooling:
     steps = _steps(folder)
     if not steps:
         return Pooling()
-    settings = _optional(folder / "sentence_bert_config.json")
-    whole = _optional(folder / "config_sentence_transformers.json")
+    settings = _optional(folder / _LENGTHS)
+    whole = _optional(folder / _PROMPTS)
     most, prompts = settings.get("max_seq_length"), whole.get("prompts")
     default = whole.get("default_prompt_name")
     prefix = prompts.get(default, "") if isinstance(prompts, dict) and default else ""
@@ -73,6 +74,13 @@ def has_pooling(folder: Path) -> bool:
         return all(pooling_file(folder, path).is_file() for path in paths)
     except UsageError:
         return False
+
+
+def pooling_files(folder: Path) -> list[Path]:
+    """The files in a model's folder that :func:`read_pooling` reads."""
+    steps = [pooling_file(folder, path) for kind, path in _steps(folder) if kind == "Pooling"]
+    named = [folder / name for name in (MODULES, _LENGTHS, _PROMPTS)]
+    return [file for file in (*named, *steps) if file.is_file()]
 
 
 def pooling_file(folder: Path, path: str) -> Path:

@@ -7,7 +7,7 @@ in a second and is that of the real model.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -190,17 +190,24 @@ def _sizes(module: Any) -> tuple[int, int] | None:
 def _kinds(names: Iterable[str]) -> Mapping[str, str]:
     """The kind of each layer by its full name."""
     parts = {name: name.split(".") for name in names}
-    parents: dict[str, set[str]] = defaultdict(set)
+    parents, above = defaultdict(set), defaultdict(set)
     for part in parts.values():
-        # The number of a block is no parent of its own.
-        parents[part[-1]].add("" if len(part) < 2 or part[-2].isdecimal() else part[-2])
-    return {
+        parents[part[-1]].add(_part(part, 2))
+        above[tuple(part[-2:])].add(_part(part, 3))
+    kinds = {}
+    for name, part in parts.items():
         # A number alone, as in a Sequential, would name blocks too.
-        name: part[-1]
-        if len(parents[part[-1]]) == 1 and not part[-1].isdecimal()
-        else ".".join(part[-2:])
-        for name, part in parts.items()
-    }
+        count = 1 if len(parents[part[-1]]) == 1 and not part[-1].isdecimal() else 2
+        # BERT's attention.output.dense, beside the output.dense of the block.
+        if count == 2 and len(above[tuple(part[-2:])]) > 1 and _part(part, 3):
+            count = 3
+        kinds[name] = ".".join(part[-count:])
+    return kinds
+
+
+def _part(parts: Sequence[str], place: int) -> str:
+    """A part of a name counted from its end; nothing for the number of a block."""
+    return "" if len(parts) < place or parts[-place].isdecimal() else parts[-place]
 
 
 def _cache(model: Any, text: Any) -> tuple[int, int] | None:

@@ -1,7 +1,9 @@
 """The conversation that asks for a label, and the format that travels with an adapter."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from tunelab.config import Prompt, fingerprint
@@ -12,6 +14,9 @@ from tunelab.prompts.own_template import own_template
 PLAIN_TEMPLATE = "{system}\n\nText: {text}\nLabel:"
 PLAIN_ANSWER = " {label}"
 LABELS_FIELD = "{labels}"
+DESCRIPTIONS_FIELD = "{descriptions}"
+
+_FIELDS = re.compile("|".join(map(re.escape, (LABELS_FIELD, DESCRIPTIONS_FIELD))))
 
 Message = dict[str, str]
 
@@ -59,18 +64,19 @@ def make_format(
     style: str,
     max_length: int,
     shots: Sequence[tuple[str, str]] = (),
+    descriptions: Mapping[str, str] | None = None,
 ) -> PromptFormat:
     """The format for a tokenizer: a chat style falls back to plain where it has no template.
 
     Raises:
-        UsageError: a label is blank, or two labels cannot be told apart; or the tokenizer has
-            several chat templates and none is its default.
+        UsageError: a label is blank, two labels cannot be told apart, or a description is of no
+            label; or the tokenizer has several chat templates and none is its default.
     """
     check_labels(labels)
     template = own_template(tokenizer) if style == "chat" else None
     used = "chat" if style == "chat" and template else "plain"
     return PromptFormat(
-        system=system.replace(LABELS_FIELD, ", ".join(labels)),
+        system=write_instruction(system, labels, descriptions or {}),
         labels=tuple(labels),
         style=used,
         template=template if used == "chat" and template else PLAIN_TEMPLATE + PLAIN_ANSWER,
@@ -94,7 +100,35 @@ def format_of(
         style=prompt.style,
         max_length=prompt.max_length,
         shots=shots,
+        descriptions=prompt.descriptions,
     )
+
+
+def write_instruction(
+    system: str, labels: Sequence[str], descriptions: Mapping[str, str] | None = None
+) -> str:
+    """The instruction with the labels in the place of {labels}.
+
+    ``descriptions`` say what labels mean: a line for each, in the order of the labels, in the
+    place of {descriptions}, or below the instruction where it has no such field.
+
+    Raises:
+        UsageError: a description is of no label; the near matches are named.
+    """
+    given = descriptions or {}
+    for name in given:
+        if name not in labels:
+            near = get_close_matches(name, labels, n=3, cutoff=0.5) or list(labels)[:10]
+            raise UsageError(
+                f"prompt.descriptions has {name[:80]!r}, which is no label of the data; did you "
+                f"mean {' or '.join(near)}?"
+            )
+    lines = "\n".join(f"{label}: {given[label]}" for label in labels if label in given)
+    if lines and DESCRIPTIONS_FIELD not in system:
+        system = f"{system}\n\n{DESCRIPTIONS_FIELD}".lstrip()
+    written = {LABELS_FIELD: ", ".join(labels), DESCRIPTIONS_FIELD: lines}
+    # In one pass: what a label or a description holds is no field.
+    return _FIELDS.sub(lambda match: written[match.group()], system)
 
 
 def check_labels(labels: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """Encoded examples: token ids, and labels that are −100 everywhere but on the answer."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +18,8 @@ IGNORED = -100
 class EncodedExample:
     """Token ids of a row, and what is trained.
 
-    ``ids`` and ``labels`` have one entry a token; ``labels`` is −100 where nothing is trained.
+    ``ids`` and ``labels`` have one entry a token; ``labels`` is −100 where nothing is trained,
+    else the token's id, or the number of a label where a head is trained.
     ``prompt_length`` counts the tokens before the answer, ``cut`` the characters of the text
     that max_length left out.
     """
@@ -62,6 +64,13 @@ class Encoder:
         self.stop_tokens = tuple(dict.fromkeys(answer[-1] for answer in self.answers.values()))
         self.max_length = format.max_length + self._shots_length()
 
+    def with_shots(self, shots: Sequence[tuple[str, str]]) -> "Encoder":
+        """The same encoder with other examples before every text; the labels' tokens stay."""
+        other = copy(self)
+        other.format = replace(self.format, shots=tuple(shots))
+        other.max_length = self.format.max_length + other._shots_length()
+        return other
+
     def prompt(self, text: str) -> EncodedPrompt:
         """The prompt for a text, cut at its end so that the longest answer still fits."""
         ids, kept = self._fitted(text)
@@ -81,7 +90,8 @@ class Encoder:
     def _shots_length(self) -> int:
         if not self.format.shots:
             return 0
-        bare = Encoder(self.tokenizer, replace(self.format, shots=()))
+        bare = copy(self)
+        bare.format = replace(self.format, shots=())
         return len(self._encode("x", None)) - len(bare._encode("x", None))
 
     def _start(self) -> str | None:
@@ -193,3 +203,26 @@ def encode_examples(
 ) -> list[EncodedExample]:
     """Encode rows in their order."""
     return [encoder.example(text, label) for text, label in zip(texts, labels, strict=True)]
+
+
+def encode_for_head(
+    encoder: Encoder, texts: Sequence[str], labels: Sequence[str]
+) -> list[EncodedExample]:
+    """Encode rows that a head labels: what is trained is the label's number, after the prompt.
+
+    The last id, the first of the label's tokens, only takes the place of an answer: the number
+    is predicted from the token before it, and no token is predicted from the last.
+    """
+    numbers = {label: number for number, label in enumerate(encoder.format.labels)}
+    rows = []
+    for text, label in zip(texts, labels, strict=True):
+        prompt = encoder.prompt(text)
+        rows.append(
+            EncodedExample(
+                ids=(*prompt.ids, encoder.answers[label][0]),
+                labels=(IGNORED,) * len(prompt.ids) + (numbers[label],),
+                prompt_length=len(prompt.ids),
+                cut=prompt.cut,
+            )
+        )
+    return rows

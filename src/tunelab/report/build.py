@@ -9,6 +9,7 @@ from typing import Any
 from tunelab import __version__, registry
 from tunelab.errors import RunError
 from tunelab.evaluation.claims import ALPHA
+from tunelab.evaluation.facts import FACTS
 from tunelab.evaluation.metrics import find_metric
 from tunelab.evaluation.origins import apart
 from tunelab.evaluation.sides import sides_of
@@ -30,6 +31,7 @@ from tunelab.report.confused_pairs import confused_pairs
 from tunelab.report.contrasts import contrasts_of
 from tunelab.report.decision_section import chart_of
 from tunelab.report.drawings import draw_method
+from tunelab.report.facts_table import facts_of
 from tunelab.report.figures.confusion import collect as confusions
 from tunelab.report.findings import find
 from tunelab.report.methods_table import methods_of
@@ -113,6 +115,8 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         values_in_words=values_in_words,
         how_tested=how_tested,
         row_value=row_value,
+        facts=facts_of(run),
+        known_facts=FACTS,
         mistakes=mistakes,
         kinds=KINDS,
         seeds=over_seeds(run),
@@ -122,6 +126,7 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         open_texts=answers_to_read(open_answers) if open_answers else [],
         conversations=read_conversations(run),
         methods=methods,
+        has_heads=any(result.values.get("answers") == "head" for result in run.tuned),
         on_device=any(result.values.get("device") == "cuda" for result in run.trained),
         contrasts=contrasts_of(methods, verdicts.methods),
         explanations=[

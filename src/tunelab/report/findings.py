@@ -41,7 +41,7 @@ def find(run: RunFolder, verdicts: Verdicts) -> list[Finding]:
     if not scored:
         return []
     sides = sides_of(run)
-    told = [*_best(scored), *_one_label(scored), *notes(of_results(scored))]
+    told = [*_best(scored), *_one_label(scored), *notes(of_results(scored)), *_hosted(scored)]
     compared = [
         _against(comparison, sides)
         for comparison in verdicts.comparisons
@@ -89,6 +89,27 @@ def collapses(models: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
                 yield collapse.sentence(name)
                 break
             yield collapse.sentence(f"{name}, asked {way},")
+
+
+def _hosted(scored: Sequence[Result]) -> Iterator[str]:
+    """Where hosted models were asked, what a thousand rows take, and how many rows failed."""
+    for result in scored:
+        asked = result.values.get("requests")
+        if asked is None:
+            continue
+        tokens, price = asked["tokens_per_thousand_rows"], asked["price_per_thousand_rows"]
+        costs = (
+            f"{tokens['input']:,.0f} input and {tokens['output']:,.0f} output tokens"
+            if tokens
+            else "tokens that the server does not count"
+        )
+        paid = "" if price is None else f", at the study's prices {number(price)}"
+        lost = asked["rows_failed"]
+        failed = f" {counted(lost, 'row')} failed and count as wrong." if lost else ""
+        yield (
+            f"{result.name} was asked at {asked['url']} as {asked['model']}: a thousand rows take "
+            f"{costs}{paid}.{failed}"
+        )
 
 
 def of_results(results: Iterable[Result]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -8,6 +8,7 @@ from tunelab.config import Study
 from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.verdicts import Verdicts
 from tunelab.runs.results import ADAPTER_RECORD, FITTED, Result, read_json, write_text
+from tunelab.serving.card_facts import fact_rows
 from tunelab.serving.classifier_card import make_classifier_card
 from tunelab.serving.model_card import make_card
 
@@ -41,6 +42,7 @@ def write_cards(
             prepared,
             trained,
             evaluated,
+            facts=fact_rows(trained.name, results),
             environment=environment,
             record=record,
             verdicts=verdicts,

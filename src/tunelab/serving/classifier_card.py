@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunelab import __version__
+from tunelab.classifiers.skops_files import MODEL_FILE
 from tunelab.config import Study
 from tunelab.data.examples import SPLITS
 from tunelab.errors import TunelabError
@@ -12,6 +13,7 @@ from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.verdicts import Verdicts
 from tunelab.numbers import count, data_size
 from tunelab.runs.results import CLASSIFIERS, Result
+from tunelab.runs.seals import FILES
 from tunelab.serving.card_verdicts import decision_on, verdicts_on
 from tunelab.serving.inert_markdown import Markdown, fill, one_line, plain_name
 from tunelab.serving.model_card import (
@@ -34,6 +36,7 @@ def make_classifier_card(
     trained: Result,
     evaluated: Sequence[Result],
     *,
+    facts: Sequence[tuple[str, str]] = (),
     environment: Mapping[str, Any],
     record: Mapping[str, Any],
     verdicts: Verdicts | None = None,
@@ -56,6 +59,11 @@ def make_classifier_card(
             "use": use,
             "explanation": _explanation(use),
             "encoder": _encoder(values),
+            "trained": _trained(values),
+            "skops": MODEL_FILE in record.get(FILES, {}),
+            "validation": "The weights are those of the lowest loss on the validation rows."
+            if values.get("validated")
+            else "The validation rows were not used.",
             "labels": label_list(record.get("labels") or prepared.values["labels"]),
             "bytes": data_size(values.get("adapter_bytes")),
             "version": __version__,
@@ -86,6 +94,7 @@ def make_classifier_card(
                 if not result.values.get("constant")
                 and (found := collapse_of(result.values["scores"])) is not None
             ],
+            "facts": facts,
             "hardware": hardware(environment, values),
             "software": (
                 f"tunelab {environment['tunelab']}, Python {environment['python']}, "
@@ -98,15 +107,24 @@ def make_classifier_card(
 
 
 def _encoder(values: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Name, licence and hash of the model whose vectors are labelled, where there is one."""
+    """Name, licence and hash of the model that reads the texts, where there is one."""
     if "lineage" not in values:
         return None
     card = find_card(str(values["model"]))
     return {
         "name": base_in_words(card),
         "licence": card.licence,
+        "kept": bool(values.get("encoder_kept")),
         "hash": Markdown(f"`{str(values['model_hash'])[:16]}`"),
     }
+
+
+def _trained(values: Mapping[str, Any]) -> str:
+    """How many of the encoder's and the head's numbers were trained, where some were."""
+    trained, total = values.get("trainable_parameters"), values.get("total_parameters")
+    if trained is None or total is None:
+        return ""
+    return f"{count(trained)} of {count(total)} parameters"
 
 
 def _explanation(use: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tunelab.classifiers.adapters import open_adapter, read_record
+from tunelab.classifiers.adapters import has_head, open_adapter, read_record
 from tunelab.classifiers.language_model import LanguageModel
 from tunelab.errors import RunError, UsageError
 from tunelab.generation.context import ending_tokens
@@ -57,11 +57,17 @@ def export_adapter(
     as it is.
 
     Raises:
-        UsageError: the adapter's method cannot be merged, or ``out`` holds something.
+        UsageError: the adapter's method cannot be merged, it answers through a head, or ``out``
+            holds something.
         RunError: the two do not agree, the folder cannot be written, or another process
             exports to it; nothing stays of it.
     """
     record = read_record(adapter)
+    if has_head(record):
+        raise UsageError(
+            f"{adapter} answers through a head, and has no words that an exported model could "
+            f"write; use the adapter as it is: tunelab predict FILE --adapter {adapter}."
+        )
     method = str(record["method"])
     merge = find_method(method).merge
     if merge is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab import __version__
+from tunelab.classifiers.adapters import has_head
 from tunelab.config import Study
 from tunelab.data.examples import SPLITS
 from tunelab.data.sources import source_kind
@@ -25,6 +26,7 @@ from tunelab.evaluation.statistics.few_rows import FEW_ROWS, macro_labels
 from tunelab.evaluation.verdicts import Verdicts
 from tunelab.methods.contract import find_method
 from tunelab.models.catalog import ModelCard, find
+from tunelab.models.kinds import HEAD_FILE
 from tunelab.models.lineage import other_origin, short_model_name
 from tunelab.numbers import (
     UNDEFINED,
@@ -57,6 +59,7 @@ def make_card(
     trained: Result,
     evaluated: Sequence[Result],
     *,
+    facts: Sequence[tuple[str, str]] = (),
     environment: Mapping[str, Any],
     record: Mapping[str, Any],
     verdicts: Verdicts | None = None,
@@ -75,6 +78,7 @@ def make_card(
     body = fill(
         "model_card.md.j2",
         {
+            "head": has_head(record),
             "title": f"{plain_name(study.name)}: {trained.name}",
             "summary": _summary(study, prepared, card, str(values["method"])),
             "base": base_in_words(card),
@@ -91,7 +95,7 @@ def make_card(
             "system": str(prompt["system"]).splitlines(),
             "style": prompt["style"],
             "max_length": prompt["max_length"],
-            "usage": Markdown(adapter_usage(trained.name, str(values["method"]), card, prompt)),
+            "usage": Markdown(adapter_usage(trained.name, str(values["method"]), card, record)),
             "origin": str(prepared.values["origin"]).rstrip("."),
             "study_seed": study.seed,
             "counts": label_rows(prepared),
@@ -110,15 +114,18 @@ def make_card(
             "decision": decision_on(names, decision),
             "others": _others(trained, others),
             "limits": _limits(study, trained, own, prompt),
+            "facts": facts,
             "hardware": hardware(environment, values),
             "software": _software(environment),
             "disclosure": study.disclosure.strip() or "Nothing was disclosed.",
         },
     )
-    return metadata(study, prepared, trained, own) + body
+    return metadata(study, prepared, trained, own, head=has_head(record)) + body
 
 
-def metadata(study: Study, prepared: Result, trained: Result, own: Sequence[Result]) -> str:
+def metadata(
+    study: Study, prepared: Result, trained: Result, own: Sequence[Result], *, head: bool
+) -> str:
     """The YAML block of a card. Every value from data is a quoted string on one line."""
     from huggingface_hub import EvalResult, ModelCardData
 
@@ -150,7 +157,7 @@ def metadata(study: Study, prepared: Result, trained: Result, own: Sequence[Resu
         language=language,
         datasets=[data_set] if on_hub else None,
         metrics=[metric.hub_type for metric in headlines() if metric.hub_type],
-        pipeline_tag="text-generation",
+        pipeline_tag="text-classification" if head else "text-generation",
         tags=["tunelab", "text-classification", method],
         model_name=f"{plain_name(study.name)}-{trained.name}",
         eval_results=results or None,
@@ -200,25 +207,33 @@ def _is_adapter(method: str) -> bool:
     return find_method(method).adapter is not None
 
 
-def adapter_usage(name: str, method: str, card: ModelCard, prompt: Mapping[str, Any]) -> str:
+def adapter_usage(name: str, method: str, card: ModelCard, record: Mapping[str, Any]) -> str:
     """The section that says how to use an adapter, in Markdown."""
-    merges = find_method(method).merge is not None
     return fill(
         "adapter_usage.md.j2",
         {
             "folder": Markdown(f"adapters/{name}"),
             "library": "PEFT" if _is_adapter(method) else "transformers",
             "method": method,
-            "style": prompt["style"],
+            "style": record["prompt"]["style"],
+            "head": Markdown(HEAD_FILE) if has_head(record) else None,
             "base_hint": Markdown(_base_hint(card)),
-            "merging": Markdown(
-                f"`tunelab export --adapter adapters/{name} --out DIR` writes a plain "
-                "transformers folder that needs neither PEFT nor the base model."
-                if merges
-                else f"{inert(method)} cannot be merged into the weights, so that the adapter is "
-                "needed wherever the model runs."
-            ),
+            "merging": Markdown(_merging(name, method, record)),
         },
+    )
+
+
+def _merging(name: str, method: str, record: Mapping[str, Any]) -> str:
+    if has_head(record):
+        return "`tunelab export` does not take it, since a head writes no words."
+    if find_method(method).merge is None:
+        return (
+            f"{inert(method)} cannot be merged into the weights, so that the adapter is needed "
+            "wherever the model runs."
+        )
+    return (
+        f"`tunelab export --adapter adapters/{name} --out DIR` writes a plain transformers folder "
+        "that needs neither PEFT nor the base model."
     )
 
 

@@ -12,7 +12,7 @@ from tunelab.memory.configurations import shape_by_name
 from tunelab.memory.fits import gigabytes, largest_batch
 from tunelab.memory.formulas import estimate
 from tunelab.memory.settings import StepSettings
-from tunelab.memory.training_step import ANSWER, step_of
+from tunelab.memory.training_step import ANSWER, answering_with, step_of
 from tunelab.methods.contract import Method, find_method
 from tunelab.models.description import ModelShape
 from tunelab.models.device import device_facts, pick_device, pick_dtype
@@ -37,8 +37,9 @@ def check_device_memory(study: Study, rows: Sequence[Example]) -> None:
     device = pick_device(study.device)
     facts = device_facts()
     memory = int(facts["device_memory"] if device == "cuda" else facts["memory"])
-    step = _smallest_step(study, rows, device)
+    smallest = _smallest_step(study, rows, device)
     for position, shape, own in _methods(study):
+        step = answering_with(smallest, study.methods[position].answers)
         needed = _peak(shape, own, step)
         if needed is not None and needed > memory:
             near = _nearest(shape, own, step, memory, study)
@@ -58,7 +59,10 @@ def most_memory(study: Study) -> int | None:
     """
     device = pick_device(study.device)
     step = _step(study, device, length=study.prompt.max_length)
-    peaks = [_peak(shape, own, step) for _, shape, own in _methods(study)]
+    peaks = [
+        _peak(shape, own, answering_with(step, study.methods[position].answers))
+        for position, shape, own in _methods(study)
+    ]
     return max((peak for peak in peaks if peak is not None), default=None)
 
 

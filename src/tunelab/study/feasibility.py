@@ -4,10 +4,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from tunelab.config import Study
+from tunelab.config import AnswersWith, Study
 from tunelab.errors import TunelabError, UsageError
 from tunelab.memory.settings import StepSettings
 from tunelab.memory.step import build
+from tunelab.memory.training_step import answering_with
 from tunelab.methods.contract import Method
 from tunelab.methods.counting import ParameterCount
 from tunelab.models.description import ModelShape
@@ -44,7 +45,7 @@ def check_feasible(study: Study) -> dict[int, ParameterCount]:
         try:
             counts[position] = method_of(entry).count(shape, settings)
             _check_context(study, shape, method_of(entry).virtual_tokens(settings))
-            _check_adapts(folder, method_of(entry), settings)
+            _check_adapts(folder, method_of(entry), settings, entry.answers)
         except UsageError as error:
             raise UsageError(
                 f"methods.{position} ({entry.name} of {entry.model}): {error}"
@@ -52,14 +53,15 @@ def check_feasible(study: Study) -> dict[int, ParameterCount]:
     return counts
 
 
-def _check_adapts(folder: Path, method: Method[Any], settings: Any) -> None:
-    """Put a method on a model without numbers, as it will be put on the real one.
+def _check_adapts(folder: Path, method: Method[Any], settings: Any, answers: AnswersWith) -> None:
+    """Put a method, and a head, on a model without numbers, as they will be put on the real one.
 
     Raises:
-        UsageError: PEFT refuses it.
+        UsageError: PEFT refuses it, or the model has no output layer that a head could replace.
     """
+    step = answering_with(StepSettings(), answers)
     try:
-        build(read_configuration(folder), method, settings, StepSettings(), device="meta")
+        build(read_configuration(folder), method, settings, step, device="meta")
     except TunelabError:
         raise
     except Exception as error:

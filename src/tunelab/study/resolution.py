@@ -133,7 +133,7 @@ def method_settings(entry: MethodEntry, position: int = 0) -> Any:
 
 def method_ids(study: Study) -> list[str]:
     """What the results call each method."""
-    return [entry.id or entry.name for entry in study.methods]
+    return [entry.called for entry in study.methods]
 
 
 def model_card(study: Study, name: str) -> ModelCard:
@@ -163,7 +163,8 @@ def claim_sides(study: Study) -> list[str]:
     is then undecided, and an override need not take claims away.
     """
     own = [*method_ids(study), *(name for name, _, _ in classifier_entries(study))]
-    return list(dict.fromkeys([*ROLES, *own, *registry.CLASSIFIERS, *registry.METHODS]))
+    methods = [name for one in registry.METHODS for name in (one, f"{one}-head")]
+    return list(dict.fromkeys([*ROLES, *own, *registry.CLASSIFIERS, *methods]))
 
 
 def open_models(study: Study) -> dict[str, str]:

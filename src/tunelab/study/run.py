@@ -24,7 +24,13 @@ from tunelab.runs.run_folder import read_run
 from tunelab.runs.seals import is_intact, sealed
 from tunelab.runs.stages import open_folder
 from tunelab.serving.cards import write_cards
-from tunelab.study.cells import cells_of, device_and_dtype, train_cell, tuned_cells
+from tunelab.study.cells import (
+    cells_of,
+    check_classifiers,
+    device_and_dtype,
+    train_cell,
+    tuned_cells,
+)
 from tunelab.study.conversations import play_conversations
 from tunelab.study.device_room import check_device_memory
 from tunelab.study.engines.local import Engine, run_here
@@ -56,6 +62,7 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
         check_device_memory(study, data.splits["train"])
         check_feasible(study)
         check_answers(study, data.labels)
+        check_classifiers(study, data.labels)
         _write_index(out, study, data, [])
         results: list[Result] = []
         failures: list[tuple[str, TunelabError]] = []

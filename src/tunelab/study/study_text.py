@@ -1,6 +1,8 @@
 """A proposed study as commented YAML, for a person to read and to change."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from tunelab.study.first_look import FirstLook, propose_study
 
@@ -31,6 +33,9 @@ def write_study(look: FirstLook, name: str) -> str:
         f"  instruct: {study['models']['instruct']}",
         "methods:",
         *(f"  - {{name: {entry['name']}, model: {entry['model']}}}" for entry in study["methods"]),
+        "# all-minilm-l6-v2 is for English; multilingual-e5-small reads other languages too.",
+        "classifiers:",
+        *(f"  - {_flow(entry)}" for entry in study["classifiers"]),
         "training:",
         f"  epochs: {study['training']['epochs']}",
         f"  batch_size: {study['training']['batch_size']}",
@@ -42,8 +47,14 @@ def write_study(look: FirstLook, name: str) -> str:
             f"    metric: {claim['metric']}",
             f"    left: {claim['left']}",
             f"    right: {claim['right']}",
+            *(f"    {key}: {claim[key]}" for key in claim if key in ("relation", "compares")),
         ]
     return "\n".join(lines) + "\n"
+
+
+def _flow(entry: Mapping[str, Any]) -> str:
+    """A mapping of plain values on one line."""
+    return "{" + ", ".join(f"{key}: {value}" for key, value in entry.items()) + "}"
 
 
 def _quoted(text: str) -> str:

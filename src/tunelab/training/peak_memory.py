@@ -14,11 +14,10 @@ def restart_peak(device: str) -> bool:
     What earlier work of the process left behind is given back to the system first, as far as it
     can be: on a CPU it would count as this training's.
     """
-    import torch
-
     gc.collect()
-
     if device == "cuda":
+        import torch
+
         torch.cuda.reset_peak_memory_stats()
         return True
     if device != "cpu":
@@ -38,9 +37,9 @@ def read_peak(device: str) -> int | None:
     On CUDA what the allocator gave out; on a CPU under Linux the resident set of the process, in
     which the libraries count too. Elsewhere the system does not tell, and it is None.
     """
-    import torch
-
     if device == "cuda":
+        import torch
+
         return int(torch.cuda.max_memory_allocated())
     return _highest_resident() if device == "cpu" else None
 

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 class BatchPlan:
     """``batches`` counts those of an epoch; ``by_tokens`` divides its rows, if tokens do.
 
+    ``collator`` makes a batch of rows: what the objective's ``logits`` takes, and besides
+    ``labels`` (1, 1 + N), the N targets behind one −100, and ``rows`` (N,), the row of each.
     ``prefix`` is how many tokens all rows share and a batch runs once; ``tokens_a_batch`` is the
     mean, padding not counted.
     """
@@ -30,6 +32,7 @@ class BatchPlan:
     batches: int
     by_tokens: "TokenBatches | None"
     tokens_a_batch: float
+    collator: Callable[[Sequence[Any]], dict[str, Any]]
 
 
 def plan_batches(
@@ -38,15 +41,19 @@ def plan_batches(
     validation_rows: Sequence[EncodedExample],
     options: Training,
     *,
+    pad_token: int,
     seed: int,
 ) -> BatchPlan:
     """Decide how rows are run; warns where this model's rows cannot be packed.
+
+    Padded rows take ``pad_token``.
 
     Raises:
         UsageError: ``options.batch_tokens`` is too small for the rows, or the model has no
             embedding for one of their tokens.
     """
     from tunelab.inference.packed_attention import packing_works
+    from tunelab.training.batching import PackedCollator, PaddedCollator
     from tunelab.training.ordering import TokenBatches
 
     rows = [*train_rows, *validation_rows]
@@ -71,4 +78,5 @@ def plan_batches(
         batches=batches,
         by_tokens=by_tokens,
         tokens_a_batch=prefix + own / batches,
+        collator=PackedCollator(prefix) if packed else PaddedCollator(pad_token),
     )

@@ -12,12 +12,11 @@ from typing import Any
 from tunelab.config import Training
 from tunelab.errors import RunError
 from tunelab.guards.refusals import explain_errors
-from tunelab.prompts.encoding import EncodedExample
 from tunelab.runs.results import disk_failure
-from tunelab.training.batching import PackedCollator, PaddedCollator
+from tunelab.training.objective import AnswerObjective, Objective
 from tunelab.training.other_work import look, used_since
 from tunelab.training.peak_memory import read_peak, restart_peak
-from tunelab.training.plan import BatchPlan, plan_batches
+from tunelab.training.plan import BatchPlan
 from tunelab.training.processes import first_process_first, is_first, process_count, shards_weights
 
 # Tokens of an optimizer step from which merging LoRA's product once costs less than adding it
@@ -81,8 +80,8 @@ def count_parameters(model: Any) -> tuple[int, int]:
 def train(
     model: Any,
     *,
-    train_rows: Sequence[EncodedExample],
-    validation_rows: Sequence[EncodedExample],
+    train_rows: Sequence[Any],
+    validation_rows: Sequence[Any],
     pad_token: int,
     options: Training,
     learning_rate: float,
@@ -92,9 +91,11 @@ def train(
     folder: Path,
     title: str = "training",
     callbacks: Sequence[Any] = (),
+    objective: Objective | None = None,
 ) -> TrainingOutcome:
     """Train a model that a method has made trainable.
 
+    Without another ``objective`` it learns the answers of :class:`EncodedExample` rows.
     Checkpoints go to ``folder``; a training that was killed goes on from the last whole one. The
     model ends with the weights of the best validation loss, or with the last ones where no row
     validates. ``callbacks`` are transformers', called behind those of the loop itself. Several
@@ -109,13 +110,13 @@ def train(
     """
     import torch
 
-    from tunelab.inference.packed_attention import packed_attention
     from tunelab.training.callbacks import LossTracker, ProgressBar, load_trainable
     from tunelab.training.checkpoints import BEST, last_complete, restore_checkpoint
     from tunelab.training.fsdp import gather_trained, shard
     from tunelab.training.trainer import AnswerTrainer
 
-    plan = plan_batches(model, train_rows, validation_rows, options, seed=seed)
+    objective = objective or AnswerObjective(pad_token)
+    plan = objective.plan(model, train_rows, validation_rows, options, seed=seed)
     trainable, total = count_parameters(model)
     if shards_weights():
         shard(model, device)
@@ -150,7 +151,8 @@ def train(
         ),
         train_rows=train_rows,
         validation_rows=validation_rows,
-        collator=PackedCollator(plan.prefix) if plan.packed else PaddedCollator(pad_token),
+        collator=plan.collator,
+        logits=objective.logits,
         batches=plan.by_tokens,
         batch_size=options.batch_size,
         callbacks=[tracker, bar, *callbacks],
@@ -165,8 +167,7 @@ def train(
     try:
         with ExitStack() as stack:
             stack.callback(bar.close)
-            if plan.packed:
-                stack.enter_context(packed_attention(model))
+            stack.enter_context(objective.form(model, plan))
             fused = stack.enter_context(_fused(trainer, options, plan, precision, device))
             stack.enter_context(warnings.catch_warnings())
             # The loader of the optimizer's state warns of its own future defaults.

@@ -1,6 +1,6 @@
 """The training loop: transformers' Trainer, with the loss of short answers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
 from tunelab.guards.refusals import explain_errors, name_of
-from tunelab.prompts.encoding import EncodedExample
 from tunelab.training.callbacks import load_trainable, perplexity, save_trainable
 from tunelab.training.fsdp import save_full_state
-from tunelab.training.loss import answer_logits, answer_loss, correct_rows
+from tunelab.training.head_rate import bound_head_rate
+from tunelab.training.loss import AnswerLogits, answer_loss, correct_rows
 from tunelab.training.ordering import LengthGroupedOrder, TokenBatches
 from tunelab.training.processes import shards_weights, summed
 from tunelab.training.sharing import shared_loader
@@ -25,11 +25,12 @@ TRAINED = "trained.safetensors"
 
 
 class AnswerTrainer(Trainer):
-    """Trains the answers of encoded examples.
+    """Trains what an :class:`tunelab.training.objective.Objective` teaches.
 
-    The loss of an optimizer step is the mean over all trained tokens of its batches, however
-    they are split. ``collator`` makes a batch of rows; ``batches`` divides an epoch's rows by
-    tokens, or is None to take ``batch_size`` rows at a time. Several processes share each batch.
+    The loss of an optimizer step is the mean over all targets of its batches, however they are
+    split. ``collator`` makes a batch of rows and ``logits`` runs it; ``batches`` divides an epoch's
+    rows by tokens, or is None to take ``batch_size`` rows at a time. Several processes share each
+    batch.
     """
 
     def __init__(
@@ -37,9 +38,10 @@ class AnswerTrainer(Trainer):
         *,
         model: Any,
         args: TrainingArguments,
-        train_rows: Sequence[EncodedExample],
-        validation_rows: Sequence[EncodedExample],
+        train_rows: Sequence[Any],
+        validation_rows: Sequence[Any],
         collator: Any,
+        logits: Callable[[Any, dict[str, Any]], AnswerLogits],
         batches: TokenBatches | None,
         batch_size: int,
         callbacks: Sequence[Any],
@@ -55,6 +57,7 @@ class AnswerTrainer(Trainer):
         # Not by a mark on the model: Trainer would refuse to write checkpoints, which the methods
         # below can do.
         self.is_distributed_loading_by_transformers = shards_weights()
+        self.logits = logits
         self.batches = batches
         self.batch_size = batch_size
         # Trainer then counts the trained tokens of a step and hands the number to compute_loss.
@@ -129,6 +132,7 @@ class AnswerTrainer(Trainer):
     def create_optimizer(self, model: Any = None) -> Any:
         """AdamW; checkpoints keep its full state, also where the weights are sharded."""
         optimizer = super().create_optimizer(model)
+        bound_head_rate(optimizer, model or self.model)
         if shards_weights():
             save_full_state(optimizer)
         return optimizer
@@ -165,8 +169,8 @@ class AnswerTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Mean of −log p over the trained tokens of the whole optimizer step, in nats."""
-        answers = answer_logits(model, inputs)
+        """Mean of −log p over the targets of the whole optimizer step, in nats."""
+        answers = self.logits(model, inputs)
         tokens = len(answers.targets) if num_items_in_batch is None else num_items_in_batch
         loss = answer_loss(answers) / tokens
         if num_items_in_batch is not None and self.args.average_tokens_across_devices:
@@ -181,7 +185,7 @@ class AnswerTrainer(Trainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> EvalLoopOutput:
-        """Loss over all trained tokens, its perplexity, and teacher-forced accuracy of rows."""
+        """Loss over all targets, its perplexity, and teacher-forced accuracy of rows."""
         model = self._wrap_model(self.model, training=False, dataloader=dataloader)
         model.eval()
         loss, tokens, right, rows = (torch.zeros((), dtype=torch.float64) for _ in range(4))
@@ -189,7 +193,7 @@ class AnswerTrainer(Trainer):
             for inputs in dataloader:
                 batch = self._prepare_inputs(inputs)
                 with explain_errors(*self._refusal):
-                    answers = answer_logits(model, batch)
+                    answers = self.logits(model, batch)
                 size = int(batch["rows"].max()) + 1 if len(batch["rows"]) else 0
                 loss += answer_loss(answers).double().cpu()
                 tokens += len(answers.targets)

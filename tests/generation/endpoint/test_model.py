@@ -1,10 +1,7 @@
 """A model behind an endpoint: a real server, and one with every fault."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +14,7 @@ import pytest
 
 from conftest import build_model, build_tokenizer, write_model
 from loopback import serving
+from transformers_server import serving_model
 from tunelab.errors import UsageError
 from tunelab.generation.endpoint.errors import EndpointError
 from tunelab.generation.endpoint.model import open_endpoint
@@ -288,33 +286,8 @@ def test_markers_are_taken_apart(faulty: Any) -> None:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """transformers' own server with a tiny model."""
     folder = write_model(tmp_path_factory.mktemp("served") / "model")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    tool = Path(sys.executable).with_name("transformers")
-    log = folder.parent / "log"
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            [
-                *(tool, "serve", str(folder), "--host", "127.0.0.1", "--port", str(port)),
-                *("--device", "cpu", "--dtype", "float32"),
-            ],
-            env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder.parent / "home")},
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            for _ in range(300):
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                    break
-                except OSError:
-                    assert process.poll() is None, log.read_text()
-                    time.sleep(0.3)
-            yield f"http://127.0.0.1:{port}/v1#{folder}", folder
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
+    with serving_model(folder) as url:
+        yield f"{url}#{folder}", folder
 
 
 def test_a_real_server_answers_as_the_model_does(served: tuple[str, Path]) -> None:

@@ -18,7 +18,9 @@ SEVERAL = "several labels"
 NEGATED = "negated label"
 UNFINISHED = "unfinished reasoning"
 CUT = "cut before its end"
-REASONS = (EMPTY, NO_LABEL, SEVERAL, NEGATED, UNFINISHED, CUT)
+# There is no answer to read, as a hosted model gave none.
+FAILED = "failed request"
+REASONS = (EMPTY, NO_LABEL, SEVERAL, NEGATED, UNFINISHED, CUT, FAILED)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -11,7 +12,7 @@ from tunelab.generation.endpoint.errors import EndpointError, TransientError
 from tunelab.generation.endpoint.events import events
 from tunelab.generation.endpoint.refusal import check_status
 from tunelab.generation.endpoint.reply import Reply, take
-from tunelab.generation.endpoint.request import Request
+from tunelab.generation.endpoint.request import Request, Timeouts
 
 # How often a wait looks up, for an interrupt and for the longest time. Seconds.
 _LOOK = 0.1
@@ -26,11 +27,14 @@ def pause(seconds: float, interrupt: Callable[[], bool]) -> None:
         time.sleep(min(left, _LOOK))
 
 
-def exchange(request: Request, reply: Reply, interrupt: Callable[[], bool]) -> Iterator[str]:
+def exchange(
+    request: Request, reply: Reply, interrupt: Callable[[], bool], client: Any = None
+) -> Iterator[str]:
     """Make one request and read its stream into ``reply``; yields each piece of text.
 
     A thread does the reading, since neither silence nor a trickle of bytes may keep an interrupt
-    or the longest time from being seen.
+    or the longest time from being seen. ``client`` is one of :func:`open_client` that several
+    requests share; without it the request has its own.
 
     Raises:
         TransientError: another try may better it.
@@ -43,7 +47,7 @@ def exchange(request: Request, reply: Reply, interrupt: Callable[[], bool]) -> I
     inbox: _Inbox = SimpleQueue()
     left = threading.Event()
     started = last = time.perf_counter()
-    threading.Thread(target=_read, args=(request, inbox, left), daemon=True).start()
+    threading.Thread(target=_read, args=(request, inbox, left, client), daemon=True).start()
     try:
         while reply.reason is None:
             try:
@@ -68,12 +72,16 @@ def exchange(request: Request, reply: Reply, interrupt: Callable[[], bool]) -> I
         left.set()
 
 
-def _read(request: Request, inbox: _Inbox, left: threading.Event) -> None:
-    """Put every event of a reply into ``inbox``, then None, or the error, until it is ``left``."""
+def open_client(patience: Timeouts) -> Any:
+    """A client that keeps its connections; it follows no redirect, so that no key leaves."""
     import httpx
 
-    patience = request.patience
     timeout = httpx.Timeout(patience.silence, connect=patience.connect)
+    return httpx.Client(timeout=timeout, follow_redirects=False)
+
+
+def _read(request: Request, inbox: _Inbox, left: threading.Event, client: Any) -> None:
+    """Put every event of a reply into ``inbox``, then None, or the error, until it is ``left``."""
     # Compressed, a short reply could become a long one before its length is known.
     headers = {"Accept-Encoding": "identity"}
     if request.key:
@@ -81,8 +89,8 @@ def _read(request: Request, inbox: _Inbox, left: threading.Event) -> None:
     address = f"{request.url}/{request.path}"
     try:
         with (
-            httpx.Client(timeout=timeout, follow_redirects=False) as client,
-            client.stream("POST", address, json=dict(request.body), headers=headers) as response,
+            open_client(request.patience) if client is None else nullcontext(client) as used,
+            used.stream("POST", address, json=dict(request.body), headers=headers) as response,
         ):
             check_status(request, response)
             for event in events(response.iter_text(), left.is_set):
@@ -99,8 +107,8 @@ def _without_key(key: str, error: Exception) -> Exception:
         return error
     message = str(error).replace(key, "(the key)")
     if isinstance(error, TransientError):
-        return TransientError(message, error.wait)
-    return EndpointError(message)
+        return TransientError(message, error.wait, error.status)
+    return EndpointError(message, status=getattr(error, "status", None))
 
 
 def _explained(request: Request, error: Exception) -> Exception:
@@ -110,6 +118,11 @@ def _explained(request: Request, error: Exception) -> Exception:
     patience = request.patience
     if isinstance(error, httpx.ConnectTimeout):
         return TransientError(f"no connection within {patience.connect:g} seconds")
+    if isinstance(error, httpx.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return EndpointError(
+            f"the certificate of {request.url} is not trusted, so nothing was sent; mend it, or "
+            "add its authority to those of this machine (SSL_CERT_FILE)."
+        )
     if isinstance(error, httpx.ConnectError):
         return TransientError("nothing answers at this address")
     if isinstance(error, httpx.TimeoutException):

@@ -4,7 +4,6 @@ Answers are streamed, so that the time to the first token is known and an answer
 not lost.
 """
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,15 +11,14 @@ from urllib.parse import urlsplit
 
 from tunelab.errors import UsageError
 from tunelab.generation.endpoint.errors import EndpointError, TransientError
-from tunelab.generation.endpoint.exchange import exchange, pause
+from tunelab.generation.endpoint.exchange import exchange
 from tunelab.generation.endpoint.reply import Reply
 from tunelab.generation.endpoint.request import Request, Timeouts, content, seeded
+from tunelab.generation.endpoint.retries import wait_or_give_up
 from tunelab.generation.outcome import Generation, Progress
 from tunelab.generation.settings import GenerationSettings
 from tunelab.guards.visible_text import has_hidden
 from tunelab.prompts.prompting import Prompt
-
-_log = logging.getLogger(__name__)
 
 KEY_VARIABLE = "TUNELAB_API_KEY"
 
@@ -149,12 +147,4 @@ def _answer(
             yield Progress(position, sample, "", reply.generation(settings))
             return
         except TransientError as fault:
-            if attempt == patience.attempts:
-                tries = f"{attempt} tries" if attempt > 1 else "one try"
-                raise EndpointError(
-                    f"the endpoint {request.url} gave no complete answer in {tries}: {fault}.",
-                    partial=best.text,
-                ) from None
-            wait = fault.wait or patience.pause * 2 ** (attempt - 1)
-            _log.warning("endpoint %s: %s; try %d follows", request.url, fault, attempt + 1)
-            pause(min(wait, patience.longest_pause), interrupt)
+            wait_or_give_up(request, fault, attempt, interrupt, partial=best.text)

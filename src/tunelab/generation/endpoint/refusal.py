@@ -35,10 +35,11 @@ def check_status(request: Request, response: Any) -> None:
         why = "too many requests (429)" if status == 429 else f"it failed with status {status}"
         if seconds > request.patience.longest_pause:
             said += f"; it asks to wait {seconds:,.0f} seconds"
-        raise TransientError(why + said, seconds)
+        raise TransientError(why + said, seconds, status)
     raise EndpointError(
         f"the endpoint {request.url} refuses the request for {request.body['model']!r} with status "
-        f"{status}{said}."
+        f"{status}{said}.",
+        status=status,
     )
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 TITLE = "Loss, perplexity and learning rate in training"
 _QUANTITIES = {
-    "loss": "loss (nats a token)",
+    "loss": "loss (nats a token, or a label)",
     "perplexity": "perplexity",
     "learning_rate": "learning rate",
 }

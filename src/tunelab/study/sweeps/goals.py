@@ -11,7 +11,7 @@ from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.metrics.training_numbers import TRAINING_NUMBERS
 from tunelab.memory.configurations import shape_by_name
 from tunelab.memory.formulas import estimate
-from tunelab.memory.training_step import step_of
+from tunelab.memory.training_step import answering_with, step_of
 from tunelab.registry import check_name
 from tunelab.study.resolution import method_of, method_settings
 
@@ -79,6 +79,7 @@ def _estimated_peak(outcome: Outcome) -> float | None:
         device=str(record["device"]),
     )
     shape = _shape(str(record["model"]))
+    step = answering_with(step, entry.answers)
     return float(estimate(shape, method_of(entry), method_settings(entry), step).peak)
 
 
@@ -100,7 +101,7 @@ def all_goals() -> Mapping[str, Goal]:
             name: Goal(metric.title, metric.best, _score(name))
             for name, metric in all_metrics().items()
         },
-        "best_loss": Goal("lowest validation loss, in nats a token", "low", _best_loss),
+        "best_loss": Goal("lowest validation loss, in nats a token or label", "low", _best_loss),
         **{
             name: Goal(metric.description, "low", _number(name))
             for name, metric in TRAINING_NUMBERS.items()

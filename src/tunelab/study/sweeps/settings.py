@@ -117,7 +117,10 @@ def deciding(study: Study, searched: Searched) -> dict[str, Any]:
         return {"use": classifier.use or classifier.name, "settings": classifier.settings}
     position = searched.position
     entry = study.methods[position]
+    # Only where it is no words, so that a sweep of older settings goes on.
+    head = {} if entry.answers == "words" else {"answers": entry.answers}
     return {
+        **head,
         "prompt": study.prompt.model_dump(),
         "model": model_card(study, entry.model).name,
         "method": entry.name,

@@ -1,0 +1,61 @@
+"""The facts of a classifier that a record holds: what each is, and when a time says little."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tunelab.evaluation.metrics.training_time import time_doubt
+from tunelab.numbers import UNDEFINED, Unit, with_unit
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact: its name in records, a heading, its unit, and what it is for readers.
+
+    ``scale`` brings the recorded number to the unit.
+    """
+
+    id: str
+    title: str
+    unit: Unit
+    description: str
+    scale: float = 1.0
+
+    def show(self, values: Mapping[str, Any]) -> str:
+        """The fact of a record with its unit; a dash where it is not known."""
+        value = values.get(self.id)
+        return UNDEFINED if value is None else with_unit(float(value) * self.scale, self.unit)
+
+
+FACTS = (
+    Fact("trained_parameters", "trained", "count", "parameters that were trained"),
+    Fact("parameters", "parameters", "count", "all parameters, those of a model in it included"),
+    Fact("train_seconds", "to train", "seconds", "time to train"),
+    Fact(
+        "train_memory_bytes",
+        "memory to train",
+        "bytes",
+        "memory that training took above what the process held before",
+    ),
+    Fact("bytes", "on disk", "bytes", "its files, and those of a model that it reads"),
+    Fact("open_seconds", "to open", "seconds", "time to open it"),
+    Fact(
+        "memory_bytes",
+        "memory to answer",
+        "bytes",
+        "memory that opening it and answering took above what the process held before",
+    ),
+    Fact("rows_per_second", "texts a second", "number", "texts a second, many together"),
+    Fact("median_ms", "one text", "seconds", "time for one text, the median", 0.001),
+    Fact("p95_ms", "95th percentile", "seconds", "time for one text, 95th percentile", 0.001),
+)
+
+
+def doubts_of(values: Mapping[str, Any]) -> Iterator[str]:
+    """Why times of a record are not those of the classifier alone, as sentences without a stop."""
+    trained = values.get("train_doubt")
+    if trained is not None:
+        yield f"of the training: {trained}"
+    asked = time_doubt(values)
+    if asked is not None:
+        yield f"of the answers: {asked}"
