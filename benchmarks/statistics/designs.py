@@ -96,6 +96,35 @@ class Seeds:
         return self.spread / density * math.sqrt(1 + self.rows_spread**2)
 
 
+@dataclass(frozen=True)
+class Several:
+    """Classifiers of known accuracies on the same rows, by a probit model.
+
+    Rows differ in difficulty with standard deviation ``rows_spread`` on the latent scale, so that
+    classifiers are right on the same rows more often than by chance. ``author`` rows belong
+    together: how good a classifier is differs from author to author with ``by_author``.
+    """
+
+    accuracies: tuple[float, ...]
+    rows_spread: float = 1.5
+    author: int = 1
+    by_author: float = 0.0
+
+    def study(self, rows: int, seeds: int, generator: Any) -> Any:
+        """The share of seeds that are right, (classifiers, rows)."""
+        count = len(self.accuracies)
+        ease = self.rows_spread * generator.standard_normal(rows)
+        variance = 1 + self.rows_spread**2
+        own = np.zeros((count, rows))
+        if self.author > 1:
+            drawn = generator.standard_normal((count, -(-rows // self.author)))
+            own = self.by_author * np.repeat(drawn, self.author, axis=1)[:, :rows]
+            variance += self.by_author**2
+        centre = ndtri(np.array(self.accuracies))[:, None] * math.sqrt(variance)
+        chance = ndtr(centre + ease + own)
+        return (generator.random((seeds, count, rows)) < chance).mean(axis=0)
+
+
 def answer_lengths(rows: int, generator: Any) -> tuple[Any, Any, float]:
     """Tokens of two models' answers to the same rows, skewed and related, and the true difference.
 

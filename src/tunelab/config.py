@@ -7,6 +7,7 @@ the registry: see :mod:`tunelab.study.resolution`.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -21,6 +22,9 @@ from pydantic import (
 
 from tunelab.guards.validation import validated
 
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmg]?b)", re.IGNORECASE)
+_UNITS = {"b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9}
+
 
 def _no_boolean(value: Any) -> Any:
     if isinstance(value, bool):
@@ -34,9 +38,20 @@ def _text_only(value: Any) -> Any:
     return value
 
 
+def _bytes(value: Any) -> Any:
+    """A number of bytes, also as a text such as 1.5GB (10⁹ bytes) or 200 MB."""
+    if not isinstance(value, str):
+        return _no_boolean(value)
+    found = _SIZE.fullmatch(value.strip())
+    if found is None:
+        raise ValueError("must be a number of bytes, or one with kB, MB or GB behind it")
+    return float(found[1]) * _UNITS[found[2].lower()]
+
+
 Integer = Annotated[int, BeforeValidator(_no_boolean)]
 Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
 Text = Annotated[str, BeforeValidator(_text_only)]
+Bytes = Annotated[float, BeforeValidator(_bytes), Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[Integer, Field(ge=1, le=10**9)]
 Size = Count | Literal["all"]
 Mode = Literal["generate", "score"]
@@ -327,6 +342,31 @@ class Claim(Section):
     )
 
 
+class DecisionSettings(Section):
+    """How the study decides which classifier to take."""
+
+    metric: Text = Field(
+        "accuracy", description="what the classifiers are compared in: a metric that reads labels"
+    )
+
+
+class Constraints(Section):
+    """What the classifier to take may cost; null: no limit."""
+
+    milliseconds: Annotated[Number, Field(gt=0)] | None = Field(
+        None, description="milliseconds for one text, the median, at most"
+    )
+    train_seconds: Annotated[Number, Field(gt=0)] | None = Field(
+        None, description="seconds of its training at most"
+    )
+    bytes: Bytes | None = Field(
+        None, description="bytes on disk at most, those of a model that it reads included: 200MB"
+    )
+    memory: Bytes | None = Field(
+        None, description="bytes of memory at most, to open it and to answer: 1GB"
+    )
+
+
 class Study(Section):
     """What to do, from the data to the report."""
 
@@ -361,6 +401,8 @@ class Study(Section):
     claims: list[Claim] = Field(
         default_factory=list, description="statements that the report gives a verdict on"
     )
+    decision: DecisionSettings = Field(default_factory=DecisionSettings)
+    constraints: Constraints = Field(default_factory=Constraints)
     disclosure: Text = Field("", description="printed in the report: which help was used")
 
     @field_validator("name")

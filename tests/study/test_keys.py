@@ -17,6 +17,7 @@ from tunelab.guards.validation import section_of
 from tunelab.report.build import build_report
 from tunelab.runs.results import Result
 from tunelab.runs.run_folder import read_run
+from tunelab.study.judging.decision import decide
 from tunelab.study.judging.stage import judge
 from tunelab.study.opening import open_study
 from tunelab.study.run import run_study
@@ -94,6 +95,13 @@ def _f1_interval(outcome: Outcome, _: Path) -> Any:
 
 def _verdicts(_: Outcome, out: Path) -> Any:
     return [entry.to_dict() for entry in judge(read_run(out)).claims]
+
+
+def _decision(_: Outcome, out: Path) -> Any:
+    decision = decide(read_run(out))
+    return decision.metric, [
+        (one.name, list(one.breaks), one.unknown) for one in decision.candidates
+    ]
 
 
 def _open(outcome: Outcome, _: Path) -> Any:
@@ -189,6 +197,11 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "claims.margin": ("0.5", _verdicts, [CLAIM]),
     "claims.compares": ("models", _verdicts, [CLAIM]),
     "evaluation.baselines": ("[]", _cells, []),
+    "decision.metric": ("balanced_accuracy", _decision, []),
+    "constraints.milliseconds": ("0.001", _decision, []),
+    "constraints.train_seconds": ("1.0e-9", _decision, []),
+    "constraints.bytes": ("10 B", _decision, []),
+    "constraints.memory": ("1 kB", _decision, []),
     "disclosure": ("A friend helped.", _report, []),
 }
 # These are looked at in tests of their own below.

@@ -13,6 +13,7 @@ from tunelab.guards.bounded_files import home_path, is_file
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tunelab.api.decided import RunDecision
     from tunelab.config import Study
     from tunelab.report.contrasts import NumberedContrast
     from tunelab.report.page import Figure
@@ -218,6 +219,14 @@ class Run:
         from tunelab.study.judging.stage import verdicts_of
 
         return contrasts_of(methods_of(self._record), verdicts_of(self._record).methods)
+
+    @cached_property
+    def decision(self) -> "RunDecision":
+        """Which classifier to take: ``answer``, ``recommended``, ``can_be_best`` and ``table``."""
+        from tunelab.api.decided import plain
+        from tunelab.study.judging.decision import decision_of
+
+        return plain(decision_of(self._record))
 
     @cached_property
     def verdicts(self) -> list[Verdict]:

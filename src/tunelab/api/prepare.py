@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tunelab.config import Study
     from tunelab.data.examples import Example
+    from tunelab.evaluation.statistics.power import RowsPower
     from tunelab.study.encoded_view import EncodedView
     from tunelab.study.prepare import PreparedData
 
@@ -45,6 +46,13 @@ class StudyRows:
                 for label, rows in labels.items()
             ]
         )
+
+    @cached_property
+    def power(self) -> "RowsPower":
+        """What the test rows can decide: ``decides``, ``needed`` rows, and ``sentences()``."""
+        from tunelab.evaluation.statistics.power import power_of_rows
+
+        return power_of_rows(len(self.splits["test"]))
 
     def view(self, *, model: str | None = None, show: int = 2) -> "EncodedView":
         """The training rows as a model reads them, the first ``show`` of them token by token.

@@ -10,7 +10,7 @@ _TEXTS = {
     *("name", "kind", "model", "method", "mode", "left", "right", "metric", "test", "reason"),
     *("measure", "title"),
 }
-_COUNTS = {"seed", "unparsed", "rows", "rows_needed"}
+_COUNTS = {"seed", "unparsed", "rows", "rows_needed", "seeds"}
 # An undefined value, for people.
 _NOTHING = "–"
 

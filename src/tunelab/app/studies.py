@@ -7,12 +7,15 @@ from tunelab.app import job
 from tunelab.app.markup import Markup, join, link, notice, table, tag
 from tunelab.app.names import report_path, run_folder, run_names
 from tunelab.errors import TunelabError
+from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.measuring import recorded
 from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.verdicts import Verdicts
 from tunelab.numbers import with_unit
+from tunelab.report.decision_section import chart_of
 from tunelab.report.verdict_text import correction_in_words
 from tunelab.runs.run_folder import read_run
+from tunelab.study.judging.decision import decision_of, kept_decision
 from tunelab.study.judging.stage import kept_verdicts, verdicts_of
 
 
@@ -40,6 +43,7 @@ def details(runs: Path, name: str) -> Markup:
     parts = [tag("h2", name), tag("p", f"Data: {run.prepared.values['origin']}", dir="auto")]
     if report_path(runs, name) is not None:
         parts.append(tag("p", link(f"/report/{name}", "Open the report"), class_="tl-open"))
+    parts += _decision(decision_of(run))
     scores = [_score(result.name, result.values) for result in run.evaluated]
     parts.append(table(scores, caption="Scores on the test rows"))
     every = [_every_score(result.name, result.values) for result in run.evaluated]
@@ -54,12 +58,33 @@ def details(runs: Path, name: str) -> Markup:
     return join(parts)
 
 
+def _decision(decision: Decision) -> list[Markup]:
+    """The answer, and each classifier with its score, its costs and its place."""
+    rows = [
+        {
+            "name": row.name,
+            "decision": row.mark,
+            decision.title: row.score,
+            "95 % interval": row.interval,
+            **dict(row.costs),
+        }
+        for row in chart_of(decision).rows
+    ]
+    return [
+        tag("h3", "Decision"),
+        *(tag("p", tag("strong", sentence)) for sentence in decision.answer),
+        *(tag("p", sentence) for sentence in (*decision.notes, *decision.changes)),
+        *([table(rows, caption="Which classifier to take")] if rows else []),
+    ]
+
+
 def _line(folder: Path) -> dict[str, Any]:
     line: dict[str, Any] = {
         "run": folder.name,
         "state": _state(folder),
         "best": None,
         "accuracy": None,
+        "take": None,
         "claims supported": None,
         "report": None,
     }
@@ -75,6 +100,9 @@ def _line(folder: Path) -> dict[str, Any]:
     if verdicts is not None and verdicts.claims:
         supported = sum(one.verdict == "supported" for one in verdicts.claims)
         line["claims supported"] = f"{supported} of {len(verdicts.claims)}"
+    decision = kept_decision(run)
+    if decision is not None:
+        line["take"] = decision.recommended
     if (folder / "report.html").is_file():
         line["report"] = link(f"/report/{folder.name}", f"Report of {folder.name}")
     return line

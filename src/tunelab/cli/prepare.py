@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Prepare the data and print the checks, the lengths and the rows."""
     from tunelab.errors import UsageError
+    from tunelab.evaluation.statistics.power import power_of_rows
     from tunelab.runs.stages import open_folder
     from tunelab.study.encoded_view import view_encoding
     from tunelab.study.opening import open_study
@@ -53,12 +54,14 @@ def execute(arguments: argparse.Namespace) -> int:
             print(f"Note: {sentence}", file=sys.stderr, flush=True)
     view = view_encoding(study, data, model=arguments.model, show=arguments.show)
     values = data.result.values
+    power = power_of_rows(len(data.splits["test"]))
     report = {
         "origin": values["origin"],
         "counts": values["counts"],
         "checks": values["checks"],
         "dropped": values["dropped"],
         "notes": sentences,
+        "power": power.to_dict(),
         "model": view.model,
         "style": view.format.style,
         "prompt_hash": view.format.hash,
@@ -73,7 +76,7 @@ def execute(arguments: argparse.Namespace) -> int:
         print_table(_faults(values), "table", title="Rows with faults, in the data as it came")
     if arguments.format != "json":
         stream = sys.stdout if arguments.format == "table" else sys.stderr
-        print("\n".join(_sentences(values, view)), file=stream)
+        print("\n".join([*_sentences(values, view), *power.sentences()]), file=stream)
         _draw(view)
     return 0
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunelab.cli.arguments import (
     add_engine,
@@ -19,6 +19,9 @@ from tunelab.cli.arguments import (
     split_overrides,
 )
 from tunelab.cli.tables import print_sentence, print_table
+
+if TYPE_CHECKING:
+    from tunelab.evaluation.decisions import Decision
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,15 +51,18 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
     from tunelab.report.findings import notes, of_results
     from tunelab.report.verdict_text import correction_in_words
     from tunelab.runs.run_folder import read_run
+    from tunelab.study.judging.decision import decision_of
     from tunelab.study.judging.stage import verdicts_of
 
     results, report = run_with_report(study, out, _engine(arguments, remote))
     full = arguments.format != "table"
     rows = [score_row(result, full=full) for result in results if result.stage == "evaluate"]
-    verdicts = verdicts_of(read_run(out))
+    run = read_run(out)
+    verdicts, decision = verdicts_of(run), decision_of(run)
     claims = [one.to_dict() for one in verdicts.claims]
     value = {
         "report": str(report),
+        "decision": decision.to_dict(),
         "claims": claims,
         "tests": verdicts.tests,
         "models": [_full(result) for result in results],
@@ -87,8 +93,21 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
     if arguments.format == "table":
         for sentence in (*notes(of_results(results)), *time_notes(facts)):
             print(f"Note: {visible(sentence)}")
-    print(f"Report: {report}", file=sys.stdout if arguments.format == "table" else sys.stderr)
+    stream = sys.stdout if arguments.format == "table" else sys.stderr
+    print(f"Report: {report}", file=stream)
+    # Last, so that it is what stays on the screen.
+    for sentence in decision_lines(decision):
+        if arguments.format == "table":
+            print_sentence(sentence)
+        else:
+            print(visible(sentence), file=stream)
     return 0
+
+
+def decision_lines(decision: "Decision") -> list[str]:
+    """The decision for a terminal: the answer, what to know beside it, what would change it."""
+    answer, changes = " ".join(decision.answer), " ".join(decision.changes[:2])
+    return [f"Decision: {answer}", *decision.notes, *([changes] if changes else [])]
 
 
 def _engine(arguments: argparse.Namespace, remote: str | None) -> Any:

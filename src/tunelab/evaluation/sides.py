@@ -30,6 +30,17 @@ class Side:
         found = self.asked[0].values.get("method")
         return None if found is None else str(found)
 
+    @property
+    def fine_tuned(self) -> bool:
+        """Whether weights of a network were trained, by a method or otherwise."""
+        if self.method is not None:
+            return True
+        # What is fitted and is no network has no parameters in all.
+        return bool(self.trained) and all(
+            result.values.get("total_parameters") and result.values.get("trainable_parameters")
+            for result in self.trained
+        )
+
     @cached_property
     def origin(self) -> Origin:
         """Its model, and where that comes from."""

@@ -29,6 +29,7 @@ from tunelab.report.class_scores import class_rows, class_tables
 from tunelab.report.confused_pairs import FILE as CONFUSIONS
 from tunelab.report.confused_pairs import confused_pairs
 from tunelab.report.contrasts import contrasts_of
+from tunelab.report.decision_section import chart_of
 from tunelab.report.drawings import draw_method
 from tunelab.report.facts_table import facts_of
 from tunelab.report.figures.confusion import collect as confusions
@@ -41,6 +42,7 @@ from tunelab.report.tokenizer_record import read_record
 from tunelab.report.verdict_text import correction_in_words, how_tested, row_value, values_in_words
 from tunelab.runs.results import Result, write_text
 from tunelab.runs.run_folder import RunFolder, predictions, read_run
+from tunelab.study.judging.decision import decision_of
 from tunelab.study.judging.stage import verdicts_of
 
 # Right answers to read, and wrong ones: of a model, and of all models together.
@@ -90,6 +92,7 @@ def _build(run: RunFolder) -> Path:
 
 def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
     verdicts = verdicts_of(run)
+    decision = decision_of(run)
     open_answers = read_open(run)
     methods = methods_of(run)
     examples = min(_EXAMPLES, max(1, _ALL_EXAMPLES // max(1, len(run.evaluated))))
@@ -103,6 +106,8 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         figures=figures,
         verdicts=verdicts,
         correction=correction_in_words(verdicts),
+        decision=decision,
+        decision_chart=chart_of(decision),
         findings=find(run, verdicts),
         apart_note=_apart_note(run),
         all_scores=all_scores(run),

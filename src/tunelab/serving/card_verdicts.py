@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from tunelab.evaluation.comparisons import Comparison
+from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.verdicts import CLAIMED, EXPLORATORY, Verdicts
 from tunelab.numbers import UNDEFINED, counted, p_value, signed, signed_interval
@@ -34,6 +35,26 @@ def verdicts_on(names: Collection[str], verdicts: Verdicts) -> dict[str, Any]:
         ],
         "exploratory_tests": counted(verdicts.tests[EXPLORATORY], "test"),
     }
+
+
+def decision_on(names: Collection[str], decision: Decision | None) -> str:
+    """The place of a classifier in the decision of its run, in a sentence; empty without one.
+
+    ``names`` are those of :func:`verdicts_on`.
+    """
+    own = None
+    if decision is not None:
+        own = next((one for one in decision.candidates if one.name in names), None)
+    if decision is None or own is None:
+        return ""
+    rows = counted(decision.rows, "test row")
+    if own.name == decision.recommended:
+        place = "is the classifier to take"
+    elif not own.can_be_best:
+        place = "is not the best"
+    else:
+        place = "can be the best, and another one is to be taken"
+    return f"Decision of the study: {own.name} {place} ({decision.title}, {rows})."
 
 
 def _row(one: Comparison) -> dict[str, str]:

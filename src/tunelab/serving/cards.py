@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tunelab.classifiers.stored import ADAPTER, FORMAT
 from tunelab.config import Study
+from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.verdicts import Verdicts
 from tunelab.runs.results import ADAPTER_RECORD, FITTED, Result, read_json, write_text
 from tunelab.serving.card_facts import fact_rows
@@ -20,10 +21,11 @@ def write_cards(
     prepared: Result,
     results: Sequence[Result],
     verdicts: Verdicts | None = None,
+    decision: Decision | None = None,
 ) -> list[Path]:
     """Write a card beside every classifier that was fitted, with the scores in ``results``.
 
-    ``verdicts`` are the run's, None before it was judged.
+    ``verdicts`` and ``decision`` are the run's, None before it was judged.
     """
     environment = read_json(out / "environment.json")
     evaluated = [result for result in results if result.stage == "evaluate"]
@@ -44,6 +46,7 @@ def write_cards(
             environment=environment,
             record=record,
             verdicts=verdicts,
+            decision=decision,
         )
         write_text(folder / CARD, text)
         written.append(folder / CARD)

@@ -9,11 +9,12 @@ from tunelab.config import Study
 from tunelab.data.examples import SPLITS
 from tunelab.errors import TunelabError
 from tunelab.evaluation.collapse import collapse_of
+from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.verdicts import Verdicts
 from tunelab.numbers import count, data_size
 from tunelab.runs.results import CLASSIFIERS, Result
 from tunelab.runs.seals import FILES
-from tunelab.serving.card_verdicts import verdicts_on
+from tunelab.serving.card_verdicts import decision_on, verdicts_on
 from tunelab.serving.inert_markdown import Markdown, fill, one_line, plain_name
 from tunelab.serving.model_card import (
     all_score_rows,
@@ -39,8 +40,12 @@ def make_classifier_card(
     environment: Mapping[str, Any],
     record: Mapping[str, Any],
     verdicts: Verdicts | None = None,
+    decision: Decision | None = None,
 ) -> str:
-    """The card as text; ``record`` is the classifier's ``tunelab.json``, ``verdicts`` the run's."""
+    """The card as text.
+
+    ``record`` is the classifier's ``tunelab.json``, ``verdicts`` and ``decision`` the run's.
+    """
     own = [result for result in evaluated if result.name == trained.name]
     others = [result for result in evaluated if result.name != trained.name]
     # A kind of another package may hold less.
@@ -82,6 +87,7 @@ def make_classifier_card(
             "all_scores": [score for result in own for score in all_score_rows(result)],
             "scores": [score_row(result) for result in (*own, *others)] if own else [],
             "verdicts": None if verdicts is None else verdicts_on([trained.name], verdicts),
+            "decision": decision_on([trained.name], decision),
             "collapse": [
                 found.sentence(result.name)
                 for result in own

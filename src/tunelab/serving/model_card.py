@@ -16,6 +16,7 @@ from tunelab.data.examples import SPLITS
 from tunelab.data.sources import source_kind
 from tunelab.errors import UsageError
 from tunelab.evaluation.collapse import collapse_of
+from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.measuring import recorded
 from tunelab.evaluation.metrics import Metric, all_metrics
 from tunelab.evaluation.metrics.training_time import time_doubt
@@ -39,7 +40,7 @@ from tunelab.numbers import (
     with_unit,
 )
 from tunelab.runs.results import Result
-from tunelab.serving.card_verdicts import verdicts_on
+from tunelab.serving.card_verdicts import decision_on, verdicts_on
 from tunelab.serving.inert_markdown import Markdown, fill, inert, one_line, plain_name
 
 _LICENCES = {
@@ -62,6 +63,7 @@ def make_card(
     environment: Mapping[str, Any],
     record: Mapping[str, Any],
     verdicts: Verdicts | None = None,
+    decision: Decision | None = None,
 ) -> str:
     """The card of one adapter, as text.
 
@@ -109,6 +111,7 @@ def make_card(
             "all_scores": [score for result in own for score in all_score_rows(result)],
             "scores": [score_row(result) for result in (*own, *others)] if own else [],
             "verdicts": verdicts_on(names, verdicts) if verdicts is not None else None,
+            "decision": decision_on(names, decision),
             "others": _others(trained, others),
             "limits": _limits(study, trained, own, prompt),
             "facts": facts,

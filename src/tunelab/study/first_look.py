@@ -15,7 +15,7 @@ from tunelab.data.scripts import script_shares
 from tunelab.data.sources import open_source, source_kind
 from tunelab.data.splitting import complete_splits
 from tunelab.errors import UsageError
-from tunelab.evaluation.statistics.power import detectable_difference
+from tunelab.evaluation.statistics.power import power_of_rows
 from tunelab.study.opening import merge_sections, read_preset
 
 # Rows by which the columns are told.
@@ -110,7 +110,7 @@ def look_at(
         blank=sum(report.blank.values()),
         max_length=_round_up(instruction + longest + room, 32),
         seconds=_seconds(sample, texts, instruction),
-        decides=_decides(sample["test"]),
+        decides=power_of_rows(sample["test"]).decides,
         notes=tuple(dataset.notes),
     )
 
@@ -200,10 +200,6 @@ def _seconds(sample: Mapping[str, int], texts: list[str], instruction: float) ->
     )
 
 
-def _decides(rows: int) -> float | None:
-    return detectable_difference(rows) if rows else None
-
-
 def propose_study(look: FirstLook, name: str) -> dict[str, Any]:
     """The preset for own data with the columns, rows and length that fit what was seen."""
     return merge_sections(
@@ -269,17 +265,4 @@ def last_lines(look: FirstLook) -> list[str]:
     sizes = ", ".join(f"{split} {count:,}" for split, count in look.sample.items())
     drawn = f" ({' and '.join(look.drawn)} drawn from the training rows)" if look.drawn else ""
     lines.append(f"The study takes: {sizes}{drawn}.")
-    lines.append(what_is_decided(look.sample["test"], look.decides))
-    return lines
-
-
-def what_is_decided(rows: int, difference: float | None) -> str:
-    """What test rows can decide, in a sentence."""
-    if difference is None:
-        return (
-            f"{rows:,} test rows are too few to decide any difference between two good classifiers."
-        )
-    return (
-        f"With {rows:,} test rows, a difference of accuracy below {100 * difference:.0f} points "
-        "stays undecided in half of all studies."
-    )
+    return [*lines, *power_of_rows(look.sample["test"]).sentences()]

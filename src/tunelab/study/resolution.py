@@ -62,6 +62,7 @@ def check_names(study: Study) -> None:
     _check_generation(study)
     for position, claim in enumerate(study.claims):
         _check_claim(study, claim, position)
+    _check_decision(study)
     for name in study.training.tracking:
         registry.check_name("tracker", name, TRACKERS)
         _check_installed(name, TRACKERS[name])
@@ -192,6 +193,13 @@ def _check_generation(study: Study) -> None:
         plain_prompts(prompts, "generation.prompts")
     if not open_models(study):
         raise UsageError("generation needs a model: name models.base, or generation.models.")
+
+
+def _check_decision(study: Study) -> None:
+    from tunelab.evaluation.metrics import all_metrics
+
+    labels = [name for name, metric in all_metrics().items() if metric.reads == "labels"]
+    registry.check_name("metric of a decision", study.decision.metric, labels)
 
 
 def _check_claim(study: Study, claim: Claim, position: int) -> None:

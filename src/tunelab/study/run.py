@@ -36,6 +36,7 @@ from tunelab.study.device_room import check_device_memory
 from tunelab.study.engines.local import Engine, run_here
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
+from tunelab.study.judging.decision import decide_run
 from tunelab.study.judging.stage import judge_run
 from tunelab.study.open_answers import answer_open
 from tunelab.study.prepare import PreparedData, prepare
@@ -85,14 +86,16 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             _write_index(out, study, data, results, failures)
         write_table(out / "results.parquet", tidy(results))
         write_predictions(results, out / TABLE)
-        verdicts = None
+        verdicts = decision = None
         try:
-            verdicts = judge_run(read_run(out))
+            run = read_run(out)
+            verdicts = judge_run(run)
+            decision = decide_run(run)
         except TunelabError as error:
             _log.error("verdicts: %s", error)
             failures.append(("verdicts", error))
             _write_index(out, study, data, results, failures)
-        write_cards(study, out, data.result, results, verdicts)
+        write_cards(study, out, data.result, results, verdicts, decision)
     if failures:
         first, reason = failures[0]
         others = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""

@@ -9,12 +9,82 @@ Biometrics 43, 1987. The power is computed exactly here: the sum over the number
 rows, which is binomial, and over how they fall to the two sides, which is binomial given it.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+
+from tunelab.numbers import counted
 
 DISCORDANT = 0.2
 _LEVEL = 0.05
 # Above so many rows the terms are summed in steps, which changes the power by less than 0.001.
 _TERMS = 400
+
+
+# Differences of accuracy of which is told how many rows they take.
+WANTED = (0.02, 0.05)
+_POWER = 0.8
+
+
+@dataclass(frozen=True)
+class RowsPower:
+    """What ``rows`` test rows can decide between two classifiers.
+
+    ``decides`` is the smallest difference of accuracies that is decided in half of the studies,
+    None where there are too few rows for any. ``needed`` holds the rows at which a difference is
+    decided with a power of 80 %. ``discordant`` is the share of rows on which exactly one of the
+    two is assumed to be right.
+    """
+
+    rows: int
+    decides: float | None
+    needed: Mapping[float, int]
+    discordant: float = DISCORDANT
+
+    def sentences(self) -> list[str]:
+        """The same in words, with what is assumed."""
+        rows = counted(self.rows, "test row")
+        if self.decides is None:
+            verb = "is" if self.rows == 1 else "are"
+            told = f"{rows} {verb} too few to decide any difference between two good classifiers."
+        else:
+            told = (
+                f"With {rows}, a difference of accuracy below {100 * self.decides:.0f} points "
+                "stays undecided in half of all studies."
+            )
+        needed = " and ".join(
+            f"about {rows:,} test rows for {100 * difference:.0f} points"
+            for difference, rows in self.needed.items()
+        )
+        return [
+            told,
+            f"A chance of {100 * _POWER:.0f} % to decide a difference takes {needed}; assumed is "
+            f"that exactly one of the two is right on {100 * self.discordant:.0f} % of the rows.",
+        ]
+
+    def to_dict(self) -> dict[str, object]:
+        """The numbers as JSON values; a difference is named in points."""
+        needed = {f"{100 * wanted:g} points": rows for wanted, rows in self.needed.items()}
+        return {
+            "rows": self.rows,
+            "decides": self.decides,
+            "needed": needed,
+            "discordant": self.discordant,
+        }
+
+
+@lru_cache(maxsize=64)
+def power_of_rows(rows: int) -> RowsPower:
+    """What test rows can decide, and how many it takes for more.
+
+    It speaks of two classifiers that were named before; among several, a little less is decided.
+    """
+    needed = {wanted: rows_to_decide(wanted, power=_POWER) for wanted in WANTED}
+    return RowsPower(
+        rows,
+        detectable_difference(rows) if rows else None,
+        {wanted: found for wanted, found in needed.items() if found is not None},
+    )
 
 
 def paired_power(rows: int, difference: float, *, discordant: float = DISCORDANT) -> float:

@@ -6,7 +6,7 @@ from tunelab.config import fingerprint, make_study
 from tunelab.errors import TunelabError
 from tunelab.evaluation.verdicts import Verdicts, read_verdicts
 from tunelab.runs.run_folder import RunFolder, once
-from tunelab.runs.verdicts import load_verdicts, save_verdicts
+from tunelab.runs.verdicts import VERDICTS, load_judged, save_judged
 from tunelab.study.judging.claims import judge_claims
 from tunelab.study.judging.exploratory import explore
 
@@ -38,7 +38,7 @@ def judge_run(run: RunFolder) -> Verdicts:
     if kept is not None:
         return kept
     verdicts = judge(run)
-    save_verdicts(run.folder, _key(run), verdicts.to_dict())
+    save_judged(run.folder, VERDICTS, _key(run), verdicts.to_dict())
     return verdicts
 
 
@@ -58,7 +58,7 @@ def verdicts_of(run: RunFolder) -> Verdicts:
         return kept
     verdicts = judge(run)
     try:
-        save_verdicts(run.folder, _key(run), verdicts.to_dict())
+        save_judged(run.folder, VERDICTS, _key(run), verdicts.to_dict())
     except TunelabError as error:
         _log.info("the verdicts are not kept: %s", error)
     return verdicts
@@ -66,7 +66,7 @@ def verdicts_of(run: RunFolder) -> Verdicts:
 
 def kept_verdicts(run: RunFolder) -> Verdicts | None:
     """The verdicts that a run keeps, or None where it would have to be judged first."""
-    kept = load_verdicts(run.folder, _key(run))
+    kept = load_judged(run.folder, VERDICTS, _key(run))
     return None if kept is None else read_verdicts(kept)
 
 

@@ -1,0 +1,162 @@
+"""The decision of a run: made once, kept in the run folder, and read by whoever shows it."""
+
+import logging
+from dataclasses import replace
+
+from tunelab.config import Study, fingerprint, make_study
+from tunelab.errors import TunelabError
+from tunelab.evaluation.collapse import collapse_of
+from tunelab.evaluation.costs import costs_of
+from tunelab.evaluation.decision_words import worded
+from tunelab.evaluation.decisions import INSTEAD, Candidate, Decision, read_decision, weigh
+from tunelab.evaluation.metrics import Answered, Metric, find_metric
+from tunelab.evaluation.metrics.of_rows import resampling_of
+from tunelab.evaluation.row_values import mean_over_seeds, row_values
+from tunelab.evaluation.side_scores import score_of
+from tunelab.evaluation.sides import Side, format_missed, grouped_sides
+from tunelab.runs.run_folder import RunFolder, once
+from tunelab.runs.verdicts import DECISION, load_judged, save_judged
+
+_log = logging.getLogger(__name__)
+
+# Part of the key: raised when a decision comes out in another way than before.
+_FORMAT = 1
+
+
+def decide(run: RunFolder) -> Decision:
+    """The decision of a run, whatever was kept of it.
+
+    Candidates are the classifiers of the study, each by the way of answering that the report leads
+    with; one that was trained with several seeds counts with their mean in each row.
+
+    Raises:
+        RunError: a file that it reads is damaged.
+    """
+    study = make_study(run.study)
+    metric = find_metric(study.decision.metric)
+    sides = {side.name: side for side in grouped_sides(run)}
+    answers = {name: _answers(side) for name, side in sides.items()}
+    truth = next((one[0].truth for one in answers.values()), ())
+    values, left_out = {}, {one["name"]: one["error"].rstrip(".") for one in run.failures}
+    for name, given in answers.items():
+        columns = [row_values(metric, one) for one in given]
+        known = [column for column in columns if column is not None]
+        if any(one.truth != truth for one in given):
+            left_out[name] = "it answered other test rows"
+        elif len(known) < len(columns):
+            left_out[name] = metric.value(given[0]).reason or f"{metric.title} is not defined"
+        else:
+            values[name] = mean_over_seeds(known)
+    compared = [one for name in values for one in answers[name]]
+    decision = Decision(
+        metric=metric.id,
+        title=metric.title,
+        unit=metric.unit,
+        best_is=metric.best,
+        rows=len(truth),
+        candidates=tuple(_candidate(run, sides[name], answers[name], metric) for name in values),
+        constraints=_constraints(study),
+        left_out=left_out,
+    )
+    doubt = metric.doubt(compared) if compared else None
+    return worded(weigh(decision, values, seed=study.seed, doubt=doubt))
+
+
+def decide_run(run: RunFolder) -> Decision:
+    """A stage of a study: decide, and keep the decision, unless it is there.
+
+    Raises:
+        RunError: a file that it reads is damaged, or the folder cannot be written.
+    """
+    kept = kept_decision(run)
+    if kept is not None:
+        return kept
+    decision = decide(run)
+    save_judged(run.folder, DECISION, _key(run), decision.to_dict())
+    return decision
+
+
+@once
+def decision_of(run: RunFolder) -> Decision:
+    """The decision that a run keeps; made now where it keeps none, or one of other answers.
+
+    Raises:
+        RunError: a file that it reads is damaged.
+    """
+    kept = kept_decision(run)
+    if kept is not None:
+        return kept
+    decision = decide(run)
+    try:
+        save_judged(run.folder, DECISION, _key(run), decision.to_dict())
+    except TunelabError as error:
+        _log.info("the decision is not kept: %s", error)
+    return decision
+
+
+def kept_decision(run: RunFolder) -> Decision | None:
+    """The decision that a run keeps, or None where it would have to be made first."""
+    kept = load_judged(run.folder, DECISION, _key(run))
+    return None if kept is None else read_decision(kept)
+
+
+def _answers(side: Side) -> list[Answered]:
+    """The answers of each seed: by likeliest labels where most of those in words hold none."""
+    if _way(side) != INSTEAD:
+        return side.answered
+    return [replace(one, predicted=one.scored or one.predicted) for one in side.answered]
+
+
+def _way(side: Side) -> str:
+    """The way of answering that a side is compared by."""
+    modes = [str(result.values["mode"]) for result in side.asked]
+    missed = any(format_missed(result.values) for result in side.asked)
+    scored = all(result.values.get("scored") is not None for result in side.asked)
+    return INSTEAD if modes[0] == "generate" and missed and scored else modes[0]
+
+
+def _candidate(run: RunFolder, side: Side, answers: list[Answered], metric: Metric) -> Candidate:
+    way = _way(side)
+    records = [
+        result.values["scored"] if way == INSTEAD else result.values for result in side.asked
+    ]
+    collapses = [
+        found.sentence(result.name)
+        for result, record in zip(side.asked, records, strict=True)
+        if (found := collapse_of(record["scores"])) is not None
+    ]
+    constant = any(result.values.get("constant") for result in side.asked)
+    return Candidate(
+        name=side.name,
+        way=way,
+        score=score_of(metric, answers, resampling_of(run)),
+        seeds=len(side.asked),
+        fine_tuned=side.fine_tuned,
+        constant=constant,
+        collapse=collapses[0] if collapses and not constant else None,
+        costs=costs_of(run, side),
+    )
+
+
+def _constraints(study: Study) -> dict[str, float]:
+    limits = study.constraints.model_dump()
+    return {name: float(value) for name, value in limits.items() if value is not None}
+
+
+def _key(run: RunFolder) -> str:
+    """The hash of all that decides: the answers, the costs, the metric and the constraints."""
+    study = make_study(run.study)
+    return fingerprint(
+        {
+            "format": _FORMAT,
+            "decision": study.decision.model_dump(),
+            "constraints": study.constraints.model_dump(),
+            "seed": study.seed,
+            "resamples": study.evaluation.resamples,
+            "failures": [dict(one) for one in run.failures],
+            "stages": [
+                [result.stage, result.name, result.hash, result.values, result.files]
+                for result in [*run.evaluated, *run.trained, *run.measured]
+            ],
+        }
+    )
