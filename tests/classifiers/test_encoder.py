@@ -28,6 +28,8 @@ from tunelab.errors import RunError, UsageError
 from tunelab.memory.encoders import encoder_shape
 from tunelab.runs.results import load_result, read_json, write_json
 from tunelab.runs.seals import sealed
+from tunelab.study.opening import open_study
+from tunelab.study.run import run_study
 
 MEAN = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
 ROWS = [
@@ -420,10 +422,11 @@ def test_a_sweep_searches_its_settings(encoder: Path, tmp_path: Path) -> None:
 
 
 def test_kill_and_go_on(encoder: Path, workspace: Workspace, tmp_path: Path) -> None:
-    words = [*_study(tmp_path, encoder), "classifiers.0.epochs=9", "training.early_stopping=null"]
-    words += ["training.seeds=[1]", "--out"]
+    overrides = ["classifiers.0.epochs=9", "training.early_stopping=null", "training.seeds=[1]"]
+    overrides += ["evaluation.baselines=[]", "claims=[]"]
+    words = [*_study(tmp_path, encoder), *overrides]
     process = subprocess.Popen(
-        workspace.command(*words, str(tmp_path / "killed")),
+        workspace.command(*words, "--out", str(tmp_path / "killed")),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -435,8 +438,8 @@ def test_kill_and_go_on(encoder: Path, workspace: Workspace, tmp_path: Path) -> 
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not list((tmp_path / "killed").glob("evaluate/tuned-*/result.json"))
-    for name in ("killed", "whole"):
-        subprocess.run(workspace.command(*words, str(tmp_path / name)), check=True)
+    subprocess.run(workspace.command(*words, "--out", str(tmp_path / "killed")), check=True)
+    run_study(open_study(words[1], overrides), tmp_path / "whole")
     [resumed] = (tmp_path / "killed").glob("train/tuned-*")
     assert load_result(resumed).values["resumed"] >= 1
     folder = "classifiers/tuned"

@@ -141,9 +141,12 @@ def test_a_window_is_seen_by_the_trial(folder: Path, monkeypatch: pytest.MonkeyP
     assert not texts_pack(model, ROWS)
 
 
-@pytest.mark.parametrize("fused", [False, True])
-@pytest.mark.parametrize("method", [name for name in METHODS if name != "prefix_tuning"])
-@pytest.mark.parametrize("family", ["bert", "distilbert", "modernbert"])
+@pytest.mark.parametrize(
+    ("method", "fused"),
+    [(name, False) for name in METHODS if name != "prefix_tuning"]
+    + [("lora", True), ("dora", True)],
+)
+@pytest.mark.parametrize("family", ["bert", "modernbert"])
 def test_every_method_packed(folder: Path, family: str, method: str, fused: bool) -> None:
     model = _adapted(folder, family, method)
     expected = _padded(model)
