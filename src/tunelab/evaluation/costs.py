@@ -11,20 +11,26 @@ from tunelab.runs.results import Result
 from tunelab.runs.run_folder import RunFolder
 
 # Costs that differ by less than this share count as the same.
-ALIKE = 0.2
+_ALIKE = 0.2
 
 
 @dataclass(frozen=True)
 class Cost:
     """One cost: its name in studies and records, what it is, and where a record of facts has it.
 
-    ``noun`` is what sentences call it, ``unit`` follows a shown value.
+    ``noun`` is what sentences call it, ``unit`` follows a shown value. Costs up to ``small`` count
+    as the same, as they hardly ever matter.
     """
 
     id: str
     noun: str
     fact: str
     unit: str
+    small: float
+
+    def like(self, lowest: float) -> float:
+        """The highest value that counts as the same as the lowest one."""
+        return max(self.small, lowest * (1 + _ALIKE))
 
     def show(self, value: float) -> str:
         """A value with its unit."""
@@ -38,10 +44,10 @@ class Cost:
 
 # In the order in which they decide between classifiers that the rows do not tell apart.
 COSTS = (
-    Cost("milliseconds", "the time for one text", "median_ms", "ms a text"),
-    Cost("train_seconds", "the time of the training", "train_seconds", "to train"),
-    Cost("bytes", "the size on disk", "bytes", "on disk"),
-    Cost("memory", "the memory to answer", "memory_bytes", "of memory"),
+    Cost("milliseconds", "the time for one text", "median_ms", "ms a text", 10.0),
+    Cost("train_seconds", "the time of the training", "train_seconds", "to train", 60.0),
+    Cost("bytes", "the size on disk", "bytes", "on disk", 1e8),
+    Cost("memory", "the memory to answer", "memory_bytes", "of memory", 1e8),
 )
 # Memory is a limit and no order: most classifiers fit.
 DECIDING = COSTS[:3]

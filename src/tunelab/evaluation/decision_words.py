@@ -27,7 +27,7 @@ def worded(decision: Decision) -> Decision:
     )
 
 
-def score_in_words(decision: Decision, candidate: Candidate) -> str:
+def _score_in_words(decision: Decision, candidate: Candidate) -> str:
     """A score with its interval."""
     score = candidate.score
     shown = with_unit(score.value, decision.unit)
@@ -36,13 +36,13 @@ def score_in_words(decision: Decision, candidate: Candidate) -> str:
     return f"{shown}, 95 % interval {interval(score.low, score.high, decision.unit)}"
 
 
-def costs_in_words(candidate: Candidate) -> str:
+def _costs_in_words(candidate: Candidate) -> str:
     """The known costs of a classifier, in the order in which they decide."""
     known = ((cost, candidate.costs.get(cost.id)) for cost in COSTS)
     return ", ".join(cost.show(value) for cost, value in known if value is not None)
 
 
-def fine_tuning_in_words(decision: Decision) -> str | None:
+def _fine_tuning_in_words(decision: Decision) -> str | None:
     """Whether fine-tuning pays; None where no classifier was fine-tuned, or all were."""
     found = decision.fine_tuning
     if found is None or found.gain.value is None:
@@ -70,7 +70,7 @@ def _what_to_take(decision: Decision) -> str:
         return "No classifier can be recommended: none has answered the test rows."
     if taken is None:
         return f"No classifier can be recommended: {_why_none(decision)}."
-    score = f"{decision.title} {score_in_words(decision, taken)}"
+    score = f"{decision.title} {_score_in_words(decision, taken)}"
     if decision.within:
         return (
             f"Take {taken.name} ({score}): of the classifiers that can be taken it is "
@@ -163,7 +163,11 @@ def _how_sure(decision: Decision) -> str:
 
 def _notes(decision: Decision) -> Iterator[str]:
     """What a reader must know beside the answer."""
-    told = fine_tuning_in_words(decision)
+    taken = decision.find(decision.recommended)
+    costs = "" if taken is None else _costs_in_words(taken)
+    if taken is not None and costs:
+        yield f"What {taken.name} costs: {costs}."
+    told = _fine_tuning_in_words(decision)
     if told is not None:
         yield told
     inside = decision.can_be_best

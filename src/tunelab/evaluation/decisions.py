@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from tunelab.evaluation.costs import ALIKE, DECIDING
+from tunelab.evaluation.costs import DECIDING
 from tunelab.evaluation.statistics.best import can_be_best, gain_of_group, rows_to_tell
 from tunelab.evaluation.statistics.estimates import Estimate
 from tunelab.numbers import Unit
@@ -232,8 +232,8 @@ def _choose(candidates: Sequence[Candidate]) -> tuple[Candidate | None, str | No
     """The cheapest of the candidates that may be taken, and the cost that chose it.
 
     Costs decide in the order of :data:`tunelab.evaluation.costs.DECIDING`: those within a fifth of
-    the lowest go on to the next cost, and one whose cost is not known counts as dearer than those
-    whose cost is. What no cost decides, the score does.
+    the lowest, or so low that it hardly matters, go on to the next cost, and one whose cost is not
+    known counts as dearer than those whose cost is. What no cost decides, the score does.
     """
     left = [one for one in candidates if one.takes_part]
     by = None
@@ -241,7 +241,7 @@ def _choose(candidates: Sequence[Candidate]) -> tuple[Candidate | None, str | No
         known = {one.name: value for one in left if (value := one.costs[cost.id]) is not None}
         if len(left) < 2 or not known:
             continue
-        limit = min(known.values()) * (1 + ALIKE)
+        limit = cost.like(min(known.values()))
         cheap = [one for one in left if one.name in known and known[one.name] <= limit]
         if len(cheap) < len(left):
             left, by = cheap, cost.id

@@ -77,7 +77,8 @@ def test_one_that_is_better_than_all_is_taken(tmp_path: Path) -> None:
     assert decision.fine_tuning is not None
     assert decision.fine_tuning.pays == "yes"
     assert (decision.fine_tuning.tuned, decision.fine_tuning.other) == ("lora", "tfidf-svm")
-    assert "Fine-tuning pays (lora" in decision.notes[0]
+    assert decision.notes[0] == "What lora costs: 30.0 s to train."
+    assert "Fine-tuning pays (lora" in decision.notes[1]
     assert len(decision.answer) == 2
 
 
@@ -96,9 +97,13 @@ def test_of_those_that_are_not_told_apart_the_cheapest_is_taken(tmp_path: Path) 
     assert decision.fine_tuning is not None
     assert decision.fine_tuning.pays == "undecided"
     # A fifth is no difference of costs: the next cost decides.
-    near = {"tfidf_svm": facts(10.0, train=60.0), "lora": facts(11.0, train=2.0)}
+    near = {"tfidf_svm": facts(20.0, train=600.0), "lora": facts(22.0, train=2.0)}
     again = decide(with_facts(run, majority=facts(0.1), **near))
     assert (again.recommended, again.by) == ("lora", "train_seconds")
+    # A few milliseconds hardly matter: the score decides.
+    near = {"tfidf_svm": facts(0.4), "lora": facts(4.0, train=40.0)}
+    again = decide(with_facts(run, majority=facts(0.1), **near))
+    assert (again.recommended, again.by) == ("lora", None)
     # What is not known counts as dearer.
     near = {"tfidf_svm": facts(None, train=0.0), "lora": facts(11.0)}
     again = decide(with_facts(run, majority=facts(0.1), **near))
