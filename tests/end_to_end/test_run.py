@@ -29,6 +29,9 @@ def finished(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> 
     done = _run(workspace, "run", str(workspace.study), "--out", str(out), "--format", "json")
     printed = json.loads(done.stdout)
     assert Path(printed["report"]) == out / "report.html"
+    kept = json.loads((out / "decision.json").read_text(encoding="utf-8"))
+    assert kept["answer"] == printed["decision"]["answer"]
+    assert done.stderr.splitlines().count(f"Decision: {' '.join(kept['answer'])}") == 1
     return out
 
 
@@ -109,7 +112,9 @@ def test_prepare_shows_the_mask(workspace: Workspace, tmp_path: Path) -> None:
         assert trained.endswith("<|im_end|>")
         assert row["header"] == "<|im_start|>assistant\n"
     assert shown["lengths"]["max_length"] == 96
+    assert shown["power"]["rows"] == 9
     table = _run(workspace, *words).stdout
+    assert "9 test rows are too few to decide any difference" in table
     assert "assistant header" in table
 
 

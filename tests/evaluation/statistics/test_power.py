@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from tunelab.evaluation.statistics.comparison import compare_shares
-from tunelab.evaluation.statistics.power import detectable_difference, paired_power, rows_to_decide
+from tunelab.evaluation.statistics.power import (
+    detectable_difference,
+    paired_power,
+    power_of_rows,
+    rows_to_decide,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +58,24 @@ def test_what_cannot_be_decided_has_no_number() -> None:
     assert rows_to_decide(0.0) is None
     with pytest.raises(ValueError, match="discordant"):
         paired_power(10, 0.3, discordant=0.2)
+
+
+def test_what_rows_decide_is_said_with_what_is_assumed() -> None:
+    found = power_of_rows(240)
+    assert found.decides == pytest.approx(0.06, abs=0.005)
+    assert found.needed == {wanted: rows_to_decide(wanted) for wanted in (0.02, 0.05)}
+    half, needed = found.sentences()
+    assert half.startswith("With 240 test rows, a difference of accuracy below 6 points")
+    assert f"about {found.needed[0.05]:,} test rows for 5 points" in needed
+    assert "right on 20 % of the rows" in needed
+    assert found.to_dict()["needed"] == {
+        "2 points": found.needed[0.02],
+        "5 points": found.needed[0.05],
+    }
+
+
+def test_too_few_rows_are_said_to_be_too_few() -> None:
+    for rows in (0, 1, 7):
+        assert power_of_rows(rows).decides is None
+        assert "too few to decide any difference" in power_of_rows(rows).sentences()[0]
+    assert power_of_rows(1).sentences()[0].startswith("1 test row is")
