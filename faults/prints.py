@@ -19,8 +19,8 @@ _FILES = (
     "results.parquet",
     "figures/*.svg",
 )
-# A figure with times in it.
-_TIMED = {"trade_offs"}
+# Figures with times in them.
+_TIMED = {"trade_offs", "costs"}
 # Equal but for what varies.
 _RECORDS = ("*/*/result.json", "generate/*/open.json", "run.json", "verdicts.json")
 # How long things took, when, and beside what other work; seals and keys, which cover these too; the
@@ -33,6 +33,7 @@ _VARIES = {
     "seconds_by_mode",
     "seconds_to_best",
     "seconds_per_step",
+    "memory_bytes",
     "peak_bytes",
     "peak_unknown",
     "held_before",
