@@ -39,7 +39,7 @@ def _run(out: Path, data: Path, start: int = 0) -> Path:
         "conversations=[]",
         "tokenizers=[]",
         "claims=[]",
-        "evaluation.resamples=100",
+        "evaluation={resamples: 100, facts_seconds: 0}",
     ]
     run_study(open_study("starter", overrides), out)
     return out

@@ -34,7 +34,7 @@ def _run(folder: Path, names: list[str]) -> Path:
         "conversations=[]",
         "tokenizers=[]",
         "claims=[]",
-        "evaluation.resamples=100",
+        "evaluation={resamples: 100, facts_seconds: 0}",
     ]
     run_study(open_study("starter", overrides), folder / "run")
     return folder / "run"
