@@ -81,7 +81,7 @@ def test_a_changed_measure_asks_no_model_again(
     out, overrides = tmp_path / "run", ["evaluation.resamples=200"]
     first = run_study(open_study(str(workspace.study), overrides), out)
     monkeypatch.setattr("tunelab.classifiers.asked.load", None)
-    monkeypatch.setattr("tunelab.classifiers.tuned.open_adapter", None)
+    monkeypatch.setattr("tunelab.classifiers.tuned.open_classifier", None)
     again = run_study(
         open_study(str(workspace.study), [*overrides, "evaluation.normalize=mean"]), out
     )
