@@ -229,7 +229,7 @@ classifiers:
 - {{name: vectors, use: embedding, model: {encoder}}}
 - {{name: neighbours, use: embedding, model: {encoder}, head: knn, neighbors: 3}}
 training: {{tracking: []}}
-evaluation: {{baselines: [tfidf-logistic], resamples: 100}}
+evaluation: {{baselines: [tfidf-logistic], resamples: 100, facts_seconds: 0.2}}
 """,
         encoding="utf-8",
     )

@@ -364,7 +364,7 @@ methods: []
 classifiers:
 - {{name: tuned, use: encoder, model: {encoder}, epochs: 6, learning_rate: 3e-3}}
 training: {{tracking: [], seeds: [1, 2], evaluate_every: 1}}
-evaluation: {{baselines: [majority], resamples: 100}}
+evaluation: {{baselines: [majority], resamples: 100, facts_seconds: 0}}
 claims:
 - {{claim: tuning pays, metric: accuracy, left: tuned, right: majority}}
 """,

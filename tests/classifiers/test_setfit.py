@@ -149,7 +149,7 @@ methods: []
 classifiers:
 - {{name: pairs, use: setfit, model: {encoder}, pairs: 96, learning_rate: 0.001}}
 training: {{tracking: []}}
-evaluation: {{baselines: [majority], resamples: 100}}
+evaluation: {{baselines: [majority], resamples: 100, facts_seconds: 0.2}}
 """,
         encoding="utf-8",
     )

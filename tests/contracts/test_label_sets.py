@@ -204,7 +204,7 @@ prompt: {{system: "Labels are {{labels}}.", max_length: 220}}
 models: {{base: null, instruct: {model}}}
 methods: [{{name: lora, r: 2, alpha: 4}}]
 training: {{epochs: 0.5, batch_size: 16, tracking: []}}
-evaluation: {{baselines: [tfidf-svm], resamples: 100, modes: [generate]}}
+evaluation: {{baselines: [tfidf-svm], resamples: 100, modes: [generate], facts_seconds: 0}}
 """,
         encoding="utf-8",
     )

@@ -176,7 +176,7 @@ prompt: {{system: "Labels are {{labels}}.", max_length: 2000}}
 models: {{base: null, instruct: {model}}}
 methods: [{{name: lora, r: 2, alpha: 4}}]
 training: {{epochs: 1, batch_size: 4, learning_rate: 0.001, tracking: []}}
-evaluation: {{max_new_tokens: 3, baselines: []}}
+evaluation: {{max_new_tokens: 3, baselines: [], facts_seconds: 0}}
 generation: {{prompts: [{json.dumps(text)}], temperatures: [0.0], max_new_tokens: 1}}
 conversations: []
 """,

@@ -423,7 +423,7 @@ data: {{source: {rows}, sample: {{train: 24, validation: 6, test: 20}}}}
 prompt: {{system: "Labels are {{labels}}.", max_length: 96}}
 models: {{base: null, instruct: null}}
 methods: []
-evaluation: {{baselines: [majority]}}
+evaluation: {{baselines: [majority], facts_seconds: 0.2}}
 classifiers:
 - {{name: far, use: hosted, url: {url}, model: "{model}", concurrency: 3, max_tokens: 8}}
 """
