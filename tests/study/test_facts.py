@@ -163,12 +163,12 @@ def test_calls_within_the_time() -> None:
     texts = [f"text {number}" for number in range(100)]
     quick = _Counted(slow=0.001)
     found = _measured(quick, texts, seconds=1.0)
-    assert quick.calls == [1] * (2 + SINGLES) + [32, 100]
+    assert quick.calls == [1] * (2 + SINGLES) + [8, 100]
     assert found["batch_rows"] == 100
     assert found["unknown"]["parameters"] == "the classifier does not tell"
     slow = _Counted(slow=0.02)
     found = _measured(slow, texts, seconds=0.1)
-    assert slow.calls == [1, 1, 1, 1, 1, 32]
+    assert slow.calls == [1, 1, 1, 1, 1, 8]
     assert found["median_ms"] == pytest.approx(20)
     assert found["rows_per_second"] == pytest.approx(50)
     assert found["unknown"]["p95_ms"] == "only 3 texts fit into the time"

@@ -16,7 +16,7 @@ SINGLES = 30
 # A percentile of fewer calls would be the slowest one.
 _ENOUGH_SINGLES = 10
 _WARM_UP = 2
-_FIRST_BATCH = 32
+_FIRST_BATCH = 8
 _LARGEST_BATCH = 4096
 
 
@@ -27,7 +27,7 @@ def measure_facts(
 
     Nothing is read from a cache of answers. ``median_ms`` and ``p95_ms`` are of up to 30 texts
     alone, after two to warm up, within half of ``seconds``. ``rows_per_second`` is of one batch:
-    32 texts, or as many more as the other half of the time holds. ``memory_bytes`` is what the
+    8 texts, or as many more as the other half of the time holds. ``memory_bytes`` is what the
     process (on CUDA the device) held at most above what it held before the classifier was opened.
     A value that is not known is None, and ``unknown`` says why.
     """
