@@ -75,6 +75,8 @@ def token_ids(
     most = encoder.most_tokens if most is None else most
     given = pooling.prefix + (text.lower() if pooling.lower else text)
     ids: list[int] = tokenizer(given, verbose=False)["input_ids"]
+    # A tokenizer without special tokens gives none for an empty text.
+    ids = ids or [int(tokenizer.pad_token_id)]
     if len(ids) <= most:
         return ids, False
     return tokenizer(given, truncation=True, max_length=most)["input_ids"], True

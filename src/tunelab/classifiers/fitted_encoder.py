@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from tunelab.classifiers import stored
 from tunelab.classifiers.contract import Answers, Fitted, LabelAnswer, Size
 from tunelab.classifiers.embedded_texts import token_ids
 from tunelab.classifiers.scikit_learn import check_evaluation, recorded_labels
+from tunelab.classifiers.skops_files import first_line
 from tunelab.config import Evaluation
 from tunelab.errors import RunError, TunelabError, UsageError
 from tunelab.evaluation.predictions import Given
@@ -211,14 +212,16 @@ def open_recorded(
         raise
     except Exception as error:
         raise RunError(
-            f"{folder} cannot be loaded ({str(error).splitlines()[0][:120]}); train it again."
+            f"{folder} cannot be loaded ({first_line(error)[:120]}); train it again."
         ) from None
     if not 3 <= length <= encoder.positions:
         raise UsageError(
             f"{folder} reads texts of {length} tokens, and {name} has positions for "
             f"{encoder.positions}; train it again."
         )
-    return FittedEncoder(folder.name, encoder, model.eval(), labels, length)
+    # What was trained as a whole needs the encoder that it began with no more.
+    kept = replace(encoder, model=model.base)
+    return FittedEncoder(folder.name, kept, model.eval(), labels, length)
 
 
 def _head(model: Any) -> dict[str, Any]:

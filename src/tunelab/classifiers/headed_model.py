@@ -91,6 +91,11 @@ class HeadedModel:
                 progress=bool(title),
             )
         found: np.ndarray = logits.double().softmax(-1).numpy()
+        if not np.isfinite(found).all():
+            raise RunError(
+                f"{self.name} gives probabilities that are no numbers; its weights are damaged, or "
+                "the precision is too low (training.precision=float32)."
+            )
         return found
 
 

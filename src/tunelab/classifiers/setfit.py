@@ -17,6 +17,7 @@ from tunelab.classifiers.learnt_numbers import count_learnt
 from tunelab.classifiers.scikit_learn import check_evaluation, recorded_labels
 from tunelab.classifiers.skops_files import MODEL_FILE, dump_model, refused
 from tunelab.config import Evaluation
+from tunelab.errors import UsageError
 from tunelab.guards.validation import validated
 from tunelab.models.embedding_cache import without_cache
 from tunelab.models.encoders import LoadedEncoder, load_encoder
@@ -98,6 +99,10 @@ class SetFit:
 
         A training that was interrupted goes on from its checkpoint in ``folder``.
         """
+        if self.context.dtype == "float16":
+            raise UsageError(
+                f"{FORMAT} does not train in float16; use training.precision=bfloat16 or float32."
+            )
         from tunelab.runs.stages import replace_folder
         from tunelab.training.contrastive import CHECKPOINT, train_on_pairs
         from tunelab.training.pairs import draw_pairs

@@ -35,7 +35,7 @@ class Cost:
     def show(self, value: float) -> str:
         """A value with its unit."""
         if self.id == "milliseconds":
-            return f"{value:.3g} {self.unit}"
+            return f"{value:,.0f} {self.unit}" if value >= 100 else f"{value:.3g} {self.unit}"
         if self.id == "train_seconds" and not value:
             return "no training"
         shown = duration(value) if self.id == "train_seconds" else data_size(value)

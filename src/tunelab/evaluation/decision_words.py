@@ -98,7 +98,11 @@ def _as_chosen(decision: Decision, taken: Candidate, otherwise: str) -> str:
     cost = _COST[decision.by]
     value = taken.costs.get(cost.id)
     shown = "" if value is None else f" ({cost.show(value)})"
-    among = "those that can be the best"
+    among = (
+        "those that the rows do not tell from the best of these"
+        if decision.within
+        else "those that can be the best"
+    )
     best = decision.best
     if best is not None and taken is best:
         return f"{otherwise} and the cheapest of {among}{shown}"
@@ -170,7 +174,8 @@ def _notes(decision: Decision) -> Iterator[str]:
     told = _fine_tuning_in_words(decision)
     if told is not None:
         yield told
-    inside = decision.can_be_best
+    tested = decision.reason is None or any(one.p_value is not None for one in decision.candidates)
+    inside = decision.can_be_best if tested else ()
     for one in inside:
         if one.constant and len(decision.candidates) > 1:
             yield (

@@ -37,8 +37,10 @@ def head_logits(
     import torch
 
     check_known(model, prompts)
-    packed = packing_works(model, prompts)
-    if not packed:
+    # One prompt has nothing to share: the trial would cost more than its row.
+    alone = len(prompts) == 1
+    packed = not alone and packing_works(model, prompts)
+    if not packed and not alone:
         _log.warning("%s cannot read packed rows and goes the plain, slower way.", name_of(model))
     shared = common_prefix(prompts, [len(prompt) for prompt in prompts]) if packed else 0
     order = sorted(range(len(prompts)), key=lambda row: (len(prompts[row]), tuple(prompts[row])))

@@ -29,7 +29,7 @@ from tunelab.report.class_scores import class_rows, class_tables
 from tunelab.report.confused_pairs import FILE as CONFUSIONS
 from tunelab.report.confused_pairs import confused_pairs
 from tunelab.report.contrasts import contrasts_of
-from tunelab.report.decision_section import chart_of
+from tunelab.report.decision_section import chart_of, limits_of
 from tunelab.report.drawings import draw_method
 from tunelab.report.facts_table import facts_of
 from tunelab.report.figures.confusion import collect as confusions
@@ -108,6 +108,7 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         correction=correction_in_words(verdicts),
         decision=decision,
         decision_chart=chart_of(decision),
+        decision_limits=limits_of(decision),
         findings=find(run, verdicts),
         apart_note=_apart_note(run),
         all_scores=all_scores(run),

@@ -37,8 +37,10 @@ class Chart:
 
 
 def chart_of(decision: Decision) -> Chart:
-    """The classifiers side by side: those that can be the best first, each with its costs."""
-    ranked = sorted(decision.candidates, key=lambda one: not one.can_be_best)
+    """The classifiers side by side, the one to take and those that can be the best first."""
+    ranked = sorted(
+        decision.candidates, key=lambda one: (one.name != decision.recommended, not one.can_be_best)
+    )
     shown = ranked[:_MOST]
     ends = [
         value
@@ -76,6 +78,15 @@ def chart_of(decision: Decision) -> Chart:
         more=len(ranked) - len(shown),
         axis=(with_unit(first, decision.unit), with_unit(last, decision.unit)),
     )
+
+
+def limits_of(decision: Decision) -> list[str]:
+    """The study's constraints in words."""
+    return [
+        f"{cost.noun} at most {cost.show(decision.constraints[cost.id])}"
+        for cost in COSTS
+        if cost.id in decision.constraints
+    ]
 
 
 def _mark(decision: Decision, candidate: Candidate) -> str:

@@ -52,6 +52,8 @@ def decision_on(names: Collection[str], decision: Decision | None) -> str:
         place = "is the classifier to take"
     elif not own.can_be_best:
         place = "is not the best"
+    elif decision.recommended is None:
+        place = "can be the best; no classifier is recommended"
     else:
         place = "can be the best, and another one is to be taken"
     return f"Decision of the study: {own.name} {place} ({decision.title}, {rows})."

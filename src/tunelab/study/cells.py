@@ -1,5 +1,6 @@
 """The cells of a study: its classifiers, each with the seed that it is fitted with."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ from tunelab.study.resolution import (
     model_card,
 )
 from tunelab.study.together import stage_together
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,11 @@ def run_cell(
     results.append(ask_cell(study, cell, data, trained, out))
     on_stage()
     if study.evaluation.facts_seconds:
-        results.append(measure_cell(study, cell, data, trained, out))
+        try:
+            results.append(measure_cell(study, cell, data, trained, out))
+        # The answers are there: they do not get lost for what their costs could not be told.
+        except (TunelabError, RuntimeError, ValueError, MemoryError) as error:
+            _log.warning("%s: what it costs cannot be measured: %s", cell.name, error)
         on_stage()
     return results
 

@@ -87,13 +87,15 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
         write_table(out / "results.parquet", tidy(results))
         write_predictions(results, out / TABLE)
         verdicts = decision = None
+        part = "verdicts"
         try:
             run = read_run(out)
             verdicts = judge_run(run)
+            part = "decision"
             decision = decide_run(run)
         except TunelabError as error:
-            _log.error("verdicts: %s", error)
-            failures.append(("verdicts", error))
+            _log.error("%s: %s", part, error)
+            failures.append((part, error))
             _write_index(out, study, data, results, failures)
         write_cards(study, out, data.result, results, verdicts, decision)
     if failures:

@@ -140,7 +140,7 @@ def train_on_pairs(
 def rate_at(step: int, steps: int) -> float:
     """The share of the highest learning rate at a step, from 0: it rises and then falls to 0."""
     rising = math.ceil(WARMUP * steps)
-    if step < rising:
+    if step < rising and steps > 1:
         return step / rising
     return (steps - step) / max(1, steps - rising)
 
@@ -240,7 +240,7 @@ def _restore(file: Path, model: Any, optimizer: Any) -> _State:
             value.copy_(tensors[f"weight.{name}"])
             if f"exp_avg.{name}" in tensors:
                 optimizer.state[value] = {
-                    key: tensors[f"{key}.{name}"].to("cpu" if key == "step" else value.device)
+                    key: tensors[f"{key}.{name}"].to(value.device)
                     for key in ("step", "exp_avg", "exp_avg_sq")
                 }
     return state

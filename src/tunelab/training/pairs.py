@@ -80,7 +80,8 @@ def _few(
 
     rows = [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
     sizes = np.array([len(row) for row in rows], dtype=float)
-    weights = sizes * (sizes - 1) if same else sizes * (len(labels) - sizes)
+    # Of all pairs of rows from here on: those that do not count are drawn and left out.
+    weights = sizes**2 * (sizes > 1) if same else sizes * (sizes < len(labels))
     taken: set[tuple[int, int]] = set()
     while len(taken) < wanted:
         label = int(random.choice(len(rows), p=weights / weights.sum()))

@@ -26,6 +26,8 @@ from tunelab.progress import row_bar
 _FINAL = (401, 402, 403, 404, 405)
 # Failures in a row after which nothing is expected any more.
 _IN_A_ROW = 5
+# A shorter key was made up for a server that asks for none, and may be a part of words.
+_SHORTEST_KEY = 8
 
 
 @dataclass
@@ -88,6 +90,11 @@ class Server:
             RunError: as said.
         """
         url = self.settings.url
+        if not answer.text.strip() and not answer.stopped:
+            raise RunError(
+                f"{url} used all {self.settings.max_tokens or 'its'} tokens of its first answer "
+                "before it said anything, as a model that reasons first does; raise max_tokens."
+            )
         if self.settings.structured == "yes" and not answer.by_schema:
             raise RunError(
                 f"{url} takes the schema and does not follow it ({answer.text[:60]!r}); set "
@@ -101,8 +108,7 @@ class Server:
         found = unwrapped(text) if manner.schema else None
         said, start = found or (text, len(text) - len(text.lstrip()))
         return HostedAnswer(
-            # A server may repeat the key that it was sent.
-            text=said.replace(self.key, "(the key)") if self.key else said,
+            text=self._without_key(said),
             stopped=reply.reason != "length",
             seconds=seconds,
             by_schema=found is not None,
@@ -112,6 +118,12 @@ class Server:
             if manner.logprobs
             else None,
         )
+
+    def _without_key(self, said: str) -> str:
+        """A server may repeat the key that it was sent; a made-up one may be part of a word."""
+        if len(self.key) < _SHORTEST_KEY or said.strip() in self.labels:
+            return said
+        return said.replace(self.key, "(the key)")
 
 
 def ask_all(

@@ -48,9 +48,11 @@ class RowsPower:
             verb = "is" if self.rows == 1 else "are"
             told = f"{rows} {verb} too few to decide any difference between two good classifiers."
         else:
+            points = 100 * self.decides
+            shown = f"{points:.0f}" if points >= 3 else f"{points:.2g}"
             told = (
-                f"With {rows}, a difference of accuracy below {100 * self.decides:.0f} points "
-                "stays undecided in half of all studies."
+                f"With {rows}, a difference of accuracy below {shown} points stays undecided in "
+                "more than half of all studies."
             )
         needed = " and ".join(
             f"about {rows:,} test rows for {100 * difference:.0f} points"

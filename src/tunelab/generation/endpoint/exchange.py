@@ -77,7 +77,9 @@ def open_client(patience: Timeouts) -> Any:
     import httpx
 
     timeout = httpx.Timeout(patience.silence, connect=patience.connect)
-    return httpx.Client(timeout=timeout, follow_redirects=False)
+    # The caller bounds how many requests go on at once.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    return httpx.Client(timeout=timeout, follow_redirects=False, limits=limits)
 
 
 def _read(request: Request, inbox: _Inbox, left: threading.Event, client: Any) -> None:

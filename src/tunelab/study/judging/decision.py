@@ -20,7 +20,9 @@ from tunelab.runs.verdicts import DECISION, load_judged, save_judged
 _log = logging.getLogger(__name__)
 
 # Part of the key: raised when a decision comes out in another way than before.
-_FORMAT = 1
+_FORMAT = 2
+# Parts of a study that may fail and are no classifiers.
+_OTHER_PARTS = {"tokenizers", "open prompts", "conversations", "verdicts", "decision"}
 
 
 def decide(run: RunFolder) -> Decision:
@@ -37,7 +39,14 @@ def decide(run: RunFolder) -> Decision:
     sides = {side.name: side for side in grouped_sides(run)}
     answers = {name: _answers(side) for name, side in sides.items()}
     truth = next((one[0].truth for one in answers.values()), ())
-    values, left_out = {}, {one["name"]: one["error"].rstrip(".") for one in run.failures}
+    values, left_out = (
+        {},
+        {
+            one["name"]: one["error"].rstrip(".")
+            for one in run.failures
+            if one["name"] not in _OTHER_PARTS
+        },
+    )
     for name, given in answers.items():
         columns = [row_values(metric, one) for one in given]
         known = [column for column in columns if column is not None]
