@@ -116,4 +116,5 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert rates[10] == 1
     assert rates[55] == 0.5
     assert rates[100] == 0
-    assert [rate_at(0, 1), rate_at(0, 2)] == [0, 0]
+    # A training of one step takes it at the highest rate.
+    assert [rate_at(0, 1), rate_at(0, 2)] == [1, 0]
