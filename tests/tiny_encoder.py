@@ -61,28 +61,13 @@ def write_encoder(
 ) -> Path:
     """A folder with a tiny random encoder; ``pooling`` are the settings of its pooling step."""
     import torch
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoModel
 
     tokenizer = build_word_tokenizer()
-    sizes = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "max_position_embeddings": 66,
-        "type_vocab_size": 2,
-        "pad_token_id": 0,
-    }
     ids = {"cls_token_id": 2, "bos_token_id": 2, "sep_token_id": 3, "eos_token_id": 3}
     torch.manual_seed(seed)
-    model = AutoModel.from_config(AutoConfig.for_model(family, **sizes, **ids, **FAMILIES[family]))
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.mul_(4)
-    model.eval().save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    model = AutoModel.from_config(_config(family, tokenizer, **ids))
+    _save(model, tokenizer, folder)
     if pooling is not None:
         steps = ["Transformer", "Pooling", *(["Normalize"] if normalize else [])]
         places = ["", "1_Pooling", "2_Normalize"]
@@ -107,28 +92,47 @@ NLI = {0: "CONTRADICTION", 1: "neutral", 2: "Entailment"}
 def write_nli(folder: Path, family: str = "bert", labels: dict[int, str] | None = None) -> Path:
     """A folder with a tiny random model of natural language inference."""
     import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification
 
     tokenizer = build_word_tokenizer()
-    sizes = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "max_position_embeddings": 66,
-        "type_vocab_size": 2,
-        "pad_token_id": 0,
-        "id2label": labels or NLI,
-        "label2id": {label: index for index, label in (labels or NLI).items()},
-        **FAMILIES[family],
-    }
+    named = labels or NLI
+    config = _config(
+        family,
+        tokenizer,
+        id2label=named,
+        label2id={label: index for index, label in named.items()},
+    )
     torch.manual_seed(0)
-    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(family, **sizes))
+    model = AutoModelForSequenceClassification.from_config(config)
+    _save(model, tokenizer, folder)
+    return folder
+
+
+def _config(family: str, tokenizer: Any, **more: Any) -> Any:
+    from transformers import AutoConfig
+
+    return AutoConfig.for_model(
+        family,
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=66,
+        type_vocab_size=2,
+        pad_token_id=0,
+        **more,
+        **FAMILIES[family],
+    )
+
+
+def _save(model: Any, tokenizer: Any, folder: Path) -> None:
+    import torch
+
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
+                # So that texts have scores far from each other.
                 parameter.mul_(4)
     model.eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return folder

@@ -19,9 +19,10 @@ from tunelab.classifiers.contract import (
     Task,
 )
 from tunelab.config import Text
-from tunelab.errors import RunError, UsageError
+from tunelab.errors import UsageError
 from tunelab.evaluation.choosing import choose, probabilities
 from tunelab.evaluation.predictions import Given
+from tunelab.guards.refusals import check_finite
 from tunelab.guards.validation import validated
 from tunelab.inference.pair_logits import pair_logits
 from tunelab.models.catalog import find
@@ -111,11 +112,7 @@ class Entailment:
         )
         shape = (len(texts), len(self.labels))
         logits = found.logits[:, self.loaded.column].reshape(shape)
-        if not np.isfinite(logits).all():
-            raise RunError(
-                f"{self.name} gives numbers that are not finite; its weights are damaged, or the "
-                "precision is too low (training.precision=float32)."
-            )
+        check_finite(self.name, logits)
         cut = int(np.array(found.cut, dtype=bool).reshape(shape).any(axis=1).sum())
         return probabilities(logits.astype(float).tolist()), cut
 

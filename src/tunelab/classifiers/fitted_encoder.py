@@ -15,7 +15,7 @@ from tunelab.classifiers.skops_files import first_line
 from tunelab.config import Evaluation
 from tunelab.errors import RunError, TunelabError, UsageError
 from tunelab.evaluation.predictions import Given
-from tunelab.guards.refusals import explain_errors, name_of
+from tunelab.guards.refusals import check_finite, explain_errors, name_of
 from tunelab.inference.sentence_embeddings import length_batches
 from tunelab.methods.contract import find_method
 from tunelab.models.encoders import LoadedEncoder, load_encoder
@@ -114,11 +114,7 @@ class FittedEncoder:
                 logits = self.model(**self._form([rows[index] for index in batch]))
                 found[batch] = logits.double().softmax(-1).cpu().numpy()
                 bar.update(len(batch))
-        if not np.isfinite(found).all():
-            raise RunError(
-                f"{self.name} gives probabilities that are no numbers; its weights are damaged, or "
-                "the precision is too low (training.precision=float32)."
-            )
+        check_finite(self.name, found)
         return found, sum(cut for _, cut in ids)
 
 

@@ -11,6 +11,7 @@ from tunelab.classifiers.asking import count_cut, faster
 from tunelab.classifiers.contract import Answers, LabelAnswer, Size
 from tunelab.errors import RunError
 from tunelab.evaluation.predictions import Given
+from tunelab.guards.refusals import check_finite
 from tunelab.models.kinds import HEAD_FILE
 from tunelab.models.lineage import describe_origin
 from tunelab.models.loading import LoadedModel
@@ -91,11 +92,7 @@ class HeadedModel:
                 progress=bool(title),
             )
         found: np.ndarray = logits.double().softmax(-1).numpy()
-        if not np.isfinite(found).all():
-            raise RunError(
-                f"{self.name} gives probabilities that are no numbers; its weights are damaged, or "
-                "the precision is too low (training.precision=float32)."
-            )
+        check_finite(self.name, found)
         return found
 
 

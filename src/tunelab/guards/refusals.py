@@ -3,9 +3,12 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunelab.errors import RunError, TunelabError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _log = logging.getLogger(__name__)
 # Errors of the machine, which are explained elsewhere.
@@ -48,3 +51,18 @@ def name_of(model: Any) -> str:
     """What a sentence calls a model: its class, without PEFT's around it."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     return type(inner).__name__
+
+
+def check_finite(name: str, values: "np.ndarray") -> None:
+    """Refuse what a model computes from damaged weights, or beyond its precision.
+
+    Raises:
+        RunError: a value is infinite or not a number.
+    """
+    import numpy as np
+
+    if not np.isfinite(values).all():
+        raise RunError(
+            f"{name} gives numbers that are not finite; its weights are damaged, or the precision "
+            "is too low (training.precision=float32)."
+        )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tunelab.guards.refusals import explain_errors, name_of
+from tunelab.guards.refusals import check_finite, explain_errors, name_of
 from tunelab.inference.embeddings import check_known
 from tunelab.progress import row_bar
 
@@ -81,7 +81,7 @@ def embed(
             bar.update(len(batch))
     if vectors is None:
         vectors = np.zeros((0, int(model.config.hidden_size)), dtype=np.float32)
-    _check_finite(vectors, model)
+    check_finite(name_of(model), vectors)
     return Embedded(vectors, seconds)
 
 
@@ -132,15 +132,3 @@ def _padded(
         ids[position, : len(row)] = torch.tensor(row, dtype=torch.long)
         mask[position, : len(row)] = 1
     return ids.to(device), mask.to(device)
-
-
-def _check_finite(vectors: "np.ndarray", model: Any) -> None:
-    import numpy as np
-
-    from tunelab.errors import RunError
-
-    if not np.isfinite(vectors).all():
-        raise RunError(
-            f"{name_of(model)} gives numbers that are not finite; its weights are damaged, or the "
-            "precision is too low (training.precision=float32)."
-        )

@@ -1,10 +1,8 @@
 """The decision of a run: made once, kept in the run folder, and read by whoever shows it."""
 
-import logging
 from dataclasses import replace
 
 from tunelab.config import Study, fingerprint, make_study
-from tunelab.errors import TunelabError
 from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.costs import costs_of
 from tunelab.evaluation.decision_words import worded
@@ -15,9 +13,8 @@ from tunelab.evaluation.row_values import mean_over_seeds, row_values
 from tunelab.evaluation.side_scores import score_of
 from tunelab.evaluation.sides import Side, format_missed, grouped_sides
 from tunelab.runs.run_folder import RunFolder, once
-from tunelab.runs.verdicts import DECISION, load_judged, save_judged
-
-_log = logging.getLogger(__name__)
+from tunelab.runs.verdicts import DECISION
+from tunelab.study.judging.kept import Kept
 
 # Part of the key: raised when a decision comes out in another way than before.
 _FORMAT = 2
@@ -77,12 +74,7 @@ def decide_run(run: RunFolder) -> Decision:
     Raises:
         RunError: a file that it reads is damaged, or the folder cannot be written.
     """
-    kept = kept_decision(run)
-    if kept is not None:
-        return kept
-    decision = decide(run)
-    save_judged(run.folder, DECISION, _key(run), decision.to_dict())
-    return decision
+    return _KEPT.load_or_find(run, must_be_kept=True)
 
 
 @once
@@ -92,21 +84,12 @@ def decision_of(run: RunFolder) -> Decision:
     Raises:
         RunError: a file that it reads is damaged.
     """
-    kept = kept_decision(run)
-    if kept is not None:
-        return kept
-    decision = decide(run)
-    try:
-        save_judged(run.folder, DECISION, _key(run), decision.to_dict())
-    except TunelabError as error:
-        _log.info("the decision is not kept: %s", error)
-    return decision
+    return _KEPT.load_or_find(run, must_be_kept=False)
 
 
 def kept_decision(run: RunFolder) -> Decision | None:
     """The decision that a run keeps, or None where it would have to be made first."""
-    kept = load_judged(run.folder, DECISION, _key(run))
-    return None if kept is None else read_decision(kept)
+    return _KEPT.load(run)
 
 
 def _answers(side: Side) -> list[Answered]:
@@ -169,3 +152,6 @@ def _key(run: RunFolder) -> str:
             ],
         }
     )
+
+
+_KEPT = Kept(DECISION, _key, decide, read_decision)

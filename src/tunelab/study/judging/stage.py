@@ -1,16 +1,12 @@
 """The verdicts of a run: judged once, kept in the run folder, and read by whoever shows them."""
 
-import logging
-
 from tunelab.config import fingerprint, make_study
-from tunelab.errors import TunelabError
 from tunelab.evaluation.verdicts import Verdicts, read_verdicts
 from tunelab.runs.run_folder import RunFolder, once
-from tunelab.runs.verdicts import VERDICTS, load_judged, save_judged
+from tunelab.runs.verdicts import VERDICTS
 from tunelab.study.judging.claims import judge_claims
 from tunelab.study.judging.exploratory import explore
-
-_log = logging.getLogger(__name__)
+from tunelab.study.judging.kept import Kept
 
 # Part of the key: raised when the judge comes to other verdicts than before.
 _FORMAT = 1
@@ -34,12 +30,7 @@ def judge_run(run: RunFolder) -> Verdicts:
     Raises:
         RunError: a file that it reads is damaged, or the folder cannot be written.
     """
-    kept = kept_verdicts(run)
-    if kept is not None:
-        return kept
-    verdicts = judge(run)
-    save_judged(run.folder, VERDICTS, _key(run), verdicts.to_dict())
-    return verdicts
+    return _KEPT.load_or_find(run, must_be_kept=True)
 
 
 @once
@@ -53,21 +44,12 @@ def verdicts_of(run: RunFolder) -> Verdicts:
     Raises:
         RunError: a file that the judge reads is damaged.
     """
-    kept = kept_verdicts(run)
-    if kept is not None:
-        return kept
-    verdicts = judge(run)
-    try:
-        save_judged(run.folder, VERDICTS, _key(run), verdicts.to_dict())
-    except TunelabError as error:
-        _log.info("the verdicts are not kept: %s", error)
-    return verdicts
+    return _KEPT.load_or_find(run, must_be_kept=False)
 
 
 def kept_verdicts(run: RunFolder) -> Verdicts | None:
     """The verdicts that a run keeps, or None where it would have to be judged first."""
-    kept = load_judged(run.folder, VERDICTS, _key(run))
-    return None if kept is None else read_verdicts(kept)
+    return _KEPT.load(run)
 
 
 def _key(run: RunFolder) -> str:
@@ -89,3 +71,6 @@ def _key(run: RunFolder) -> str:
             ],
         }
     )
+
+
+_KEPT = Kept(VERDICTS, _key, judge, read_verdicts)
