@@ -1,0 +1,1 @@
+"""How accuracy grows with the number of labelled rows, and from how many fine-tuning pays."""
