@@ -120,6 +120,7 @@ CLASSIFIER_FORMATS: Mapping[str, str] = {
     "embedding": "tunelab.classifiers.embedding",
     "setfit": "tunelab.classifiers.setfit",
     "encoder": "tunelab.classifiers.fitted_encoder",
+    "settings": "tunelab.classifiers.unfitted",
 }
 FIGURES: Mapping[str, str] = {
     "scores": "tunelab.report.figures.scores",

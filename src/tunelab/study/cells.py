@@ -194,6 +194,8 @@ def ask_cell(
 
     def work(folder: Path) -> dict[str, Any]:
         found = _answered_before(out, cell.name, key)
+        if not estimator.trains:
+            estimator.fit(task, folder=folder, target=_target(cell, out), title="")
         if found is None:
             opened = estimator.open(_target(cell, out), task)
             found = ask_rows(opened, data.splits["test"], title=cell.name)
