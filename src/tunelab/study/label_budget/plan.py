@@ -1,0 +1,162 @@
+"""Which trainings a label budget has: each classifier, on each draw of each size."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tunelab.config import Budget, Size, Study
+from tunelab.data.nested_draws import mean_per_label, short_labels
+from tunelab.errors import UsageError
+from tunelab.evaluation.label_budget.answers import BudgetCell
+from tunelab.numbers import count, counted, mean_count
+from tunelab.study.cells import estimators
+
+# Labels that a sentence names.
+_NAMED = 4
+
+
+@dataclass(frozen=True)
+class BudgetPlan:
+    """The trainings of a label budget.
+
+    For each of ``sizes``, the rows of a label as the study has them: ``draws``, ``rows_a_label``,
+    the mean over the labels, ``rows`` of one draw, and ``short``, the labels that have fewer rows
+    than that, with their rows.
+    """
+
+    classifiers: tuple[str, ...]
+    sizes: tuple[Size, ...]
+    draws: tuple[int, ...]
+    rows_a_label: tuple[float, ...]
+    rows: tuple[int, ...]
+    short: tuple[Mapping[str, int], ...]
+
+    def cells(self) -> Iterator[BudgetCell]:
+        """All trainings, draw by draw, so that each draw is complete before the next begins."""
+        for draw in range(max(self.draws)):
+            for size, draws in enumerate(self.draws):
+                if draw < draws:
+                    for classifier in self.classifiers:
+                        yield BudgetCell(classifier, size, draw)
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings there are."""
+        return len(self.classifiers) * sum(self.draws)
+
+    @property
+    def trained_rows(self) -> int:
+        """The training rows of all trainings together; each is read once in an epoch."""
+        each = sum(rows * draws for rows, draws in zip(self.rows, self.draws, strict=True))
+        return each * len(self.classifiers)
+
+    def named(self, cell: BudgetCell) -> str:
+        """The name of a training's stage."""
+        return f"{cell.classifier}-{self.sizes[cell.size]}-draw{cell.draw + 1}"
+
+    def in_words(self, cell: BudgetCell) -> str:
+        """A training as a person reads it."""
+        return f"{cell.classifier}, {self.size_in_words(cell.size)}, draw {cell.draw + 1}"
+
+    def size_in_words(self, size: int) -> str:
+        """A size: 64 rows a label, or all rows."""
+        return size_in_words(self.sizes[size])
+
+    def sentence(self) -> str:
+        """How much there is to train."""
+        most = "" if len(set(self.draws)) == 1 else "up to "
+        return (
+            f"The label budget has {counted(self.trainings, 'training')}: "
+            f"{counted(len(self.classifiers), 'classifier')}, "
+            f"{counted(len(self.sizes), 'size')}, {most}{counted(max(self.draws), 'draw')} of each "
+            f"size. Together they read {count(self.trained_rows)} training rows in an epoch."
+        )
+
+    def notes(self) -> list[str]:
+        """The labels that have fewer rows than a size asks for, a sentence for each size."""
+        return [
+            _too_few(self.size_in_words(size), short, mean_count(self.rows_a_label[size]))
+            for size, short in enumerate(self.short)
+            if short
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON values; :func:`read_plan` makes the same of it again."""
+        return {**asdict(self), "short": [dict(short) for short in self.short]}
+
+
+def read_plan(record: Mapping[str, Any]) -> BudgetPlan:
+    """What :meth:`BudgetPlan.to_dict` gave."""
+    return BudgetPlan(**{key: tuple(record[key]) for key in BudgetPlan.__dataclass_fields__})
+
+
+def size_in_words(size: Size) -> str:
+    """A size of the study's ``budget.per_class``."""
+    return "all rows" if size == "all" else f"{counted(size, 'row')} a label"
+
+
+def make_plan(study: Study, counts: Mapping[str, int]) -> BudgetPlan | None:
+    """The trainings of a study's label budget, None where it has none.
+
+    ``counts``: the training rows of each label. A label that has fewer rows than a size gives all
+    of them, as a rare label is no reason to measure nothing; a size that no label has more rows
+    than would be ``all`` under another name, and is refused.
+
+    Raises:
+        UsageError: as said, or a classifier of the budget is not trained.
+    """
+    budget = study.budget
+    if budget is None:
+        return None
+    most = max(counts.values())
+    for size in budget.per_class:
+        if size != "all" and size >= most:
+            label = next(label for label, rows in counts.items() if rows == most)
+            raise UsageError(
+                f"budget.per_class names {size} rows a label, and no label has more than "
+                f"{counted(most, 'training row')} ({label[:80]!r}); write all in its place."
+            )
+    numbers = [None if size == "all" else size for size in budget.per_class]
+    return BudgetPlan(
+        classifiers=_classifiers(study, budget),
+        sizes=tuple(budget.per_class),
+        # Every draw of all rows has the same rows.
+        draws=tuple(1 if size is None else budget.draws for size in numbers),
+        rows_a_label=tuple(mean_per_label(counts.values(), size) for size in numbers),
+        rows=tuple(
+            sum(rows if size is None else min(rows, size) for rows in counts.values())
+            for size in numbers
+        ),
+        short=tuple({} if size is None else short_labels(counts, size) for size in numbers),
+    )
+
+
+def _classifiers(study: Study, budget: Budget) -> tuple[str, ...]:
+    """The classifiers of a budget, in the order of the study."""
+    trained = [
+        name for name, one in estimators(study, seed=study.training.seeds[0]).items() if one.trains
+    ]
+    for name in budget.classifiers or ():
+        if name not in trained:
+            raise UsageError(
+                f"budget.classifiers names {name}, which is not trained; name classifiers that "
+                f"are: {_listed(trained)}."
+            )
+    chosen = [name for name in trained if budget.classifiers is None or name in budget.classifiers]
+    if not chosen:
+        raise UsageError("the study has a budget, but no classifier that is trained; name one.")
+    return tuple(chosen)
+
+
+def _too_few(size: str, short: Mapping[str, int], mean: str) -> str:
+    named = [f"{label[:60]} ({rows})" for label, rows in short.items()]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return (
+        f"At {size}, {'a label has' if len(named) == 1 else 'labels have'} fewer training rows and "
+        f"{'gives' if len(named) == 1 else 'give'} all of them: "
+        f"{', '.join(named[:_NAMED])}{more}; the mean is {mean} rows a label."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if names else "none is"

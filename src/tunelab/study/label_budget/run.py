@@ -1,0 +1,131 @@
+"""Run the trainings of a label budget, and keep what they answered."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tunelab.config import Study
+from tunelab.errors import RunError, TunelabError
+from tunelab.evaluation.label_budget.answers import BudgetCell
+from tunelab.numbers import duration, number
+from tunelab.runs.results import Result
+from tunelab.study.cells import estimators
+from tunelab.study.engines.local import Engine
+from tunelab.study.label_budget.plan import BudgetPlan
+from tunelab.study.label_budget.training import DrawTraining
+from tunelab.study.prepare import PreparedData
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class BudgetRun:
+    """What was trained so far of a plan: the results, and why a training failed."""
+
+    plan: BudgetPlan
+    done: dict[BudgetCell, Result] = field(default_factory=dict)
+    failed: dict[BudgetCell, TunelabError] = field(default_factory=dict)
+
+    @property
+    def results(self) -> list[Result]:
+        """The results in the order of the plan, whichever came first."""
+        return [self.done[cell] for cell in self.plan.cells() if cell in self.done]
+
+    @property
+    def failure(self) -> TunelabError | None:
+        """One error for all trainings that failed, None where none did."""
+        if not self.failed:
+            return None
+        first, reason = next(iter(self.failed.items()))
+        others = f" ({len(self.failed) - 1} more failed)" if len(self.failed) > 1 else ""
+        return RunError(f"{self.plan.in_words(first)}: {reason}{others}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the index of a run keeps: the plan, and the trainings that failed."""
+        return {
+            "plan": self.plan.to_dict(),
+            "failed": [
+                {
+                    "classifier": cell.classifier,
+                    "size": cell.size,
+                    "draw": cell.draw,
+                    "error": str(error),
+                }
+                for cell, error in self.failed.items()
+            ],
+        }
+
+
+def run_budget(
+    study: Study, plan: BudgetPlan, data: PreparedData, out: Path, engine: Engine
+) -> Iterator[BudgetRun]:
+    """Do the trainings of a plan, and give what there is after each one.
+
+    A training that fails is told of, and the others go on.
+    """
+    run = BudgetRun(plan)
+    asked = _asked_once(study)
+    batch = list(plan.cells())
+    yield from _run_batch(asked, run, batch, data, out, engine)
+
+
+def _run_batch(
+    study: Study,
+    run: BudgetRun,
+    batch: Sequence[BudgetCell],
+    data: PreparedData,
+    out: Path,
+    engine: Engine,
+) -> Iterator[BudgetRun]:
+    plan, before = run.plan, len(run.done) + len(run.failed)
+    works = {
+        work.name: (cell, work)
+        for number, cell in enumerate(batch, start=before + 1)
+        for work in [_work(study, plan, cell, _title(plan, cell, number))]
+    }
+    for outcome in engine(study, [work for _, work in works.values()], data, out):
+        cell, work = works[outcome.cell.name]
+        if outcome.error is None:
+            run.done[cell] = outcome.results[0]
+            _log.info("%s: %s", work.title, _told(outcome.results[0].values))
+        else:
+            run.failed[cell] = outcome.error
+            _log.error("%s: %s", work.title, outcome.error)
+        yield run
+
+
+def _work(study: Study, plan: BudgetPlan, cell: BudgetCell, title: str) -> DrawTraining:
+    # Each draw is another training as well: the spread over draws is that of rows and seeds.
+    seed = (study.training.seeds[0] + cell.draw) % 2**32
+    return DrawTraining(
+        name=plan.named(cell),
+        classifier=cell.classifier,
+        size=plan.sizes[cell.size],
+        draw=cell.draw,
+        seed=seed,
+        estimator=estimators(study, seed=seed)[cell.classifier],
+        title=title,
+    )
+
+
+def _title(plan: BudgetPlan, cell: BudgetCell, number: int) -> str:
+    return f"budget {number} of {plan.trainings}: {plan.in_words(cell)}"
+
+
+def _told(values: Mapping[str, Any]) -> str:
+    accuracy = values["right"] / values["asked"]
+    seconds = values.get("train_seconds")
+    trained = "" if seconds is None else f", trained in {duration(seconds)}"
+    return f"accuracy {number(accuracy)}{trained}"
+
+
+def _asked_once(study: Study) -> Study:
+    """The study as its budget is run: asked in its first way alone, and followed by no tracker."""
+    return study.model_copy(
+        update={
+            "evaluation": study.evaluation.model_copy(update={"modes": study.evaluation.modes[:1]}),
+            "training": study.training.model_copy(update={"tracking": []}),
+        }
+    )
