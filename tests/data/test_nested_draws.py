@@ -1,6 +1,7 @@
 """Draws of a few rows of each label: nested, stratified, and decided by their seed."""
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -22,7 +23,7 @@ def counts(rows: list[Example]) -> dict[str, int]:
 def test_a_smaller_draw_is_a_part_of_the_larger_ones(seed: int | str) -> None:
     sizes = [1, 2, 4, 8, 16, 30, None]
     draws = [draw_rows(ROWS, size, seed=seed) for size in sizes]
-    for smaller, larger in zip(draws, draws[1:], strict=False):
+    for smaller, larger in pairwise(draws):
         assert {(row.text, row.label) for row in smaller} < {
             (row.text, row.label) for row in larger
         }

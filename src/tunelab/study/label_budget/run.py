@@ -1,10 +1,13 @@
 """Run the trainings of a label budget, and keep what they answered."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from tunelab.config import Study
 from tunelab.errors import RunError, TunelabError
@@ -13,6 +16,7 @@ from tunelab.numbers import duration, number
 from tunelab.runs.results import Result
 from tunelab.study.cells import estimators
 from tunelab.study.engines.local import Engine
+from tunelab.study.label_budget.answers import raced, right_rows
 from tunelab.study.label_budget.plan import BudgetPlan
 from tunelab.study.label_budget.training import DrawTraining
 from tunelab.study.prepare import PreparedData
@@ -32,6 +36,10 @@ class BudgetRun:
     def results(self) -> list[Result]:
         """The results in the order of the plan, whichever came first."""
         return [self.done[cell] for cell in self.plan.cells() if cell in self.done]
+
+    def tried(self, cell: BudgetCell) -> bool:
+        """Whether a training was done, or has failed."""
+        return cell in self.done or cell in self.failed
 
     @property
     def failure(self) -> TunelabError | None:
@@ -63,12 +71,34 @@ def run_budget(
 ) -> Iterator[BudgetRun]:
     """Do the trainings of a plan, and give what there is after each one.
 
-    A training that fails is told of, and the others go on.
+    A training that fails is told of, and the others go on. With ``stop`` of decided, those to do
+    next are chosen by what was answered so far, until nothing is open.
     """
     run = BudgetRun(plan)
     asked = _asked_once(study)
-    batch = list(plan.cells())
-    yield from _run_batch(asked, run, batch, data, out, engine)
+    decides = study.budget is not None and study.budget.stop == "decided"
+    choose = _still_open(study) if decides else _all_of
+    while batch := choose(run):
+        yield from _run_batch(asked, run, batch, data, out, engine)
+
+
+def _all_of(run: BudgetRun) -> list[BudgetCell]:
+    """The trainings that were not tried yet."""
+    return [cell for cell in run.plan.cells() if not run.tried(cell)]
+
+
+def _still_open(study: Study) -> Callable[[BudgetRun], list[BudgetCell]]:
+    """What gives the trainings on which an answer still depends."""
+    right: dict[BudgetCell, npt.NDArray[np.bool_]] = {}
+
+    def choose(run: BudgetRun) -> list[BudgetCell]:
+        for cell in run.done.keys() - right.keys():
+            right[cell] = right_rows(run.done[cell])
+        found = raced(study, run.plan, run.results, right)
+        # What has failed is not asked for again.
+        return [cell for cell in found.next if not run.tried(cell)]
+
+    return choose
 
 
 def _run_batch(

@@ -1,0 +1,56 @@
+"""What the trainings of a label budget answered, as arrays."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tunelab.config import Study
+from tunelab.evaluation.label_budget.answers import BudgetAnswers, BudgetCell
+from tunelab.evaluation.label_budget.racing import Race, race
+from tunelab.runs.results import Result, read_table, stage_file
+from tunelab.runs.run_folder import BUDGET_ANSWERS
+from tunelab.study.label_budget.plan import BudgetPlan
+
+
+def cell_of(plan: BudgetPlan, result: Result) -> BudgetCell:
+    """Which training of a plan left a result."""
+    values = result.values
+    return BudgetCell(
+        str(values["classifier"]), plan.sizes.index(values["per_class"]), int(values["draw"])
+    )
+
+
+def right_rows(result: Result) -> npt.NDArray[np.bool_]:
+    """Whether each test row was answered rightly, array (test rows,)."""
+    table = read_table(stage_file(result, BUDGET_ANSWERS))
+    right: npt.NDArray[np.bool_] = (table["truth"] == table["predicted"]).to_numpy(dtype=bool)
+    return right
+
+
+def answers_of(
+    plan: BudgetPlan, right: Mapping[BudgetCell, npt.NDArray[np.bool_]]
+) -> BudgetAnswers:
+    """The answers of the trainings that were done."""
+    return BudgetAnswers(plan.classifiers, plan.rows_a_label, plan.draws, dict(right))
+
+
+def groups(plan: BudgetPlan, results: Sequence[Result]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The classifiers of a plan whose weights were trained, and the others, as far as is known."""
+    known = {str(one.values["classifier"]): bool(one.values["fine_tuned"]) for one in results}
+    return (
+        tuple(name for name in plan.classifiers if known.get(name) is True),
+        tuple(name for name in plan.classifiers if known.get(name) is False),
+    )
+
+
+def raced(
+    study: Study,
+    plan: BudgetPlan,
+    results: Sequence[Result],
+    right: Mapping[BudgetCell, npt.NDArray[np.bool_]],
+) -> Race:
+    """What the trainings that were done decide, and which ones to do next."""
+    tuned, others = groups(plan, results)
+    margin = study.budget.margin if study.budget is not None else 0.0
+    return race(answers_of(plan, right), tuned=tuned, others=others, margin=margin)
