@@ -122,6 +122,7 @@ CLASSIFIER_FORMATS: Mapping[str, str] = {
     "encoder": "tunelab.classifiers.fitted_encoder",
 }
 FIGURES: Mapping[str, str] = {
+    "label_budget": "tunelab.report.figures.label_budget",
     "scores": "tunelab.report.figures.scores",
     "differences": "tunelab.report.figures.differences",
     "modes": "tunelab.report.figures.modes",

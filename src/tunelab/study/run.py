@@ -38,8 +38,10 @@ from tunelab.study.engines.local import Engine, run_here
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.judging.decision import decide_run
+from tunelab.study.judging.label_budget import judge_budget
 from tunelab.study.judging.stage import judge_run
-from tunelab.study.label_budget.plan import BudgetPlan, make_plan
+from tunelab.study.label_budget.plan import BudgetPlan
+from tunelab.study.label_budget.planning import make_plan
 from tunelab.study.label_budget.run import BudgetRun, run_budget
 from tunelab.study.open_answers import answer_open
 from tunelab.study.prepare import PreparedData, prepare
@@ -106,6 +108,8 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
         try:
             run = read_run(out)
             verdicts = judge_run(run)
+            part = LABEL_BUDGET
+            judge_budget(run)
             part = "decision"
             decision = decide_run(run)
         except TunelabError as error:

@@ -1,15 +1,12 @@
 """Which trainings a label budget has: each classifier, on each draw of each size."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tunelab.config import Budget, Size, Study
-from tunelab.data.nested_draws import mean_per_label, short_labels
-from tunelab.errors import UsageError
+from tunelab.config import Size
 from tunelab.evaluation.label_budget.answers import BudgetCell
 from tunelab.numbers import count, counted, mean_count
-from tunelab.study.cells import estimators
 
 # Labels that a sentence names.
 _NAMED = 4
@@ -95,59 +92,6 @@ def size_in_words(size: Size) -> str:
     return "all rows" if size == "all" else f"{counted(size, 'row')} a label"
 
 
-def make_plan(study: Study, counts: Mapping[str, int]) -> BudgetPlan | None:
-    """The trainings of a study's label budget, None where it has none.
-
-    ``counts``: the training rows of each label. A label that has fewer rows than a size gives all
-    of them, as a rare label is no reason to measure nothing; a size that no label has more rows
-    than would be ``all`` under another name, and is refused.
-
-    Raises:
-        UsageError: as said, or a classifier of the budget is not trained.
-    """
-    budget = study.budget
-    if budget is None:
-        return None
-    most = max(counts.values())
-    for size in budget.per_class:
-        if size != "all" and size >= most:
-            label = next(label for label, rows in counts.items() if rows == most)
-            raise UsageError(
-                f"budget.per_class names {size} rows a label, and no label has more than "
-                f"{counted(most, 'training row')} ({label[:80]!r}); write all in its place."
-            )
-    numbers = [None if size == "all" else size for size in budget.per_class]
-    return BudgetPlan(
-        classifiers=_classifiers(study, budget),
-        sizes=tuple(budget.per_class),
-        # Every draw of all rows has the same rows.
-        draws=tuple(1 if size is None else budget.draws for size in numbers),
-        rows_a_label=tuple(mean_per_label(counts.values(), size) for size in numbers),
-        rows=tuple(
-            sum(rows if size is None else min(rows, size) for rows in counts.values())
-            for size in numbers
-        ),
-        short=tuple({} if size is None else short_labels(counts, size) for size in numbers),
-    )
-
-
-def _classifiers(study: Study, budget: Budget) -> tuple[str, ...]:
-    """The classifiers of a budget, in the order of the study."""
-    trained = [
-        name for name, one in estimators(study, seed=study.training.seeds[0]).items() if one.trains
-    ]
-    for name in budget.classifiers or ():
-        if name not in trained:
-            raise UsageError(
-                f"budget.classifiers names {name}, which is not trained; name classifiers that "
-                f"are: {_listed(trained)}."
-            )
-    chosen = [name for name in trained if budget.classifiers is None or name in budget.classifiers]
-    if not chosen:
-        raise UsageError("the study has a budget, but no classifier that is trained; name one.")
-    return tuple(chosen)
-
-
 def _too_few(size: str, short: Mapping[str, int], mean: str) -> str:
     named = [f"{label[:60]} ({rows})" for label, rows in short.items()]
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
@@ -156,7 +100,3 @@ def _too_few(size: str, short: Mapping[str, int], mean: str) -> str:
         f"{'gives' if len(named) == 1 else 'give'} all of them: "
         f"{', '.join(named[:_NAMED])}{more}; the mean is {mean} rows a label."
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) if names else "none is"

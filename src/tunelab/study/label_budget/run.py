@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tunelab.classifiers.contract import Estimator
 from tunelab.config import Study
 from tunelab.errors import RunError, TunelabError
 from tunelab.evaluation.label_budget.answers import BudgetCell
@@ -110,10 +111,11 @@ def _run_batch(
     engine: Engine,
 ) -> Iterator[BudgetRun]:
     plan, before = run.plan, len(run.done) + len(run.failed)
+    made: dict[int, dict[str, Estimator]] = {}
     works = {
         work.name: (cell, work)
         for number, cell in enumerate(batch, start=before + 1)
-        for work in [_work(study, plan, cell, _title(plan, cell, number))]
+        for work in [_work(study, plan, cell, made, title=_title(plan, cell, number))]
     }
     for outcome in engine(study, [work for _, work in works.values()], data, out):
         cell, work = works[outcome.cell.name]
@@ -126,16 +128,26 @@ def _run_batch(
         yield run
 
 
-def _work(study: Study, plan: BudgetPlan, cell: BudgetCell, title: str) -> DrawTraining:
+def _work(
+    study: Study,
+    plan: BudgetPlan,
+    cell: BudgetCell,
+    made: dict[int, dict[str, Estimator]],
+    *,
+    title: str,
+) -> DrawTraining:
+    """A training for an engine; ``made`` holds the classifiers that were made, by seed."""
     # Each draw is another training as well: the spread over draws is that of rows and seeds.
     seed = (study.training.seeds[0] + cell.draw) % 2**32
+    if seed not in made:
+        made[seed] = estimators(study, seed=seed)
     return DrawTraining(
         name=plan.named(cell),
         classifier=cell.classifier,
         size=plan.sizes[cell.size],
         draw=cell.draw,
         seed=seed,
-        estimator=estimators(study, seed=seed)[cell.classifier],
+        estimator=made[seed][cell.classifier],
         title=title,
     )
 
