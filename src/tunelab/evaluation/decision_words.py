@@ -260,7 +260,7 @@ def _changes(decision: Decision, budget: LabelBudget | None) -> Iterator[str]:
         )
     more = None if budget is None else budget.more_labels(best.name)
     if more is not None:
-        yield f"More labelled rows: {more}"
+        yield more
         return
     yield (
         "More labelled rows: whether they would change the answer is not known, as every "

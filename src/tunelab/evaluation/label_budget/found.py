@@ -148,11 +148,20 @@ def find_budget(
             if _common(curves[one], curves[other])
         ),
         extrapolations=tuple(extrapolated(answers, name, _FACTOR, seed=seed) for name in ordered),
-        pays=pays_from(answers, tuned, others) if tuned and others else None,
+        pays=_pays(answers, tuned, others, race),
         race=race,
         left_out=tuple(left_out),
     )
     return replace(found, sentences=tuple(_sentences(found)), notes=tuple(_notes(found)))
+
+
+def _pays(
+    answers: BudgetAnswers, tuned: Sequence[str], others: Sequence[str], race: Race | None
+) -> PaysFrom | None:
+    """From how many rows fine-tuning pays; after a race, by what holds at any moment."""
+    if not tuned or not others:
+        return None
+    return race.pays if race is not None else pays_from(answers, tuned, others)
 
 
 def rows_in_words(rows: float) -> str:
@@ -234,6 +243,11 @@ def _notes(found: LabelBudget) -> Iterator[str]:
             )
     if any(size.per_class == "all" for size in found.sizes):
         yield (
-            "All rows have the labels' own proportions, while the smaller sizes have as many rows "
-            "of each label; they are one draw, whose interval is over test rows alone."
+            "All rows are one draw, so that its interval is over test rows alone; they have the "
+            "labels' own proportions, and the smaller sizes as many rows of each label."
+        )
+    if found.race is not None:
+        yield (
+            "Trainings were chosen by what was answered before. What the race decides allows for "
+            "that; the intervals of the curves, the crossings and the gain of more labels do not."
         )

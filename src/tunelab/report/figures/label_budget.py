@@ -93,7 +93,7 @@ def draw(table: "pd.DataFrame") -> Any:
     base = alt.Chart(curves)
     band = (
         base.transform_filter("isValid(datum.low)")
-        .mark_area(opacity=0.13)
+        .mark_area(opacity=0.1)
         .encode(x=x, y=alt.Y("low:Q", title="accuracy"), y2="high:Q", color=colour)
     )
     line = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=colour)
@@ -227,7 +227,9 @@ def _marks(crossings: "pd.DataFrame", sizes: Sequence[float]) -> Any:
     )
     base = alt.Chart(marked)
     y = alt.Y("accuracy:Q", title="accuracy")
-    reach = base.mark_rule(color="#222", strokeDash=[3, 2]).encode(x="begin:Q", x2="end:Q", y=y)
+    # An interval that is open on both sides would be a rule across the whole chart.
+    ended = base.transform_filter("isValid(datum.low) || isValid(datum.high)")
+    reach = ended.mark_rule(color="#222", strokeDash=[3, 2]).encode(x="begin:Q", x2="end:Q", y=y)
     cross = base.mark_point(shape="cross", size=110, filled=True, color="#222", opacity=1).encode(
         x="size:Q",
         y=y,

@@ -55,7 +55,8 @@ def _find(run: RunFolder) -> LabelBudget:
     tuned, others = groups(plan, run.budget_trainings)
     race = None
     if study.budget is not None and study.budget.stop == "decided" and right:
-        race = raced(study, plan, run.budget_trainings, right)
+        failed = {one["classifier"] for one in (run.budget_plan or {})["failed"]}
+        race = raced(study, plan, run.budget_trainings, right, failed)
     return find_budget(
         answers_of(plan, right),
         [BudgetSize(*size) for size in _sizes(plan)],

@@ -1,6 +1,7 @@
 """What the trainings of a label budget answered, as arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -49,8 +50,24 @@ def raced(
     plan: BudgetPlan,
     results: Sequence[Result],
     right: Mapping[BudgetCell, npt.NDArray[np.bool_]],
-) -> Race:
-    """What the trainings that were done decide, and which ones to do next."""
+    failed: Collection[str],
+) -> Race | None:
+    """What the trainings that were done decide, and which ones to do next.
+
+    Classifiers of which a training has ``failed`` take no part, as the race would wait for them;
+    None where no other one is there.
+    """
+    kept = tuple(name for name in plan.classifiers if name not in failed)
+    if not kept:
+        return None
     tuned, others = groups(plan, results)
-    margin = study.budget.margin if study.budget is not None else 0.0
-    return race(answers_of(plan, right), tuned=tuned, others=others, margin=margin)
+    answers = replace(
+        answers_of(plan, {cell: one for cell, one in right.items() if cell.classifier in kept}),
+        classifiers=kept,
+    )
+    return race(
+        answers,
+        tuned=[name for name in tuned if name in kept],
+        others=[name for name in others if name in kept],
+        margin=study.budget.margin if study.budget is not None else 0.0,
+    )

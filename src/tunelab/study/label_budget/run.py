@@ -95,9 +95,9 @@ def _still_open(study: Study) -> Callable[[BudgetRun], list[BudgetCell]]:
     def choose(run: BudgetRun) -> list[BudgetCell]:
         for cell in run.done.keys() - right.keys():
             right[cell] = right_rows(run.done[cell])
-        found = raced(study, run.plan, run.results, right)
-        # What has failed is not asked for again.
-        return [cell for cell in found.next if not run.tried(cell)]
+        failed = {cell.classifier for cell in run.failed}
+        found = raced(study, run.plan, run.results, right, failed)
+        return [] if found is None else list(found.next)
 
     return choose
 
