@@ -86,9 +86,25 @@ class LabelBudget:
         return tuple(point for point in self.curves if point.classifier == classifier)
 
     @property
+    def best(self) -> CurvePoint | None:
+        """The point with the highest accuracy at the largest size that was measured."""
+        measured = [point for point in self.curves if point.accuracy.value is not None]
+        largest = max((point.size for point in measured), default=0.0)
+        return max(
+            (point for point in measured if point.size == largest),
+            key=lambda point: point.accuracy.value or 0.0,
+            default=None,
+        )
+
+    @property
     def crossed(self) -> tuple[Crossing, ...]:
-        """The crossings of curves that cross."""
-        return tuple(one for one in self.crossings if one.course == "crosses")
+        """Where the classifier that is best at the largest size overtakes another one."""
+        best = self.best
+        return tuple(
+            one
+            for one in self.crossings
+            if one.course == "crosses" and best is not None and one.second == best.classifier
+        )
 
     def more_labels(self, classifier: str | None) -> str | None:
         """What more labels would bring to a classifier; None for one that is not in the budget."""
@@ -191,7 +207,7 @@ def _sentences(found: LabelBudget) -> Iterator[str]:
     """From how many labels it pays, what is best, what crosses, and what more would bring."""
     if found.pays is not None:
         yield found.pays.sentence
-    best = _best_at_largest(found)
+    best = found.best
     if best is None:
         yield "Nothing can be told of the label budget: no training was done."
         return
@@ -208,18 +224,6 @@ def _sentences(found: LabelBudget) -> Iterator[str]:
     told = found.more_labels(best.classifier)
     if told is not None:
         yield told
-
-
-def _best_at_largest(found: LabelBudget) -> CurvePoint | None:
-    """The point with the highest accuracy at the largest size that was measured."""
-    measured = [point for point in found.curves if point.accuracy.value is not None]
-    if not measured:
-        return None
-    largest = max(point.size for point in measured)
-    return max(
-        (point for point in measured if point.size == largest),
-        key=lambda point: point.accuracy.value or 0.0,
-    )
 
 
 def _notes(found: LabelBudget) -> Iterator[str]:

@@ -230,10 +230,12 @@ def _marks(crossings: "pd.DataFrame", sizes: Sequence[float]) -> Any:
     # An interval that is open on both sides would be a rule across the whole chart.
     ended = base.transform_filter("isValid(datum.low) || isValid(datum.high)")
     reach = ended.mark_rule(color="#222", strokeDash=[3, 2]).encode(x="begin:Q", x2="end:Q", y=y)
-    cross = base.mark_point(shape="cross", size=110, filled=True, color="#222", opacity=1).encode(
+    # Drawn by its stroke alone, which the page turns light on dark paper.
+    cross = base.mark_point(
+        shape="cross", size=110, filled=False, stroke="#222", strokeWidth=1.6, opacity=1
+    ).encode(
         x="size:Q",
         y=y,
-        fill=alt.value("#222"),
         tooltip=[
             alt.Tooltip("classifier:N", title="crossing"),
             alt.Tooltip("size:Q", title="at rows a label", format=",.3~g"),
