@@ -78,7 +78,7 @@ def crossing(answers: BudgetAnswers, first: str, second: str, *, level: float = 
     found = two_way(list(samples.values()))
     over: Over = "rows" if min(found.counts) == 1 else "draws and rows"
     weights, points = _between(np.log(sizes))
-    gains, reaches = weights @ found.means, found.reach(weights, level=level)
+    gains, reaches = weights @ found.means, found.reaches(weights, level=level)
     size, course = _last_change(np.log(sizes), found.means)
     # From the last point at which the first one is better, to the last at which the second one
     # is not.

@@ -5,7 +5,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tunelab.evaluation.label_budget.answers import BudgetAnswers
-from tunelab.evaluation.label_budget.two_way import LEVEL, known, paired, sample_of, two_way
+from tunelab.evaluation.label_budget.two_way import (
+    LEVEL,
+    Sample,
+    TwoWay,
+    known,
+    paired,
+    sample_of,
+    two_way,
+)
 from tunelab.evaluation.metrics import wilson_interval
 from tunelab.evaluation.statistics.comparison import compare_shares
 from tunelab.evaluation.statistics.estimates import Difference, Estimate, undefined
@@ -84,7 +92,7 @@ def difference(answers: BudgetAnswers, first: str, second: str, size: int) -> Di
         return compare_shares(left, right)
     found = two_way([sample])
     value = float(found.means[0])
-    reach = float(found.reach()[0])
+    reach = found.reach()
     spread = float(sample.values.mean(axis=1).std(ddof=1))
     details: dict[str, float | int] = {"draws": draws, "sd_draws": spread}
     # Values that are equal on paper differ in the last digits of floating point.
@@ -143,8 +151,6 @@ def _point(answers: BudgetAnswers, classifier: str, size: int) -> CurvePoint:
 
 
 def _accuracy(values: Any) -> tuple[Estimate, Over | None]:
-    from tunelab.evaluation.label_budget.two_way import Sample
-
     draws, rows = values.shape
     if not rows:
         return Estimate(None, None, None, NO_ROWS), None
@@ -156,19 +162,18 @@ def _accuracy(values: Any) -> tuple[Estimate, Over | None]:
         return Estimate(mean, None, None, ONE_ROW), None
     if not 0 < mean < 1:
         return Estimate(mean, None, None, ALL_ALIKE), None
-    reach = float(two_way([Sample(tuple(range(draws)), values)]).reach()[0])
+    reach = two_way([Sample(tuple(range(draws)), values)]).reach()
     odds = mean / (1 - mean)
     factor = math.exp(min(700.0, reach / (mean * (1 - mean))))
     return Estimate(mean, odds / (odds + factor), odds / (odds + 1 / factor)), "draws and rows"
 
 
-def _rows_needed(value: float, found: Any) -> int | None:
+def _rows_needed(value: float, found: TwoWay) -> int | None:
     """Test rows at which this difference is found with 80 % power, with the draws there are."""
     from scipy.special import ndtri
 
     factor = float(ndtri(1 - LEVEL / 2) + ndtri(POWER)) ** 2
-    from_draws, from_rows, _ = found.variances()
-    left = value**2 - factor * float(from_draws[0])
+    left = value**2 - factor * float(found.by_draws[0, 0])
     if abs(value) < 1e-12 or left <= 0:
         return None
-    return max(2, math.ceil(factor * float(from_rows[0]) * found.rows / left))
+    return max(2, math.ceil(factor * float(found.by_rows[0, 0]) * found.rows / left))

@@ -165,7 +165,7 @@ def fixed_limits(sample: Sample, low: float, high: float) -> tuple[float | None,
             tango_interval(ahead, behind, rows, 1 - 2 * high)[1],
         )
     found = two_way([sample])
-    reaches = [float(found.reach(level=2 * level)[0]) for level in (low, high)]
+    reaches = [found.reach(level=2 * level) for level in (low, high)]
     if max(reaches) < 1e-12:
         return None, None
     return float(found.means[0]) - reaches[0], float(found.means[0]) + reaches[1]

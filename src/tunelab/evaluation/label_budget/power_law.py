@@ -23,7 +23,10 @@ RESAMPLES = 1000
 LEAST_SIZES = 3
 
 # From nearly a straight line on the logarithm of the size to steeper than theory and practice give.
-_EXPONENTS = np.geomspace(0.02, 3.0, 160)
+_EXPONENTS = np.geomspace(0.02, 3.0, 120)
+# For intervals the law is fitted without bounds: with any floor, and down to exponents whose curve
+# still bends upwards. Resamples pile up at a bound, and an interval of them is too short beyond it.
+_FREE_EXPONENTS = np.linspace(-0.995, 2.995, 100)
 # Largest sizes that are held out, one after the other.
 _MOST_HELD_OUT = 2
 # Mean rows a label are not whole numbers, so that twice as many is at times a little less.
@@ -157,11 +160,14 @@ def extrapolated(
         return no_gain("all answers are right, so that nothing can be gained")
     if found.means[-1] <= found.means[0]:
         return no_gain("the curve does not rise from its smallest to its largest size")
-    law = fit_power_law(sizes.tolist(), errors.tolist(), _weights(found).tolist())
+    weights = _weights(found)
+    law = fit_power_law(sizes.tolist(), errors.tolist(), weights.tolist())
     if len(sizes) == LEAST_SIZES:
         return no_gain("with three sizes none can be held out to check the power law", law)
     generator = np.random.default_rng(seed)
     others = found.resampled(RESAMPLES, generator)
+    if not _has_shape(sizes, found, others):
+        return no_gain("the curve does not have the shape of a power law", law)
     checks = tuple(
         _held_out(sizes, found, others, left_out)
         for left_out in range(1, 1 + min(_MOST_HELD_OUT, len(sizes) - LEAST_SIZES))
@@ -226,14 +232,34 @@ def _gain(
     """The gain from the last kept size to ``end`` by a fit to the kept sizes, with its interval."""
     table, weights = sizes[:kept], _weights(found)[:kept]
     value = float(_gains(table, 1 - found.means[None, :kept], weights, end)[0])
-    drawn = _gains(table, 1 - others[:, :kept], weights, end) - away
+    drawn = _gains(table, 1 - others[:, :kept], weights, end, free=True) - away
     low, high = np.quantile(drawn, (LEVEL / 2, 1 - LEVEL / 2))
     return Estimate(value, min(float(low), value), max(float(high), value))
 
 
-def _gains(sizes: Any, errors: Any, weights: Any, end: float) -> Any:
+def _has_shape(sizes: Any, found: TwoWay, others: Any) -> bool:
+    """Whether the distances of the curve from its law are such as chance gives.
+
+    The largest distance, in its own standard deviations, is compared with that of curves which
+    follow the law but for the same chance.
+    """
+    weights = _weights(found)
+
+    def distances(errors: Any) -> tuple[Any, Any]:
+        floors, scales, exponents = _fit(sizes, errors, weights)
+        fitted = floors[:, None] + scales[:, None] * (sizes / sizes[-1]) ** -exponents[:, None]
+        return errors - fitted, fitted
+
+    away, fitted = distances(1 - found.means[None])
+    drawn, _ = distances(fitted + found.means - others)
+    spread = np.maximum(drawn.std(axis=0), 1e-12)
+    largest = np.abs(drawn / spread).max(axis=1)
+    return bool(np.abs(away / spread).max() <= np.quantile(largest, 1 - LEVEL))
+
+
+def _gains(sizes: Any, errors: Any, weights: Any, end: float, *, free: bool = False) -> Any:
     """Gains from the last size to ``end``, (curves,)."""
-    _, scales, exponents = _fit(sizes, errors, weights)
+    _, scales, exponents = _fit(sizes, errors, weights, free=free)
     return scales * (1 - (end / sizes[-1]) ** -exponents)
 
 
@@ -243,9 +269,14 @@ def _weights(found: TwoWay) -> Any:
     return 1 / np.maximum(variances, max(1e-3 * variances.max(), 1e-12))
 
 
-def _fit(sizes: Any, errors: Any, weights: Any) -> tuple[Any, Any, Any]:
-    """Floor, scale at the last size, and exponent of each curve of ``errors`` (curves, sizes)."""
-    shapes = (sizes / sizes[-1])[None, :] ** -_EXPONENTS[:, None]
+def _fit(sizes: Any, errors: Any, weights: Any, *, free: bool = False) -> tuple[Any, Any, Any]:
+    """Floor, scale at the last size, and exponent of each curve of ``errors`` (curves, sizes).
+
+    With ``free`` the floor has no bound and exponents may be below 0; the scale then has the sign
+    of the exponent, as errors never rise.
+    """
+    exponents = _FREE_EXPONENTS if free else _EXPONENTS
+    shapes = (sizes / sizes[-1])[None, :] ** -exponents[:, None]
     share = weights / weights.sum()
     middle = shapes @ share
     squares = (shapes**2) @ share
@@ -253,14 +284,14 @@ def _fit(sizes: Any, errors: Any, weights: Any) -> tuple[Any, Any, Any]:
     products = (errors * share) @ shapes.T
     spread = squares - middle**2
     scales = (products - mean[:, None] * middle) / spread
+    if not free:
+        # Where the best floor is below 0, the best one that is allowed is 0.
+        through_zero = mean[:, None] < scales * middle
+        scales = np.where(through_zero, products / squares, scales)
+    scales = np.where(scales * exponents > 0, scales, 0.0)
     floors = mean[:, None] - scales * middle
-    # Outside of the bounds the best is on one of them.
-    through_zero = floors < 0
-    scales = np.where(through_zero, np.maximum(0.0, products / squares), scales)
-    floors = np.where(through_zero, 0.0, floors)
-    flat = scales <= 0
-    scales = np.where(flat, 0.0, scales)
-    floors = np.where(flat, mean[:, None], floors)
+    if not free:
+        floors = np.where(through_zero & (scales > 0), 0.0, floors)
     # The sum of squares but for that of the errors themselves.
     loss = (
         floors**2
@@ -271,4 +302,4 @@ def _fit(sizes: Any, errors: Any, weights: Any) -> tuple[Any, Any, Any]:
     )
     best = loss.argmin(axis=1)
     rows = np.arange(len(errors))
-    return floors[rows, best], scales[rows, best], _EXPONENTS[best]
+    return floors[rows, best], scales[rows, best], exponents[best]

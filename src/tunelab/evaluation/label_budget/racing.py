@@ -357,7 +357,7 @@ def sequential_limits(planned: int) -> Limits:
             means = two_way([sample.first(moment)])
             middle = float(means.means[0])
             reaches = [
-                float(means.reach(level=2 * level / len(moments), rows_level=2 * level)[0])
+                means.reach(level=2 * level / len(moments), rows_level=2 * level)
                 for level in (low, high)
             ]
             if max(reaches) >= 1e-12:

@@ -12,6 +12,7 @@ Random Variables, 1974 (the sum of squared half-widths).
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -56,36 +57,44 @@ class TwoWay:
     counts: tuple[int, ...]
     rows: int
 
-    def reach(
-        self, weights: Any = None, *, level: float = LEVEL, rows_level: float | None = None
-    ) -> Any:
-        """Half-width of the interval of weighted sums of the means, for each row of ``weights``.
+    def reach(self, *, level: float = LEVEL, rows_level: float | None = None) -> float:
+        """Half-width of the interval of the one mean that there is.
 
         Squared half-widths of the two sources of chance are added, each with Student's quantile
         of its own degrees of freedom. ``rows_level`` is the level of the second one where it
         differs. The variance of draws is a difference of mean squares, which two or three draws
         often give as 0 though it is not; so the interval is never narrower than Student's for
-        these very rows. Without weights: of the one mean that there is.
+        these very rows.
         """
+        rows_level = level if rows_level is None else rows_level
+        from_rows = _quantile(self.rows - 1, rows_level) ** 2 * float(self.by_rows[0, 0])
+        if self.counts[0] < 2:
+            return math.sqrt(from_rows)
+        quantile = _quantile(self.counts[0] - 1, level) ** 2
+        both = quantile * float(self.by_draws[0, 0]) + from_rows
+        return math.sqrt(max(both, quantile * float(self.between_draws[0, 0])))
+
+    def reaches(self, weights: Any, *, level: float = LEVEL) -> Any:
+        """Half-widths of weighted sums of the means, as :meth:`reach`, for rows of ``weights``."""
         from scipy.special import stdtrit
 
         from_draws, from_rows, freedom = self.variances(weights)
-        rows_level = level if rows_level is None else rows_level
         quantile = np.where(freedom > 0, stdtrit(np.maximum(freedom, 1), 1 - level / 2) ** 2, 0.0)
-        of_rows = stdtrit(max(self.rows - 1, 1), 1 - rows_level / 2) ** 2 * from_rows
         here = quantile * _quadratic(self.between_draws, weights)
+        of_rows = _quantile(self.rows - 1, level) ** 2 * from_rows
         return np.sqrt(np.maximum(quantile * from_draws + of_rows, here))
 
-    def variances(self, weights: Any = None) -> tuple[Any, Any, Any]:
+    def variances(self, weights: Any) -> tuple[Any, Any, Any]:
         """Variances of weighted sums by draws and by rows, and the degrees of freedom of draws.
 
         The freedom is that of the sample with the fewest draws among those that have a weight and
         more than one draw; 0 where there is none.
         """
-        table = np.ones((1, 1)) if weights is None else weights
-        from_draws, from_rows = _quadratic(self.by_draws, table), _quadratic(self.by_rows, table)
+        from_draws, from_rows = (
+            _quadratic(covariance, weights) for covariance in (self.by_draws, self.by_rows)
+        )
         several = np.array([float(count) if count > 1 else math.inf for count in self.counts])
-        freedom = np.where(np.abs(table) > 1e-12, several, math.inf).min(axis=1) - 1
+        freedom = np.where(np.abs(weights) > 1e-12, several, math.inf).min(axis=1) - 1
         return from_draws, from_rows, np.where(np.isfinite(freedom), freedom, 0.0)
 
     def p_value(self, margin: float = 0.0) -> float:
@@ -98,7 +107,7 @@ class TwoWay:
         away = abs(float(self.means[0]) - margin)
 
         def over(logarithm: float) -> float:
-            return float(self.reach(level=math.exp(logarithm))[0]) - away
+            return self.reach(level=math.exp(logarithm)) - away
 
         least = math.log(1e-12)
         if over(least) <= 0:
@@ -133,7 +142,9 @@ def two_way(samples: Sequence[Sample]) -> TwoWay:
     size, rows = len(samples), int(samples[0].values.shape[1])
     tables = [np.asarray(sample.values, dtype=float) for sample in samples]
     by_row = np.stack([table.mean(axis=0) for table in tables])
-    by_rows = np.atleast_2d(np.cov(by_row)) / rows if rows > 1 else np.zeros((size, size))
+    means = by_row.mean(axis=1)
+    off = by_row - means[:, None]
+    by_rows = off @ off.T / ((rows - 1) * rows) if rows > 1 else np.zeros((size, size))
     by_draws, between = np.zeros((size, size)), np.zeros((size, size))
     residual = np.zeros(size)
     for one in range(size):
@@ -149,7 +160,7 @@ def two_way(samples: Sequence[Sample]) -> TwoWay:
                 residual[one] = rest
                 by_draws[one, one] = max(0.0, by_draws[one, one])
     return TwoWay(
-        means=by_row.mean(axis=1),
+        means=means,
         by_draws=by_draws,
         between_draws=between,
         by_rows=by_rows,
@@ -199,31 +210,37 @@ def _done(answers: BudgetAnswers, classifier: str, size: int) -> Mapping[int, An
 
 def _shared(one: Sample, table: Any, other: Sample, second: Any) -> tuple[int, float, float] | None:
     """Draws that both have, covariance of their means, and of what neither effect explains."""
-    places = [
-        (here, other.draws.index(draw))
-        for here, draw in enumerate(one.draws)
-        if draw in other.draws
-    ]
     rows = table.shape[1]
-    if len(places) < 2 or len(one.draws) < 2 or len(other.draws) < 2 or rows < 2:
+    if len(one.draws) < 2 or len(other.draws) < 2 or rows < 2:
         return None
-    if len(places) < len(one.draws) or len(places) < len(other.draws):
-        left, right = np.array(places).T
-        table, second = table[left], second[right]
+    if one.draws != other.draws:
+        common = [draw for draw in one.draws if draw in other.draws]
+        if len(common) < 2:
+            return None
+        table = table[[one.draws.index(draw) for draw in common]]
+        second = second[[other.draws.index(draw) for draw in common]]
     first_means, second_means = table.mean(axis=1), second.mean(axis=1)
     first_off, second_off = first_means - first_means.mean(), second_means - second_means.mean()
-    freedom = len(places) - 1
+    freedom = len(table) - 1
     covariance = float(first_off @ second_off) / freedom
-    first_rows, second_rows = table - table.mean(axis=0), second - second.mean(axis=0)
+    first_rows = table - table.mean(axis=0)
+    second_rows = first_rows if second is table else second - second.mean(axis=0)
     # Sums of products of residuals: within rows, less what the draws explain.
     rest = float(np.vdot(first_rows, second_rows)) - rows * freedom * covariance
-    return len(places), covariance, rest / (freedom * (rows - 1))
+    return len(table), covariance, rest / (freedom * (rows - 1))
 
 
 def _quadratic(covariance: Any, weights: Any) -> Any:
     """Variances of weighted sums, at least 0."""
-    table = np.ones((1, 1)) if weights is None else weights
-    return np.maximum(0.0, np.einsum("gs,st,gt->g", table, covariance, table))
+    return np.maximum(0.0, np.einsum("gs,st,gt->g", weights, covariance, weights))
+
+
+@lru_cache(maxsize=1024)
+def _quantile(freedom: int, level: float) -> float:
+    """Student's quantile of a two-sided level."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(freedom, 1), 1 - level / 2))
 
 
 def _root(covariance: Any) -> Any:
