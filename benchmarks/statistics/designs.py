@@ -153,3 +153,46 @@ def _cells(table: Any) -> Cells:
     positions = np.argwhere(table > 0)
     shares = table[table > 0]
     return Cells(positions, shares / shares.sum())
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Label budgets of classifiers with known curves, by a probit model.
+
+    ``curves``: (classifiers, sizes), the expected accuracy of any draw on any row. ``spreads``:
+    (sizes,), the standard deviation of the accuracy of a draw, to first order. Half of the variance
+    of a draw is the same for all classifiers, as a good draw is good for all, and half of it stays
+    from size to size, as draws are nested. ``rows_share`` of the latent variance is a row's own for
+    all classifiers, and ``own_share`` a row's own for one classifier.
+    """
+
+    curves: tuple[tuple[float, ...], ...]
+    spreads: tuple[float, ...]
+    rows_share: float = 0.45
+    own_share: float = 0.2
+
+    def study(self, draws: int, rows: int, generator: Any) -> Any:
+        """Right and wrong answers, bool (classifiers, sizes, draws, rows)."""
+        middle = ndtri(np.array(self.curves))
+        count, sizes = middle.shape
+        density = np.exp(-(middle**2) / 2) / math.sqrt(2 * math.pi)
+        deviation = np.array(self.spreads) / density
+        left = 1 - self.rows_share - self.own_share - deviation**2
+
+        def normal(*shape: int) -> Any:
+            return generator.standard_normal(shape, dtype=np.float32)
+
+        quality = (
+            normal(1, 1, draws, 1)
+            + normal(1, sizes, draws, 1)
+            + normal(count, 1, draws, 1)
+            + normal(count, sizes, draws, 1)
+        ) / 2
+        rest = (normal(count, 1, draws, rows) + normal(count, sizes, draws, rows)) / math.sqrt(2)
+        latent = (
+            math.sqrt(self.rows_share) * normal(rows)
+            + math.sqrt(self.own_share) * normal(count, 1, 1, rows)
+            + deviation[:, :, None, None].astype(np.float32) * quality
+            + np.sqrt(left)[:, :, None, None].astype(np.float32) * rest
+        )
+        return latent < middle[:, :, None, None]

@@ -123,6 +123,7 @@ CLASSIFIER_FORMATS: Mapping[str, str] = {
     "settings": "tunelab.classifiers.unfitted",
 }
 FIGURES: Mapping[str, str] = {
+    "label_budget": "tunelab.report.figures.label_budget",
     "scores": "tunelab.report.figures.scores",
     "differences": "tunelab.report.figures.differences",
     "modes": "tunelab.report.figures.modes",

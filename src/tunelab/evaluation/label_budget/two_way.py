@@ -1,0 +1,249 @@
+"""Means over draws of the training rows and over test rows, and how sure they are.
+
+The answer of a training depends on two things that chance chose: the draw that it was trained on,
+and the test row that it was asked. All draws are asked the same rows, so that answers are not
+independent of each other. The layout is crossed, with random effects of draws and of rows.
+
+Sources: Searle, Casella and McCulloch, Variance Components, 1992 (the variances from mean squares);
+Howe, Approximate Confidence Limits on the Mean of X + Y Where X and Y Are Two Tabled Independent
+Random Variables, 1974 (the sum of squared half-widths).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from tunelab.evaluation.label_budget.answers import BudgetAnswers, BudgetCell
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Values of some draws on all test rows.
+
+    ``draws`` are the numbers of the draws, ``values`` an array (draws, rows).
+    """
+
+    draws: tuple[int, ...]
+    values: Any
+
+    def first(self, count: int) -> "Sample":
+        """The first draws of it."""
+        return Sample(self.draws[:count], self.values[:count])
+
+
+@dataclass(frozen=True)
+class TwoWay:
+    """Means of several samples of the same rows, and their covariances.
+
+    ``means``: (samples,). ``by_draws`` and ``by_rows``: (samples, samples), what draws and rows add
+    to the covariance of the means. ``between_draws``: (samples, samples), the covariance of the
+    means for these very rows, which is ``by_draws`` and what chance adds in each answer.
+    ``counts``: (samples,), the draws of each; a sample of one draw has no variance of draws, so
+    that what is said of it is said of that draw. ``residual``: (samples,), variance of one answer
+    that neither its draw nor its row explains, 0 for one draw.
+    """
+
+    means: Any
+    by_draws: Any
+    between_draws: Any
+    by_rows: Any
+    residual: Any
+    counts: tuple[int, ...]
+    rows: int
+
+    def reach(self, *, level: float = LEVEL, rows_level: float | None = None) -> float:
+        """Half-width of the interval of the one mean that there is.
+
+        Squared half-widths of the two sources of chance are added, each with Student's quantile
+        of its own degrees of freedom. ``rows_level`` is the level of the second one where it
+        differs. The variance of draws is a difference of mean squares, which two or three draws
+        often give as 0 though it is not; so the interval is never narrower than Student's for
+        these very rows.
+        """
+        rows_level = level if rows_level is None else rows_level
+        from_rows = _quantile(self.rows - 1, rows_level) ** 2 * float(self.by_rows[0, 0])
+        if self.counts[0] < 2:
+            return math.sqrt(from_rows)
+        quantile = _quantile(self.counts[0] - 1, level) ** 2
+        both = quantile * float(self.by_draws[0, 0]) + from_rows
+        return math.sqrt(max(both, quantile * float(self.between_draws[0, 0])))
+
+    def reaches(self, weights: Any, *, level: float = LEVEL) -> Any:
+        """Half-widths of weighted sums of the means, as :meth:`reach`, for rows of ``weights``."""
+        from scipy.special import stdtrit
+
+        from_draws, from_rows, freedom = self.variances(weights)
+        quantile = np.where(freedom > 0, stdtrit(np.maximum(freedom, 1), 1 - level / 2) ** 2, 0.0)
+        here = quantile * _quadratic(self.between_draws, weights)
+        of_rows = _quantile(self.rows - 1, level) ** 2 * from_rows
+        return np.sqrt(np.maximum(quantile * from_draws + of_rows, here))
+
+    def variances(self, weights: Any) -> tuple[Any, Any, Any]:
+        """Variances of weighted sums by draws and by rows, and the degrees of freedom of draws.
+
+        The freedom is that of the sample with the fewest draws among those that have a weight and
+        more than one draw; 0 where there is none.
+        """
+        from_draws, from_rows = (
+            _quadratic(covariance, weights) for covariance in (self.by_draws, self.by_rows)
+        )
+        several = np.array([float(count) if count > 1 else math.inf for count in self.counts])
+        freedom = np.where(np.abs(weights) > 1e-12, several, math.inf).min(axis=1) - 1
+        return from_draws, from_rows, np.where(np.isfinite(freedom), freedom, 0.0)
+
+    def p_value(self, margin: float = 0.0) -> float:
+        """Two-sided p-value of "the one mean equals the margin", by inverting :meth:`reach`.
+
+        As small as 1e-12, below which the quantiles are not worth their digits.
+        """
+        from scipy.optimize import brentq
+
+        away = abs(float(self.means[0]) - margin)
+
+        def over(logarithm: float) -> float:
+            return self.reach(level=math.exp(logarithm)) - away
+
+        least = math.log(1e-12)
+        if over(least) <= 0:
+            return 1e-12
+        return 1.0 if over(-1e-9) >= 0 else math.exp(brentq(over, least, -1e-9))
+
+    def resampled(self, count: int, generator: Any) -> Any:
+        """Means of other draws and other rows, (count, samples), around these means.
+
+        Normal, with the variance of draws as unknown as so few draws leave it.
+        """
+        freedom = min((one - 1 for one in self.counts if one > 1), default=0)
+        noise = generator.standard_normal((count, len(self.means))) @ _root(self.by_draws)
+        if freedom:
+            noise /= np.sqrt(generator.chisquare(freedom, size=(count, 1)) / freedom)
+        rows = generator.standard_normal((count, len(self.means))) @ _root(self.by_rows)
+        return self.means + noise + rows
+
+
+def two_way(samples: Sequence[Sample]) -> TwoWay:
+    """Means of samples of the same rows, and what draws and rows add to their covariance.
+
+    Two samples that share draws, such as nested sizes, share their chance.
+
+    Raises:
+        ValueError: there is no sample, a sample has no draw, or the samples have different rows.
+    """
+    if not samples or not all(len(sample.draws) for sample in samples):
+        raise ValueError("every sample needs a draw")
+    if len({sample.values.shape[1] for sample in samples}) > 1:
+        raise ValueError("all samples need the same test rows")
+    size, rows = len(samples), int(samples[0].values.shape[1])
+    tables = [np.asarray(sample.values, dtype=float) for sample in samples]
+    by_row = np.stack([table.mean(axis=0) for table in tables])
+    means = by_row.mean(axis=1)
+    off = by_row - means[:, None]
+    by_rows = off @ off.T / ((rows - 1) * rows) if rows > 1 else np.zeros((size, size))
+    by_draws, between = np.zeros((size, size)), np.zeros((size, size))
+    residual = np.zeros(size)
+    for one in range(size):
+        for other in range(one, size):
+            found = _shared(samples[one], tables[one], samples[other], tables[other])
+            if found is None:
+                continue
+            common, covariance, rest = found
+            scale = common / (len(samples[one].draws) * len(samples[other].draws))
+            by_draws[one, other] = by_draws[other, one] = (covariance - rest / rows) * scale
+            between[one, other] = between[other, one] = covariance * scale
+            if one == other:
+                residual[one] = rest
+                by_draws[one, one] = max(0.0, by_draws[one, one])
+    return TwoWay(
+        means=means,
+        by_draws=by_draws,
+        between_draws=between,
+        by_rows=by_rows,
+        residual=residual,
+        counts=tuple(len(sample.draws) for sample in samples),
+        rows=rows,
+    )
+
+
+def sample_of(answers: BudgetAnswers, classifier: str, size: int) -> Sample | None:
+    """The draws of a classifier at a size that were done, None where none was."""
+    found = _done(answers, classifier, size)
+    return Sample(tuple(found), np.stack(list(found.values())).astype(float)) if found else None
+
+
+def paired(answers: BudgetAnswers, first: str, second: str, size: int) -> Sample | None:
+    """Right answers of ``first`` minus those of ``second``, of the draws that both have done."""
+    left, right = _done(answers, first, size), _done(answers, second, size)
+    both = tuple(draw for draw in left if draw in right)
+    if not both:
+        return None
+    return Sample(
+        both,
+        np.stack([left[draw] for draw in both]).astype(float)
+        - np.stack([right[draw] for draw in both]),
+    )
+
+
+def known(answers: BudgetAnswers, *classifiers: str) -> None:
+    """Check that the answers are of these classifiers.
+
+    Raises:
+        ValueError: one is not among them.
+    """
+    for name in classifiers:
+        if name not in answers.classifiers:
+            raise ValueError(
+                f"there is no classifier {name!r} in this label budget; it has "
+                f"{', '.join(answers.classifiers)}"
+            )
+
+
+def _done(answers: BudgetAnswers, classifier: str, size: int) -> Mapping[int, Any]:
+    cells = ((draw, BudgetCell(classifier, size, draw)) for draw in range(answers.draws[size]))
+    return {draw: answers.right[cell] for draw, cell in cells if cell in answers.right}
+
+
+def _shared(one: Sample, table: Any, other: Sample, second: Any) -> tuple[int, float, float] | None:
+    """Draws that both have, covariance of their means, and of what neither effect explains."""
+    rows = table.shape[1]
+    if len(one.draws) < 2 or len(other.draws) < 2 or rows < 2:
+        return None
+    if one.draws != other.draws:
+        common = [draw for draw in one.draws if draw in other.draws]
+        if len(common) < 2:
+            return None
+        table = table[[one.draws.index(draw) for draw in common]]
+        second = second[[other.draws.index(draw) for draw in common]]
+    first_means, second_means = table.mean(axis=1), second.mean(axis=1)
+    first_off, second_off = first_means - first_means.mean(), second_means - second_means.mean()
+    freedom = len(table) - 1
+    covariance = float(first_off @ second_off) / freedom
+    first_rows = table - table.mean(axis=0)
+    second_rows = first_rows if second is table else second - second.mean(axis=0)
+    # Sums of products of residuals: within rows, less what the draws explain.
+    rest = float(np.vdot(first_rows, second_rows)) - rows * freedom * covariance
+    return len(table), covariance, rest / (freedom * (rows - 1))
+
+
+def _quadratic(covariance: Any, weights: Any) -> Any:
+    """Variances of weighted sums, at least 0."""
+    return np.maximum(0.0, np.einsum("gs,st,gt->g", weights, covariance, weights))
+
+
+@lru_cache(maxsize=1024)
+def _quantile(freedom: int, level: float) -> float:
+    """Student's quantile of a two-sided level."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(freedom, 1), 1 - level / 2))
+
+
+def _root(covariance: Any) -> Any:
+    """A matrix R with RᵀR = the covariance, its negative eigenvalues set to 0."""
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    return np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
