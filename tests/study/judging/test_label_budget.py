@@ -186,18 +186,44 @@ def test_labels_with_fewer_rows_are_named(found: LabelBudget) -> None:
 
 
 def test_a_race_says_what_was_left_undone(tmp_path: Path) -> None:
-    # Three draws of each size decide it; the other three are not needed.
+    # What differs by less than 0.9 counts as the same, which three draws of each size decide.
     undone = [
         BudgetCell(name, size, draw) for name in CURVES for size in range(3) for draw in (3, 4, 5)
     ]
-    found = budget_of(budget_run(tmp_path, draws=6, undone=tuple(undone), stop="decided"))
+    settings = {"stop": "decided", "margin": 0.9}
+    found = budget_of(budget_run(tmp_path, draws=6, tuned=(), undone=tuple(undone), **settings))
+    assert found is not None
+    assert found.race is not None
+    assert found.race.over
+    assert found.race.alike == ("svm", "lora")
+    assert sum(one.trainings for one in found.left_out) == 18
+    assert not any("not trained yet" in one.reason for one in found.left_out)
+    assert any("18 of 36 trainings" in note for note in found.notes)
+    assert any("The intervals" in note or "the intervals" in note for note in found.notes)
+    record = json.loads((tmp_path / "budget.json").read_text(encoding="utf-8"))
+    assert read_budget(record) == found
+
+
+def test_after_a_race_fine_tuning_is_judged_by_the_race(tmp_path: Path) -> None:
+    found = budget_of(budget_run(tmp_path, stop="decided"))
     assert found is not None
     assert found.race is not None
     assert found.pays == found.race.pays
-    if found.race.over:
-        assert sum(one.trainings for one in found.left_out) == 18
-        assert not any(one.reason == "not trained yet" for one in found.left_out)
-    assert any("The intervals of the curves" in one or "chosen by" in one for one in found.notes)
+
+
+def test_a_classifier_that_failed_leaves_the_race(tmp_path: Path) -> None:
+    curves = {**CURVES, "lost": (0.5, 0.5, 0.5)}
+    lost = BudgetCell("lost", 0, 1)
+    found = budget_of(
+        budget_run(tmp_path, curves=curves, failed=(lost,), stop="decided", margin=0.01)
+    )
+    assert found is not None
+    assert found.race is not None
+    assert "lost" not in found.race.left
+    assert {gap.first for gap in found.race.gaps} | {gap.second for gap in found.race.gaps} == {
+        "svm",
+        "lora",
+    }
 
 
 def test_the_table_of_the_report(found: LabelBudget) -> None:
