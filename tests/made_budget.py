@@ -1,6 +1,6 @@
 """Answers of a label budget whose curves are known, for tests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ SIZES = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 
 
 def made_answers(
-    tables: dict[str, npt.NDArray[np.bool_]],
+    tables: Mapping[str, npt.NDArray[np.bool_]],
     sizes: Sequence[float] = SIZES,
     planned: Sequence[int] | None = None,
 ) -> BudgetAnswers:
@@ -32,7 +32,7 @@ def made_answers(
 
 
 def simulated(
-    curves: dict[str, Sequence[float]],
+    curves: Mapping[str, Sequence[float]],
     *,
     draws: int,
     rows: int,

@@ -298,7 +298,7 @@ def rows_of(cells: Any) -> int:
 
 
 def within(share: float) -> Cell:
-    return {"holds": round(share, 5), "kept": 0.93 <= share <= 0.97}
+    return {"holds": round(float(share), 5), "kept": bool(0.93 <= share <= 0.97)}
 
 
 def most(share: float) -> Cell:
