@@ -5,6 +5,7 @@ process that forks has to stay without threads: it imports, and computes nothing
 """
 
 import contextlib
+import gc
 import os
 import selectors
 import signal
@@ -119,6 +120,9 @@ def preload(work: Callable[[], int]) -> Ended:
         # Some modules exist only once another has made them.
         with contextlib.suppress(Exception):
             import_module(name)
+    # Else each collection of a process that is forked would visit all that was imported.
+    gc.collect()
+    gc.freeze()
     return replace(ended, err=told)
 
 

@@ -9,6 +9,7 @@ A fork is a process like any other, but begins at once. What depends on how a fr
 begins, such as a variable that libraries read when they are imported, needs a plain command.
 """
 
+import gc
 import json
 import os
 import selectors
@@ -100,6 +101,9 @@ def _preload() -> None:
     assert sklearn
     assert torch
     assert transformers
+    # Else each collection of a command would visit all that was imported.
+    gc.collect()
+    gc.freeze()
 
 
 def _begin(connection: socket.socket) -> int:

@@ -12,10 +12,10 @@ holds already is not run again, and every draw is shown.
 import argparse
 import json
 import os
-import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
@@ -27,6 +27,7 @@ from tunelab.classifiers.contract import Context, Task
 from tunelab.classifiers.registered import find_classifier
 from tunelab.config import fingerprint
 from tunelab.data.examples import Example
+from tunelab.data.nested_draws import draw_rows, short_labels
 from tunelab.data.sources import open_source
 from tunelab.runs.results import write_text
 
@@ -78,14 +79,10 @@ def read_entry(text: str) -> dict[str, Any]:
 
 def draw(rows: Sequence[Example], count: int | None, *, seed: int) -> list[Example]:
     """``count`` rows of each label, or all, in an order that the seed decides."""
-    by_label: dict[str, list[Example]] = {}
-    for row in random.Random(seed).sample(list(rows), len(rows)):
-        by_label.setdefault(row.label, []).append(row)
-    short = [label for label, own in by_label.items() if count and len(own) < count]
+    short = short_labels(Counter(row.label for row in rows), count) if count else {}
     if short:
-        raise SystemExit(f"the label {short[0]!r} has fewer than {count} rows")
-    kept = [row for label in sorted(by_label) for row in by_label[label][:count]]
-    return random.Random(seed).sample(kept, len(kept))
+        raise SystemExit(f"the label {next(iter(short))!r} has fewer than {count} rows")
+    return draw_rows(rows, count, seed=seed)
 
 
 def measure(

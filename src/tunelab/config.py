@@ -367,6 +367,44 @@ class Constraints(Section):
     )
 
 
+class Budget(Section):
+    """From how many labelled rows fine-tuning pays: trainings on nested draws of several sizes."""
+
+    per_class: Annotated[list[Size], Field(min_length=1, max_length=50)] = Field(
+        default_factory=lambda: [8, 16, 32, 64, 128, "all"],
+        description="rows of each label that a draw has, in ascending order; all: every training "
+        "row, in one draw",
+    )
+    draws: Annotated[Count, Field(le=1000)] = Field(
+        10, description="draws of each size; the draw of a smaller size is a part of a larger one"
+    )
+    classifiers: Annotated[list[Text], Field(min_length=1)] | None = Field(
+        None, description="names of classifiers and methods of the study; null: all that train"
+    )
+    stop: Literal["all", "decided"] = Field(
+        "all",
+        description="all: every training; decided: only those on which an answer still depends",
+    )
+    margin: Annotated[Number, Field(ge=0, lt=1)] = Field(
+        0.01, description="the difference of accuracy that counts as about the same for decided"
+    )
+
+    @field_validator("per_class")
+    @classmethod
+    def _sizes_ascend(cls, sizes: list[Size]) -> list[Size]:
+        numbers = [size for size in sizes if size != "all"]
+        if sizes != sorted(set(numbers)) + ["all"] * ("all" in sizes):
+            raise ValueError("must ascend, each size once and all at the end")
+        return sizes
+
+    @field_validator("classifiers")
+    @classmethod
+    def _classifiers_differ(cls, names: list[str] | None) -> list[str] | None:
+        if names is not None and len(set(names)) != len(names):
+            raise ValueError("names a classifier twice")
+        return names
+
+
 class Study(Section):
     """What to do, from the data to the report."""
 
@@ -393,6 +431,9 @@ class Study(Section):
     )
     training: Training = Field(default_factory=Training)
     evaluation: Evaluation = Field(default_factory=Evaluation)
+    budget: Budget | None = Field(
+        None, description="null: every classifier is trained on all training rows alone"
+    )
     generation: Generation | None = Field(None, description="null: no open prompts")
     conversations: list[Text] = Field(
         default_factory=list,

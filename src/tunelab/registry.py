@@ -120,8 +120,10 @@ CLASSIFIER_FORMATS: Mapping[str, str] = {
     "embedding": "tunelab.classifiers.embedding",
     "setfit": "tunelab.classifiers.setfit",
     "encoder": "tunelab.classifiers.fitted_encoder",
+    "settings": "tunelab.classifiers.unfitted",
 }
 FIGURES: Mapping[str, str] = {
+    "label_budget": "tunelab.report.figures.label_budget",
     "scores": "tunelab.report.figures.scores",
     "differences": "tunelab.report.figures.differences",
     "modes": "tunelab.report.figures.modes",

@@ -49,7 +49,7 @@ def test_every_key_and_method_stands_on_its_page() -> None:
             return [stem.rstrip(".")]
         return [key for name, value in values.items() for key in keys(value, f"{stem}{name}.")]
 
-    sections = {"methods", "classifiers", "claims", "generation"}
+    sections = {"methods", "classifiers", "claims", "generation", "budget"}
     for key in keys(to_dict(Study())):
         assert f"| `{key}` |" in page or key in sections, key
     for section in sections:

@@ -19,7 +19,10 @@ pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 @pytest.fixture(scope="module")
 def report(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("seen") / "run"
-    overrides = ["data.sample={train: 12, validation: 3, test: 6}", "training.epochs=1"]
+    overrides = [
+        *("data.sample={train: 12, validation: 3, test: 6}", "training.epochs=1"),
+        "budget={per_class: [1, 2], draws: 2, classifiers: [majority]}",
+    ]
     run_study(open_study(str(workspace.study), overrides), folder)
     return build_report(folder)
 

@@ -104,6 +104,10 @@ def _decision(_: Outcome, out: Path) -> Any:
     ]
 
 
+def _race(_: Outcome, out: Path) -> Any:
+    return json.loads((out / "budget.json").read_text(encoding="utf-8"))["race"]
+
+
 def _open(outcome: Outcome, _: Path) -> Any:
     record = json.loads(
         (outcome["generate", "open"].folder / "open.json").read_text(encoding="utf-8")
@@ -120,6 +124,10 @@ OPEN = [
 ]
 CLAIM = "claims=[{claim: It is so., metric: accuracy, left: lora, right: majority}]"
 CLASSIFIER = ["classifiers=[{name: once, use: tfidf-svm}]"]
+BUDGET = [
+    *("methods=[]", *CLASSIFIER),
+    "budget={per_class: [1, 2], draws: 2, classifiers: [once]}",
+]
 LOSSES = _history("loss")
 RATES = _history("learning_rate")
 STRICT = "training.early_stopping={patience: 1, min_delta: 1.5}"
@@ -177,6 +185,12 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "evaluation.calibrate": ("true", _probabilities, []),
     "evaluation.shots": ("2", _cells, ["models.base={folder}/model"]),
     "evaluation.resamples": ("200", _f1_interval, ["data.sample.test=12"]),
+    "budget": ("null", _cells, BUDGET),
+    "budget.per_class": ("[2, 4]", _cells, BUDGET),
+    "budget.draws": ("1", _cells, BUDGET),
+    "budget.classifiers": ("[majority]", _cells, BUDGET),
+    "budget.stop": ("decided", _race, BUDGET),
+    "budget.margin": ("0.5", _race, [*BUDGET, "budget.stop=decided"]),
     "generation": ("null", _cells, OPEN),
     "generation.prompts": ("checkable", _open, OPEN),
     "generation.models": ("['{folder}/other']", _open, OPEN),

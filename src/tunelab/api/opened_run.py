@@ -13,6 +13,7 @@ from tunelab.guards.bounded_files import home_path, is_file
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tunelab.api.budgeted import RunBudget
     from tunelab.api.decided import RunDecision
     from tunelab.config import Study
     from tunelab.report.contrasts import NumberedContrast
@@ -227,6 +228,18 @@ class Run:
         from tunelab.study.judging.decision import decision_of
 
         return plain(decision_of(self._record))
+
+    @cached_property
+    def budget(self) -> "RunBudget | None":
+        """From how many labels fine-tuning pays: ``sentences``, ``curves`` and ``crossings``.
+
+        None where the study has no label budget.
+        """
+        from tunelab.api.budgeted import plain_budget
+        from tunelab.study.judging.label_budget import budget_of
+
+        found = budget_of(self._record)
+        return None if found is None else plain_budget(found)
 
     @cached_property
     def verdicts(self) -> list[Verdict]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tunelab.data.examples import Example
     from tunelab.evaluation.statistics.power import RowsPower
     from tunelab.study.encoded_view import EncodedView
+    from tunelab.study.label_budget.plan import BudgetPlan
     from tunelab.study.prepare import PreparedData
 
 
@@ -53,6 +54,18 @@ class StudyRows:
         from tunelab.evaluation.statistics.power import power_of_rows
 
         return power_of_rows(len(self.splits["test"]))
+
+    @cached_property
+    def budget(self) -> "BudgetPlan | None":
+        """The trainings of the label budget, ``trainings`` and ``trained_rows``; None without one.
+
+        Raises:
+            UsageError: no label has as many rows as a size asks for, or a classifier is not
+                trained.
+        """
+        from tunelab.study.label_budget.planning import make_plan
+
+        return make_plan(self.study, self._data.result.values["counts"]["sample"]["train"])
 
     def view(self, *, model: str | None = None, show: int = 2) -> "EncodedView":
         """The training rows as a model reads them, the first ``show`` of them token by token.

@@ -9,13 +9,20 @@ from tunelab.classifiers.answer_keys import answering, step_for
 from tunelab.classifiers.asking import encoder_for
 from tunelab.classifiers.contextual_calibration import CONTENT_FREE, CalibratedModel
 from tunelab.classifiers.contract import Context, Fitted, Task
-from tunelab.classifiers.examples import ExampleSettings, chooser, drawn, example_key
+from tunelab.classifiers.examples import (
+    ExampleSettings,
+    chooser,
+    drawn,
+    example_key,
+    to_choose_from,
+)
 from tunelab.classifiers.language_model import LanguageModel
+from tunelab.classifiers.unfitted import save_unfitted
 from tunelab.config import Evaluation, Prompt, Training
 from tunelab.memory.configurations import shape_by_name
 from tunelab.memory.formulas import inference_bytes
 from tunelab.models.loading import load, model_hash
-from tunelab.runs.results import ADAPTERS
+from tunelab.runs.results import CLASSIFIERS
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class AskedModel:
     examples: ExampleSettings = field(default_factory=ExampleSettings)
     calibrate: bool = False
     trains: bool = False
-    kept_in: str = ADAPTERS
+    kept_in: str = CLASSIFIERS
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -65,8 +72,19 @@ class AskedModel:
     def fit(
         self, task: Task, *, folder: Path, target: Path, title: str, callbacks: Sequence[Any] = ()
     ) -> Mapping[str, Any]:
-        """Nothing: the model stays as it is."""
-        return {}
+        """The settings and the examples; the model stays as it is."""
+        own = self.examples.model_dump(
+            exclude_unset=True, include=set(ExampleSettings.model_fields)
+        )
+        return save_unfitted(
+            target,
+            use="asked",
+            settings={"model": self.model, "calibrate": self.calibrate, **own},
+            prompt=self.prompt,
+            task=task,
+            rows=to_choose_from(self.examples, task),
+            models=[self.model, *self.examples.encoders],
+        )
 
     def open(self, target: Path, task: Task) -> Fitted:
         """The model, with the prompt; ``target`` is not read."""

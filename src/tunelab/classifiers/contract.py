@@ -155,7 +155,7 @@ class Estimator(Protocol):
 
     @property
     def trains(self) -> bool:
-        """Whether it has something to fit and to save. If not, it is opened without files."""
+        """Whether it has something to fit. If not, it has no training stage."""
 
     @property
     def kept_in(self) -> str:
@@ -170,7 +170,7 @@ class Estimator(Protocol):
     def fit(
         self, task: Task, *, folder: Path, target: Path, title: str, callbacks: Sequence[Any] = ()
     ) -> Mapping[str, Any]:
-        """Fit to the training rows and write the classifier to ``target``.
+        """Fit to the training rows, if there is something to fit, and write it to ``target``.
 
         ``folder`` is that of the stage, for checkpoints and tables. ``callbacks`` are those of
         transformers' Trainer, for estimators that train with it. Returns the values of the record.
@@ -237,7 +237,9 @@ class ClassifierKind:
     ``prefix`` stands before the key in the message. ``make(settings, context)`` gives the
     classifier; ``defaults`` are the settings that it takes where a study names none.
     ``explanation``: how it works, with the source. ``prove(settings, context, labels)`` refuses,
-    before anything is fitted, what cannot work on this machine or with these labels. ``seeded``:
+    before anything is fitted, what cannot work on this machine or with these labels.
+    ``permit(settings)`` refuses to open a saved one that does what its user has to allow first,
+    such as to send texts to an address that the folder names. ``seeded``:
     whether it is fitted once for each of the study's training seeds, as its result depends on
     chance; others are fitted with the seed of the study.
     """
@@ -248,4 +250,5 @@ class ClassifierKind:
     defaults: Mapping[str, Any]
     explanation: str
     prove: Callable[[Mapping[str, Any], Context, Sequence[str]], None] = lambda *_: None
+    permit: Callable[[Mapping[str, Any]], None] = lambda _: None
     seeded: bool = False

@@ -18,6 +18,7 @@ from tunelab.classifiers.contract import (
     Size,
     Task,
 )
+from tunelab.classifiers.unfitted import save_unfitted
 from tunelab.config import Text
 from tunelab.errors import UsageError
 from tunelab.evaluation.choosing import choose, probabilities
@@ -144,8 +145,15 @@ class EntailmentEstimator:
     def fit(
         self, task: Task, *, folder: Path, target: Path, title: str, callbacks: Sequence[Any] = ()
     ) -> Mapping[str, Any]:
-        """Nothing: the model stays as it is."""
-        return {}
+        """The settings; the model stays as it is."""
+        return save_unfitted(
+            target,
+            use="entailment",
+            settings=self.settings.model_dump(exclude_unset=True),
+            prompt=self.context.prompt,
+            task=task,
+            models=[self.settings.model],
+        )
 
     def open(self, target: Path, task: Task) -> Entailment:
         """The model; ``target`` is not read."""

@@ -47,6 +47,11 @@ class ExampleSettings(BaseModel):
         """Whether each text has its own examples."""
         return self.examples == "nearest"
 
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """The names of the encoders that choose the examples."""
+        return (self.encoder,) if self.are_near else ()
+
 
 def check_encoder(settings: ExampleSettings) -> None:
     """Resolve the encoder of nearest examples.
@@ -59,10 +64,20 @@ def check_encoder(settings: ExampleSettings) -> None:
 
 
 def drawn(settings: ExampleSettings, task: Task) -> tuple[Shot, ...]:
-    """The examples that every text has."""
+    """The examples that every text has.
+
+    Rows that are just as many stand in their own order: a saved classifier has those alone.
+    """
     if settings.are_near:
         return ()
+    if len(task.train) == settings.shots:
+        return tuple(map(_shot, task.train))
     return tuple(map(_shot, draw_shots(task.train, settings.shots, seed=task.seed)))
+
+
+def to_choose_from(settings: ExampleSettings, task: Task) -> tuple[Shot, ...]:
+    """The rows that give the same examples again: those that are shown, or all training rows."""
+    return tuple(map(_shot, task.train)) if settings.are_near else drawn(settings, task)
 
 
 def example_key(settings: ExampleSettings, task: Task, context: Context) -> Any:

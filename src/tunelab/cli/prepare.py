@@ -38,6 +38,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from tunelab.evaluation.statistics.power import power_of_rows
     from tunelab.runs.stages import open_folder
     from tunelab.study.encoded_view import view_encoding
+    from tunelab.study.label_budget.planning import make_plan
     from tunelab.study.opening import open_study
     from tunelab.study.prepare import prepare
 
@@ -52,8 +53,13 @@ def execute(arguments: argparse.Namespace) -> int:
         # Before the tokenizer is loaded: what is wrong with the data should not have to wait.
         for sentence in sentences:
             print(f"Note: {sentence}", file=sys.stderr, flush=True)
-    view = view_encoding(study, data, model=arguments.model, show=arguments.show)
     values = data.result.values
+    plan = make_plan(study, values["counts"]["sample"]["train"])
+    # A study without a language model has no tokens to show.
+    reads = arguments.model or study.methods or study.models.instruct or arguments.show
+    view = None
+    if reads:
+        view = view_encoding(study, data, model=arguments.model, show=arguments.show)
     power = power_of_rows(len(data.splits["test"]))
     report = {
         "origin": values["origin"],
@@ -62,11 +68,14 @@ def execute(arguments: argparse.Namespace) -> int:
         "dropped": values["dropped"],
         "notes": sentences,
         "power": power.to_dict(),
-        "model": view.model,
-        "style": view.format.style,
-        "prompt_hash": view.format.hash,
-        "lengths": asdict(view.lengths),
-        "rows": [row.to_dict() for row in view.rows],
+        "budget": None
+        if plan is None
+        else {**plan.to_dict(), "trainings": plan.trainings, "trained_rows": plan.trained_rows},
+        "model": None if view is None else view.model,
+        "style": None if view is None else view.format.style,
+        "prompt_hash": None if view is None else view.format.hash,
+        "lengths": None if view is None else asdict(view.lengths),
+        "rows": [] if view is None else [row.to_dict() for row in view.rows],
     }
     counts = label_rows(values["counts"]["sample"])
     if arguments.format == "table":
@@ -76,8 +85,10 @@ def execute(arguments: argparse.Namespace) -> int:
         print_table(_faults(values), "table", title="Rows with faults, in the data as it came")
     if arguments.format != "json":
         stream = sys.stdout if arguments.format == "table" else sys.stderr
-        print("\n".join([*_sentences(values, view), *power.sentences()]), file=stream)
-        _draw(view)
+        budget = [] if plan is None else [plan.sentence(), *plan.notes()]
+        print("\n".join([*_sentences(values, view), *power.sentences(), *budget]), file=stream)
+        if view is not None:
+            _draw(view)
     return 0
 
 
@@ -128,9 +139,12 @@ def _faults(values: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _sentences(values: Mapping[str, Any], view: Any) -> list[str]:
+    origin = f"From {values['origin'].rstrip('.')}."
+    if view is None:
+        return [origin]
     lengths = view.lengths
     return [
-        f"From {values['origin'].rstrip('.')}.",
+        origin,
         f"{view.model}, {view.format.style} style: a row has {lengths.median} tokens in the "
         f"middle and {lengths.longest} at most; max_length={lengths.max_length} cuts "
         f"{lengths.share_cut:.1%} of the training rows.",

@@ -22,6 +22,7 @@ from tunelab.cli.tables import print_sentence, print_table
 
 if TYPE_CHECKING:
     from tunelab.evaluation.decisions import Decision
+    from tunelab.evaluation.label_budget.found import LabelBudget
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,20 +53,22 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
     from tunelab.report.verdict_text import correction_in_words
     from tunelab.runs.run_folder import read_run
     from tunelab.study.judging.decision import decision_of
+    from tunelab.study.judging.label_budget import budget_of
     from tunelab.study.judging.stage import verdicts_of
 
     results, report = run_with_report(study, out, _engine(arguments, remote))
     full = arguments.format != "table"
     rows = [score_row(result, full=full) for result in results if result.stage == "evaluate"]
     run = read_run(out)
-    verdicts, decision = verdicts_of(run), decision_of(run)
+    verdicts, decision, budget = verdicts_of(run), decision_of(run), budget_of(run)
     claims = [one.to_dict() for one in verdicts.claims]
     value = {
         "report": str(report),
         "decision": decision.to_dict(),
         "claims": claims,
         "tests": verdicts.tests,
-        "models": [_full(result) for result in results],
+        "models": [_full(result) for result in results if result.stage != "budget"],
+        **({} if budget is None else {"budget": budget.to_dict()}),
     }
     print_table(
         rows,
@@ -90,13 +93,20 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
             vital=("verdict", "claim", "difference"),
         )
         print_sentence(correction_in_words(verdicts))
+    if budget is not None and arguments.format == "table":
+        print_table(
+            budget_rows(budget),
+            "table",
+            title=f"{study.name}: accuracy by rows of each label",
+            vital=("name",),
+        )
     if arguments.format == "table":
         for sentence in (*notes(of_results(results)), *time_notes(facts)):
             print(f"Note: {visible(sentence)}")
     stream = sys.stdout if arguments.format == "table" else sys.stderr
     print(f"Report: {report}", file=stream)
     # Last, so that it is what stays on the screen.
-    for sentence in decision_lines(decision):
+    for sentence in (*budget_lines(budget), *decision_lines(decision)):
         if arguments.format == "table":
             print_sentence(sentence)
         else:
@@ -108,6 +118,29 @@ def decision_lines(decision: "Decision") -> list[str]:
     """The decision for a terminal: the answer, what to know beside it, what would change it."""
     answer, changes = " ".join(decision.answer), " ".join(decision.changes[:2])
     return [f"Decision: {answer}", *decision.notes, *([changes] if changes else [])]
+
+
+def budget_lines(budget: "LabelBudget | None") -> list[str]:
+    """The label budget for a terminal; the decision has from how many labels fine-tuning pays."""
+    if budget is None:
+        return []
+    told = [one for one in budget.sentences if budget.pays is None or one != budget.pays.sentence]
+    return [f"Labels: {' '.join(told)}", *budget.notes]
+
+
+def budget_rows(budget: "LabelBudget") -> list[dict[str, Any]]:
+    """A line for each classifier: its accuracy at each size, the mean over the draws."""
+    return [
+        {
+            "name": name,
+            **{
+                size.in_words: point.accuracy.value
+                for size, point in zip(budget.sizes, budget.curve(name), strict=True)
+            },
+        }
+        for name in budget.classifiers
+        if budget.curve(name)
+    ]
 
 
 def _engine(arguments: argparse.Namespace, remote: str | None) -> Any:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tunelab.evaluation.costs import COSTS, DECIDING
 from tunelab.evaluation.decisions import INSTEAD, Candidate, Decision
+from tunelab.evaluation.label_budget.found import LabelBudget
 from tunelab.numbers import count, counted, interval, number, signed, signed_interval, with_unit
 
 # Names that a sentence holds at most.
@@ -12,8 +13,8 @@ _NAMED = 4
 _COST = {cost.id: cost for cost in COSTS}
 
 
-def worded(decision: Decision) -> Decision:
-    """The decision with its sentences."""
+def worded(decision: Decision, budget: LabelBudget | None = None) -> Decision:
+    """The decision with its sentences; ``budget`` is what the label budget of the study shows."""
     taking, sure = _what_to_take(decision), _how_sure(decision)
     if _nothing_decided(decision) and decision.recommended is not None:
         answer = (sure, f"If one has to be taken now: {taking[:1].lower()}{taking[1:]}")
@@ -22,8 +23,8 @@ def worded(decision: Decision) -> Decision:
     return replace(
         decision,
         answer=answer,
-        notes=tuple(_notes(decision)),
-        changes=tuple(_changes(decision)),
+        notes=tuple(_notes(decision, budget)),
+        changes=tuple(_changes(decision, budget)),
     )
 
 
@@ -165,7 +166,7 @@ def _how_sure(decision: Decision) -> str:
     )
 
 
-def _notes(decision: Decision) -> Iterator[str]:
+def _notes(decision: Decision, budget: LabelBudget | None) -> Iterator[str]:
     """What a reader must know beside the answer."""
     taken = decision.find(decision.recommended)
     costs = "" if taken is None else _costs_in_words(taken)
@@ -174,6 +175,8 @@ def _notes(decision: Decision) -> Iterator[str]:
     told = _fine_tuning_in_words(decision)
     if told is not None:
         yield told
+    if budget is not None and budget.pays is not None:
+        yield budget.pays.sentence
     tested = decision.reason is None or any(one.p_value is not None for one in decision.candidates)
     inside = decision.can_be_best if tested else ()
     for one in inside:
@@ -221,7 +224,7 @@ def _unknown_costs(candidates: Sequence[Candidate]) -> Iterator[str]:
         yield f"not measured and so not weighed: {' and '.join(unmeasured)}."
 
 
-def _changes(decision: Decision) -> Iterator[str]:
+def _changes(decision: Decision, budget: LabelBudget | None) -> Iterator[str]:
     """What could change the answer."""
     best, inside = decision.best, decision.can_be_best
     if best is None:
@@ -255,6 +258,10 @@ def _changes(decision: Decision) -> Iterator[str]:
             "the mean over the seeds in each row; the tests speak of these trainings on other "
             "test rows."
         )
+    more = None if budget is None else budget.more_labels(best.name)
+    if more is not None:
+        yield more
+        return
     yield (
         "More labelled rows: whether they would change the answer is not known, as every "
         "classifier was fitted to the same rows."

@@ -35,11 +35,7 @@ class Side:
         """Whether weights of a network were trained, by a method or otherwise."""
         if self.method is not None:
             return True
-        # What is fitted and is no network has no parameters in all.
-        return bool(self.trained) and all(
-            result.values.get("total_parameters") and result.values.get("trainable_parameters")
-            for result in self.trained
-        )
+        return bool(self.trained) and all(trains_weights(result.values) for result in self.trained)
 
     @cached_property
     def origin(self) -> Origin:
@@ -61,6 +57,14 @@ class Side:
             [true == guess for true, guess in zip(entry.truth, entry.predicted, strict=True)]
             for entry in self.answered
         ]
+
+
+def trains_weights(values: Mapping[str, Any]) -> bool:
+    """Whether the training of this record trained weights of a network."""
+    # What is fitted and is no network has no parameters in all.
+    return values.get("method") is not None or bool(
+        values.get("total_parameters") and values.get("trainable_parameters")
+    )
 
 
 @once

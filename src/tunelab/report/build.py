@@ -24,6 +24,7 @@ from tunelab.guards.bounded_files import within
 from tunelab.guards.spreadsheet import csv_cell
 from tunelab.methods.explained import explain
 from tunelab.report.all_scores import all_scores
+from tunelab.report.budget_section import budget_table
 from tunelab.report.class_scores import FILE as CLASSES
 from tunelab.report.class_scores import class_rows, class_tables
 from tunelab.report.confused_pairs import FILE as CONFUSIONS
@@ -43,6 +44,7 @@ from tunelab.report.verdict_text import correction_in_words, how_tested, row_val
 from tunelab.runs.results import Result, write_text
 from tunelab.runs.run_folder import RunFolder, predictions, read_run
 from tunelab.study.judging.decision import decision_of
+from tunelab.study.judging.label_budget import budget_of
 from tunelab.study.judging.stage import verdicts_of
 
 # Right answers to read, and wrong ones: of a model, and of all models together.
@@ -93,6 +95,7 @@ def _build(run: RunFolder) -> Path:
 def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
     verdicts = verdicts_of(run)
     decision = decision_of(run)
+    budget = budget_of(run)
     open_answers = read_open(run)
     methods = methods_of(run)
     examples = min(_EXAMPLES, max(1, _ALL_EXAMPLES // max(1, len(run.evaluated))))
@@ -109,6 +112,8 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         decision=decision,
         decision_chart=chart_of(decision),
         decision_limits=limits_of(decision),
+        budget=budget,
+        budget_table=budget_table(budget) if budget is not None else None,
         findings=find(run, verdicts),
         apart_note=_apart_note(run),
         all_scores=all_scores(run),

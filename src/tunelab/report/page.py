@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from tunelab.runs.results import write_bytes, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
+    from jinja2 import Environment
 
 _PNG_SCALE = 2
 # Characters of a figure on a page, picture and data together.
@@ -64,13 +66,16 @@ def draw_figure(
     """
     import altair as alt
     import vl_convert
+    from altair.utils.schemapi import debug_mode
 
     if table.empty:
         return None
     module = registry.resolve("figure", name, known)
     # Altair refuses 5,000 rows. Every figure bounds what it draws, whatever its table has, and
     # the page has its own bound below: nothing may fail here after all training is done.
-    with alt.data_transformers.enable("default", max_rows=None):
+    # Its check of each part against the schema of Vega-Lite takes half of the time of drawing; the
+    # tests draw every figure with it.
+    with alt.data_transformers.enable("default", max_rows=None), debug_mode(False):
         specification = styled(module.draw(table)).to_dict()
     svg = vl_convert.vegalite_to_svg(specification)
     if folder is not None:
@@ -90,6 +95,13 @@ def render(template: str, *, figures: dict[str, Figure], **values: Any) -> str:
 
     A page without figures needs no scripts and has none.
     """
+    scripts = page_scripts() if figures else ()
+    return _templates().get_template(template).render(figures=figures, scripts=scripts, **values)
+
+
+@cache
+def _templates() -> "Environment":
+    """The templates of pages, compiled once in a process."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -115,8 +127,7 @@ def render(template: str, *, figures: dict[str, Figure], **values: Any) -> str:
         "signed_interval": signed_interval,
         "with_unit": with_unit,
     }
-    scripts = page_scripts() if figures else ()
-    return environment.get_template(template).render(figures=figures, scripts=scripts, **values)
+    return environment
 
 
 def breakable(name: str) -> Any:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
+# What a training of a label budget answered: row, truth, predicted.
+BUDGET_ANSWERS = "answers.parquet"
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -36,6 +39,9 @@ class RunFolder:
     generated: Sequence[Result] = ()
     # Speed, memory and sizes of classifiers; none in older runs.
     measured: Sequence[Result] = ()
+    # Trainings of the label budget, and what it planned and what failed; None of others.
+    budget_trainings: Sequence[Result] = ()
+    budget_plan: Mapping[str, Any] | None = None
     # Fingerprints of the claims before any answer was known; None of older runs.
     claims_before: Sequence[str] | None = None
     known: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -104,6 +110,8 @@ def read_run(folder: Path) -> RunFolder:
         failures=failures,
         generated=[result for result in stages if result.stage == "generate"],
         measured=[result for result in stages if result.stage == "facts"],
+        budget_trainings=[result for result in stages if result.stage == "budget"],
+        budget_plan=index.get("budget"),
         claims_before=index.get("claims_before"),
     )
 

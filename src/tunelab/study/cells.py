@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tunelab.classifiers.answered import ABOUT, TABLE, ask_rows, keep, measured
 from tunelab.classifiers.asked import AskedModel
@@ -14,7 +14,7 @@ from tunelab.classifiers.measured import measure_facts, watch_work
 from tunelab.classifiers.registered import find_classifier
 from tunelab.classifiers.stored import trained_by
 from tunelab.classifiers.tuned import TunedModel
-from tunelab.config import Study, fingerprint
+from tunelab.config import MethodEntry, Study, fingerprint
 from tunelab.errors import TunelabError, UsageError
 from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.metrics.training_time import time_doubt
@@ -34,6 +34,31 @@ from tunelab.study.together import stage_together
 _log = logging.getLogger(__name__)
 
 
+class Work(Protocol):
+    """What an engine runs: a part of a study that depends on no other one.
+
+    ``name`` is that of its stages. ``estimator`` tells what it needs of a machine.
+    """
+
+    @property
+    def name(self) -> str:
+        """Unique among what an engine is given."""
+
+    @property
+    def estimator(self) -> Estimator:
+        """The classifier that it trains or asks."""
+
+    def run(
+        self,
+        study: Study,
+        data: PreparedData,
+        out: Path,
+        *,
+        on_stage: Callable[[], object] = lambda: None,
+    ) -> list[Result]:
+        """Do its stages; ``on_stage`` is called when one is finished."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """One classifier. ``name`` is unique in a study; ``seed`` decides what it is fitted to.
@@ -51,6 +76,31 @@ class Cell:
         """What records say of it."""
         grouped = {} if self.group is None else {"group": self.group, "seed": self.seed}
         return {**self.estimator.about, **grouped}
+
+    def run(
+        self,
+        study: Study,
+        data: PreparedData,
+        out: Path,
+        *,
+        on_stage: Callable[[], object] = lambda: None,
+    ) -> list[Result]:
+        """Train, ask and measure; ``on_stage`` is called when a stage is finished."""
+        results = []
+        if self.estimator.trains:
+            results.append(train_cell(self, data, out))
+            on_stage()
+        trained = results[0] if results else None
+        results.append(ask_cell(study, self, data, trained, out))
+        on_stage()
+        if study.evaluation.facts_seconds:
+            try:
+                results.append(measure_cell(study, self, data, trained, out))
+            # The answers are there: they do not get lost for what their costs could not be told.
+            except (TunelabError, RuntimeError, ValueError, MemoryError) as error:
+                _log.warning("%s: what it costs cannot be measured: %s", self.name, error)
+            on_stage()
+        return results
 
 
 def cells_of(study: Study) -> list[Cell]:
@@ -82,27 +132,49 @@ def _seeded_name(study: Study, group: str, seed: int) -> str:
 def tuned_cells(study: Study) -> list[Cell]:
     """The cells of the study's methods, one for each training seed."""
     context = _context(study)
-    cells = []
-    for entry in study.methods:
-        group = entry.called
-        for seed in study.training.seeds:
-            name = _seeded_name(study, group, seed)
-            tuned = TunedModel(
-                name=name,
-                group=group,
-                model=model_card(study, entry.model).name,
-                method=entry.name,
-                settings=method_settings(entry),
-                learning_rate=learning_rate(study, entry),
-                seed=seed,
-                answers=entry.answers,
-                prompt=study.prompt,
-                training=study.training,
-                evaluation=study.evaluation,
-                context=context,
-            )
-            cells.append(Cell(name, tuned, seed))
-    return cells
+    return [
+        Cell(name, _tuned(study, entry, context, name=name, seed=seed), seed)
+        for entry in study.methods
+        for seed in study.training.seeds
+        for name in [_seeded_name(study, entry.called, seed)]
+    ]
+
+
+def _tuned(
+    study: Study, entry: MethodEntry, context: Context, *, name: str, seed: int
+) -> TunedModel:
+    return TunedModel(
+        name=name,
+        group=entry.called,
+        model=model_card(study, entry.model).name,
+        method=entry.name,
+        settings=method_settings(entry),
+        learning_rate=learning_rate(study, entry),
+        seed=seed,
+        answers=entry.answers,
+        prompt=study.prompt,
+        training=study.training,
+        evaluation=study.evaluation,
+        context=context,
+    )
+
+
+def estimators(study: Study, *, seed: int) -> dict[str, Estimator]:
+    """Each classifier and method of a study by its name, before it is fitted with a seed.
+
+    The models that are asked as they are have no entry.
+    """
+    context = _context(study)
+    return {
+        **{
+            name: find_classifier(use).make(settings, context)
+            for name, use, settings in classifier_entries(study)
+        },
+        **{
+            entry.called: _tuned(study, entry, context, name=entry.called, seed=seed)
+            for entry in study.methods
+        },
+    }
 
 
 def check_classifiers(study: Study, labels: Sequence[str]) -> None:
@@ -117,32 +189,6 @@ def check_classifiers(study: Study, labels: Sequence[str]) -> None:
             find_classifier(use).prove(settings, context, labels)
         except UsageError as error:
             raise UsageError(f"{name}: {error}") from None
-
-
-def run_cell(
-    study: Study,
-    cell: Cell,
-    data: PreparedData,
-    out: Path,
-    *,
-    on_stage: Callable[[], object] = lambda: None,
-) -> list[Result]:
-    """All stages of one cell; ``on_stage`` is called when one is finished."""
-    results = []
-    if cell.estimator.trains:
-        results.append(train_cell(cell, data, out))
-        on_stage()
-    trained = results[0] if results else None
-    results.append(ask_cell(study, cell, data, trained, out))
-    on_stage()
-    if study.evaluation.facts_seconds:
-        try:
-            results.append(measure_cell(study, cell, data, trained, out))
-        # The answers are there: they do not get lost for what their costs could not be told.
-        except (TunelabError, RuntimeError, ValueError, MemoryError) as error:
-            _log.warning("%s: what it costs cannot be measured: %s", cell.name, error)
-        on_stage()
-    return results
 
 
 def device_and_dtype(study: Study) -> tuple[str, str]:
@@ -194,6 +240,8 @@ def ask_cell(
 
     def work(folder: Path) -> dict[str, Any]:
         found = _answered_before(out, cell.name, key)
+        if not estimator.trains:
+            estimator.fit(task, folder=folder, target=_target(cell, out), title="")
         if found is None:
             opened = estimator.open(_target(cell, out), task)
             found = ask_rows(opened, data.splits["test"], title=cell.name)

@@ -54,6 +54,7 @@ def check_names(study: Study) -> None:
         method_settings(entry, position)
         model_card(study, entry.model)
     _check_classifiers(study)
+    _check_budget(study)
     if study.tokenizers:
         from tunelab.tokenizers.catalog import find as find_tokenizer
 
@@ -111,6 +112,24 @@ def _check_classifiers(study: Study) -> None:
         # Without settings there is nothing to check, and scikit-learn takes seconds to import.
         if entry.settings or use not in registry.CLASSIFIERS:
             find_classifier(use).check(entry.settings, f"classifiers.{position}.")
+
+
+def _check_budget(study: Study) -> None:
+    """Resolve the classifiers of the label budget; whether each one trains is seen later."""
+    known = [*method_ids(study), *(name for name, _, _ in classifier_entries(study))]
+    for name in (study.budget and study.budget.classifiers) or ():
+        if name in ROLES:
+            raise UsageError(
+                f"budget.classifiers names {name}, which is asked and not trained; name a method "
+                "or a classifier that is."
+            )
+        group = _SEED.sub("", name)
+        if group != name and group in known:
+            raise UsageError(
+                f"budget.classifiers names {name}; name {group}, as each draw has a seed of its "
+                "own."
+            )
+        registry.check_name("classifier of the label budget", name, known)
 
 
 def method_of(entry: MethodEntry) -> Method[Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from tunelab.classifiers.answer_room import check_answers
 from tunelab.classifiers.answered import TABLE
 from tunelab.config import Study, fingerprint, to_dict
+from tunelab.data.examples import label_counts
 from tunelab.errors import RunError, TunelabError
 from tunelab.evaluation.measuring import recorded
 from tunelab.runs.results import (
@@ -37,7 +38,11 @@ from tunelab.study.engines.local import Engine, run_here
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.judging.decision import decide_run
+from tunelab.study.judging.label_budget import judge_budget
 from tunelab.study.judging.stage import judge_run
+from tunelab.study.label_budget.plan import BudgetPlan
+from tunelab.study.label_budget.planning import make_plan
+from tunelab.study.label_budget.run import BudgetRun, run_budget
 from tunelab.study.open_answers import answer_open
 from tunelab.study.prepare import PreparedData, prepare
 from tunelab.study.tokens import compare_tokenizers, count_tokens, counted_by_claims
@@ -45,6 +50,8 @@ from tunelab.study.tokens import compare_tokenizers, count_tokens, counted_by_cl
 _log = logging.getLogger(__name__)
 
 INDEX = "run.json"
+# The part of a study that its trainings of other sizes are, in messages.
+LABEL_BUDGET = "label budget"
 
 
 def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result]:
@@ -63,6 +70,7 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
         check_feasible(study)
         check_answers(study, data.labels)
         check_classifiers(study, data.labels)
+        plan = _planned_budget(study, data)
         _write_index(out, study, data, [])
         results: list[Result] = []
         failures: list[tuple[str, TunelabError]] = []
@@ -84,6 +92,15 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             # In the order of the study, whichever came first.
             results = before + [result for cell in cells for result in done.get(cell.name, ())]
             _write_index(out, study, data, results, failures)
+        budget = None
+        if plan is not None:
+            before = list(results)
+            for budget in run_budget(study, plan, data, out, engine):
+                results = [*before, *budget.results]
+                _write_index(out, study, data, results, failures, budget)
+            if budget is not None and budget.failure is not None:
+                failures.append((LABEL_BUDGET, budget.failure))
+                _write_index(out, study, data, results, failures, budget)
         write_table(out / "results.parquet", tidy(results))
         write_predictions(results, out / TABLE)
         verdicts = decision = None
@@ -91,12 +108,14 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
         try:
             run = read_run(out)
             verdicts = judge_run(run)
+            part = LABEL_BUDGET
+            judge_budget(run)
             part = "decision"
             decision = decide_run(run)
         except TunelabError as error:
             _log.error("%s: %s", part, error)
             failures.append((part, error))
-            _write_index(out, study, data, results, failures)
+            _write_index(out, study, data, results, failures, budget)
         write_cards(study, out, data.result, results, verdicts, decision)
     if failures:
         first, reason = failures[0]
@@ -104,6 +123,16 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
         # A wrong call stays one: its exit code tells it from what only running shows.
         raise type(reason)(f"{first} failed: {reason}{others}")
     return results
+
+
+def _planned_budget(study: Study, data: PreparedData) -> BudgetPlan | None:
+    """The trainings of the label budget; what is unusual of them is told."""
+    plan = make_plan(study, label_counts(data.splits["train"], data.labels))
+    if plan is not None:
+        _log.info("%s", plan.sentence())
+        for sentence in plan.notes():
+            _log.warning("%s", sentence)
+    return plan
 
 
 def _works(study: Study, out: Path) -> Iterator[tuple[str, Callable[[], list[Result]]]]:
@@ -218,6 +247,7 @@ def _write_index(
     data: PreparedData,
     results: Sequence[Result],
     failures: Sequence[tuple[str, TunelabError]] = (),
+    budget: BudgetRun | None = None,
 ) -> None:
     """Which stages belong to the study as it is now: an older study's stay on disk beside."""
     index = {
@@ -227,6 +257,7 @@ def _write_index(
         "prepare": data.result.folder.relative_to(out).as_posix(),
         "stages": [result.folder.relative_to(out).as_posix() for result in results],
         "failures": [{"name": name, "error": str(error)} for name, error in failures],
+        **({} if budget is None else {"budget": budget.to_dict()}),
     }
     write_json(out / INDEX, sealed(index, {}))
 

@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.classifiers.contract import ClassifierKind, Context, Estimator, Task
-from tunelab.classifiers.examples import check_encoder, chooser, drawn, example_key
+from tunelab.classifiers.examples import check_encoder, chooser, drawn, example_key, to_choose_from
 from tunelab.classifiers.hosted.fitted import HostedModel
-from tunelab.classifiers.hosted.settings import Settings, read_key, read_settings
+from tunelab.classifiers.hosted.settings import (
+    Settings,
+    check_permitted,
+    read_key,
+    read_settings,
+)
+from tunelab.classifiers.unfitted import save_unfitted
 from tunelab.prompts.conversation import PromptFormat, check_labels, write_instruction
 from tunelab.runs.results import CLASSIFIERS
 
@@ -53,8 +59,16 @@ class Hosted:
     def fit(
         self, task: Task, *, folder: Path, target: Path, title: str, callbacks: Sequence[Any] = ()
     ) -> Mapping[str, Any]:
-        """Nothing: the model stays as it is."""
-        return {}
+        """The settings and the examples, without the key; the model stays as it is."""
+        return save_unfitted(
+            target,
+            use="hosted",
+            settings=self.settings.model_dump(exclude_unset=True),
+            prompt=self.context.prompt,
+            task=task,
+            rows=to_choose_from(self.settings, task),
+            models=self.settings.encoders,
+        )
 
     def open(self, target: Path, task: Task) -> HostedModel:
         """The endpoint with the prompt; its answers are kept in ``target``."""
@@ -91,6 +105,10 @@ def _prove(values: Mapping[str, Any], context: Context, labels: Sequence[str]) -
     read_key(read_settings(values))
 
 
+def _permit(values: Mapping[str, Any]) -> None:
+    check_permitted(read_settings(values))
+
+
 KIND = ClassifierKind(
     name="hosted",
     check=_check,
@@ -111,4 +129,5 @@ that may fail for good. ``prices`` {input, output} are those of a million tokens
 ``examples`` and ``encoder`` show training rows in the prompt. Texts are not cut.
 """,
     prove=_prove,
+    permit=_permit,
 )

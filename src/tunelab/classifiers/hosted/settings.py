@@ -18,6 +18,8 @@ from tunelab.guards.validation import validated
 _log = logging.getLogger(__name__)
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# The environment variable with the addresses that saved classifiers may send texts to.
+ALLOWED = "TUNELAB_ENDPOINTS"
 # Of a server that says how long to wait, as one does that counts requests a minute.
 _LONGEST_PAUSE = 120.0
 # Tokens of an answer besides those of a label, as JSON has them around it.
@@ -93,6 +95,28 @@ def read_settings(values: Any, prefix: str = "") -> Settings:
         raise UsageError(f"{prefix}url must be an address as http://HOST:PORT/v1, and no more.")
     open_endpoint(f"{settings.url}#{settings.model}")
     return settings
+
+
+def check_permitted(settings: Settings) -> None:
+    """Refuse to open a saved classifier that sends texts to an address the user did not allow.
+
+    A folder may come from a stranger, who would receive the texts and the key. The environment
+    variable TUNELAB_ENDPOINTS holds the allowed addresses, divided by blanks; an address of this
+    machine that gets no key needs none.
+
+    Raises:
+        UsageError: as said.
+    """
+    url = settings.url.rstrip("/")
+    if urlsplit(url).hostname in _LOOPBACK and settings.key_from is None:
+        return
+    allowed = [one.rstrip("/") for one in os.environ.get(ALLOWED, "").split()]
+    if url not in allowed:
+        key = f" with the key in {settings.key_from}" if settings.key_from else ""
+        raise UsageError(
+            f"this classifier sends each text to {url}{key}; if you trust that address, set the "
+            f"environment variable {ALLOWED}={url} and try again."
+        )
 
 
 def read_key(settings: Settings) -> str:

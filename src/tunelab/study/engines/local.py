@@ -8,7 +8,7 @@ from pathlib import Path
 from tunelab.config import Study
 from tunelab.errors import RunError, TunelabError
 from tunelab.runs.results import Result
-from tunelab.study.cells import Cell, run_cell
+from tunelab.study.cells import Work
 from tunelab.study.prepare import PreparedData
 
 _log = logging.getLogger(__name__)
@@ -18,22 +18,22 @@ _log = logging.getLogger(__name__)
 class CellOutcome:
     """What came of a cell: its results, or why there are none."""
 
-    cell: Cell
+    cell: Work
     results: Sequence[Result] = ()
     error: TunelabError | None = None
 
 
 # Yields an outcome for each cell, in whatever order they come to an end.
-Engine = Callable[[Study, Sequence[Cell], PreparedData, Path], Iterator[CellOutcome]]
+Engine = Callable[[Study, Sequence[Work], PreparedData, Path], Iterator[CellOutcome]]
 
 
 def run_here(
-    study: Study, cells: Sequence[Cell], data: PreparedData, out: Path
+    study: Study, cells: Sequence[Work], data: PreparedData, out: Path
 ) -> Iterator[CellOutcome]:
     """Run cells in their order."""
     for cell in cells:
         try:
-            yield CellOutcome(cell, run_cell(study, cell, data, out))
+            yield CellOutcome(cell, cell.run(study, data, out))
         except TunelabError as error:
             yield CellOutcome(cell, error=error)
         except Exception as error:

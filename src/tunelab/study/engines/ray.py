@@ -12,7 +12,7 @@ from typing import Any
 from tunelab.config import Study, make_study, to_dict
 from tunelab.errors import RunError, TunelabError, UsageError
 from tunelab.runs.results import Result
-from tunelab.study.cells import Cell, run_cell
+from tunelab.study.cells import Work
 from tunelab.study.engines.local import CellOutcome
 from tunelab.study.engines.ray_runtime import check_resources, limit_threads, runtime
 from tunelab.study.engines.resources import needs_of
@@ -25,7 +25,7 @@ RETRIES = 5
 
 def run_on_ray(
     study: Study,
-    cells: Sequence[Cell],
+    cells: Sequence[Work],
     data: PreparedData,
     out: Path,
     *,
@@ -45,7 +45,7 @@ def run_on_ray(
     with runtime(cpus=workers * cpus) as ray:
         task = ray.remote(_run)
         rows = ray.put((to_dict(study), data))
-        waiting: dict[Any, Cell] = {}
+        waiting: dict[Any, Work] = {}
         for cell in cells:
             needs = needs_of(cell, cpus=cpus)
             check_resources(ray, cpus=cpus, gpus=needs.gpus, memory=needs.memory, what=cell.name)
@@ -66,7 +66,7 @@ def run_on_ray(
                 yield outcome
 
 
-def _outcome(ray: Any, done: Any, cell: Cell, out: Path) -> CellOutcome:
+def _outcome(ray: Any, done: Any, cell: Work, out: Path) -> CellOutcome:
     try:
         results, failure = ray.get(done)
     except ray.exceptions.RayError as error:
@@ -89,7 +89,7 @@ def _outcome(ray: Any, done: Any, cell: Cell, out: Path) -> CellOutcome:
 
 def _run(
     shared: tuple[dict[str, Any], PreparedData],
-    cell: Cell,
+    cell: Work,
     out: str,
     remote: str | None,
     cpus: int,
@@ -100,9 +100,9 @@ def _run(
     study = make_study(values)
     try:
         if remote is None:
-            return run_cell(study, cell, data, Path(out)), None
+            return cell.run(study, data, Path(out)), None
         with cell_mirror(remote, cell.name) as (folder, sent):
-            return run_cell(study, cell, data, folder, on_stage=sent), None
+            return cell.run(study, data, folder, on_stage=sent), None
     except TunelabError as error:
         return [], (isinstance(error, UsageError), str(error))
     except Exception as error:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tunelab.errors import TunelabError
-from tunelab.study.cells import Cell
+from tunelab.study.cells import Work
 
 # Python with torch and transformers, before a model is there.
 PROCESS = 1_500_000_000
@@ -20,7 +20,7 @@ class Needs:
     memory: int
 
 
-def needs_of(cell: Cell, *, cpus: int) -> Needs:
+def needs_of(cell: Work, *, cpus: int) -> Needs:
     """What a cell needs while it is run.
 
     On a CPU that is the peak of a training step, or weights and logits where a model is only

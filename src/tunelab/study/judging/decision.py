@@ -15,11 +15,19 @@ from tunelab.evaluation.sides import Side, format_missed, grouped_sides
 from tunelab.runs.run_folder import RunFolder, once
 from tunelab.runs.verdicts import DECISION
 from tunelab.study.judging.kept import Kept
+from tunelab.study.judging.label_budget import budget_key, budget_of
 
 # Part of the key: raised when a decision comes out in another way than before.
 _FORMAT = 2
 # Parts of a study that may fail and are no classifiers.
-_OTHER_PARTS = {"tokenizers", "open prompts", "conversations", "verdicts", "decision"}
+_OTHER_PARTS = {
+    "tokenizers",
+    "open prompts",
+    "conversations",
+    "verdicts",
+    "decision",
+    "label budget",
+}
 
 
 def decide(run: RunFolder) -> Decision:
@@ -65,7 +73,8 @@ def decide(run: RunFolder) -> Decision:
         left_out=left_out,
     )
     doubt = metric.doubt(compared) if compared else None
-    return worded(weigh(decision, values, seed=study.seed, doubt=doubt))
+    weighed = weigh(decision, values, seed=study.seed, doubt=doubt)
+    return worded(weighed, budget_of(run))
 
 
 def decide_run(run: RunFolder) -> Decision:
@@ -138,9 +147,12 @@ def _constraints(study: Study) -> dict[str, float]:
 def _key(run: RunFolder) -> str:
     """The hash of all that decides: the answers, the costs, the metric and the constraints."""
     study = make_study(run.study)
+    budget = budget_key(run)
     return fingerprint(
         {
             "format": _FORMAT,
+            # Only where there is one: decisions of studies without a label budget stay valid.
+            **({} if budget is None else {"budget": budget}),
             "decision": study.decision.model_dump(),
             "constraints": study.constraints.model_dump(),
             "seed": study.seed,

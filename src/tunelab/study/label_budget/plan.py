@@ -1,0 +1,102 @@
+"""Which trainings a label budget has: each classifier, on each draw of each size."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tunelab.config import Size
+from tunelab.evaluation.label_budget.answers import BudgetCell
+from tunelab.numbers import count, counted, mean_count
+
+# Labels that a sentence names.
+_NAMED = 4
+
+
+@dataclass(frozen=True)
+class BudgetPlan:
+    """The trainings of a label budget.
+
+    For each of ``sizes``, the rows of a label as the study has them: ``draws``, ``rows_a_label``,
+    the mean over the labels, ``rows`` of one draw, and ``short``, the labels that have fewer rows
+    than that, with their rows.
+    """
+
+    classifiers: tuple[str, ...]
+    sizes: tuple[Size, ...]
+    draws: tuple[int, ...]
+    rows_a_label: tuple[float, ...]
+    rows: tuple[int, ...]
+    short: tuple[Mapping[str, int], ...]
+
+    def cells(self) -> Iterator[BudgetCell]:
+        """All trainings, draw by draw, so that each draw is complete before the next begins."""
+        for draw in range(max(self.draws)):
+            for size, draws in enumerate(self.draws):
+                if draw < draws:
+                    for classifier in self.classifiers:
+                        yield BudgetCell(classifier, size, draw)
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings there are."""
+        return len(self.classifiers) * sum(self.draws)
+
+    @property
+    def trained_rows(self) -> int:
+        """The training rows of all trainings together; each is read once in an epoch."""
+        each = sum(rows * draws for rows, draws in zip(self.rows, self.draws, strict=True))
+        return each * len(self.classifiers)
+
+    def named(self, cell: BudgetCell) -> str:
+        """The name of a training's stage."""
+        return f"{cell.classifier}-{self.sizes[cell.size]}-draw{cell.draw + 1}"
+
+    def in_words(self, cell: BudgetCell) -> str:
+        """A training as a person reads it."""
+        return f"{cell.classifier}, {self.size_in_words(cell.size)}, draw {cell.draw + 1}"
+
+    def size_in_words(self, size: int) -> str:
+        """A size: 64 rows a label, or all rows."""
+        return size_in_words(self.sizes[size])
+
+    def sentence(self) -> str:
+        """How much there is to train."""
+        most = "" if len(set(self.draws)) == 1 else "up to "
+        return (
+            f"The label budget has {counted(self.trainings, 'training')}: "
+            f"{counted(len(self.classifiers), 'classifier')}, "
+            f"{counted(len(self.sizes), 'size')}, {most}{counted(max(self.draws), 'draw')} of each "
+            f"size. Together they read {count(self.trained_rows)} training rows in an epoch."
+        )
+
+    def notes(self) -> list[str]:
+        """The labels that have fewer rows than a size asks for, a sentence for each size."""
+        return [
+            _too_few(self.size_in_words(size), short, mean_count(self.rows_a_label[size]))
+            for size, short in enumerate(self.short)
+            if short
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON values; :func:`read_plan` makes the same of it again."""
+        return {**asdict(self), "short": [dict(short) for short in self.short]}
+
+
+def read_plan(record: Mapping[str, Any]) -> BudgetPlan:
+    """What :meth:`BudgetPlan.to_dict` gave."""
+    return BudgetPlan(**{key: tuple(record[key]) for key in BudgetPlan.__dataclass_fields__})
+
+
+def size_in_words(size: Size) -> str:
+    """A size of the study's ``budget.per_class``."""
+    return "all rows" if size == "all" else f"{counted(size, 'row')} a label"
+
+
+def _too_few(size: str, short: Mapping[str, int], mean: str) -> str:
+    named = [f"{label[:60]} ({rows})" for label, rows in short.items()]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return (
+        f"At {size}, {'a label has' if len(named) == 1 else 'labels have'} fewer training rows and "
+        f"{'gives' if len(named) == 1 else 'give'} all of them: "
+        f"{', '.join(named[:_NAMED])}{more}; the mean is {mean} rows a label."
+    )

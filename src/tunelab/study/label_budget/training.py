@@ -1,0 +1,155 @@
+"""One training of a label budget: a classifier on one draw, asked the test rows."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunelab.classifiers.answered import ask_rows
+from tunelab.classifiers.contract import Estimator, Task
+from tunelab.classifiers.stored import trained_by
+from tunelab.config import Size, Study, fingerprint
+from tunelab.data.examples import Example
+from tunelab.data.nested_draws import draw_rows
+from tunelab.evaluation.measuring import choices_of
+from tunelab.evaluation.predictions import Predictions
+from tunelab.evaluation.sides import trains_weights
+from tunelab.runs.results import Result, write_table
+from tunelab.runs.run_folder import BUDGET_ANSWERS
+from tunelab.runs.stages import run_stage
+from tunelab.study.prepare import PreparedData
+
+STAGE = "budget"
+
+
+@dataclass(frozen=True)
+class DrawTraining:
+    """A classifier that is trained on a draw of ``size`` rows a label and asked all test rows.
+
+    ``classifier`` is its name in the study, ``draw`` counts from 0; ``seed`` is that of its
+    training. ``title`` is what progress is shown under.
+    """
+
+    name: str
+    classifier: str
+    size: Size
+    draw: int
+    seed: int
+    estimator: Estimator
+    title: str = ""
+
+    def run(
+        self,
+        study: Study,
+        data: PreparedData,
+        out: Path,
+        *,
+        on_stage: Callable[[], object] = lambda: None,
+    ) -> list[Result]:
+        """Train and ask; the answers are kept and the trained classifier is not.
+
+        There are no validation rows: what is chosen, is chosen by the rows of the draw, and what
+        would stop early is trained to its end. A budget of 8 rows a label that also used hundreds
+        of validation rows would be a budget of hundreds.
+        """
+        rows = draw_rows(
+            data.splits["train"],
+            None if self.size == "all" else self.size,
+            seed=f"{study.seed}/{self.draw}",
+        )
+        task = Task(rows, (), tuple(data.labels), seed=self.seed)
+        asked = data.splits["test"]
+        fitted = {
+            "rows": _fingerprint(rows),
+            "labels": list(task.labels),
+            "seed": self.seed,
+            "fitted": self.estimator.key(task),
+        }
+        # What is drawn and asked, and not how much more there is: further draws and sizes leave
+        # those that are there as they are.
+        inputs = {
+            **fitted,
+            "asked": _fingerprint(asked),
+            "answered": self.estimator.answer_key(),
+            "choice": {
+                "normalize": study.evaluation.normalize,
+                "calibrate": study.evaluation.calibrate,
+            },
+        }
+        result = run_stage(
+            out,
+            STAGE,
+            self.name,
+            inputs,
+            lambda folder: self._train_and_ask(study, task, asked, fitted, folder),
+            still_there=lambda done: (done.folder / BUDGET_ANSWERS).is_file(),
+        )
+        for leftover in ("train", self.estimator.kept_in):
+            shutil.rmtree(result.folder / leftover, ignore_errors=True)
+        on_stage()
+        return [result]
+
+    def _train_and_ask(
+        self,
+        study: Study,
+        task: Task,
+        asked: list[Example],
+        fitted: Mapping[str, Any],
+        folder: Path,
+    ) -> dict[str, Any]:
+        target = folder / self.estimator.kept_in / self.name
+        about = {**self.estimator.about, "seed": self.seed}
+        trained = run_stage(
+            folder,
+            "train",
+            self.name,
+            fitted,
+            lambda inner: {
+                **about,
+                **self.estimator.fit(task, folder=inner, target=target, title=self.title),
+            },
+            still_there=lambda done: trained_by(target) == done.folder.name,
+        )
+        opened = self.estimator.open(target, task)
+        predictions, answering = ask_rows(opened, asked, title=self.title)
+        labels = _labels(predictions, study)
+        write_table(
+            folder / BUDGET_ANSWERS,
+            [
+                {"row": row, "truth": truth, "predicted": label}
+                for row, (truth, label) in enumerate(zip(predictions.truth, labels, strict=True))
+            ],
+        )
+        right = sum(one == other for one, other in zip(predictions.truth, labels, strict=True))
+        return {
+            **about,
+            "classifier": self.classifier,
+            "per_class": self.size,
+            "draw": self.draw,
+            "rows": len(task.train),
+            "fine_tuned": trains_weights(trained.values),
+            "asked": len(asked),
+            "right": right,
+            "unlabelled": sum(label is None for label in labels),
+            "train_seconds": trained.values.get("seconds"),
+            "answer_seconds": answering["seconds"],
+        }
+
+
+def _labels(predictions: Predictions, study: Study) -> tuple[str | None, ...]:
+    """The label of each row, by the way of answering that the study's report leads with."""
+    if predictions.given is not None:
+        return predictions.given.labels
+    if predictions.generated is not None:
+        return predictions.generated.labels
+    choices = choices_of(
+        predictions,
+        normalize=study.evaluation.normalize,
+        calibrate=study.evaluation.calibrate,
+    )
+    return choices.labels if choices is not None else (None,) * len(predictions.truth)
+
+
+def _fingerprint(rows: list[Example]) -> str:
+    return fingerprint([[row.text, row.label] for row in rows])

@@ -1,0 +1,253 @@
+"""What the label budget of a run shows, and how the decision, the report and Python tell it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from made_run import Made, make_run
+from tunelab.api.budgeted import plain_budget
+from tunelab.cli.run import budget_lines, budget_rows
+from tunelab.evaluation.label_budget.answers import BudgetCell
+from tunelab.evaluation.label_budget.found import LabelBudget, read_budget
+from tunelab.report.budget_section import budget_table
+from tunelab.report.figures import label_budget as figure
+from tunelab.report.page import draw_figure
+from tunelab.runs.results import Result, load_result, save_result, write_table
+from tunelab.runs.run_folder import RunFolder
+from tunelab.runs.seals import is_intact
+from tunelab.study.judging.decision import decide
+from tunelab.study.judging.label_budget import budget_of, judge_budget
+from tunelab.study.label_budget.plan import BudgetPlan
+
+ROWS = 240
+SIZES = (8, 32, 128)
+# Of each classifier, the accuracy at each size: fine-tuning overtakes between 8 and 32.
+CURVES = {"svm": (0.55, 0.65, 0.70), "lora": (0.40, 0.75, 0.88)}
+TRUTH = ["joy" if row % 2 else "fear" for row in range(ROWS)]
+TRAINED = {"seconds": 30.0, "trainable_parameters": 100, "total_parameters": 1000}
+
+
+def answers(accuracy: float, seed: int) -> list[str]:
+    right = np.random.default_rng(seed).random(ROWS) < accuracy
+    wrong = {"joy": "fear", "fear": "joy"}
+    return [true if ok else wrong[true] for true, ok in zip(TRUTH, right, strict=True)]
+
+
+def budget_run(
+    folder: Path,
+    *,
+    draws: int = 4,
+    curves: Mapping[str, tuple[float, ...]] = CURVES,
+    tuned: tuple[str, ...] = ("lora",),
+    undone: tuple[BudgetCell, ...] = (),
+    failed: tuple[BudgetCell, ...] = (),
+    **budget: Any,
+) -> RunFolder:
+    """A run whose label budget was answered with these accuracies."""
+    plan = BudgetPlan(
+        classifiers=tuple(curves),
+        sizes=SIZES,
+        draws=(draws,) * len(SIZES),
+        rows_a_label=tuple(map(float, SIZES)),
+        rows=tuple(2 * size for size in SIZES),
+        short=({}, {}, {"fear": 100}),
+    )
+    made = [
+        Made("svm", "classical", answers(0.70, 1)),
+        Made("lora", "tuned", answers(0.88, 2), trained=dict(TRAINED)),
+    ]
+    settings = {"per_class": list(SIZES), "draws": draws, **budget}
+    run = make_run(folder, TRUTH, made, budget=settings)
+    results = []
+    for number, cell in enumerate(plan.cells()):
+        if cell in (*undone, *failed):
+            continue
+        name = plan.named(cell)
+        position = folder / "budget" / f"{name}-0"
+        given = answers(curves[cell.classifier][cell.size], 10 + number)
+        write_table(
+            position / "answers.parquet",
+            [
+                {"row": row, "truth": true, "predicted": answer}
+                for row, (true, answer) in enumerate(zip(TRUTH, given, strict=True))
+            ],
+        )
+        values = {
+            "classifier": cell.classifier,
+            "per_class": SIZES[cell.size],
+            "draw": cell.draw,
+            "fine_tuned": cell.classifier in tuned,
+        }
+        save_result(Result("budget", name, "0", "complete", values, position))
+        results.append(load_result(position))
+    lost = [{**vars(cell), "error": "too few rows."} for cell in failed]
+    return replace(
+        run,
+        budget_trainings=results,
+        budget_plan={"plan": plan.to_dict(), "failed": lost},
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return budget_run(tmp_path_factory.mktemp("budget"))
+
+
+@pytest.fixture(scope="module")
+def found(run: RunFolder) -> LabelBudget:
+    budget = budget_of(run)
+    assert budget is not None
+    return budget
+
+
+def test_fine_tuning_pays_from_a_size(found: LabelBudget) -> None:
+    assert (found.tuned, found.others) == (("lora",), ("svm",))
+    assert found.pays is not None
+    assert (found.pays.verdict, found.pays.size) == ("yes", 32.0)
+    (crossing,) = found.crossings
+    assert (crossing.first, crossing.second, crossing.course) == ("svm", "lora", "crosses")
+    assert crossing.size is not None
+    assert 8 < crossing.size < 32
+    assert found.sentences[0] == found.pays.sentence
+    assert "lora has the highest accuracy" in found.sentences[1]
+    assert crossing.sentence in found.sentences
+
+
+def test_points_are_the_means_over_draws(run: RunFolder, found: LabelBudget) -> None:
+    for name, accuracies in CURVES.items():
+        points = found.curve(name)
+        assert [point.draws for point in points] == [4, 4, 4]
+        for point, accuracy in zip(points, accuracies, strict=True):
+            assert point.accuracy.low is not None
+            assert point.accuracy.high is not None
+            assert point.accuracy.low < accuracy < point.accuracy.high
+
+
+def test_it_is_kept_sealed_and_read_again(run: RunFolder, found: LabelBudget) -> None:
+    record = json.loads((run.folder / "budget.json").read_text(encoding="utf-8"))
+    assert is_intact(record)
+    assert read_budget(record) == found
+    before = (run.folder / "budget.json").read_bytes()
+    assert judge_budget(run) == found
+    assert (run.folder / "budget.json").read_bytes() == before
+
+
+def test_the_decision_tells_it(run: RunFolder, found: LabelBudget) -> None:
+    decision = decide(replace(run, known={}))
+    assert found.pays is not None
+    assert found.pays.sentence in decision.notes
+    assert found.more_labels("lora") in decision.changes
+    assert not any("whether they would change" in one for one in decision.changes)
+
+
+def test_a_study_without_a_budget_has_none(run: RunFolder) -> None:
+    bare = replace(run, budget_plan=None, budget_trainings=(), known={})
+    assert budget_of(bare) is None
+    assert figure.collect(bare).empty
+    assert budget_lines(None) == []
+
+
+def test_nothing_was_trained_yet(tmp_path: Path) -> None:
+    cells = [BudgetCell(name, size, draw) for name in CURVES for size in range(3) for draw in (0,)]
+    found = budget_of(budget_run(tmp_path, draws=1, undone=tuple(cells)))
+    assert found is not None
+    assert (found.done, found.planned) == (0, 6)
+    assert found.pays is None
+    assert found.sentences == ("Nothing can be told of the label budget: no training was done.",)
+    assert "6 of 6 trainings" in found.notes[0]
+    assert "not trained yet" in found.notes[0]
+
+
+def test_a_training_that_failed_is_told_of(tmp_path: Path) -> None:
+    lost = BudgetCell("svm", 0, 1)
+    found = budget_of(budget_run(tmp_path, failed=(lost,)))
+    assert found is not None
+    (left_out,) = found.left_out
+    assert (left_out.classifier, left_out.per_class, left_out.trainings) == ("svm", 8, 1)
+    assert left_out.reason == "it failed: too few rows."
+    assert [point.draws for point in found.curve("svm")] == [3, 4, 4]
+
+
+def test_one_draw_has_an_interval_over_rows(tmp_path: Path) -> None:
+    found = budget_of(budget_run(tmp_path, draws=1))
+    assert found is not None
+    assert {point.over for point in found.curves} == {"rows"}
+    assert all(point.sd is None for point in found.curves)
+
+
+def test_labels_with_fewer_rows_are_named(found: LabelBudget) -> None:
+    assert any("At 128 rows a label" in note and "fear (100)" in note for note in found.notes)
+
+
+def test_a_race_says_what_was_left_undone(tmp_path: Path) -> None:
+    # Three draws of each size decide it; the other three are not needed.
+    undone = [
+        BudgetCell(name, size, draw) for name in CURVES for size in range(3) for draw in (3, 4, 5)
+    ]
+    found = budget_of(budget_run(tmp_path, draws=6, undone=tuple(undone), stop="decided"))
+    assert found is not None
+    assert found.race is not None
+    assert found.pays == found.race.pays
+    if found.race.over:
+        assert sum(one.trainings for one in found.left_out) == 18
+        assert not any(one.reason == "not trained yet" for one in found.left_out)
+    assert any("The intervals of the curves" in one or "chosen by" in one for one in found.notes)
+
+
+def test_the_table_of_the_report(found: LabelBudget) -> None:
+    table = budget_table(found)
+    assert table.sizes == ("8", "32", "128")
+    assert [(row.name, row.fine_tuned) for row in table.rows] == [("svm", False), ("lora", True)]
+    assert table.rows[0].cells[0].about == "4 draws, interval over draws and rows"
+    assert [(gain.size, gain.tuned, gain.other) for gain in table.gains] == [
+        ("8", "lora", "svm"),
+        ("32", "lora", "svm"),
+        ("128", "lora", "svm"),
+    ]
+    assert table.gains[0].gain.startswith("−")
+    assert table.gains[2].gain.startswith("+")
+
+
+def test_the_figure(run: RunFolder) -> None:
+    table = figure.collect(run)
+    assert table["part"].tolist() == ["curve"] * 6 + ["crossing"]
+    words = figure.describe(table)
+    assert "svm from" in words
+    assert "lora overtakes svm at about" in words
+    drawn = draw_figure("label_budget", table)
+    assert drawn is not None
+    assert drawn.svg.count("lora") >= 1
+    assert "NaN" not in drawn.svg
+
+
+def test_names_at_the_ends_of_curves_do_not_touch() -> None:
+    shown = figure._spread([0.80, 0.801, 0.802, 0.95, 0.951], 0.02, (0.5, 0.96))
+    assert all(b - a >= 0.02 - 1e-9 for a, b in pairwise(shown))
+    assert max(shown) <= 0.96
+    assert figure._spread([0.2, 0.6], 0.02, (0.0, 1.0)) == [0.2, 0.6]
+
+
+def test_lines_of_the_terminal(found: LabelBudget) -> None:
+    assert found.pays is not None
+    lines = budget_lines(found)
+    assert lines[0].startswith("Labels: With 128 rows a label")
+    # The decision has it among its notes.
+    assert not any(found.pays.sentence in line for line in lines)
+    rows = budget_rows(found)
+    assert [row["name"] for row in rows] == ["svm", "lora"]
+    assert list(rows[0]) == ["name", "8", "32", "128"]
+
+
+def test_python_gets_tables(found: LabelBudget) -> None:
+    budget = plain_budget(found)
+    assert (budget.fine_tuning_pays, budget.pays_from) == ("yes", 32.0)
+    assert budget.curves["accuracy"].notna().all()
+    assert budget.crossings["course"].tolist() == ["crosses"]
+    assert budget.more_labels["name"].tolist() == ["svm", "lora"]
+    assert "lora" in budget._repr_html_()
