@@ -17,6 +17,7 @@ from tunelab.evaluation.label_budget.two_way import (
 from tunelab.evaluation.metrics import wilson_interval
 from tunelab.evaluation.statistics.comparison import compare_shares
 from tunelab.evaluation.statistics.estimates import Difference, Estimate, undefined
+from tunelab.numbers import counted
 
 # What an interval allows for: other draws of the training rows and other test rows, or, where one
 # draw was done, other test rows alone.
@@ -122,11 +123,9 @@ def difference(answers: BudgetAnswers, first: str, second: str, size: int) -> Di
 
 def in_rows(size: float) -> str:
     """A size in words."""
-    return f"{size:,.0f} rows a label" if size >= 10 or size == round(size) else _few(size)
-
-
-def _few(size: float) -> str:
-    return f"{size:.1f} rows a label"
+    if size < 10 and size != round(size):
+        return f"{size:.1f} rows a label"
+    return f"{counted(round(size), 'row')} a label"
 
 
 def _point(answers: BudgetAnswers, classifier: str, size: int) -> CurvePoint:
@@ -173,7 +172,7 @@ def _rows_needed(value: float, found: TwoWay) -> int | None:
     from scipy.special import ndtri
 
     factor = float(ndtri(1 - LEVEL / 2) + ndtri(POWER)) ** 2
-    left = value**2 - factor * float(found.by_draws[0, 0])
+    left = value**2 - factor * max(0.0, float(found.by_draws[0, 0]))
     if abs(value) < 1e-12 or left <= 0:
         return None
     return max(2, math.ceil(factor * float(found.by_rows[0, 0]) * found.rows / left))

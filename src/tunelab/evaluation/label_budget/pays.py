@@ -153,22 +153,29 @@ def gain_at(
 def fixed_limits(sample: Sample, low: float, high: float) -> tuple[float | None, float | None]:
     """Limits of a difference that is looked at once, each at its one-sided level.
 
-    Those of one draw are Tango's, of two classifiers that are right or wrong on the same rows.
+    Those of one draw, and of draws that are all alike, are Tango's, of two classifiers that are
+    right or wrong on the same rows.
     """
     draws, rows = sample.values.shape
     if rows < 2:
         return None, None
     if draws == 1:
-        ahead, behind = int((sample.values > 0).sum()), int((sample.values < 0).sum())
-        return (
-            tango_interval(ahead, behind, rows, 1 - 2 * low)[0],
-            tango_interval(ahead, behind, rows, 1 - 2 * high)[1],
-        )
+        return limits_of_one_draw(sample, low, high)
     found = two_way([sample])
     reaches = [found.reach(level=2 * level) for level in (low, high)]
     if max(reaches) < 1e-12:
-        return None, None
+        return limits_of_one_draw(sample, low, high)
     return float(found.means[0]) - reaches[0], float(found.means[0]) + reaches[1]
+
+
+def limits_of_one_draw(sample: Sample, low: float, high: float) -> tuple[float, float]:
+    """Tango's limits of the first draw, which also tell something of two that never differ."""
+    rows = sample.values.shape[1]
+    ahead, behind = int((sample.values[0] > 0).sum()), int((sample.values[0] < 0).sum())
+    return (
+        tango_interval(ahead, behind, rows, 1 - 2 * low)[0],
+        tango_interval(ahead, behind, rows, 1 - 2 * high)[1],
+    )
 
 
 def verdict_of(gains: Sequence[GainAt]) -> PaysFrom:

@@ -152,9 +152,9 @@ def extrapolated(
 
     if len(sizes) < LEAST_SIZES:
         return no_gain("a power law needs at least three sizes")
-    found = two_way(list(samples.values()))
-    if found.rows < 2:
+    if next(iter(samples.values())).values.shape[1] < 2:
         return no_gain("there are fewer than two test rows")
+    found = two_way(list(samples.values()))
     errors = 1 - found.means
     if errors.max() < 1e-12:
         return no_gain("all answers are right, so that nothing can be gained")
@@ -265,7 +265,7 @@ def _gains(sizes: Any, errors: Any, weights: Any, end: float, *, free: bool = Fa
 
 def _weights(found: TwoWay) -> Any:
     """1 / variance of each mean, which no size of answers that are all alike may own alone."""
-    variances = np.diag(found.by_draws) + np.diag(found.by_rows)
+    variances = np.maximum(0.0, np.diag(found.by_draws)) + np.diag(found.by_rows)
     return 1 / np.maximum(variances, max(1e-3 * variances.max(), 1e-12))
 
 

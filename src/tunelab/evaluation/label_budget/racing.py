@@ -1,7 +1,7 @@
 """Which trainings still matter for the decision, and when to stop.
 
 The race asks two questions: which classifier is best at the largest size, and from which size on
-fine-tuning pays. It looks at the differences of pairs after 3, 6, 12, … draws and after all. At
+fine-tuning pays. It looks at the differences of pairs after 3, 5, 9, … draws and after all. At
 each look the limits of a difference take their share of the level for the draws, so that all looks
 together keep it, however often and at whatever moment the race is looked at. Between two looks
 nothing new is decided.
@@ -31,6 +31,7 @@ from tunelab.evaluation.label_budget.pays import (
     PaysFrom,
     fixed_limits,
     gain_at,
+    limits_of_one_draw,
     verdict_of,
 )
 from tunelab.evaluation.label_budget.two_way import LEVEL, Sample, known, paired, two_way
@@ -125,12 +126,15 @@ class Race:
 
 
 def looks(planned: int) -> tuple[int, ...]:
-    """After how many draws a race is looked at: 3, 6, 12, … and all."""
+    """After how many draws a race is looked at: 3, 5, 9, 15, … and all.
+
+    A look shortly before the last one would cost its share of the level for little.
+    """
     found = []
     look = FIRST_LOOK
-    while look < planned:
+    while look <= 0.75 * planned:
         found.append(look)
-        look *= 2
+        look = math.ceil(look * 5 / 3)
     return (*found, planned)
 
 
@@ -168,7 +172,7 @@ def race(
     if not 0 < alpha < 1 or not 0 <= margin < 1:
         raise ValueError("alpha lies between 0 and 1, and the margin is at least 0 and below 1")
     begin = [cell for cell in _cells(answers, looks) if cell not in answers.right]
-    best = _best(answers, alpha, margin)
+    best = _best(answers, alpha, margin, bool(begin))
     pays = _pays(answers, tuned, others, alpha) if tuned and others else None
     wanted = begin or _in_order({*best.cells, *(pays.cells if pays else ())})
     standings = [Standing("best", _state(best.state, begin), best.sentence)]
@@ -214,15 +218,14 @@ class _Pays:
     cells: tuple[BudgetCell, ...]
 
 
-def _best(answers: BudgetAnswers, alpha: float, margin: float) -> _Best:
+def _best(answers: BudgetAnswers, alpha: float, margin: float, beginning: bool) -> _Best:
     size = len(answers.sizes) - 1
     planned, rows_a_label = answers.draws[size], answers.sizes[size]
     names = answers.classifiers
     if len(names) == 1:
         sentence = f"{names[0]} is the only classifier."
         return _Best(names[0], (), names, "decided", sentence, (), ())
-    # Only pairs with the one that is truly the best can go wrong.
-    level = alpha / (len(names) - 1)
+    level = level_of_pair(alpha, len(names))
     limits = sequential_limits(planned)
     samples, gaps = {}, {}
     for first, second in combinations(names, 2):
@@ -257,13 +260,9 @@ def _best(answers: BudgetAnswers, alpha: float, margin: float) -> _Best:
         if upto is not None and _promising(samples[pair], planned, level, margin):
             cells |= {BudgetCell(name, size, draw) for name in pair for draw in range(upto)}
     cells -= set(answers.right)
-    missing = len(gaps) < len(names) * (len(names) - 1) // 2
-    state: State = "open" if cells or missing else "left open"
-    reason = (
-        "more draws can tell"
-        if state == "open"
-        else _limit(answers, size, all(gap.draws >= planned for gap in inside.values()))
-    )
+    state: State = "open" if cells else "left open"
+    all_done = all(BudgetCell(name, size, planned - 1) in answers.right for name in left)
+    reason = "more draws can tell" if cells or beginning else _limit(answers, size, all_done)
     several = _listed(left) if left else "All classifiers"
     sentence = f"{several} can each be the best at {in_rows(rows_a_label)}: {reason}."
     return _Best(None, (), left, state, sentence, shown, tuple(cells))
@@ -336,6 +335,15 @@ def _towards(
     return tuple(cells - set(answers.right))
 
 
+def level_of_pair(alpha: float, classifiers: int) -> float:
+    """The one-sided level of each pair, so that the wrong one is named with less than ``alpha``.
+
+    Only pairs with the one that is truly the best can go wrong, and only in one direction. Of two
+    classifiers that are equally good either could be named, so each has half.
+    """
+    return alpha / max(2, classifiers - 1)
+
+
 def sequential_limits(planned: int) -> Limits:
     """Limits of a difference that hold at all looks of so many planned draws.
 
@@ -360,8 +368,11 @@ def sequential_limits(planned: int) -> Limits:
                 means.reach(level=2 * level / len(moments), rows_level=2 * level)
                 for level in (low, high)
             ]
-            if max(reaches) >= 1e-12:
-                found.append((middle - reaches[0], middle + reaches[1]))
+            found.append(
+                (middle - reaches[0], middle + reaches[1])
+                if max(reaches) >= 1e-12
+                else limits_of_one_draw(sample, low, high)
+            )
         if not found:
             return None, None
         lower, upper = max(one for one, _ in found), min(one for _, one in found)
@@ -385,12 +396,14 @@ def _promising(sample: Sample, planned: int, level: float, margin: float) -> boo
         return True
     found = two_way([sample])
     value = float(found.means[0])
-    one_draw = float(found.by_draws[0, 0]) * done
+    one_draw = max(0.0, float(found.by_draws[0, 0])) * done
     rest = float(found.residual[0]) / found.rows
     shrink = 1 / done - 1 / planned
     by_rows = max(0.0, float(found.by_rows[0, 0]) - rest * shrink)
     of_draws = stdtrit(planned - 1, 1 - level / len(looks(planned))) ** 2 * one_draw / planned
-    reach = math.sqrt(of_draws + stdtrit(found.rows - 1, 1 - level) ** 2 * by_rows)
+    quantile = float(stdtrit(found.rows - 1, 1 - level)) ** 2
+    # Rows without a difference leave what Tango's interval of them leaves.
+    reach = max(math.sqrt(of_draws + quantile * by_rows), quantile / (found.rows + quantile))
     moves = math.sqrt(max(1e-18, (one_draw + rest) * shrink))
     told = ndtr((value - reach) / moves) + ndtr((-value - reach) / moves)
     if margin > reach:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tunelab.evaluation.label_budget.racing import LEAST_POWER, MARGIN
+from tunelab.evaluation.label_budget.racing import LEAST_POWER, MARGIN, level_of_pair
 from tunelab.evaluation.statistics.betting import LEVEL, confidence_sequence
 from tunelab.numbers import counted, share
 
@@ -94,8 +94,7 @@ def rows_race(
     if not all(((one >= 0) & (one <= 1)).all() for one in tables.values()):
         raise ValueError("every value must lie from 0 to 1")
     names = tuple(tables)
-    # Only pairs with the one that is truly the best can go wrong.
-    level = alpha / max(1, len(names) - 1)
+    level = level_of_pair(alpha, len(names))
     gaps: dict[tuple[str, str], RowGap] = {}
     hopeful = set()
     for pair in combinations(names, 2):

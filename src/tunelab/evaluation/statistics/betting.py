@@ -22,7 +22,8 @@ LEVEL = 0.05
 _MEANS = 1001
 # No bet may cost more than this share of the capital.
 _MOST = 0.5
-# Values at a time: their capitals take some megabytes.
+# Values at a time: their capitals take some megabytes, and a factor of a half for each of them is
+# still a number.
 _AT_ONCE = 500
 
 
@@ -64,30 +65,38 @@ def confidence_sequence(
         most_above, most_below = _MOST / means, _MOST / (1 - means)
     threshold = math.log(2 / level)
     won_above, won_below = np.zeros(_MEANS), np.zeros(_MEANS)
-    best_above, best_below = np.full(_MEANS, -np.inf), np.full(_MEANS, -np.inf)
+    low_ones, high_ones = np.zeros(_MEANS, dtype=bool), np.zeros(_MEANS, dtype=bool)
     lows, highs = [], []
     for start in range(0, len(scaled), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         off = scaled[part, None] - means
         bet = bets[part, None]
         # A mean of 0 is refuted by any value above it, and needs no bet.
-        above = won_above + np.cumsum(np.log1p(np.minimum(bet, most_above) * off), axis=0)
-        below = won_below + np.cumsum(np.log1p(-np.minimum(bet, most_below) * off), axis=0)
-        won_above, won_below = above[-1], below[-1]
-        ever_above = np.maximum(np.maximum.accumulate(above, axis=0), best_above)
-        ever_below = np.maximum(np.maximum.accumulate(below, axis=0), best_below)
-        best_above, best_below = ever_above[-1], ever_below[-1]
-        # Capital falls as the mean comes nearer to the values, so that refuted means lie together.
-        refuted = (ever_above >= threshold).sum(axis=1)
-        lows.append(means[np.maximum(refuted - 1, 0)])
-        refuted = (ever_below >= threshold).sum(axis=1)
-        highs.append(means[np.minimum(_MEANS - refuted, _MEANS - 1)])
+        above = np.cumprod(1 + np.minimum(bet, most_above) * off, axis=0)
+        below = np.cumprod(1 - np.minimum(bet, most_below) * off, axis=0)
+        # Refuted means lie together, as capital falls the nearer a mean is to the values.
+        ever = np.logical_or.accumulate(above >= _needed(threshold - won_above), axis=0) | low_ones
+        low_ones = ever[-1]
+        lows.append(means[np.maximum(ever.sum(axis=1) - 1, 0)])
+        ever = np.logical_or.accumulate(below >= _needed(threshold - won_below), axis=0) | high_ones
+        high_ones = ever[-1]
+        highs.append(means[np.minimum(_MEANS - ever.sum(axis=1), _MEANS - 1)])
+        # Capital that is lost for good must not become 0, whose logarithm has no number.
+        won_above += np.log(np.maximum(above[-1], 1e-300))
+        won_below += np.log(np.maximum(below[-1], 1e-300))
     width = highest - lowest
     empty = np.empty(0)
     return ConfidenceSequence(
         lowest + width * np.concatenate(lows) if lows else empty,
         lowest + width * np.concatenate(highs) if highs else empty,
     )
+
+
+def _needed(logarithm: Any) -> Any:
+    """What capital must grow to, of which no more can be written than a float holds."""
+    import numpy as np
+
+    return np.exp(np.clip(logarithm, -700.0, 700.0))
 
 
 def _bets(scaled: Any, level: float) -> Any:
