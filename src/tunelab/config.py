@@ -367,6 +367,17 @@ class Constraints(Section):
     )
 
 
+class ReviewSettings(Section):
+    """Which answers a person should look at."""
+
+    accuracy: Annotated[Number, Field(gt=0, lt=1)] = Field(
+        0.95, description="wanted share of right answers among those that no person looks at"
+    )
+    coverage: Annotated[Number, Field(gt=0, lt=1)] = Field(
+        0.9, description="wanted share of label sets that hold the true label"
+    )
+
+
 class Study(Section):
     """What to do, from the data to the report."""
 
@@ -403,6 +414,11 @@ class Study(Section):
     )
     decision: DecisionSettings = Field(default_factory=DecisionSettings)
     constraints: Constraints = Field(default_factory=Constraints)
+    review: ReviewSettings | None = Field(
+        default_factory=ReviewSettings,
+        description="when to ask a person: classifiers with probabilities answer the validation "
+        "rows too; null: not at all",
+    )
     disclosure: Text = Field("", description="printed in the report: which help was used")
 
     @field_validator("name")

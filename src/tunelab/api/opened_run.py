@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tunelab.api.decided import RunDecision
+    from tunelab.api.reviewed import RunReview
     from tunelab.config import Study
     from tunelab.report.contrasts import NumberedContrast
     from tunelab.report.page import Figure
@@ -227,6 +228,14 @@ class Run:
         from tunelab.study.judging.decision import decision_of
 
         return plain(decision_of(self._record))
+
+    @cached_property
+    def review(self) -> "RunReview":
+        """When to ask a person: ``sentences`` for each classifier, and ``table``."""
+        from tunelab.api.reviewed import plain_reviews
+        from tunelab.study.judging.review import reviews_of
+
+        return plain_reviews(reviews_of(self._record))
 
     @cached_property
     def verdicts(self) -> list[Verdict]:

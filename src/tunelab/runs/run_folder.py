@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
+# What a stage of a classifier's validation rows holds: row, truth, probabilities.
+VALIDATION = "validation.parquet"
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -36,6 +39,8 @@ class RunFolder:
     generated: Sequence[Result] = ()
     # Speed, memory and sizes of classifiers; none in older runs.
     measured: Sequence[Result] = ()
+    # Probabilities of the validation rows; none in older runs.
+    reviewed: Sequence[Result] = ()
     # Fingerprints of the claims before any answer was known; None of older runs.
     claims_before: Sequence[str] | None = None
     known: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -104,6 +109,7 @@ def read_run(folder: Path) -> RunFolder:
         failures=failures,
         generated=[result for result in stages if result.stage == "generate"],
         measured=[result for result in stages if result.stage == "facts"],
+        reviewed=[result for result in stages if result.stage == "review"],
         claims_before=index.get("claims_before"),
     )
 
@@ -111,6 +117,15 @@ def read_run(folder: Path) -> RunFolder:
 def predictions(result: Result) -> "pd.DataFrame":
     """The rows that a model answered: row, text, truth, predicted, answer, reason."""
     return read_table(stage_file(result, "predictions.parquet"))
+
+
+def validation_table(result: Result) -> "pd.DataFrame":
+    """The probabilities that a classifier gave to the validation rows: row, truth, probabilities.
+
+    Raises:
+        RunError: the file was changed or is missing.
+    """
+    return read_table(stage_file(result, VALIDATION))
 
 
 def token_counts(run: RunFolder, language: str) -> dict[str, list[float]]:

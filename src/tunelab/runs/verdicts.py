@@ -1,5 +1,5 @@
-"""What the judge of a run found: verdicts.json and decision.json, sealed, each with the key of what
-it was found from.
+"""What the judge of a run found: verdicts.json, decision.json and review.json, sealed, each with
+the key of what it was found from.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,8 @@ from tunelab.runs.seals import SEAL, is_intact, sealed
 
 VERDICTS = "verdicts.json"
 DECISION = "decision.json"
-_VERSIONS = {VERDICTS: 2, DECISION: 1}
+REVIEW = "review.json"
+_VERSIONS = {VERDICTS: 2, DECISION: 1, REVIEW: 1}
 
 
 def save_judged(folder: Path, name: str, key: str, values: Mapping[str, Any]) -> None:

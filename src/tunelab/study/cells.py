@@ -1,6 +1,7 @@
 """The cells of a study: its classifiers, each with the seed that it is fitted with."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.metrics.training_time import time_doubt
 from tunelab.evaluation.predictions import Predictions, read_predictions
 from tunelab.runs.folder_size import folder_bytes
-from tunelab.runs.results import Result, load_result, read_table, stage_file
+from tunelab.runs.results import Result, load_result, read_table, stage_file, write_table
+from tunelab.runs.run_folder import VALIDATION
 from tunelab.runs.stages import run_stage
 from tunelab.study.prepare import PreparedData
 from tunelab.study.resolution import (
@@ -133,8 +135,16 @@ def run_cell(
         results.append(train_cell(cell, data, out))
         on_stage()
     trained = results[0] if results else None
-    results.append(ask_cell(study, cell, data, trained, out))
+    asked = ask_cell(study, cell, data, trained, out)
+    results.append(asked)
     on_stage()
+    if study.review and asked.values["scored"] is not None and data.splits["validation"]:
+        try:
+            results.append(review_cell(cell, data, asked, trained, out))
+        # What was answered stands without it.
+        except (TunelabError, RuntimeError, ValueError, MemoryError) as error:
+            _log.warning("%s: when to ask a person cannot be told: %s", cell.name, error)
+        on_stage()
     if study.evaluation.facts_seconds:
         try:
             results.append(measure_cell(study, cell, data, trained, out))
@@ -204,6 +214,44 @@ def ask_cell(
 
     inputs = {"asked": key, "measuring": _measuring(study), "seed": study.seed}
     return run_stage(out, "evaluate", cell.name, inputs, work, still_there=_has_predictions)
+
+
+def review_cell(
+    cell: Cell, data: PreparedData, asked: Result, trained: Result | None, out: Path
+) -> Result:
+    """Ask a classifier for the probabilities of the labels of the validation rows.
+
+    What follows from them is judged at the end, so that nothing of it is part of the key.
+    """
+
+    def work(folder: Path) -> dict[str, Any]:
+        opened = cell.estimator.open(_target(cell, out), _task(cell, data))
+        rows = data.splits["validation"]
+        started = time.perf_counter()
+        found = opened.probabilities([row.text for row in rows], title=f"{cell.name} validation")
+        seconds = time.perf_counter() - started
+        write_table(
+            folder / VALIDATION,
+            [
+                {"row": number, "truth": row.label, "probabilities": shares.tolist()}
+                for number, (row, shares) in enumerate(zip(rows, found, strict=True))
+            ],
+        )
+        return {
+            **cell.about,
+            "rows": len(rows),
+            "labels": list(opened.labels),
+            "validated": trained is not None and _is_validated(trained),
+            "seconds": seconds,
+        }
+
+    return run_stage(out, "review", cell.name, {"asked": asked.values["asked"]}, work)
+
+
+def _is_validated(trained: Result) -> bool:
+    """Whether a training looked at the validation rows; older records tell it by their loss."""
+    values = trained.values
+    return bool(values.get("validated", values.get("best_loss") is not None))
 
 
 def measure_cell(

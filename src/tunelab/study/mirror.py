@@ -38,7 +38,9 @@ def cell_mirror(url: str, cell: str) -> Iterator[tuple[Path, Callable[[], None]]
         first = rest.partition("/")[0]
         if stage in FITTED:
             return first == cell
-        return stage in {"train", "evaluate", "facts"} and first.rpartition("-")[0] == cell
+        return (
+            stage in {"train", "evaluate", "review", "facts"} and first.rpartition("-")[0] == cell
+        )
 
     folder = _folder(join(url, cell))
     fetch(url, folder, is_of_cell)

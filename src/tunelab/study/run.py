@@ -37,6 +37,7 @@ from tunelab.study.engines.local import Engine, run_here
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.judging.decision import decide_run
+from tunelab.study.judging.review import review_run
 from tunelab.study.judging.stage import judge_run
 from tunelab.study.open_answers import answer_open
 from tunelab.study.prepare import PreparedData, prepare
@@ -93,6 +94,8 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             verdicts = judge_run(run)
             part = "decision"
             decision = decide_run(run)
+            part = "review"
+            review_run(run)
         except TunelabError as error:
             _log.error("%s: %s", part, error)
             failures.append((part, error))
