@@ -27,18 +27,22 @@ class Entry:
 
 @dataclass(frozen=True)
 class ReviewSection:
-    """``entries``, how many ``more`` there are, and why others are ``left_out``."""
+    """``entries``, how many ``more`` there are, and why others are ``left_out``.
+
+    ``missing`` says why the recommended classifier has no entry; empty where it has one.
+    """
 
     accuracy: str
     coverage: str
     entries: tuple[Entry, ...]
     more: int
     left_out: tuple[tuple[str, str], ...]
+    missing: str
 
 
 def review_section(reviews: Reviews, decision: Decision) -> ReviewSection:
     """The reviews in the order of the page: the recommended classifier, then the others."""
-    ranked = sorted(reviews.reviews, key=lambda one: not _is_of(one, decision.recommended))
+    ranked = sorted(reviews.reviews, key=lambda one: not _is_of(one, _best(decision)))
     shown = ranked[:_MOST]
     return ReviewSection(
         accuracy=share(reviews.accuracy),
@@ -46,14 +50,22 @@ def review_section(reviews: Reviews, decision: Decision) -> ReviewSection:
         entries=tuple(_entry(one, first=position == 0) for position, one in enumerate(shown)),
         more=len(ranked) - len(shown),
         left_out=tuple(reviews.left_out.items()),
+        missing="" if reviews.of(_best(decision)) else review_sentence(reviews, decision),
     )
 
 
 def review_sentence(reviews: Reviews, decision: Decision) -> str:
-    """The advice for the recommended classifier, or the best one; empty where it has none."""
-    best = decision.recommended or (decision.best.name if decision.best else None)
+    """The advice for the recommended classifier, or the best one; empty where nothing was asked."""
+    best = _best(decision)
     found = reviews.of(best)
-    return f"When to ask a person ({found[0].name}): {advice(found[0])}" if found else ""
+    if found:
+        return f"When to ask a person ({found[0].name}): {advice(found[0])}"
+    reason = reviews.left_out.get(best or "")
+    return f"When to ask a person is not known of {best}: {reason}." if reason else ""
+
+
+def _best(decision: Decision) -> str | None:
+    return decision.recommended or (decision.best.name if decision.best else None)
 
 
 def _is_of(review: Review, name: str | None) -> bool:

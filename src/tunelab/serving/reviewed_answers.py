@@ -66,7 +66,7 @@ class Reviewing:
         likeliest = table.argmax(axis=1) if len(table) else ()
         reviewed = []
         for one, row, needed, best in zip(answers, shown, unsure, likeliest, strict=True):
-            other = one.label is None or column[one.label] != best
+            other = one.label is None or column[one.label] != int(best)
             reviewed.append(
                 ReviewedAnswer(
                     one.label,
