@@ -405,6 +405,17 @@ class Budget(Section):
         return names
 
 
+class ReviewSettings(Section):
+    """Which answers a person should look at."""
+
+    accuracy: Annotated[Number, Field(gt=0, lt=1)] = Field(
+        0.95, description="wanted share of right answers among those that no person looks at"
+    )
+    coverage: Annotated[Number, Field(gt=0, lt=1)] = Field(
+        0.9, description="wanted share of label sets that hold the true label"
+    )
+
+
 class Study(Section):
     """What to do, from the data to the report."""
 
@@ -444,6 +455,11 @@ class Study(Section):
     )
     decision: DecisionSettings = Field(default_factory=DecisionSettings)
     constraints: Constraints = Field(default_factory=Constraints)
+    review: ReviewSettings | None = Field(
+        default_factory=ReviewSettings,
+        description="when to ask a person: classifiers with probabilities answer the validation "
+        "rows too; null: not at all",
+    )
     disclosure: Text = Field("", description="printed in the report: which help was used")
 
     @field_validator("name")

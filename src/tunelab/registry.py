@@ -128,6 +128,7 @@ FIGURES: Mapping[str, str] = {
     "differences": "tunelab.report.figures.differences",
     "modes": "tunelab.report.figures.modes",
     "reliability": "tunelab.report.figures.reliability",
+    "risk_coverage": "tunelab.report.figures.risk_coverage",
     "labels": "tunelab.report.figures.labels",
     "curves": "tunelab.report.figures.curves",
     "costs": "tunelab.report.figures.costs",

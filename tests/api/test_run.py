@@ -97,7 +97,7 @@ def test_a_python_run_is_a_run_of_the_command_line(
     before = record.stat().st_mtime_ns
     assert main(["run", str(study), "--out", str(trained.folder), "--format", "json"]) == 0
     shown = capsys.readouterr()
-    assert shown.err.count("finished before, kept") == 6, shown.err
+    assert shown.err.count("finished before, kept") == 8, shown.err
     assert record.stat().st_mtime_ns == before
     models = {one["name"]: one for one in json.loads(shown.out)["models"] if "scores" in one}
     for _, row in trained.scores.iterrows():

@@ -253,7 +253,7 @@ def test_in_a_study(
     ).read_text(encoding="utf-8")
     # A second run finds everything done.
     before = {path: path.stat().st_mtime_ns for path in run.glob("*/vectors-*/result.json")}
-    assert {path.parts[-3] for path in before} == {"train", "evaluate", "facts"}
+    assert {path.parts[-3] for path in before} == {"train", "evaluate", "review", "facts"}
     assert main(["run", str(tmp_path / "study.yaml"), "--out", str(run)]) == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     [values] = (load_result(path.parent).values for path in before if path.parts[-3] == "evaluate")

@@ -18,10 +18,18 @@ import pytest
 from conftest import Workspace, write_adapter
 from tunelab.classifiers.contract import LabelAnswer
 from tunelab.classifiers.labelling import label_texts
+from tunelab.classifiers.stored import open_classifier
 from tunelab.cli.main import main
 from tunelab.errors import RunError, UsageError
 from tunelab.serving import predict
-from tunelab.serving.prediction_parts import Labelled, label_parts, part_name, write_part
+from tunelab.serving.prediction_parts import (
+    Labelled,
+    join_parts,
+    label_parts,
+    part_name,
+    write_part,
+)
+from tunelab.serving.reviewed_answers import ReviewedAnswer
 from tunelab.serving.text_chunks import Chunk, identity_of, read_chunks
 
 
@@ -207,6 +215,72 @@ def test_several_files_are_told_apart(untrained: Path, texts: Path) -> None:
         *["texts.txt"] * len(_LINES),
         "more.txt",
     ]
+
+
+def test_a_language_model_has_probabilities_where_a_threshold_asks_for_them(
+    untrained: Path, texts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def rows(*words: str) -> list[dict[str, Any]]:
+        assert main(["predict", "texts.txt", "--adapter", str(untrained), *words]) == 0
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    plain = rows()
+    assert {(row["probability"], row["needs_review"]) for row in plain} == {(None, None)}
+    asked = rows("--threshold", "0.5", "--probabilities")
+    assert [row["answer"] for row in asked] == [row["answer"] for row in plain]
+    shares = open_classifier(untrained, device="cpu", dtype="float32").probabilities(_LINES)
+    for row, expected in zip(asked, shares, strict=True):
+        assert row["probabilities"] == pytest.approx(
+            dict(zip(("joy", "fear"), expected, strict=True))
+        )
+        # Its words are no label, or its likeliest label: else a person has to look.
+        sure = max(expected) >= 0.5 and row["label"] == ("joy", "fear")[expected.argmax()]
+        assert row["needs_review"] == (not sure)
+        assert row["probability"] == (row["label"] and row["probabilities"][row["label"]])
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv"])
+def test_what_is_printed_can_be_a_table(
+    form: str, untrained: Path, texts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["predict", "texts.txt", "--adapter", str(untrained), "--format", form]
+    assert main([*words, "--threshold", "0", "--probabilities"]) == 0
+    mark = "," if form == "csv" else "\t"
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out), delimiter=mark))
+    assert [row["text"] for row in rows][1:4] == ["'=1+1", 'she said "no", twice', "-5"]
+    assert {row["needs_review"] for row in rows} <= {"true", "false"}
+    for row in rows:
+        shares = [float(row[f"probabilities.{label}"]) for label in ("joy", "fear")]
+        assert sum(shares) == pytest.approx(1)
+
+
+def test_standard_input_can_be_a_table(
+    untrained: Path,
+    texts: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = 'id,body\n1,"we won,\nagain"\n2,کتاب من\n'.encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(table)))
+    words = ["predict", "-", "--input-format", "csv", "--text", "body"]
+    assert main([*words, "--adapter", str(untrained)]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["text"] for row in rows] == ["we won,\nagain", "کتاب من"]
+
+
+def test_a_part_of_blank_texts_joins_those_with_all_probabilities(tmp_path: Path) -> None:
+    known = ReviewedAnswer("a", None, None, 0.75, False, {"a": 0.75, "b": 0.25})
+    out = tmp_path / "parts"
+    blank = LabelAnswer(None, "blank text", "")
+    write_part(str(out), Chunk(0, "f.txt", 1, (" ",)), [blank])
+    counts = write_part(str(out), Chunk(1, "f.txt", 2, ("x", "y")), [known, known])
+    assert (counts.labels, counts.to_review) == ({"a": 2}, 0)
+    for name in ("all.parquet", "all.csv"):
+        join_parts(out, 2, tmp_path / name)
+    rows = _read_file(tmp_path / "all.parquet")
+    assert [row["probabilities"] for row in rows] == [None, *[{"a": 0.75, "b": 0.25}] * 2]
+    cells = _read_file(tmp_path / "all.csv")
+    assert [row["probabilities.b"] for row in cells] == ["", "0.25", "0.25"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tunelab.report.build import build_report
 from tunelab.runs.results import Result
 from tunelab.runs.run_folder import read_run
 from tunelab.study.judging.decision import decide
+from tunelab.study.judging.review import review
 from tunelab.study.judging.stage import judge
 from tunelab.study.opening import open_study
 from tunelab.study.run import run_study
@@ -106,6 +107,10 @@ def _decision(_: Outcome, out: Path) -> Any:
 
 def _race(_: Outcome, out: Path) -> Any:
     return json.loads((out / "budget.json").read_text(encoding="utf-8"))["race"]
+
+
+def _review(_: Outcome, out: Path) -> Any:
+    return review(read_run(out)).to_dict()
 
 
 def _open(outcome: Outcome, _: Path) -> Any:
@@ -216,6 +221,9 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "constraints.train_seconds": ("1.0e-9", _decision, []),
     "constraints.bytes": ("10 B", _decision, []),
     "constraints.memory": ("1 kB", _decision, []),
+    "review": ("null", _cells, []),
+    "review.accuracy": ("0.5", _review, []),
+    "review.coverage": ("0.5", _review, []),
     "disclosure": ("A friend helped.", _report, []),
 }
 # These are looked at in tests of their own below.

@@ -46,11 +46,11 @@ def test_a_study_goes_on_from_another_machine(
     assert {"results.parquet", "report.html", "adapters/lora/tunelab.json"} <= set(names)
     assert not [name for name in names if name.startswith(".") or "checkpoint" in name]
     records = {name: read_bytes(f"{out}/{name}") for name in names if "result.json" in name}
-    assert len(records) == 5
+    assert len(records) == 7
     # A machine that has nothing: all of it is fetched, and no stage is repeated.
     second = _run(workspace, tmp_path / "two", *words)
     assert second.returncode == 0, second.stderr
-    assert second.stderr.count("finished before, kept") == 5
+    assert second.stderr.count("finished before, kept") == 7
     assert records == {name: read_bytes(f"{out}/{name}") for name in records}
 
 
@@ -72,7 +72,7 @@ def test_a_cell_of_ray_reads_and_writes_the_bucket(
     monkeypatch.setenv("TUNELAB_CACHE", str(tmp_path / "one"))
     results, failure = run_on_worker(shared, cell, "/nowhere", url, 1)
     assert failure is None
-    assert [result.stage for result in results] == ["train", "evaluate"]
+    assert [result.stage for result in results] == ["train", "evaluate", "review"]
     before = list_files(url)
     assert f"adapters/{cell.name}/adapter_model.safetensors" in before
     monkeypatch.setenv("TUNELAB_CACHE", str(tmp_path / "two"))

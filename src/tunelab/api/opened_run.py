@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tunelab.api.budgeted import RunBudget
     from tunelab.api.decided import RunDecision
+    from tunelab.api.reviewed import RunReview
     from tunelab.config import Study
     from tunelab.report.contrasts import NumberedContrast
     from tunelab.report.page import Figure
@@ -240,6 +241,14 @@ class Run:
 
         found = budget_of(self._record)
         return None if found is None else plain_budget(found)
+
+    @cached_property
+    def review(self) -> "RunReview":
+        """When to ask a person: ``sentences`` for each classifier, and ``table``."""
+        from tunelab.api.reviewed import plain_reviews
+        from tunelab.study.judging.review import reviews_of
+
+        return plain_reviews(reviews_of(self._record))
 
     @cached_property
     def verdicts(self) -> list[Verdict]:

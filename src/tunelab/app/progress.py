@@ -23,6 +23,7 @@ class Loss:
 _DOING = {
     "train": "training {}",
     "evaluate": "evaluating {} on the test rows",
+    "review": "asking {} for the validation rows",
     "facts": "measuring the speed of {}",
 }
 
@@ -53,7 +54,9 @@ def read_progress(folder: Path) -> Progress:
     study = _study(folder)
     stages = [path for kind in ("train", "evaluate") for path in (folder / kind).glob("*-*")]
     finished = [path for path in stages if (path / RECORD).is_file()]
-    measured = [path for path in (folder / "facts").glob("*-*") if not (path / RECORD).is_file()]
+    # They take little time, and are not counted.
+    short = [path for kind in ("review", "facts") for path in (folder / kind).glob("*-*")]
+    measured = [path for path in short if not (path / RECORD).is_file()]
     open_stages = [*(path for path in stages if path not in finished), *measured]
     trainings = [path for path in stages if path.parent.name == "train"]
     newest = max(trainings, key=lambda path: path.stat().st_mtime, default=None)

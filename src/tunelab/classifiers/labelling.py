@@ -1,15 +1,23 @@
 """Label texts of any kind with a fitted classifier."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from tunelab.classifiers.contract import Fitted, LabelAnswer
+from tunelab.classifiers.contract import LabelAnswer
 from tunelab.data.normalizing import normal_text
 from tunelab.data.text_identity import identity
 
 _BLANK = LabelAnswer(None, "blank text", "")
 
 
-def label_texts(classifier: Fitted, texts: Sequence[str]) -> list[LabelAnswer]:
+class Labels(Protocol):
+    """What gives the label of each text, such as a fitted classifier."""
+
+    def label(self, texts: Sequence[str]) -> Sequence[LabelAnswer]:
+        """The label of each text."""
+
+
+def label_texts(classifier: Labels, texts: Sequence[str]) -> list[LabelAnswer]:
     """The label of each text.
 
     Texts are given in normal form, as training texts are. A text without a visible character is

@@ -130,6 +130,7 @@ class TunedModel:
             "precision": self.context.dtype,
             "device": self.context.device,
             "lengths": vars(lengths),
+            "validated": bool(task.validation),
             "adapter_bytes": sum(file.stat().st_size for file in target.glob("*.safetensors")),
             **{key: value for key, value in outcome.items() if key not in {"model", "history"}},
         }

@@ -50,21 +50,25 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
     from tunelab.api.run import run_with_report
     from tunelab.guards.visible_text import visible
     from tunelab.report.findings import notes, of_results
+    from tunelab.report.review_section import review_sentence
     from tunelab.report.verdict_text import correction_in_words
     from tunelab.runs.run_folder import read_run
     from tunelab.study.judging.decision import decision_of
     from tunelab.study.judging.label_budget import budget_of
+    from tunelab.study.judging.review import reviews_of
     from tunelab.study.judging.stage import verdicts_of
 
     results, report = run_with_report(study, out, _engine(arguments, remote))
     full = arguments.format != "table"
     rows = [score_row(result, full=full) for result in results if result.stage == "evaluate"]
     run = read_run(out)
-    verdicts, decision, budget = verdicts_of(run), decision_of(run), budget_of(run)
+    verdicts, decision = verdicts_of(run), decision_of(run)
+    budget, reviews = budget_of(run), reviews_of(run)
     claims = [one.to_dict() for one in verdicts.claims]
     value = {
         "report": str(report),
         "decision": decision.to_dict(),
+        "review": reviews.to_dict(),
         "claims": claims,
         "tests": verdicts.tests,
         "models": [_full(result) for result in results if result.stage != "budget"],
@@ -106,7 +110,9 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
     stream = sys.stdout if arguments.format == "table" else sys.stderr
     print(f"Report: {report}", file=stream)
     # Last, so that it is what stays on the screen.
-    for sentence in (*budget_lines(budget), *decision_lines(decision)):
+    asked = review_sentence(reviews, decision)
+    lines = (*budget_lines(budget), *decision_lines(decision), *([asked] if asked else []))
+    for sentence in lines:
         if arguments.format == "table":
             print_sentence(sentence)
         else:

@@ -38,6 +38,7 @@ from tunelab.report.findings import find
 from tunelab.report.methods_table import methods_of
 from tunelab.report.mistakes import KINDS, find_mistakes
 from tunelab.report.page import Figure, draw_figure, render
+from tunelab.report.review_section import review_section
 from tunelab.report.seeds import over_seeds
 from tunelab.report.tokenizer_record import read_record
 from tunelab.report.verdict_text import correction_in_words, how_tested, row_value, values_in_words
@@ -45,6 +46,7 @@ from tunelab.runs.results import Result, write_text
 from tunelab.runs.run_folder import RunFolder, predictions, read_run
 from tunelab.study.judging.decision import decision_of
 from tunelab.study.judging.label_budget import budget_of
+from tunelab.study.judging.review import reviews_of
 from tunelab.study.judging.stage import verdicts_of
 
 # Right answers to read, and wrong ones: of a model, and of all models together.
@@ -114,6 +116,7 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         decision_limits=limits_of(decision),
         budget=budget,
         budget_table=budget_table(budget) if budget is not None else None,
+        review=review_section(reviews_of(run), decision),
         findings=find(run, verdicts),
         apart_note=_apart_note(run),
         all_scores=all_scores(run),

@@ -20,6 +20,8 @@ Value = TypeVar("Value")
 
 # What a training of a label budget answered: row, truth, predicted.
 BUDGET_ANSWERS = "answers.parquet"
+# What a stage of a classifier's validation rows holds: row, truth, probabilities.
+VALIDATION = "validation.parquet"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class RunFolder:
     # Trainings of the label budget, and what it planned and what failed; None of others.
     budget_trainings: Sequence[Result] = ()
     budget_plan: Mapping[str, Any] | None = None
+    # Probabilities of the validation rows; none in older runs.
+    reviewed: Sequence[Result] = ()
     # Fingerprints of the claims before any answer was known; None of older runs.
     claims_before: Sequence[str] | None = None
     known: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -112,6 +116,7 @@ def read_run(folder: Path) -> RunFolder:
         measured=[result for result in stages if result.stage == "facts"],
         budget_trainings=[result for result in stages if result.stage == "budget"],
         budget_plan=index.get("budget"),
+        reviewed=[result for result in stages if result.stage == "review"],
         claims_before=index.get("claims_before"),
     )
 
@@ -119,6 +124,15 @@ def read_run(folder: Path) -> RunFolder:
 def predictions(result: Result) -> "pd.DataFrame":
     """The rows that a model answered: row, text, truth, predicted, answer, reason."""
     return read_table(stage_file(result, "predictions.parquet"))
+
+
+def validation_table(result: Result) -> "pd.DataFrame":
+    """The probabilities that a classifier gave to the validation rows: row, truth, probabilities.
+
+    Raises:
+        RunError: the file was changed or is missing.
+    """
+    return read_table(stage_file(result, VALIDATION))
 
 
 def token_counts(run: RunFolder, language: str) -> dict[str, list[float]]:

@@ -1,4 +1,4 @@
-"""What the judge of a run found: verdicts.json, decision.json and budget.json.
+"""What the judge of a run found: verdicts.json, decision.json, budget.json and review.json.
 
 Each is sealed, with the key of what it was found from.
 """
@@ -15,7 +15,8 @@ from tunelab.runs.seals import SEAL, is_intact, sealed
 VERDICTS = "verdicts.json"
 DECISION = "decision.json"
 BUDGET = "budget.json"
-_VERSIONS = {VERDICTS: 2, DECISION: 1, BUDGET: 1}
+REVIEW = "review.json"
+_VERSIONS = {VERDICTS: 2, DECISION: 1, BUDGET: 1, REVIEW: 1}
 
 
 def save_judged(folder: Path, name: str, key: str, values: Mapping[str, Any]) -> None:

@@ -1,21 +1,20 @@
 """Label files of any size with a saved classifier, in bounded memory."""
 
-import json
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tunelab.classifiers.contract import Fitted
-from tunelab.classifiers.labelling import label_texts
+from tunelab.classifiers.labelling import Labels, label_texts
 from tunelab.errors import UsageError
 from tunelab.progress import row_bar
 from tunelab.runs.stages import locked
 from tunelab.runs.storage import is_remote
+from tunelab.serving.prediction_files import write_lines
 from tunelab.serving.prediction_parts import (
     NO_LABEL,
     Counts,
@@ -34,14 +33,15 @@ PART_ROWS = 4096
 
 
 def predict_rows(
-    opened: Fitted,
+    opened: Labels,
     files: Sequence[str],
     *,
     text: str,
     rows: int = PART_ROWS,
     progress: bool = True,
 ) -> Iterator[dict[str, Any]]:
-    """For each row: its number in its file, text, label, raw answer, why there is no label.
+    """For each row: its number in its file, text, label, raw answer, why there is no label, the
+    label's probability and whether a person should look at it; see :class:`.Reviewing`.
 
     With several files each row begins with the name of its own.
 
@@ -59,27 +59,39 @@ def predict_rows(
 
 
 def print_labels(
-    opened: Fitted,
+    opened: Labels,
     files: Sequence[str],
     *,
     text: str,
     rows: int = PART_ROWS,
+    form: str = "jsonl",
+    all_labels: Sequence[str] = (),
 ) -> Labelled:
-    """Write a JSON line for each row to standard output.
+    """Write a line for each row to standard output, as JSON or, as ``form`` says, as csv or tsv.
+
+    ``all_labels`` have a column each in csv and tsv, where their probabilities were asked for.
 
     Raises:
         UsageError: a file or a row of it cannot be used.
     """
     counts: dict[str, int] = {}
-    for row in predict_rows(opened, files, text=text, rows=rows):
-        key = row["label"] if row["label"] is not None else NO_LABEL
-        counts[key] = counts.get(key, 0) + 1
-        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return Labelled(sum(counts.values()), 0, counts, kept=0)
+    to_review = 0
+
+    def counted() -> Iterator[dict[str, Any]]:
+        nonlocal to_review
+        for row in predict_rows(opened, files, text=text, rows=rows):
+            key = row["label"] if row["label"] is not None else NO_LABEL
+            counts[key] = counts.get(key, 0) + 1
+            to_review += row["needs_review"] is True
+            yield row
+
+    write_lines(sys.stdout, counted(), form, all_labels)
+    sys.stdout.flush()
+    return Labelled(sum(counts.values()), 0, counts, kept=0, to_review=to_review)
 
 
 def label_here(
-    chunks: Iterable[Chunk], *, opened: Fitted, out: str
+    chunks: Iterable[Chunk], *, opened: Labels, out: str
 ) -> Iterator[tuple[Chunk, Counts]]:
     """Label chunks one after the other in this process."""
     for chunk in chunks:
@@ -94,12 +106,14 @@ def predict_files(
     text: str,
     rows: int,
     work: "partial[Iterator[tuple[Chunk, Counts]]]",
+    review: Mapping[str, Any] | None = None,
 ) -> Labelled:
     """Label every row of files; a call that was killed goes on where it was.
 
     ``target`` is a folder (or a URL) of Parquet parts, or a file that they become when all are
     there. ``adapter`` tells what labels from what did, and ``work`` takes chunks and, as ``out``,
-    where their parts go.
+    where their parts go. ``review`` is what was asked for beside what the classifier has: a
+    threshold, an accuracy, the probabilities of all labels.
 
     Raises:
         UsageError: a file or row cannot be used, or the parts were begun with something else.
@@ -109,6 +123,8 @@ def predict_files(
     if parts is None:
         raise UsageError("labels on the screen have no parts; name a file or a folder.")
     order = {"adapter": adapter, "text": text, "part_rows": rows, "inputs": identity_of(files)}
+    if review:
+        order["review"] = dict(review)
     do: Work = partial(work, out=parts)
     with ExitStack() as stack:
         if not is_remote(parts):

@@ -1,14 +1,18 @@
-"""One file of all labels, as its ending says: written whole, or not at all."""
+"""Rows with labels as text or in a file, in the form that an ending says."""
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from tunelab.guards.spreadsheet import csv_cell
 from tunelab.runs.results import write_atomically
+
+# A column that is there where it was asked for: of each row the probability of each label.
+ALL_LABELS = "probabilities"
+DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
 def write_tables(target: Path, tables: Callable[[], Iterator[Any]], *, named: bool) -> None:
@@ -46,11 +50,18 @@ def _write_json_array(path: Path, tables: Iterator[Any], named: bool) -> None:
 
 def _write_cells(path: Path, tables: Iterator[Any], named: bool, *, delimiter: str) -> None:
     with _opened(path) as stream:
-        writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
-        for number, row in enumerate(_rows(tables, named)):
-            if not number:
-                writer.writerow(row)
-            writer.writerow(map(csv_cell, row.values()))
+        # The probabilities of all labels have a column each.
+        flat = (table.flatten() for table in tables)
+        write_cells(stream, _rows(flat, named), delimiter=delimiter)
+
+
+def write_cells(stream: IO[str], rows: Iterable[Mapping[str, Any]], *, delimiter: str) -> None:
+    """Write rows with the same keys as CSV with a header, of which no cell is a formula."""
+    writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+    for number, row in enumerate(rows):
+        if not number:
+            writer.writerow(map(csv_cell, row))
+        writer.writerow(csv_cell(_written(value)) for value in row.values())
 
 
 def _write_parquet(path: Path, tables: Iterator[Any], named: bool) -> None:
@@ -68,6 +79,32 @@ def _rows(tables: Iterator[Any], named: bool) -> Iterator[dict[str, Any]]:
         yield from (table if named else table.drop_columns("file")).to_pylist()
 
 
+def write_lines(
+    stream: IO[str], rows: Iterable[Mapping[str, Any]], form: str, all_labels: Sequence[str] = ()
+) -> None:
+    """Write rows one by one, as JSON (``form`` jsonl) or as csv or tsv.
+
+    In csv and tsv each of ``all_labels`` has a column for its probability.
+    """
+    if form == "jsonl":
+        for row in rows:
+            stream.write(f"{_json(row)}\n")
+        return
+
+    def flat() -> Iterator[dict[str, Any]]:
+        for row in rows:
+            known = row.get(ALL_LABELS) or {}
+            cells = {key: value for key, value in row.items() if key != ALL_LABELS}
+            yield cells | {f"{ALL_LABELS}.{label}": known.get(label) for label in all_labels}
+
+    write_cells(stream, flat(), delimiter=DELIMITERS[form])
+
+
+def _written(value: Any) -> Any:
+    """A truth value as JSON and spreadsheets write it; others as they are."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def _json(row: Mapping[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False)
 
@@ -77,8 +114,7 @@ def _opened(path: Path) -> IO[str]:
 
 
 _WRITERS: Mapping[str, Callable[[Path, Iterator[Any], bool], None]] = {
-    "csv": partial(_write_cells, delimiter=","),
-    "tsv": partial(_write_cells, delimiter="\t"),
+    **{name: partial(_write_cells, delimiter=mark) for name, mark in DELIMITERS.items()},
     "jsonl": _write_json_lines,
     "ndjson": _write_json_lines,
     "json": _write_json_array,

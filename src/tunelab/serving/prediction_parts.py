@@ -1,7 +1,8 @@
 """The folder of a large prediction: Parquet parts, each whole or absent, and a record at the end.
 
     predict.json            what is labelled, with what, and the rows of a part
-    part-00000000.parquet   file, row, text, label, answer, reason
+    part-00000000.parquet   file, row, text, label, answer, reason, probability, needs_review, and
+                            the probabilities of all labels where they were asked for
     result.json             written last: its presence means that every row has its answer
 
 A chunk of rows has one part, named by the chunk's number. Whoever labels a chunk again writes the
@@ -21,27 +22,41 @@ from tunelab.errors import RunError, UsageError
 from tunelab.runs.results import RECORD
 from tunelab.runs.seals import FILES, SEAL, is_intact, sealed
 from tunelab.runs.storage import join, list_files, read_bytes, remove, write_bytes
-from tunelab.serving.prediction_files import write_tables
+from tunelab.serving.prediction_files import ALL_LABELS, write_tables
+from tunelab.serving.reviewed_answers import ReviewedAnswer, as_reviewed
 from tunelab.serving.text_chunks import Chunk
 
 _log = logging.getLogger(__name__)
 
 ORDER = "predict.json"
 NO_LABEL = "(none)"
-COLUMNS = ("file", "row", "text", "label", "answer", "reason")
-Counts = Mapping[str, int]
+COLUMNS = ("file", "row", "text", "label", "answer", "reason", "probability", "needs_review")
 Answers = Mapping[str, LabelAnswer]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many rows got each label, and how many of them need a person."""
+
+    labels: Mapping[str, int]
+    to_review: int = 0
+
+
 Work = Callable[[Iterable[Chunk]], Iterator[tuple[Chunk, Counts]]]
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """How many rows there are, and how many got each label; ``kept`` were there before."""
+    """How many rows there are, and how many got each label; ``kept`` were there before.
+
+    ``to_review`` need a person, as far as there is a rule that says so.
+    """
 
     rows: int
     parts: int
     labels: Mapping[str, int]
     kept: int
+    to_review: int = 0
 
 
 def label_parts(
@@ -70,12 +85,14 @@ def label_parts(
         return done
     there = _parts(out)
     labels: dict[str, int] = {}
-    rows = kept = parts = 0
+    rows = kept = parts = to_review = 0
     # Chunks of which only some texts are being labelled, with the answers to the others.
     partly: dict[int, tuple[Chunk, Answers]] = {}
 
     def count(counts: Counts) -> None:
-        for label, number in counts.items():
+        nonlocal to_review
+        to_review += counts.to_review
+        for label, number in counts.labels.items():
             labels[label] = labels.get(label, 0) + number
 
     def missing() -> Iterator[Chunk]:
@@ -85,7 +102,7 @@ def label_parts(
             parts += 1
             table = _part_of(out, chunk) if chunk.number in there else None
             if table is not None and _is_of(table, chunk):
-                count(_count(table["label"].to_pylist()))
+                count(_count(table["label"].to_pylist(), table["needs_review"].to_pylist()))
                 kept += len(chunk.texts)
                 on_rows(len(chunk.texts))
                 continue
@@ -119,40 +136,52 @@ def label_parts(
             # Of rows that are no longer in the files.
             remove(join(out, part_name(number)))
     record = {"version": 1, "rows": rows, "parts": parts, "labels": labels}
+    record["to_review"] = to_review
     write_bytes(join(out, RECORD), _json(sealed(record, {})))
-    return Labelled(rows, parts, labels, kept)
+    return Labelled(rows, parts, labels, kept, to_review)
 
 
-def columns_of(answer: LabelAnswer) -> dict[str, str | None]:
+def columns_of(answer: LabelAnswer) -> dict[str, Any]:
     """An answer as the columns of a part."""
-    return {"label": answer.label, "answer": answer.raw, "reason": answer.reason}
+    reviewed = as_reviewed(answer)
+    found: dict[str, Any] = {
+        "label": reviewed.label,
+        "answer": reviewed.raw,
+        "reason": reviewed.reason,
+        "probability": reviewed.probability,
+        "needs_review": reviewed.needs_review,
+    }
+    if reviewed.probabilities is not None:
+        found[ALL_LABELS] = dict(reviewed.probabilities)
+    return found
 
 
-def write_part(out: str, chunk: Chunk, answers: Sequence[LabelAnswer]) -> dict[str, int]:
-    """Write a chunk's part; how many rows got each label.
+def write_part(out: str, chunk: Chunk, answers: Sequence[LabelAnswer]) -> Counts:
+    """Write a chunk's part; how many rows got each label, and how many need a person.
 
     ``answers`` are those to the texts of the chunk.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    rows = [columns_of(answer) for answer in answers]
     columns: dict[str, Sequence[Any]] = {
         "file": [chunk.file] * len(chunk.texts),
         "row": range(chunk.first, chunk.first + len(chunk.texts)),
         "text": chunk.texts,
-        "label": [entry.label for entry in answers],
-        "answer": [entry.raw for entry in answers],
-        "reason": [entry.reason for entry in answers],
     }
-    arrays = [
-        pa.array(columns[name], type=pa.int64() if name == "row" else pa.string())
-        for name in COLUMNS
-    ]
+    columns |= {name: [row[name] for row in rows] for name in COLUMNS if name not in columns}
+    kinds = {"row": pa.int64(), "probability": pa.float64(), "needs_review": pa.bool_()}
+    named = next((row[ALL_LABELS] for row in rows if ALL_LABELS in row), None)
+    if named is not None:
+        columns[ALL_LABELS] = [row.get(ALL_LABELS) for row in rows]
+        kinds[ALL_LABELS] = pa.struct([(label, pa.float64()) for label in named])
+    arrays = [pa.array(column, kinds.get(name, pa.string())) for name, column in columns.items()]
     stream = io.BytesIO()
-    table = pa.Table.from_arrays(arrays, names=list(COLUMNS))
+    table = pa.Table.from_arrays(arrays, names=list(columns))
     pq.write_table(table, stream, write_page_checksum=True)
     write_bytes(join(out, part_name(chunk.number)), stream.getvalue())
-    return _count(columns["label"])
+    return _count(columns["label"], columns["needs_review"])
 
 
 def part_name(number: int) -> str:
@@ -169,14 +198,37 @@ def join_parts(out: Path, parts: int, target: Path, *, named: bool = False) -> N
         RunError: ``target`` cannot be written, or a part is damaged.
     """
     files = [out / part_name(number) for number in range(parts)]
-    write_tables(target, lambda: map(_table, files), named=named)
+    kind = _all_labels_of(files)
+    write_tables(target, lambda: (_table(part, kind) for part in files), named=named)
 
 
-def _table(part: Path) -> Any:
+def _table(part: Path, all_labels: Any) -> Any:
+    """The rows of a part; ``all_labels`` is the type of that column where some part has it."""
+    import pyarrow as pa
+
     table = _read(part.read_bytes())
     if table is None:
         raise RunError(f"{part} is damaged; run the same again.")
+    if all_labels is not None and ALL_LABELS not in table.column_names:
+        # A part of blank texts alone.
+        return table.append_column(ALL_LABELS, pa.nulls(len(table), all_labels))
     return table
+
+
+def _all_labels_of(files: Sequence[Path]) -> Any:
+    """The type of the column with the probabilities of all labels, None where no part has it."""
+    import pyarrow
+    import pyarrow.parquet as pq
+
+    for part in files:
+        try:
+            schema = pq.read_schema(part)
+        except (pyarrow.ArrowException, OSError):
+            # Reading it will tell.
+            return None
+        if ALL_LABELS in schema.names:
+            return schema.field(ALL_LABELS).type
+    return None
 
 
 def _read(content: bytes) -> Any:
@@ -188,7 +240,8 @@ def _read(content: bytes) -> Any:
         table = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
     except (pyarrow.ArrowException, OSError):
         return None
-    return table if table.column_names == list(COLUMNS) else None
+    found = tuple(table.column_names)
+    return table if found in (COLUMNS, (*COLUMNS, ALL_LABELS)) else None
 
 
 def _begin(out: str, order: Mapping[str, Any]) -> Labelled | None:
@@ -218,7 +271,8 @@ def _begin(out: str, order: Mapping[str, Any]) -> Labelled | None:
     found = _record(read_bytes(join(out, RECORD)) or b"")
     if found is None:
         return None
-    return Labelled(found["rows"], found["parts"], found["labels"], kept=found["rows"])
+    rows, to_review = found["rows"], found.get("to_review", 0)
+    return Labelled(rows, found["parts"], found["labels"], kept=rows, to_review=to_review)
 
 
 def _record(content: bytes) -> dict[str, Any] | None:
@@ -268,16 +322,25 @@ def _answers(table: Any) -> Answers:
     """The answers of a part by text."""
     if table is None:
         return {}
-    rows = table.select(["text", "label", "answer", "reason"]).to_pylist()
-    return {row["text"]: LabelAnswer(row["label"], row["reason"], row["answer"]) for row in rows}
+    return {
+        row["text"]: ReviewedAnswer(
+            row["label"],
+            row["reason"],
+            row["answer"],
+            probability=row["probability"],
+            needs_review=row["needs_review"],
+            probabilities=row.get(ALL_LABELS),
+        )
+        for row in table.drop_columns(["file", "row"]).to_pylist()
+    }
 
 
-def _count(labels: Iterable[str | None]) -> dict[str, int]:
+def _count(labels: Iterable[str | None], needed: Iterable[bool | None]) -> Counts:
     counts: dict[str, int] = {}
     for label in labels:
         key = NO_LABEL if label is None else label
         counts[key] = counts.get(key, 0) + 1
-    return counts
+    return Counts(counts, sum(one is True for one in needed))
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

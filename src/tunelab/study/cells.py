@@ -1,14 +1,16 @@
 """The cells of a study: its classifiers, each with the seed that it is fitted with."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from tunelab.classifiers.answered import ABOUT, TABLE, ask_rows, keep, measured
 from tunelab.classifiers.asked import AskedModel
-from tunelab.classifiers.contract import Context, Estimator, Task
+from tunelab.classifiers.contract import Context, Estimator, Fitted, Task
 from tunelab.classifiers.examples import ExampleSettings
 from tunelab.classifiers.measured import measure_facts, watch_work
 from tunelab.classifiers.registered import find_classifier
@@ -20,7 +22,8 @@ from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.metrics.training_time import time_doubt
 from tunelab.evaluation.predictions import Predictions, read_predictions
 from tunelab.runs.folder_size import folder_bytes
-from tunelab.runs.results import Result, load_result, read_table, stage_file
+from tunelab.runs.results import Result, load_result, read_table, stage_file, write_table
+from tunelab.runs.run_folder import VALIDATION
 from tunelab.runs.stages import run_stage
 from tunelab.study.prepare import PreparedData
 from tunelab.study.resolution import (
@@ -85,22 +88,57 @@ class Cell:
         *,
         on_stage: Callable[[], object] = lambda: None,
     ) -> list[Result]:
-        """Train, ask and measure; ``on_stage`` is called when a stage is finished."""
-        results = []
+        """Train, measure and ask; ``on_stage`` is called when a stage is finished."""
+        trained = measured_facts = reviewed = None
         if self.estimator.trains:
-            results.append(train_cell(self, data, out))
+            trained = train_cell(self, data, out)
             on_stage()
-        trained = results[0] if results else None
-        results.append(ask_cell(study, self, data, trained, out))
-        on_stage()
+        # The costs first: they tell how long it takes to open, and the others use what was opened.
+        opened = Opened(self, data, out)
         if study.evaluation.facts_seconds:
-            try:
-                results.append(measure_cell(study, self, data, trained, out))
-            # The answers are there: they do not get lost for what their costs could not be told.
-            except (TunelabError, RuntimeError, ValueError, MemoryError) as error:
-                _log.warning("%s: what it costs cannot be measured: %s", self.name, error)
+            with self._beside("what it costs cannot be measured", opened):
+                measured_facts = measure_cell(study, self, data, trained, out, opened)
             on_stage()
-        return results
+        asked = ask_cell(study, self, data, trained, out, opened)
+        on_stage()
+        if study.review and asked.values["scored"] is not None and data.splits["validation"]:
+            with self._beside("when to ask a person cannot be told", opened):
+                reviewed = review_cell(self, data, asked, trained, out, opened)
+            on_stage()
+        results = (trained, asked, reviewed, measured_facts)
+        return [result for result in results if result is not None]
+
+    @contextmanager
+    def _beside(self, what: str, opened: "Opened") -> Iterator[None]:
+        """Go on without a stage that fails, as the answers do not depend on it."""
+        try:
+            yield
+        except (TunelabError, RuntimeError, ValueError, MemoryError) as error:
+            if opened.failed:
+                raise
+            _log.warning("%s: %s: %s", self.name, what, error)
+
+
+class Opened:
+    """A fitted classifier that the stages of a cell share, opened when the first one asks."""
+
+    def __init__(self, cell: Cell, data: PreparedData, out: Path) -> None:
+        self._cell, self._data, self._out = cell, data, out
+        self._fitted: Fitted | None = None
+        self.failed = False
+
+    def get(self) -> Fitted:
+        """The classifier.
+
+        Raises:
+            TunelabError: it cannot be opened.
+        """
+        if self._fitted is None:
+            self.failed = True
+            task, target = _task(self._cell, self._data), _target(self._cell, self._out)
+            self._fitted = self._cell.estimator.open(target, task)
+            self.failed = False
+        return self._fitted
 
 
 def cells_of(study: Study) -> list[Cell]:
@@ -227,7 +265,12 @@ def train_cell(
 
 
 def ask_cell(
-    study: Study, cell: Cell, data: PreparedData, trained: Result | None, out: Path
+    study: Study,
+    cell: Cell,
+    data: PreparedData,
+    trained: Result | None,
+    out: Path,
+    opened: Opened | None = None,
 ) -> Result:
     """Ask a classifier the test rows, and measure its answers.
 
@@ -243,8 +286,8 @@ def ask_cell(
         if not estimator.trains:
             estimator.fit(task, folder=folder, target=_target(cell, out), title="")
         if found is None:
-            opened = estimator.open(_target(cell, out), task)
-            found = ask_rows(opened, data.splits["test"], title=cell.name)
+            fitted_now = (opened or Opened(cell, data, out)).get()
+            found = ask_rows(fitted_now, data.splits["test"], title=cell.name)
         predictions, about = found
         values = measured(predictions, study.evaluation, seed=study.seed)
         keep(predictions, values, study.evaluation, folder)
@@ -254,8 +297,55 @@ def ask_cell(
     return run_stage(out, "evaluate", cell.name, inputs, work, still_there=_has_predictions)
 
 
+def review_cell(
+    cell: Cell,
+    data: PreparedData,
+    asked: Result,
+    trained: Result | None,
+    out: Path,
+    opened: Opened,
+) -> Result:
+    """Ask a classifier for the probabilities of the labels of the validation rows.
+
+    What follows from them is judged at the end, so that nothing of it is part of the key.
+    """
+
+    def work(folder: Path) -> dict[str, Any]:
+        fitted, rows = opened.get(), data.splits["validation"]
+        started = time.perf_counter()
+        found = fitted.probabilities([row.text for row in rows], title=f"{cell.name} validation")
+        seconds = time.perf_counter() - started
+        write_table(
+            folder / VALIDATION,
+            [
+                {"row": number, "truth": row.label, "probabilities": shares.tolist()}
+                for number, (row, shares) in enumerate(zip(rows, found, strict=True))
+            ],
+        )
+        return {
+            **cell.about,
+            "rows": len(rows),
+            "labels": list(fitted.labels),
+            "validated": trained is not None and _is_validated(trained),
+            "seconds": seconds,
+        }
+
+    return run_stage(out, "review", cell.name, {"asked": asked.values["asked"]}, work)
+
+
+def _is_validated(trained: Result) -> bool:
+    """Whether a training looked at the validation rows; older records tell it by their loss."""
+    values = trained.values
+    return bool(values.get("validated", values.get("best_loss") is not None))
+
+
 def measure_cell(
-    study: Study, cell: Cell, data: PreparedData, trained: Result | None, out: Path
+    study: Study,
+    cell: Cell,
+    data: PreparedData,
+    trained: Result | None,
+    out: Path,
+    opened: Opened,
 ) -> Result:
     """Measure a classifier's size, speed and memory, in the same way as every other one's."""
     estimator, task, target = cell.estimator, _task(cell, data), _target(cell, out)
@@ -263,9 +353,7 @@ def measure_cell(
 
     def work(folder: Path) -> dict[str, Any]:
         texts = [row.text for row in data.splits["test"]]
-        found = measure_facts(
-            lambda: estimator.open(target, task), texts, seconds=seconds, device=estimator.device
-        )
+        found = measure_facts(opened.get, texts, seconds=seconds, device=estimator.device)
         own = folder_bytes(target) if trained is not None else 0
         return {
             **estimator.about,

@@ -39,7 +39,8 @@ def cell_mirror(url: str, cell: str) -> Iterator[tuple[Path, Callable[[], None]]
         if stage in FITTED:
             return first == cell
         return (
-            stage in {"train", "evaluate", "facts", "budget"} and first.rpartition("-")[0] == cell
+            stage in {"train", "evaluate", "review", "facts", "budget"}
+            and first.rpartition("-")[0] == cell
         )
 
     folder = _folder(join(url, cell))

@@ -39,6 +39,7 @@ from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.judging.decision import decide_run
 from tunelab.study.judging.label_budget import judge_budget
+from tunelab.study.judging.review import review_run
 from tunelab.study.judging.stage import judge_run
 from tunelab.study.label_budget.plan import BudgetPlan
 from tunelab.study.label_budget.planning import make_plan
@@ -112,6 +113,8 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             judge_budget(run)
             part = "decision"
             decision = decide_run(run)
+            part = "review"
+            review_run(run)
         except TunelabError as error:
             _log.error("%s: %s", part, error)
             failures.append((part, error))

@@ -17,6 +17,8 @@ from tunelab.config import Evaluation
 from tunelab.errors import RunError, TunelabError
 from tunelab.models.device import pick_device, pick_dtype
 from tunelab.serving.prediction_parts import Counts, write_part
+from tunelab.serving.review_rule import ReviewRule
+from tunelab.serving.reviewed_answers import Reviewing
 from tunelab.serving.text_chunks import Chunk
 from tunelab.study.engines.ray_runtime import check_resources, limit_threads, runtime
 
@@ -30,7 +32,14 @@ class Labeller:
     """A worker with a classifier on its device."""
 
     def __init__(
-        self, adapter: str, out: str, evaluation: dict[str, Any], device: str, cpus: int
+        self,
+        adapter: str,
+        out: str,
+        evaluation: dict[str, Any],
+        device: str,
+        cpus: int,
+        rule: ReviewRule | None,
+        all_labels: bool,
     ) -> None:
         limit_threads(cpus)
 
@@ -38,24 +47,25 @@ class Labeller:
         self.failure: str | None = None
         try:
             found = pick_device(device)
-            self.opened = open_classifier(
+            opened = open_classifier(
                 Path(adapter),
                 device=found,
                 dtype=pick_dtype("auto", found),
                 evaluation=Evaluation(**evaluation),
             )
+            self.opened = Reviewing(opened, rule, all_labels)
         except TunelabError as error:
             self.failure = str(error)
 
-    def label(self, chunk: Chunk) -> tuple[Counts, str | None]:
+    def label(self, chunk: Chunk) -> tuple[Counts | None, str | None]:
         """Write the part of a chunk; its counts, or the sentence that says why not."""
         if self.failure is not None:
-            return {}, self.failure
+            return None, self.failure
         try:
             answers = label_texts(self.opened, chunk.texts)
             return write_part(self.out, chunk, answers), None
         except TunelabError as error:
-            return {}, str(error)
+            return None, str(error)
 
 
 def label_on_ray(
@@ -67,9 +77,12 @@ def label_on_ray(
     device: str,
     workers: int | None,
     cpus: int,
+    rule: ReviewRule | None = None,
+    all_labels: bool = False,
 ) -> Iterator[tuple[Chunk, Counts]]:
     """Label chunks on ``workers`` actors, by default as many as there are devices.
 
+    ``rule`` and ``all_labels`` are those of :class:`tunelab.serving.reviewed_answers.Reviewing`.
     ``out`` and ``adapter`` have to be the same for all machines; ``out`` may be a URL.
 
     Raises:
@@ -88,7 +101,10 @@ def label_on_ray(
         )
         position = out if "://" in out else str(Path(out).resolve())
         actors = [
-            kind.remote(str(adapter.resolve()), position, evaluation.model_dump(), device, cpus)
+            kind.remote(
+                *(str(adapter.resolve()), position, evaluation.model_dump(), device, cpus),
+                *(rule, all_labels),
+            )
             for _ in range(count)
         ]
         free = deque(actors * _AHEAD)
@@ -120,4 +136,5 @@ def _counts(ray: Any, done: Any, chunk: Chunk) -> Counts:
         ) from None
     if failure is not None:
         raise RunError(f"{where}: {failure}")
-    return dict(counts)
+    found: Counts = counts
+    return found

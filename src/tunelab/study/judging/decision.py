@@ -27,6 +27,7 @@ _OTHER_PARTS = {
     "verdicts",
     "decision",
     "label budget",
+    "review",
 }
 
 
