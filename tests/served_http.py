@@ -101,7 +101,7 @@ def serving(
 def listening(service: Service) -> Iterator[Running]:
     """Serve a service that was made."""
     server = make_server(service)
-    thread = threading.Thread(target=server.run, daemon=True)
+    thread = threading.Thread(target=server.listen, daemon=True)
     thread.start()
     while not server.started:
         assert thread.is_alive()

@@ -12,6 +12,7 @@ import h11
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from tunelab.errors import RunError
 from tunelab.serving.http.refusals import plain_response
 
 # Seconds in which a connection that is idle when the service stops may still bring its request.
@@ -99,6 +100,20 @@ class StoppingServer(Server):
         super().__init__(config)
         self._on_stop = on_stop
 
+    def listen(self) -> None:
+        """Take requests on the host and the port of the configuration until a signal comes.
+
+        Raises:
+            RunError: the port was taken in between.
+        """
+        host, port = self.config.host, self.config.port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            listener = socket.create_server((host, port), family=family, backlog=2048)
+        except OSError as error:
+            raise RunError(f"cannot listen on {host}, port {port} ({error.strerror}).") from None
+        self.run([listener])
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop, or end the process where it has begun."""
         if self.should_exit:
@@ -107,16 +122,37 @@ class StoppingServer(Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what is on its way, then close."""
+        """Answer what is on its way, then close. ``sockets`` are those that it listens on."""
+        loop = asyncio.get_running_loop()
         self._on_stop()
-        # Connections that wait to be accepted are accepted first.
-        for _ in range(3):
-            await asyncio.sleep(0)
+        # What is closed below would reset connections that nobody has accepted yet.
+        waiting = [one for listener in sockets or [] for one in _accept_all(listener)]
         for server in self.servers:
             server.close()
+        for connection in waiting:
+            await loop.connect_accepted_socket(self._protocol, connection)
         # An idle connection may bring a request that was sent before it could know.
-        loop = asyncio.get_running_loop()
         last = loop.time() + _LINGER
         while self.server_state.connections and loop.time() < last:
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        protocol: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = protocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
+
+
+def _accept_all(listener: socket.socket) -> list[socket.socket]:
+    """The connections that wait to be accepted, of which no more may wait from now on."""
+    found = []
+    listener.listen(0)
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return found
+        connection.setblocking(False)
+        found.append(connection)

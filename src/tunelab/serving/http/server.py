@@ -26,13 +26,13 @@ def serve(
     write_line("start", {"models": list(service.served), "address": address})
     sys.stderr.write(f"{address}  (Ctrl-C ends it)\n")
     sys.stderr.flush()
-    server.run()
+    server.listen()
     service.models.stop(settings.request_seconds)
     write_line("stop", {})
 
 
 def make_server(service: Service) -> StoppingServer:
-    """The server of a service, which ``run`` lets listen."""
+    """The server of a service, which ``listen`` starts."""
     settings = service.settings
     config = Config(
         service.app(),
