@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,11 @@ import httpx
 from conftest import TEXTS, write_adapter, write_model
 from tunelab.classifiers.contract import Context, Task
 from tunelab.classifiers.registered import find_classifier
+from tunelab.cli.listening import free_port
 from tunelab.data.examples import Example
 from tunelab.serving.http.app import Service
+from tunelab.serving.http.served import Served, open_served
 from tunelab.serving.http.server import make_server
-from tunelab.serving.http.served import open_served
 from tunelab.serving.http.settings import ServeSettings
 
 ROWS = [
@@ -50,11 +51,12 @@ def write_language_models(folder: Path) -> dict[str, Path]:
 
 @dataclass
 class Running:
-    """A service that listens; ``client`` asks it."""
+    """A service that listens; ``client`` asks it, ``lines`` are those of its log."""
 
     address: str
     service: Service
     client: httpx.Client
+    lines: list[Mapping[str, Any]]
 
     def classify(self, **body: Any) -> httpx.Response:
         return self.client.post("/v1/classify", json=body)
@@ -89,17 +91,17 @@ def serving(
     classifiers: Sequence[Path | str], models: Sequence[Path | str] = (), **settings: Any
 ) -> Iterator[Running]:
     """Serve on a free port of loopback."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     opened = open_served([*map(str, classifiers)], [*map(str, models)], device="cpu")
-    with listening(Service(opened, ServeSettings(port=port, **settings))) as running:
+    with listening(opened, **settings) as running:
         yield running
 
 
 @contextmanager
-def listening(service: Service) -> Iterator[Running]:
-    """Serve a service that was made."""
+def listening(opened: Mapping[str, Served], **settings: Any) -> Iterator[Running]:
+    """Serve what was opened."""
+    lines: list[Mapping[str, Any]] = []
+    chosen = ServeSettings(**{"port": free_port("127.0.0.1", 0), **settings})
+    service = Service(opened, chosen, log=lambda _, values: lines.append(values))
     server = make_server(service)
     thread = threading.Thread(target=server.listen, daemon=True)
     thread.start()
@@ -110,7 +112,7 @@ def listening(service: Service) -> Iterator[Running]:
     token = service.settings.token
     headers = {"authorization": f"Bearer {token}"} if token else {}
     with httpx.Client(base_url=address, headers=headers, timeout=30, trust_env=False) as client:
-        yield Running(address, service, client)
+        yield Running(address, service, client, lines)
     server.should_exit = True
     thread.join(20)
     assert not thread.is_alive()

@@ -132,10 +132,13 @@ def test_messages_of_parts_and_of_developers() -> None:
     ],
 )
 def test_what_a_chat_cannot_ask(values: dict[str, Any], said: str) -> None:
-    with pytest.raises(RequestError) as refused:
+    def ask() -> None:
         asked = _chat(**values)
         messages_of(asked, SMALL)
         generation_values(asked, SMALL)
+
+    with pytest.raises(RequestError) as refused:
+        ask()
     assert said in refused.value.message
 
 
@@ -150,9 +153,12 @@ _JSON = st.recursive(
 @given(st.binary(max_size=60) | _JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_body_is_read_or_refused_in_one_sentence(body: bytes) -> None:
     for model in (ClassifyRequest, ChatRequest):
+        refused = None
         try:
             read_body(body, model)
         except RequestError as error:
-            assert error.status == 400
-            assert error.message.endswith((".", "?"))
-            assert "\n" not in error.message
+            refused = error
+        if refused is not None:
+            assert refused.status == 400
+            assert refused.message.endswith((".", "?"))
+            assert "\n" not in refused.message

@@ -21,7 +21,7 @@ class Lengths:
 
     name = "lengths"
     labels = tuple(str(number) for number in range(100))
-    about: Mapping[str, Any] = {}  # noqa: RUF012 - as the contract has it
+    about: Mapping[str, Any] = {}
     size = Size(None)
 
     def __init__(self) -> None:

@@ -19,9 +19,7 @@ from hypothesis import strategies as st
 import tunelab
 from conftest import TEXTS
 from served_http import Running, listening, read_answer, serving, write_classical
-from tunelab.serving.http.app import Service
 from tunelab.serving.http.served import open_served
-from tunelab.serving.http.settings import ServeSettings
 from tunelab.serving.review_rule import ReviewRule
 
 LINES = [f"{text} {number}" for number in range(9) for texts in TEXTS.values() for text in texts]
@@ -192,32 +190,27 @@ def test_health_and_metrics(running: Running) -> None:
     assert 'path="/v1/classify",status="200"' in answer.text
 
 
-def test_a_line_of_the_log_holds_no_text(
-    running: Running, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_line_of_the_log_holds_no_text(running: Running) -> None:
+    before = len(running.lines)
     running.classify(model="words", texts=["private matter", LINES[0]])
     running.classify(model="words", texts=["private matter"], secret=1)
-    lines = [json.loads(line) for line in _read(capsys, 2)]
-    assert [line["status"] for line in lines] == [200, 400]
-    assert lines[0]["texts"] == sum(lines[0]["labels"].values()) == 2
-    assert lines[0]["milliseconds"] > 0
-    assert "private" not in json.dumps(lines)
-
-
-def _read(capsys: pytest.CaptureFixture[str], count: int) -> list[str]:
-    """Lines of the log, which are written behind the answers."""
-    found: list[str] = []
     deadline = time.monotonic() + 5
-    while len(found) < count and time.monotonic() < deadline:
-        found += capsys.readouterr().out.splitlines()
-        time.sleep(0.01)
-    return found
+    while len(running.lines) < before + 2 and time.monotonic() < deadline:
+        # A line is written behind its answer.
+        time.sleep(0.005)
+    first, second = running.lines[before:]
+    assert (first["status"], second["status"]) == (200, 400)
+    assert first["texts"] == sum(first["labels"].values()) == 2
+    assert first["milliseconds"] > 0
+    assert "private" not in json.dumps([first, second])
 
 
 def test_the_page_asks_no_other_server(running: Running) -> None:
     for path in ("/", "/docs"):
         answer = running.client.get(path)
-        assert not re.search(r"""(?:src|href)=["'](?:https?:)?//|<script|@import|url\(""", answer.text)
+        assert not re.search(
+            r"""(?:src|href)=["'](?:https?:)?//|<script|@import|url\(""", answer.text
+        )
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     assert "/v1/classify" in answer.text
 
@@ -245,11 +238,11 @@ def test_many_clients_at_once(running: Running, folders: dict[str, Path]) -> Non
 
 def test_a_rule_of_review(folders: dict[str, Path]) -> None:
     opened = open_served([f"m={folders['tfidf-logistic']}"], [], device="cpu")
-    rule = ReviewRule(temperature=0.5, threshold=0.9)
+    rule = ReviewRule(temperature=0.5, threshold=0.9, wanted_accuracy=None)
     object.__setattr__(opened["m"], "rule", rule)
     texts = [LINES[0], "nothing that was seen"]
     given = tunelab.load(folders["tfidf-logistic"]).predict_proba(texts)
-    with listening(Service(opened, ServeSettings(port=_free_port(), token="a long token"))) as one:
+    with listening(opened, token="a long token") as one:
         answer = one.classify(texts=texts).json()
         bare = one.classify(texts=texts, probabilities=False).json()["results"]
         open_paths = [httpx.get(f"{one.address}{path}") for path in ("/healthz", "/readyz")]
@@ -270,12 +263,6 @@ def test_a_rule_of_review(folders: dict[str, Path]) -> None:
     _check_error(shut[0].json(), "Authorization: Bearer")
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 class _Held:
     """A classifier whose answers wait for ``gate``."""
 
@@ -294,8 +281,8 @@ def test_a_full_queue_and_an_answer_that_takes_too_long(folders: dict[str, Path]
     opened = open_served([f"m={folders['tfidf-logistic']}"], [], device="cpu")
     held = _Held(opened["m"].fitted)
     object.__setattr__(opened["m"], "fitted", held)
-    limits = ServeSettings(port=_free_port(), queue=4, request_seconds=1.0)
-    with listening(Service(opened, limits)) as running, ThreadPoolExecutor(10) as pool:
+    limits = listening(opened, queue=4, request_seconds=1.0)
+    with limits as running, ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda n: running.classify(text=f"a {n}"), range(10)))
         held.gate.set()
         after = running.classify(text="a")

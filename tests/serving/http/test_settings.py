@@ -35,9 +35,7 @@ def test_every_option_acts_from_both_sides(name: str) -> None:
         ({"host": "0.0.0.0"}, {}, "needs a token"),
     ],
 )
-def test_what_cannot_be_used(
-    given: dict[str, str], environment: dict[str, str], said: str
-) -> None:
+def test_what_cannot_be_used(given: dict[str, str], environment: dict[str, str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         read_settings(given, environment, None)
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -39,6 +39,8 @@ from tunelab.serving.http.served import Served
 from tunelab.serving.http.settings import ServeSettings
 
 Found = TypeVar("Found")
+# What becomes a line of the log: the event and its values.
+Log = Callable[[str, Mapping[str, Any]], None]
 
 _REFUSALS: Mapping[int, str] = {
     400: "The request is not one that can be answered; the message says why.",
@@ -62,11 +64,17 @@ _CHAT_EXAMPLE = {
 
 
 class Service:
-    """Everything that a service holds: its models, their thread, the traffic and the metrics."""
+    """Everything that a service holds: its models, their thread, the traffic and the metrics.
 
-    def __init__(self, served: Mapping[str, Served], settings: ServeSettings) -> None:
+    ``log`` is given each event and its values.
+    """
+
+    def __init__(
+        self, served: Mapping[str, Served], settings: ServeSettings, *, log: Log = write_line
+    ) -> None:
         self.served = served
         self.settings = settings
+        self.log = log
         self.traffic = Traffic()
         self.started = int(time.time())
         self.models = ModelThread(
@@ -110,7 +118,7 @@ class Service:
             traffic=self.traffic,
             metrics=self.metrics,
             advised_wait=lambda: self.models.advised_wait,
-            log=write_line,
+            log=self.log,
         )
 
     def stop(self) -> None:
@@ -342,8 +350,6 @@ def _reviewed(
 
     given = np.array([label.probabilities for label in labels], dtype=float)
     sure = one.rule.calibrated(given).max(axis=1).tolist()
-    if one.rule.threshold is None:
-        return sure, [None] * len(labels)
     look = one.rule.needs_review(given).tolist()
     # A text without a label is nobody's but a person's.
     return sure, [

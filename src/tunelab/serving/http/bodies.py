@@ -131,7 +131,8 @@ class ClassifyResponse(BaseModel):
     prompt_hash: str | None = Field(description="of the prompt; null without one")
     labels: list[str] = Field(description="all labels that the classifier knows")
     threshold: float | None = Field(
-        description="a confidence below it needs a review; null without a rule"
+        description="a confidence below it needs a review; null without a rule, and where no "
+        "threshold keeps the rule, so that every text needs one"
     )
     results: list[TextResult]
 
