@@ -66,11 +66,19 @@ def read_texts(file: Path | None) -> list[str]:
     return [row.text for row in starter()]
 
 
-def starter() -> Any:
-    from tunelab.data.starter_source import load as load_starter
+def starter() -> list[Any]:
+    """The rows of the starter corpus."""
+    from importlib.resources import files
 
-    splits = load_starter({})
-    return [row for rows in splits.values() for row in rows] if isinstance(splits, dict) else splits
+    from tunelab.data.examples import Example
+
+    folder = Path(str(files("tunelab.data") / "starter"))
+    lines = [
+        json.loads(line)
+        for file in sorted(folder.glob("*.jsonl"))
+        for line in file.read_text(encoding="utf-8").splitlines()
+    ]
+    return [Example(line["text"], line["label"]) for line in lines]
 
 
 def fit(folder: Path) -> Path:
