@@ -114,7 +114,11 @@ def _ask(
         "path": path,
         "headers": [(key.replace("_", "-").encode(), one.encode()) for key, one in given.items()],
     }
-    asyncio.run(guard(scope, _receive([b"{}"]), send))
+
+    async def ask() -> None:
+        await guard(scope, _receive([b"{}"]), send)
+
+    asyncio.run(ask())
     return sent, lines
 
 

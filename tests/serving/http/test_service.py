@@ -44,7 +44,11 @@ def test_it_answers_as_the_classifier_does(running: Running, folders: dict[str, 
     answer = running.classify(model="words", texts=LINES[:12]).json()
     expected = loaded.predict_proba(LINES[:12]).tolist()
     assert [one["label"] for one in answer["results"]] == loaded.predict(LINES[:12])
-    assert [list(one["probabilities"].values()) for one in answer["results"]] == expected
+    given = [list(one["probabilities"].values()) for one in answer["results"]]
+    assert given == expected
+    alone = [running.classify(model="words", text=text).json()["results"][0] for text in LINES[:4]]
+    for one, row in zip(alone, expected, strict=False):
+        assert list(one["probabilities"].values()) == pytest.approx(row, abs=1e-9)
     assert answer["labels"] == loaded.classes_.tolist()
     assert answer["model"] == "words"
     assert re.fullmatch("[0-9a-f]{64}", answer["classifier_hash"])

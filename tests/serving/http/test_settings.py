@@ -44,4 +44,4 @@ def test_other_machines_with_a_token_and_any_name() -> None:
     found = read_settings({"host": "0.0.0.0"}, {}, "a long secret")
     assert found.hosts is None
     assert "secret" not in repr(found)
-    assert read_settings({}, {}, None).hosts == {"127.0.0.1", "::1", "localhost"}
+    assert read_settings({}, {}, None).hosts == frozenset(("127.0.0.1", "::1", "localhost"))

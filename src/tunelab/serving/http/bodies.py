@@ -166,7 +166,9 @@ def read_body(body: bytes, model: type[Model]) -> Model:
     try:
         values = json.loads(text, parse_constant=_refuse_number, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        where = f" ({error.msg}, character {error.pos})" if hasattr(error, "pos") else ""
+        where = ""
+        if isinstance(error, json.JSONDecodeError):
+            where = f" ({error.msg}, character {error.pos})"
         raise RequestError(400, f"the body is not JSON{where}; send a JSON object.") from None
     if not isinstance(values, dict):
         raise RequestError(400, 'the body must be a JSON object, as in {"text": "…"}.')

@@ -147,7 +147,7 @@ class StoppingServer(Server):
 
 def _accept_all(listener: socket.socket) -> list[socket.socket]:
     """The connections that wait to be accepted, of which no more may wait from now on."""
-    found = []
+    found: list[socket.socket] = []
     listener.listen(0)
     while True:
         try:

@@ -88,8 +88,13 @@ class Metrics:
                         lines.append(f"{name}_bucket{_shown((*key, ('le', edge)))} {so_far}")
                     lines.append(f"{name}_sum{_shown(key)} {_number(one.total)}")
                     lines.append(f"{name}_count{_shown(key)} {so_far}")
-        started = ("Seconds since 1970 at which the service began.", lambda: self._started)
-        gauges = {**self._gauges, "process_start_time_seconds": started}
+        gauges = {
+            **self._gauges,
+            "process_start_time_seconds": (
+                "Seconds since 1970 at which the service began.",
+                lambda: self._started,
+            ),
+        }
         for name, (description, value) in gauges.items():
             lines += [*_head(name, "gauge", description), f"{name} {_number(value())}"]
         return "\n".join(lines) + "\n"
