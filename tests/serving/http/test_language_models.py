@@ -160,6 +160,7 @@ def test_several_answers_and_a_conversation(client: openai.OpenAI, running: Runn
     assert [one.index for one in found.choices] == [0, 1, 2]
     assert len({one.message.content for one in found.choices}) > 1
     assert [one.id for one in client.models.list()] == ["lora", "dora", "tiny"]
+    assert client.models.retrieve("dora").id == "dora"
 
 
 @pytest.mark.parametrize(
@@ -170,6 +171,11 @@ def test_several_answers_and_a_conversation(client: openai.OpenAI, running: Runn
         ({"temperature": -1.0}, openai.BadRequestError, "temperature must be a number from 0"),
         (
             {"messages": [{"role": "user", "content": "a b " * 400}]},
+            openai.BadRequestError,
+            "context",
+        ),
+        (
+            {"messages": [{"role": "user", "content": "a b " * 400}], "stream": True},
             openai.BadRequestError,
             "context",
         ),

@@ -295,3 +295,17 @@ def test_a_full_queue_and_an_answer_that_takes_too_long(folders: dict[str, Path]
         _check_error(one.json())
         assert one.status_code == 504 or int(one.headers["retry-after"]) >= 1
     assert after.status_code == 200
+
+
+def test_a_connection_goes_on_behind_a_body_that_was_refused(running: Running) -> None:
+    host, port = running.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        head = (HEAD + "content-length: 9000\n\n").replace("\n", "\r\n").encode()
+        connection.sendall(head + b"x" * 5000)
+        assert read_answer(connection)[0] == 413
+        connection.sendall(b"x" * 4000 + b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert read_answer(connection)[0] == 200
+        # Nothing more comes, and nothing is said of it.
+        connection.settimeout(0.8)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)

@@ -156,6 +156,11 @@ def build_paths(service: Service) -> FastAPI:
         listed = [_listed(one, service.started) for one in service.served.values()]
         return JSONResponse({"object": "list", "data": listed})
 
+    @web.get("/v1/models/{name}", tags=["models"], responses=_refusals(404))
+    async def model(name: str) -> JSONResponse:
+        """One of the models."""
+        return JSONResponse(_listed(_find(service.served, name), service.started))
+
     @web.post(
         "/v1/classify",
         tags=["models"],
@@ -199,6 +204,7 @@ def build_paths(service: Service) -> FastAPI:
         deadline = asyncio.get_running_loop().time() + service.settings.request_seconds
         steps = Steps(asked, service.models)
         if body.stream:
+            await steps.begin(deadline)
             return StreamingResponse(
                 _told(service.metrics, asked, steps, deadline, facts),
                 media_type="text/event-stream",

@@ -99,12 +99,21 @@ class Steps:
                 loop.call_soon_threadsafe(steps.put_nowait, step)
 
         self._steps = steps
+        self._first: Progress | None = None
         self._writing = Writing(
             begin=lambda: asked.answerer.stream([asked.prompt], asked.settings),
             on_step=tell,
             on_end=tell,
         )
         models.write(self._writing)
+
+    async def begin(self, deadline: float) -> None:
+        """Wait for the first step, so that what cannot be answered is known.
+
+        Raises:
+            RequestError, RunError: as :meth:`read`.
+        """
+        self._first = await self._next(deadline)
 
     def give_up(self) -> None:
         """End the answer, as nobody waits for it."""
@@ -118,23 +127,27 @@ class Steps:
             RunError: the model cannot answer.
         """
         try:
-            while (step := await self._next(deadline)) is not None:
-                if isinstance(step, UsageError):
-                    raise RequestError(400, str(step))
-                if isinstance(step, Exception):
-                    raise step
+            step, self._first = self._first, None
+            while step is not None or (step := await self._next(deadline)) is not None:
                 yield step
+                step = None
         finally:
             self.give_up()
 
-    async def _next(self, deadline: float) -> Progress | Exception | None:
+    async def _next(self, deadline: float) -> Progress | None:
         try:
             async with asyncio.timeout_at(deadline):
-                return await self._steps.get()
+                step = await self._steps.get()
         except TimeoutError:
+            self.give_up()
             raise RequestError(
                 504, "the answer took too long; lower max_tokens, or ask again later."
             ) from None
+        if isinstance(step, UsageError):
+            raise RequestError(400, str(step))
+        if isinstance(step, Exception):
+            raise step
+        return step
 
 
 async def whole_answer(asked: Asked, steps: Steps, deadline: float) -> dict[str, Any]:

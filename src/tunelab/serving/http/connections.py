@@ -28,7 +28,6 @@ def bounded_protocol(*, seconds: float, connections: int) -> type[asyncio.Protoc
 
     class BoundedProtocol(H11Protocol):
         _timer: asyncio.TimerHandle | None = None
-        _heard = False
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -40,7 +39,6 @@ def bounded_protocol(*, seconds: float, connections: int) -> type[asyncio.Protoc
         def data_received(self, data: bytes) -> None:
             if self.transport.is_closing():
                 return
-            self._heard = True
             super().data_received(data)
             self._watch()
 
@@ -73,7 +71,8 @@ def bounded_protocol(*, seconds: float, connections: int) -> type[asyncio.Protoc
                 self._timer = None
 
         def _too_late(self) -> None:
-            if self._heard and self.conn.our_state is h11.IDLE:
+            begun, _ = self.conn.trailing_data
+            if begun and self.conn.our_state is h11.IDLE:
                 self._end_with(
                     408, f"the request was not there after {seconds:g} seconds; send it faster."
                 )

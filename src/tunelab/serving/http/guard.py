@@ -84,7 +84,7 @@ def guarded(
         seen = _Seen()
         scope["facts"] = seen.facts
         own = {**HEADERS, "x-request-id": request_id}
-        answer = with_headers(_watched(send, seen, traffic), own)
+        answer = with_headers(_watched(send, seen, traffic, settings.body_seconds), own)
         try:
             await _pass(scope, headers, receive, answer)
         except RequestError as error:
@@ -148,7 +148,8 @@ def check_token(token: str, authorization: str) -> None:
         RequestError: as said.
     """
     kind, _, given = authorization.partition(" ")
-    same = hmac.compare_digest(given.strip().encode("utf-8"), token.encode("utf-8"))
+    # Headers are read as Latin-1, which gives the bytes that were sent.
+    same = hmac.compare_digest(given.strip().encode("latin-1"), token.encode("utf-8"))
     if kind.lower() != "bearer" or not same:
         raise RequestError(
             401,
@@ -242,8 +243,11 @@ def _after(body: bytes, receive: Receive) -> Receive:
     return receiving
 
 
-def _watched(send: Send, seen: _Seen, traffic: Traffic) -> Send:
-    """``send``, which notes the status, and closes connections while the service stops."""
+def _watched(send: Send, seen: _Seen, traffic: Traffic, seconds: float) -> Send:
+    """``send``, which notes the status, and closes connections while the service stops.
+
+    A part that its reader does not take within ``seconds`` raises a TimeoutError.
+    """
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -251,7 +255,8 @@ def _watched(send: Send, seen: _Seen, traffic: Traffic) -> Send:
             if traffic.stopping:
                 kept = [pair for pair in message["headers"] if pair[0].lower() != b"connection"]
                 message["headers"] = [*kept, (b"connection", b"close")]
-        await send(message)
+        async with asyncio.timeout(seconds):
+            await send(message)
 
     return sending
 

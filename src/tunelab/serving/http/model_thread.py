@@ -194,10 +194,11 @@ class ModelThread:
 
 def _go_on(writing: Writing) -> bool:
     """One step of an answer; whether there is more."""
+    step = None
     try:
-        if writing.steps is None:
-            writing.steps = writing.begin()
-        step = None if writing.unwanted else next(writing.steps, None)
+        if not writing.unwanted:
+            writing.steps = writing.begin() if writing.steps is None else writing.steps
+            step = next(writing.steps, None)
     except Exception as error:
         writing.on_end(error)
         return False

@@ -9,7 +9,7 @@ from tunelab.classifiers.classifier import find_classifier
 from tunelab.classifiers.contract import Fitted
 from tunelab.errors import UsageError
 from tunelab.generation.local_model import LocalModel
-from tunelab.guards.bounded_files import home_path
+from tunelab.guards.bounded_files import home_path, is_folder
 from tunelab.serving.http.labelling import label_in_one_pass
 from tunelab.serving.review_rule import ReviewRule, read_review_rule
 
@@ -119,13 +119,13 @@ def _without_folders(model: object) -> str | None:
     """A model's name; of one in a folder of this machine the folder's own name."""
     if model is None:
         return None
-    return Path(str(model)).name if Path(str(model)).exists() else str(model)
+    return Path(str(model)).name if is_folder(Path(str(model))) else str(model)
 
 
 def _named(word: str) -> tuple[str | None, str]:
     """``ID=PATH`` in two parts; a path that is there is not divided."""
     name, equals, path = word.partition("=")
-    if not equals or Path(word).exists():
+    if not equals or is_folder(Path(word)):
         return None, word
     if not name or not path:
         raise UsageError(f"{word!r} must be ID=FOLDER; write what requests call it before the =.")
