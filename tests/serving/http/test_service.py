@@ -187,6 +187,8 @@ def test_any_texts_are_labelled_or_refused(running: Running, texts: list[str]) -
 def test_health_and_metrics(running: Running) -> None:
     assert running.client.get("/healthz").json() == {"status": "ok"}
     assert running.client.get("/readyz").json() == {"status": "ready"}
+    head = running.client.head("/healthz")
+    assert (head.status_code, head.content) == (200, b"")
     running.classify(model="words", text=LINES[0])
     answer = running.client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
