@@ -69,7 +69,7 @@ def test_a_whole_pair_is_a_character() -> None:
         ({"texts": []}, 400, "texts is empty"),
         ({"text": ""}, 400, "the text is empty or blank"),
         ({"text": " \n\u200b"}, 400, "the text is empty or blank"),
-        ({"texts": ["a", "\u200b"]}, 400, "text 1 is empty or blank"),
+        ({"texts": ["a", "\u200b"]}, 400, "texts[1] is empty or blank"),
         ({"texts": list("abcd")}, 413, "4 texts and 3 are taken"),
         ({"text": "x" * 11}, 413, "11 characters and 10 are taken"),
     ],

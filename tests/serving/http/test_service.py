@@ -269,6 +269,19 @@ def test_a_rule_of_review(folders: dict[str, Path]) -> None:
     _check_error(shut[0].json(), "Authorization: Bearer")
 
 
+def test_more_connections_than_it_holds(folders: dict[str, Path]) -> None:
+    opened = open_served([str(folders["tfidf-svm"])], [], device="cpu")
+    with listening(opened, connections=2) as running:
+        host, port = running.address.removeprefix("http://").split(":")
+        held = [socket.create_connection((host, int(port)), timeout=10) for _ in range(2)]
+        with socket.create_connection((host, int(port)), timeout=10) as one:
+            status, value = read_answer(one)
+        for connection in held:
+            connection.close()
+    assert status == 503
+    _check_error(value, "too many connections")
+
+
 class _Held:
     """A classifier whose answers wait for ``gate``."""
 

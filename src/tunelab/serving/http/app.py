@@ -53,7 +53,7 @@ _REFUSALS: Mapping[int, str] = {
     421: "The service does not answer under that host name.",
     429: "The queue is full; Retry-After says when to ask again.",
     500: "The service or the model failed.",
-    503: "The service is stopping.",
+    503: "The service is stopping, or too many connections are open.",
     504: "The answer took too long.",
 }
 _EXAMPLE = {"texts": ["what a good song", "who is there"]}

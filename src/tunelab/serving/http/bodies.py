@@ -200,7 +200,7 @@ def texts_of(request: ClassifyRequest, settings: ServeSettings) -> tuple[str, ..
             "requests.",
         )
     for number, text in enumerate(texts):
-        what = "the text" if request.text is not None else f"text {number}"
+        what = "the text" if request.text is not None else f"texts[{number}]"
         if len(text) > settings.characters:
             raise RequestError(
                 413,

@@ -88,7 +88,7 @@ class Metrics:
                         lines.append(f"{name}_bucket{_shown((*key, ('le', edge)))} {so_far}")
                     lines.append(f"{name}_sum{_shown(key)} {_number(one.total)}")
                     lines.append(f"{name}_count{_shown(key)} {so_far}")
-        gauges = {
+        gauges: dict[str, tuple[str, Callable[[], float]]] = {
             **self._gauges,
             "process_start_time_seconds": (
                 "Seconds since 1970 at which the service began.",
