@@ -5,7 +5,8 @@
 Clients ask for the labels of one to eight texts a request, with and without batching, and every
 answer is compared with what `tunelab.load(...).predict` gives for the same texts. The classifier is
 TF-IDF with a logistic regression, fitted to the starter corpus, or the folder that --classifier
-names. The service runs in a process of its own, and so does a client for each --processes.
+names. The service runs in a process of its own, and the clients in as many as --processes says.
+The exit code is 1 if an answer was lost or wrong.
 """
 
 import argparse

@@ -1,5 +1,6 @@
 """The OpenAPI description, and a service that keeps to it whatever schemathesis sends."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def test_the_description_names_paths_fields_and_errors(running: Running) -> None
     assert set(parts["ErrorDetail"]["properties"]) == {"message", "type"}
     asked = schema["paths"]["/v1/classify"]["post"]
     assert {"200", "400", "401", "413", "429"} <= set(asked["responses"])
-    assert "422" not in asked["responses"]
+    assert "HTTPValidationError" not in json.dumps(schema)
     example = asked["requestBody"]["content"]["application/json"]["example"]
     assert len(running.client.post("/v1/classify", json=example).json()["results"]) == 2
 

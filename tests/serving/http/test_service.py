@@ -282,6 +282,29 @@ def test_more_connections_than_it_holds(folders: dict[str, Path]) -> None:
     _check_error(value, "too many connections")
 
 
+def test_an_error_that_nobody_expected(folders: dict[str, Path]) -> None:
+    opened = open_served([f"m={folders['tfidf-svm']}"], [], device="cpu")
+    object.__setattr__(opened["m"], "fitted", _Broken())
+    with listening(opened) as running:
+        answer = running.classify(text="private matter")
+        again = running.client.get("/readyz")
+    assert answer.status_code == 500
+    _check_error(answer.json(), "its log names the request")
+    line = next(one for one in running.lines if one["status"] == 500)
+    assert (line["error"], line["request_id"]) == ("ValueError", answer.headers["x-request-id"])
+    assert "private" not in json.dumps([*running.lines, answer.json()])
+    assert again.status_code == 200
+
+
+class _Broken:
+    """A classifier that fails in a way of its own."""
+
+    labels = ("a",)
+
+    def label(self, texts: list[str]) -> Any:
+        raise ValueError(f"cannot label {texts}")
+
+
 class _Held:
     """A classifier whose answers wait for ``gate``."""
 

@@ -242,6 +242,12 @@ def build_paths(service: Service) -> FastAPI:
         status = 400 if isinstance(error, UsageError) else 500
         return Response(error_body(status, str(error)), status, media_type="application/json")
 
+    @web.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> Response:
+        # It is raised again behind this answer, so that the guard writes it to the log.
+        message = "the service failed; its log names the request."
+        return Response(error_body(500, message), 500, media_type="application/json")
+
     @web.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
         told = {404: "there is nothing at this path; GET / describes the service.", 405: _METHOD}
@@ -274,8 +280,12 @@ def _described(web: FastAPI, service: Service) -> dict[str, Any]:
     )
     parts = schema.setdefault("components", {}).setdefault("schemas", {})
     parts |= extra["$defs"]
+    # FastAPI's own errors of validation, which it never gives as bodies are read by hand.
     for name in ("HTTPValidationError", "ValidationError"):
         parts.pop(name, None)
+    for methods in schema["paths"].values():
+        for about in methods.values():
+            about["responses"].pop("422", None)
     if service.settings.token is not None:
         schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{"token": []}]

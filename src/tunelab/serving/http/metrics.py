@@ -80,11 +80,11 @@ class Metrics:
                 ]
             for name, (description, bounds) in _HISTOGRAMS.items():
                 lines += _head(name, "histogram", description)
+                edges = [*map(_number, bounds), "+Inf"]
                 for key, one in self._histograms[name].items():
                     so_far = 0
-                    for bound, number in zip((*bounds, "+Inf"), one.counts, strict=True):
+                    for edge, number in zip(edges, one.counts, strict=True):
                         so_far += number
-                        edge = bound if isinstance(bound, str) else _number(bound)
                         lines.append(f"{name}_bucket{_shown((*key, ('le', edge)))} {so_far}")
                     lines.append(f"{name}_sum{_shown(key)} {_number(one.total)}")
                     lines.append(f"{name}_count{_shown(key)} {so_far}")
