@@ -149,7 +149,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.binary(max_size=60) | _JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_body_is_read_or_refused_in_one_sentence(body: bytes) -> None:
     for model in (ClassifyRequest, ChatRequest):

@@ -163,7 +163,7 @@ def test_a_byte_at_a_time_ends_in_time_and_hinders_nobody(running: Running) -> N
     _check_error(value, "0.6 seconds")
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(body=st.binary(max_size=80) | st.text(max_size=40).map(lambda one: json.dumps(one).encode()))
 def test_any_bytes_get_a_status_and_one_sentence(running: Running, body: bytes) -> None:
     answer = running.client.post(
@@ -173,7 +173,7 @@ def test_any_bytes_get_a_status_and_one_sentence(running: Running, body: bytes) 
     _check_error(answer.json())
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(texts=st.lists(st.text(max_size=20), min_size=1, max_size=4))
 def test_any_texts_are_labelled_or_refused(running: Running, texts: list[str]) -> None:
     answer = running.classify(model="words", texts=texts)
@@ -232,7 +232,7 @@ def test_many_clients_at_once(running: Running, folders: dict[str, Path]) -> Non
         return [one["label"] for one in answer["results"]] == [expected[text] for text in texts]
 
     with ThreadPoolExecutor(10) as pool:
-        right = list(pool.map(lambda number: ask(running.client, number), range(150)))
+        right = list(pool.map(lambda number: ask(running.client, number), range(100)))
     assert all(right)
     text = running.client.get("/metrics").text
     found = re.search(r'tunelab_batches_total\{model="words"\} (\d+)', text)
