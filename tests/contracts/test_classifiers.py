@@ -18,6 +18,7 @@ from tunelab.classifiers.stored import labels_of, open_classifier, trained_by
 from tunelab.config import Evaluation, Prompt
 from tunelab.data.examples import Example
 from tunelab.errors import UsageError
+from tunelab.serving.http.labelling import label_in_one_pass
 
 ROWS = [
     Example(f"{text} {number}", label)
@@ -107,6 +108,12 @@ def test_the_contract(
     else:
         assert found.shape == (len(ASKED), 3)
         assert np.allclose(found.sum(axis=1), 1)
+        served = label_in_one_pass(opened, ASKED, probabilities=True)
+        assert [one.label for one in served if one.reason != "blank text"] == [
+            label for text, label in zip(ASKED, labels, strict=True) if text
+        ]
+        if served[0].probabilities is not None:
+            assert np.allclose(served[0].probabilities, found[0], atol=1e-6)
     # Opened without the study it answers the same; fitted again, too.
     other = open_classifier(
         target, device="cpu", dtype="float32", evaluation=Evaluation(max_new_tokens=4)

@@ -17,11 +17,13 @@ TOKEN = "hf_PLANTEDtokenPLANTEDtokenPLANTED0"
 KEY = "sk-planted-key-of-an-endpoint-0"
 PASSWORD = "planted-password-of-the-app-0"
 IN_ADDRESS = "planted-password-in-an-address-0"
-SECRETS = (TOKEN, KEY, PASSWORD, IN_ADDRESS)
+SERVE_TOKEN = "planted-token-of-the-service-0"
+SECRETS = (TOKEN, KEY, PASSWORD, IN_ADDRESS, SERVE_TOKEN)
 ENVIRONMENT = {
     "HF_TOKEN": TOKEN,
     "TUNELAB_API_KEY": KEY,
     "TUNELAB_APP_PASSWORD": PASSWORD,
+    "TUNELAB_SERVE_TOKEN": SERVE_TOKEN,
     "HTTP_PROXY": "",
     "HTTPS_PROXY": "",
 }
@@ -105,6 +107,7 @@ def finished(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> 
             ["prepare", "starter", "data.source=owner/none", "--out", "another"],
             ["export", "--adapter", "run/adapters/lora", "--out", "exported", "--push", "owner/a"],
             ["app", "--port", "99999", "--runs", str(folder)],
+            ["serve", "nowhere"],
         ]
         codes = _run(folder, [*good, *failing])
         assert codes[: len(good)] == [0] * len(good), codes
@@ -135,7 +138,8 @@ def test_the_search_finds_what_is_there(finished: Path) -> None:
 def test_a_secret_is_not_shown_by_what_holds_it() -> None:
     from tunelab.app.settings import AppSettings
     from tunelab.generation.endpoint.model import EndpointModel
+    from tunelab.serving.http.settings import ServeSettings
 
-    shown = repr(EndpointModel("http://h", "m", KEY))
+    shown = repr(EndpointModel("http://h", "m", KEY)) + repr(ServeSettings(token=SERVE_TOKEN))
     shown += repr(AppSettings(runs=Path("a"), scratch=Path("b"), models=(), password=PASSWORD))
     assert not any(secret in shown for secret in SECRETS)

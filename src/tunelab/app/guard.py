@@ -1,22 +1,20 @@
-"""Checks of every request before a page gets it: password, host and size.
-
-A page of another site that is open in the same browser can send requests to this machine too. So
-the names that the server answers to are checked (against DNS rebinding), and the origin of what
-is sent (against forged requests), besides the password.
-"""
+"""Checks of every request before a page gets it: host, origin, password and size."""
 
 import asyncio
 import base64
 import hmac
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from tunelab.guards.web_requests import (
+    App,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    check_sender,
+    headers_of,
+    with_headers,
+)
 
 # The doors that the pages use. Gradio has more: a proxy, calls past the queue, a monitor.
 _GET = re.compile(
@@ -53,9 +51,7 @@ def guarded(app: App, *, hosts: frozenset[str] | None, password: str | None, max
             return
         if scope["type"] != "http":
             return
-        headers = {
-            key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]
-        }
+        headers = headers_of(scope)
         refusal = check_request(scope["method"], scope["path"], headers, hosts, max_body)
         if refusal is not None:
             await _refuse(send, *refusal)
@@ -64,7 +60,7 @@ def guarded(app: App, *, hosts: frozenset[str] | None, password: str | None, max
                 await asyncio.sleep(_WRONG)
             await _refuse(send, 401, "This app needs a password.")
         else:
-            await app(scope, _bounded(receive, max_body), _with_headers(send))
+            await app(scope, _bounded(receive, max_body), with_headers(send, HEADERS))
 
     return guard
 
@@ -73,12 +69,9 @@ def check_request(
     method: str, path: str, headers: dict[str, str], hosts: frozenset[str] | None, max_body: int
 ) -> tuple[int, str] | None:
     """The status and the sentence that a request is refused with, or None."""
-    host = headers.get("host", "")
-    if hosts is not None and _bare(host) not in hosts:
-        return 421, "This app is not served under that host name."
-    origin = headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != host:
-        return 403, "Requests from other sites are refused."
+    refusal = check_sender(headers, hosts)
+    if refusal is not None:
+        return refusal
     doors = {"GET": _GET, "HEAD": _GET, "POST": _POST}.get(method)
     if doors is None or not doors.fullmatch(path) or path.rstrip("/") in _SHUT:
         return 404, "There is nothing here."
@@ -98,11 +91,6 @@ def knows(password: str, authorization: str) -> bool:
     return kind.lower() == "basic" and hmac.compare_digest(given, password.encode("utf-8"))
 
 
-def _bare(host: str) -> str:
-    """A host without its port."""
-    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-
-
 def _bounded(receive: Receive, most: int) -> Receive:
     """The messages of a request's body; too long a body ends as if the client had disconnected."""
     seen = 0
@@ -114,23 +102,6 @@ def _bounded(receive: Receive, most: int) -> Receive:
         return message if seen <= most else {"type": "http.disconnect"}
 
     return bounded
-
-
-def _with_headers(send: Send) -> Send:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            there = {key.lower() for key, _ in message["headers"]}
-            message["headers"] = [
-                *message["headers"],
-                *(
-                    (key.encode(), value.encode())
-                    for key, value in HEADERS.items()
-                    if key.encode() not in there
-                ),
-            ]
-        await send(message)
-
-    return sending
 
 
 async def _refuse(send: Send, status: int, sentence: str) -> None:

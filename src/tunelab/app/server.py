@@ -7,11 +7,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from tunelab.app.guard import App, guarded
+from tunelab.app.guard import guarded
 from tunelab.app.heap import freeze_long_lived_objects, share_one_heap
 from tunelab.app.names import report_path
-from tunelab.app.settings import LOOPBACK, AppSettings
+from tunelab.app.settings import AppSettings
 from tunelab.errors import UsageError
+from tunelab.guards.web_requests import LOOPBACK, App
 
 # A report scripts itself and nothing else: it has an origin of its own, and no network.
 _REPORT_POLICY = (

@@ -36,7 +36,7 @@ def load(
         UsageError: there is no such folder, it holds no classifier or several, or it was changed.
         RunError: its files or its base model are damaged or not those of the training.
     """
-    folder = _find(home_path(str(path)))
+    folder = find_classifier(home_path(str(path)))
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise UsageError(f"batch_size is {batch_size!r}; it must be a whole number from 1.")
     from tunelab.classifiers.stored import open_classifier, read_record
@@ -55,10 +55,13 @@ def load(
     return Classifier(opened, verbose=verbose)
 
 
-def _find(path: Path) -> Path:
+def find_classifier(path: Path) -> Path:
     """The folder of a classifier: the path itself, or the only one of a run.
 
     A run's only adapter stands for the run, whatever other classifiers it has.
+
+    Raises:
+        UsageError: there is no such folder, or it holds no classifier or several.
     """
     if not is_folder(path):
         raise UsageError(f"there is no folder {str(path)[:200]!r}; name runs/<study>/adapters/...")

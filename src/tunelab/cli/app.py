@@ -7,11 +7,11 @@ in front, since it would travel in the open otherwise. They need the extra: pip 
 """
 
 import argparse
-import os
 import sys
 import tempfile
 from pathlib import Path
 
+from tunelab.cli.listening import free_port, read_secret, shown_host
 from tunelab.errors import UsageError
 
 
@@ -60,7 +60,7 @@ def execute(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{name} must be above 0.")
     for name in arguments.model:
         find_language_model(name)
-    port = _port(arguments.host, arguments.port)
+    port = free_port(arguments.host, arguments.port)
     password = read_password(arguments.password_file)
     with tempfile.TemporaryDirectory(prefix="tunelab-app-") as scratch:
         settings = AppSettings(
@@ -78,7 +78,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
         check_settings(settings)
         make_folder(settings.runs)
-        print(f"http://{_shown(arguments.host)}:{port}  (Ctrl-C ends it)", file=sys.stderr)
+        print(f"http://{shown_host(arguments.host)}:{port}  (Ctrl-C ends it)", file=sys.stderr)
         serve(settings)
     return 0
 
@@ -89,41 +89,4 @@ def read_password(file: Path | None) -> str | None:
     Raises:
         UsageError: the file cannot be read or holds none, or the password is too short.
     """
-    if file is None:
-        password = os.environ.pop("TUNELAB_APP_PASSWORD", None)
-        where = "TUNELAB_APP_PASSWORD"
-    else:
-        where = str(file)
-        try:
-            password = (file.read_text(encoding="utf-8").splitlines() or [""])[0].strip()
-        except (OSError, UnicodeDecodeError):
-            raise UsageError(f"cannot read the password file {file}.") from None
-    if password is not None and len(password) < 8:
-        raise UsageError(f"the password of {where} must have 8 characters or more.")
-    return password
-
-
-def _port(host: str, port: int) -> int:
-    """The port, checked to be free; 0 picks a free one.
-
-    Raises:
-        UsageError: it is taken, or this machine has no such address.
-    """
-    import socket
-
-    if not 0 <= port <= 65535:
-        raise UsageError("--port must be from 0 to 65535.")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind((host, port))
-            return int(trial.getsockname()[1])
-    except OSError as error:
-        raise UsageError(
-            f"cannot listen on {host}, port {port} ({error.strerror}); name another with --port."
-        ) from None
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    return read_secret(file, "TUNELAB_APP_PASSWORD", "password")

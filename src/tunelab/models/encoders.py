@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tunelab.models.folder_checks import read_config
 from tunelab.models.kinds import check_encodes, find_encoder
 from tunelab.models.loading import fetch, folder_hash, move, read_model, read_tokenizer
 from tunelab.models.pooling import Pooling, read_pooling
+from tunelab.models.shared_weights import shared
 
 # Positions where neither the encoder nor its tokenizer says how many it has.
 _TOKENS = 512
@@ -60,11 +61,20 @@ def load_encoder(name: str, *, device: str = "cpu", dtype: str = "float32") -> L
             files ask for a pooling that is not known.
         RunError: it cannot be fetched, its files cannot be read, or the device has no room.
     """
-    from transformers import AutoModel
-
     card = find_encoder(name)
     folder = fetch(card)
     check_encodes(name, read_config(folder / "config.json"))
+
+    def read() -> LoadedEncoder:
+        return _read(card, folder, name, device=device, dtype=dtype)
+
+    found = shared(("encoder", str(folder), device, dtype), read)
+    return found if found.card == card else replace(found, card=card)
+
+
+def _read(card: ModelCard, folder: Path, name: str, *, device: str, dtype: str) -> LoadedEncoder:
+    from transformers import AutoModel
+
     pooling = read_pooling(folder)
     model, told = read_model(AutoModel, folder, name, dtype=dtype, output_loading_info=True)
     missing = sorted(key for key in told["missing_keys"] if not key.startswith(_ASIDE))

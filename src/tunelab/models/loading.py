@@ -1,7 +1,7 @@
 """Load a model by name: find it, fetch it, read it."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tunelab.models.folder_checks import check_model_folder, read_config
 from tunelab.models.hub_source import is_here as is_on_disk
 from tunelab.models.kinds import check_writes, find_language_model
 from tunelab.models.pooling import POOLING_FILES
+from tunelab.models.shared_weights import shared
 from tunelab.runs.seals import file_hash
 
 
@@ -37,21 +38,23 @@ def load(name: str, *, device: str = "cpu", dtype: str = "float32") -> LoadedMod
         UsageError: the name is unknown, its folder is no model, or the model is an encoder.
         RunError: it cannot be fetched, its files cannot be read, or the device has no room.
     """
-    from transformers import AutoModelForCausalLM
-
     card = find_language_model(name)
     folder = fetch(card)
     check_writes(name, read_config(folder / "config.json"))
-    model = move(read_model(AutoModelForCausalLM, folder, name, dtype=dtype), device, name)
-    tokenizer = read_tokenizer(folder, name)
-    set_pad_token(tokenizer, model, name)
-    return LoadedModel(
-        card=card,
-        model=model,
-        tokenizer=tokenizer,
-        folder=folder,
-        hash=folder_hash(folder),
-    )
+
+    def read() -> LoadedModel:
+        from transformers import AutoModelForCausalLM
+
+        model = move(read_model(AutoModelForCausalLM, folder, name, dtype=dtype), device, name)
+        tokenizer = read_tokenizer(folder, name)
+        set_pad_token(tokenizer, model, name)
+        return LoadedModel(
+            card=card, model=model, tokenizer=tokenizer, folder=folder, hash=folder_hash(folder)
+        )
+
+    found = shared(("language model", str(folder), device, dtype), read)
+    # Two names can lead to one folder.
+    return found if found.card == card else replace(found, card=card)
 
 
 def load_tokenizer(name: str) -> Any:

@@ -1,0 +1,1 @@
+"""`tunelab serve`: classifiers and language models behind HTTP."""

@@ -1,0 +1,51 @@
+"""Serve until a signal says to stop."""
+
+import sys
+from collections.abc import Sequence
+
+from uvicorn import Config
+
+from tunelab.serving.http.app import Service
+from tunelab.serving.http.connections import StoppingServer, bounded_protocol
+from tunelab.serving.http.log import write_line
+from tunelab.serving.http.served import open_served
+from tunelab.serving.http.settings import ServeSettings
+
+
+def serve(
+    classifiers: Sequence[str], models: Sequence[str], settings: ServeSettings, *, address: str
+) -> None:
+    """Open the models and answer requests; ``address`` is shown when they can be sent.
+
+    Raises:
+        UsageError: a classifier or a model cannot be opened.
+        RunError: one is damaged.
+    """
+    service = Service(open_served(classifiers, models, device=settings.device), settings)
+    server = make_server(service)
+    write_line("start", {"models": list(service.served), "address": address})
+    sys.stderr.write(f"{address}  (Ctrl-C ends it)\n")
+    sys.stderr.flush()
+    server.listen()
+    service.models.stop(settings.request_seconds)
+    write_line("stop", {})
+
+
+def make_server(service: Service) -> StoppingServer:
+    """The server of a service, which ``listen`` starts."""
+    settings = service.settings
+    config = Config(
+        service.app(),
+        host=settings.host,
+        port=settings.port,
+        http=bounded_protocol(seconds=settings.body_seconds, connections=settings.connections),
+        ws="none",
+        lifespan="off",
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        # Every request has a time of its own, which ends before this does.
+        timeout_graceful_shutdown=int(settings.request_seconds + settings.body_seconds) + 5,
+    )
+    return StoppingServer(config, service.stop)
