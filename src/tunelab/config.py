@@ -365,6 +365,11 @@ class Constraints(Section):
     memory: Bytes | None = Field(
         None, description="bytes of memory at most, to open it and to answer: 1GB"
     )
+    price_per_1000: Annotated[Number, Field(ge=0)] | None = Field(
+        None,
+        description="what a provider is paid for a thousand answers at most, in the currency of "
+        "the classifiers' prices",
+    )
 
 
 class Study(Section):

@@ -104,6 +104,10 @@ def _decision(_: Outcome, out: Path) -> Any:
     ]
 
 
+def _notes(_: Outcome, out: Path) -> Any:
+    return decide(read_run(out)).notes
+
+
 def _open(outcome: Outcome, _: Path) -> Any:
     record = json.loads(
         (outcome["generate", "open"].folder / "open.json").read_text(encoding="utf-8")
@@ -202,6 +206,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "constraints.train_seconds": ("1.0e-9", _decision, []),
     "constraints.bytes": ("10 B", _decision, []),
     "constraints.memory": ("1 kB", _decision, []),
+    "constraints.price_per_1000": ("0.5", _notes, []),
     "disclosure": ("A friend helped.", _report, []),
 }
 # These are looked at in tests of their own below.

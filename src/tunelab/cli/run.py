@@ -77,7 +77,7 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
     facts = [result for result in results if result.stage == "facts"]
     if facts and arguments.format == "table":
         print_table(
-            [fact_row(result) for result in facts],
+            fact_rows(facts),
             "table",
             title=f"{study.name}: costs",
             vital=("name", "to train", "one text"),
@@ -144,11 +144,15 @@ def score_row(result: Any, *, full: bool = False) -> dict[str, Any]:
     }
 
 
-def fact_row(result: Any) -> dict[str, Any]:
-    """A classifier's line in the table of costs."""
-    from tunelab.evaluation.facts import FACTS
+def fact_rows(results: Sequence[Any]) -> list[dict[str, Any]]:
+    """A line for each classifier in the table of costs."""
+    from tunelab.evaluation.facts import facts_to_show
 
-    return {"name": result.name, **{fact.title: fact.show(result.values) for fact in FACTS}}
+    shown = facts_to_show([result.values for result in results])
+    return [
+        {"name": result.name, **{fact.title: fact.show(result.values) for fact in shown}}
+        for result in results
+    ]
 
 
 def time_notes(facts: Sequence[Any]) -> Iterator[str]:

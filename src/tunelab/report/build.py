@@ -9,7 +9,7 @@ from typing import Any
 from tunelab import __version__, registry
 from tunelab.errors import RunError
 from tunelab.evaluation.claims import ALPHA
-from tunelab.evaluation.facts import FACTS
+from tunelab.evaluation.facts import facts_to_show
 from tunelab.evaluation.metrics import find_metric
 from tunelab.evaluation.origins import apart
 from tunelab.evaluation.sides import sides_of
@@ -117,7 +117,7 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         how_tested=how_tested,
         row_value=row_value,
         facts=facts_of(run),
-        known_facts=FACTS,
+        known_facts=facts_to_show(row.facts for row in facts_of(run)),
         mistakes=mistakes,
         kinds=KINDS,
         seeds=over_seeds(run),

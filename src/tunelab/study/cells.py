@@ -16,6 +16,7 @@ from tunelab.classifiers.stored import trained_by
 from tunelab.classifiers.tuned import TunedModel
 from tunelab.config import Study, fingerprint
 from tunelab.errors import TunelabError, UsageError
+from tunelab.evaluation.facts import of_requests
 from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.metrics.training_time import time_doubt
 from tunelab.evaluation.predictions import Predictions, read_predictions
@@ -137,7 +138,7 @@ def run_cell(
     on_stage()
     if study.evaluation.facts_seconds:
         try:
-            results.append(measure_cell(study, cell, data, trained, out))
+            results.append(measure_cell(study, cell, data, trained, results[-1], out))
         # The answers are there: they do not get lost for what their costs could not be told.
         except (TunelabError, RuntimeError, ValueError, MemoryError) as error:
             _log.warning("%s: what it costs cannot be measured: %s", cell.name, error)
@@ -207,9 +208,17 @@ def ask_cell(
 
 
 def measure_cell(
-    study: Study, cell: Cell, data: PreparedData, trained: Result | None, out: Path
+    study: Study,
+    cell: Cell,
+    data: PreparedData,
+    trained: Result | None,
+    asked: Result,
+    out: Path,
 ) -> Result:
-    """Measure a classifier's size, speed and memory, in the same way as every other one's."""
+    """Measure a classifier's size, speed and memory, in the same way as every other one's.
+
+    What cannot be measured again, as each answer is paid for, is taken from ``asked``.
+    """
     estimator, task, target = cell.estimator, _task(cell, data), _target(cell, out)
     seconds = study.evaluation.facts_seconds
 
@@ -219,23 +228,29 @@ def measure_cell(
             lambda: estimator.open(target, task), texts, seconds=seconds, device=estimator.device
         )
         own = folder_bytes(target) if trained is not None else 0
+        told = _of_training(trained, found["unknown"])
         return {
             **estimator.about,
             **found,
-            **_of_training(trained, found["unknown"]),
+            **told,
+            **of_requests(asked.values, told["unknown"]),
             "bytes": own + found["model_bytes"],
             "device": estimator.device,
         }
 
     fitted = {"train": trained.hash} if trained is not None else estimator.key(task)
     inputs = {"data": data.hash, **fitted, **estimator.answer_key(), "seconds": seconds}
+    if "requests" in asked.values:
+        # Their times and their price are among the facts.
+        inputs["requests"] = asked.values["requests"]
     return run_stage(out, "facts", cell.name, inputs, work)
 
 
 def _of_training(trained: Result | None, unknown: Mapping[str, str]) -> dict[str, Any]:
     """What a training tells of itself, with the reasons for what it does not know."""
     if trained is None:
-        return {"trained_parameters": 0, "train_seconds": 0.0, "train_memory_bytes": 0}
+        none = {"trained_parameters": 0, "train_seconds": 0.0, "train_memory_bytes": 0}
+        return {**none, "unknown": unknown}
     values, reasons = trained.values, dict(unknown)
     memory = values.get("memory_bytes")
     if values.get("resumed"):

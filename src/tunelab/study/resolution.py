@@ -106,11 +106,26 @@ def _check_classifiers(study: Study) -> None:
             raise UsageError(f"the name {name[:200]!r} must be letters, digits, '-' and '_'.")
     for name in study.evaluation.baselines:
         registry.check_name("classifier", name, registry.CLASSIFIERS)
+        if _may_need_settings(name):
+            try:
+                find_classifier(name).check({}, "")
+            except UsageError as error:
+                raise UsageError(
+                    f"evaluation.baselines names {name!r}, which has settings that must be named "
+                    f"({str(error).rstrip('.')}); name it under classifiers, with its settings."
+                ) from None
     for position, entry in enumerate(study.classifiers):
         use = entry.use or entry.name
-        # Without settings there is nothing to check, and scikit-learn takes seconds to import.
-        if entry.settings or use not in registry.CLASSIFIERS:
+        if entry.settings or _may_need_settings(use):
             find_classifier(use).check(entry.settings, f"classifiers.{position}.")
+
+
+def _may_need_settings(use: str) -> bool:
+    """Whether a kind must be checked that was named without settings.
+
+    A function that makes a scikit-learn classifier needs none, and takes seconds to import.
+    """
+    return registry.CLASSIFIERS.get(use, ":KIND").endswith(":KIND")
 
 
 def method_of(entry: MethodEntry) -> Method[Any]:
