@@ -282,6 +282,11 @@ class Evaluation(Section):
         description="seconds in which speed and memory of each classifier are measured once it "
         "has answered, or somewhat more; 0: not at all",
     )
+    drift_reference: bool = Field(
+        True,
+        description="keep with each fitted classifier what predict compares new texts with: hashed "
+        "words of up to 1,000 training texts, and the confusion matrix on the test rows",
+    )
     baselines: list[Text] = Field(
         default_factory=lambda: ["majority", "tfidf-svm"],
         description="classifiers with their default settings: majority, tfidf-svm, tfidf-logistic, "

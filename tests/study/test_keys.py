@@ -104,6 +104,10 @@ def _decision(_: Outcome, out: Path) -> Any:
     ]
 
 
+def _references(_: Outcome, out: Path) -> Any:
+    return sorted(path.parent.name for path in out.glob("*/*/reference.json"))
+
+
 def _notes(_: Outcome, out: Path) -> Any:
     return decide(read_run(out)).notes
 
@@ -201,6 +205,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "claims.margin": ("0.5", _verdicts, [CLAIM]),
     "claims.compares": ("models", _verdicts, [CLAIM]),
     "evaluation.baselines": ("[]", _cells, []),
+    "evaluation.drift_reference": ("false", _references, []),
     "decision.metric": ("balanced_accuracy", _decision, []),
     "constraints.milliseconds": ("0.001", _decision, []),
     "constraints.train_seconds": ("1.0e-9", _decision, []),

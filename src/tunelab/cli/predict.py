@@ -41,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--part-rows", type=int, default=4096, metavar="N", help="rows of a part, held at once"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument(
+        "--no-drift",
+        action="store_true",
+        help="do not compare the texts with those of the training",
+    )
     add_engine(parser)
 
 
@@ -75,8 +80,11 @@ def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
     if arguments.engine == "ray" and target.parts is None:
         raise UsageError("--engine ray needs --out.")
 
+    from tunelab.serving.drift_reference import read_reference
     from tunelab.serving.predict import adapter_hash, predict_files, print_labels
 
+    reference = None if arguments.no_drift else read_reference(arguments.adapter)
+    tell: Any = partial(_tell, arguments, files, target, reference)
     evaluation = Evaluation(batch_size=arguments.batch_size)
     chosen: dict[str, Any] = {"text": arguments.text, "rows": arguments.part_rows}
     if arguments.engine == "ray":
@@ -104,17 +112,16 @@ def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
         )
         if target.parts is None:
             labelled = print_labels(opened, files, **chosen)
-            return _tell(labelled)
+            return int(tell(labelled))
         work = partial(label_here, opened=opened)
-    return _tell(
-        predict_files(
-            files,
-            target,
-            adapter=adapter_hash(arguments.adapter),
-            work=work,
-            **chosen,
-        )
+    labelled = predict_files(
+        files,
+        target,
+        adapter=adapter_hash(arguments.adapter),
+        work=work,
+        **chosen,
     )
+    return int(tell(labelled))
 
 
 @contextmanager
@@ -140,7 +147,9 @@ def from_standard_input(files: list[str]) -> Iterator[list[str]]:
         yield [str(path)]
 
 
-def _tell(labelled: Any) -> int:
+def _tell(
+    arguments: argparse.Namespace, files: list[str], target: Any, reference: Any, labelled: Any
+) -> int:
     from tunelab.serving.prediction_parts import NO_LABEL
 
     shares = ", ".join(f"{label} {count}" for label, count in sorted(labelled.labels.items()))
@@ -154,4 +163,14 @@ def _tell(labelled: Any) -> int:
             "of each says why.",
             file=sys.stderr,
         )
+    if reference is not None:
+        from tunelab.evaluation.drift.compared import in_words
+        from tunelab.serving.drift import drift_of_files, write_drift
+
+        drift = drift_of_files(
+            reference, files, labelled.labels, text=arguments.text, rows=arguments.part_rows
+        )
+        write_drift(drift, target)
+        for sentence in in_words(drift):
+            print(sentence, file=sys.stderr)
     return 0

@@ -23,6 +23,7 @@ from tunelab.evaluation.predictions import Predictions, read_predictions
 from tunelab.runs.folder_size import folder_bytes
 from tunelab.runs.results import Result, load_result, read_table, stage_file
 from tunelab.runs.stages import run_stage
+from tunelab.serving.drift_reference import make_reference, remove_reference, write_reference
 from tunelab.study.prepare import PreparedData
 from tunelab.study.resolution import (
     classifier_entries,
@@ -135,6 +136,8 @@ def run_cell(
         on_stage()
     trained = results[0] if results else None
     results.append(ask_cell(study, cell, data, trained, out))
+    if trained is not None:
+        _keep_reference(study, cell, data, results[-1], out)
     on_stage()
     if study.evaluation.facts_seconds:
         try:
@@ -162,6 +165,8 @@ def train_cell(
     task, target = _task(cell, data), _target(cell, out)
 
     def work(folder: Path) -> dict[str, Any]:
+        # It is of another training, and none of the files that are sealed.
+        remove_reference(target)
         watch = watch_work(cell.estimator.device)
         fitted = cell.estimator.fit(
             task, folder=folder, target=target, title=f"{cell.name} trains", callbacks=callbacks
@@ -244,6 +249,26 @@ def measure_cell(
         # Their times and their price are among the facts.
         inputs["requests"] = asked.values["requests"]
     return run_stage(out, "facts", cell.name, inputs, work)
+
+
+def _keep_reference(study: Study, cell: Cell, data: PreparedData, asked: Result, out: Path) -> None:
+    """Keep what new texts are compared with beside the classifier, or remove it."""
+    target = _target(cell, out)
+    if not study.evaluation.drift_reference:
+        remove_reference(target)
+        return
+    table = read_table(stage_file(asked, TABLE))
+    # A saved language model is asked in words, whichever way the report leads with.
+    in_words = table["generated"].notna().any()
+    answered = table["generated" if in_words else "predicted"]
+    reference = make_reference(
+        [row.text for row in data.splits["train"]],
+        data.labels,
+        table["truth"].tolist(),
+        [label if isinstance(label, str) else None for label in answered.tolist()],
+        seed=study.seed,
+    )
+    write_reference(target, reference)
 
 
 def _of_training(trained: Result | None, unknown: Mapping[str, str]) -> dict[str, Any]:
