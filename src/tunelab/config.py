@@ -123,6 +123,16 @@ class Prompt(Section):
     max_length: Annotated[Integer, Field(ge=8, le=10**7)] = Field(
         256, description="tokens of a row at most; longer texts are cut at their end"
     )
+    variants: Annotated[list[Text], Field(max_length=20)] = Field(
+        default_factory=list,
+        description="other wordings of system: models that read a prompt are asked, and methods "
+        "trained, under each of them too",
+    )
+
+    @property
+    def decides(self) -> dict[str, Any]:
+        """What decides the answers under the first wording, as values of a stage's key."""
+        return self.model_dump(exclude={"variants"})
 
 
 class Models(Section):

@@ -148,6 +148,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "prompt.descriptions": ("{joy: they are glad}", _prompt("system"), []),
     "prompt.style": ("plain", _prompt("style"), []),
     "prompt.max_length": ("64", _prompt("max_length"), []),
+    "prompt.variants": ("['Answer with a label.']", _cells, ["methods=[]"]),
     "models.base": ("{folder}/model", _cells, []),
     "models.instruct": ("null", _cells, ["methods.0.model={folder}/model"]),
     "tokenizers": ("[smollm2]", _cells, []),

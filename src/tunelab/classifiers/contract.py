@@ -239,7 +239,8 @@ class ClassifierKind:
     ``explanation``: how it works, with the source. ``prove(settings, context, labels)`` refuses,
     before anything is fitted, what cannot work on this machine or with these labels. ``seeded``:
     whether it is fitted once for each of the study's training seeds, as its result depends on
-    chance; others are fitted with the seed of the study.
+    chance; others are fitted with the seed of the study. ``prompted``: whether it reads the
+    study's instruction, so that it is asked under each of its wordings.
     """
 
     name: str
@@ -249,3 +250,4 @@ class ClassifierKind:
     explanation: str
     prove: Callable[[Mapping[str, Any], Context, Sequence[str]], None] = lambda *_: None
     seeded: bool = False
+    prompted: bool = False

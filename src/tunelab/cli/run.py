@@ -53,12 +53,13 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
     from tunelab.runs.run_folder import read_run
     from tunelab.study.judging.decision import decision_of
     from tunelab.study.judging.stage import verdicts_of
+    from tunelab.study.judging.wordings import wordings_of
 
     results, report = run_with_report(study, out, _engine(arguments, remote))
     full = arguments.format != "table"
     rows = [score_row(result, full=full) for result in results if result.stage == "evaluate"]
     run = read_run(out)
-    verdicts, decision = verdicts_of(run), decision_of(run)
+    verdicts, decision, wordings = verdicts_of(run), decision_of(run), wordings_of(run)
     claims = [one.to_dict() for one in verdicts.claims]
     value = {
         "report": str(report),
@@ -66,6 +67,7 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
         "claims": claims,
         "tests": verdicts.tests,
         "models": [_full(result) for result in results],
+        "wordings": None if wordings is None else wordings.to_dict(),
     }
     print_table(
         rows,
@@ -91,7 +93,8 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
         )
         print_sentence(correction_in_words(verdicts))
     if arguments.format == "table":
-        for sentence in (*notes(of_results(results)), *time_notes(facts)):
+        hanging = wordings.hanging if wordings is not None else ()
+        for sentence in (*notes(of_results(results)), *time_notes(facts), *hanging):
             print(f"Note: {visible(sentence)}")
     stream = sys.stdout if arguments.format == "table" else sys.stderr
     print(f"Report: {report}", file=stream)

@@ -44,6 +44,7 @@ from tunelab.runs.results import Result, write_text
 from tunelab.runs.run_folder import RunFolder, predictions, read_run
 from tunelab.study.judging.decision import decision_of
 from tunelab.study.judging.stage import verdicts_of
+from tunelab.study.judging.wordings import wordings_of
 
 # Right answers to read, and wrong ones: of a model, and of all models together.
 _EXAMPLES = 12
@@ -121,6 +122,7 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         mistakes=mistakes,
         kinds=KINDS,
         seeds=over_seeds(run),
+        wordings=wordings_of(run),
         tokenizers=read_record(run),
         open_answers=open_answers,
         open_measures=measures_table(open_answers) if open_answers else [],

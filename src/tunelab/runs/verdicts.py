@@ -13,7 +13,8 @@ from tunelab.runs.seals import SEAL, is_intact, sealed
 
 VERDICTS = "verdicts.json"
 DECISION = "decision.json"
-_VERSIONS = {VERDICTS: 2, DECISION: 1}
+WORDINGS = "wordings.json"
+_VERSIONS = {VERDICTS: 2, DECISION: 1, WORDINGS: 1}
 
 
 def save_judged(folder: Path, name: str, key: str, values: Mapping[str, Any]) -> None:

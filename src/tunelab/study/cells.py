@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,18 @@ from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.metrics.training_time import time_doubt
 from tunelab.evaluation.predictions import Predictions, read_predictions
 from tunelab.runs.folder_size import folder_bytes
-from tunelab.runs.results import Result, load_result, read_table, stage_file
+from tunelab.runs.results import (
+    ADAPTERS,
+    EVALUATE,
+    EVALUATE_WORDING,
+    TRAIN,
+    TRAIN_WORDING,
+    WORDINGS,
+    Result,
+    load_result,
+    read_table,
+    stage_file,
+)
 from tunelab.runs.stages import run_stage
 from tunelab.serving.drift_reference import make_reference, remove_reference, write_reference
 from tunelab.study.prepare import PreparedData
@@ -41,18 +52,23 @@ class Cell:
     """One classifier. ``name`` is unique in a study; ``seed`` decides what it is fitted to.
 
     ``group`` is the name that the training seeds of one classifier share, None where it has none.
+    ``wording`` numbers the wordings of the instruction; under another one than the first, ``of``
+    is the name of the same classifier under the first.
     """
 
     name: str
     estimator: Estimator
     seed: int
     group: str | None = None
+    wording: int = 1
+    of: str | None = None
 
     @property
     def about(self) -> Mapping[str, Any]:
         """What records say of it."""
         grouped = {} if self.group is None else {"group": self.group, "seed": self.seed}
-        return {**self.estimator.about, **grouped}
+        worded = {} if self.of is None else {"wording": self.wording, "of": self.of}
+        return {**self.estimator.about, **grouped, **worded}
 
 
 def cells_of(study: Study) -> list[Cell]:
@@ -62,13 +78,35 @@ def cells_of(study: Study) -> list[Cell]:
         *_classifier_cells(study, context),
         *(Cell(one.name, one, study.seed) for one in _asked(study, context)),
         *tuned_cells(study),
+        *_cells_of_other_wordings(study),
     ]
 
 
-def _classifier_cells(study: Study, context: Context) -> Iterator[Cell]:
-    """Those of the study's classifiers; one for each training seed where chance decides."""
+def _cells_of_other_wordings(study: Study) -> Iterator[Cell]:
+    """What reads a prompt, once more for each other wording; methods are trained under it."""
+    for number, wording in enumerate(study.prompt.variants, start=2):
+        prompt = study.prompt.model_copy(update={"system": wording, "variants": []})
+        other = study.model_copy(update={"prompt": prompt})
+        context = _context(other)
+        cells = [
+            *_classifier_cells(other, context, prompted=True),
+            *(Cell(one.name, one, other.seed) for one in _asked(other, context)),
+            *tuned_cells(other, kept_in=WORDINGS),
+        ]
+        for cell in cells:
+            name = f"{cell.name}-wording{number}"
+            yield replace(cell, name=name, wording=number, of=cell.name)
+
+
+def _classifier_cells(study: Study, context: Context, *, prompted: bool = False) -> Iterator[Cell]:
+    """Those of the study's classifiers; one for each training seed where chance decides.
+
+    ``prompted``: only those that read the instruction.
+    """
     for name, use, settings in classifier_entries(study):
         kind = find_classifier(use)
+        if prompted and not kind.prompted:
+            continue
         estimator = kind.make(settings, context)
         if not kind.seeded:
             yield Cell(name, estimator, study.seed)
@@ -81,7 +119,7 @@ def _seeded_name(study: Study, group: str, seed: int) -> str:
     return group + (f"-seed{seed}" if len(study.training.seeds) > 1 else "")
 
 
-def tuned_cells(study: Study) -> list[Cell]:
+def tuned_cells(study: Study, *, kept_in: str = ADAPTERS) -> list[Cell]:
     """The cells of the study's methods, one for each training seed."""
     context = _context(study)
     cells = []
@@ -102,6 +140,7 @@ def tuned_cells(study: Study) -> list[Cell]:
                 training=study.training,
                 evaluation=study.evaluation,
                 context=context,
+                kept_in=kept_in,
             )
             cells.append(Cell(name, tuned, seed))
     return cells
@@ -136,10 +175,10 @@ def run_cell(
         on_stage()
     trained = results[0] if results else None
     results.append(ask_cell(study, cell, data, trained, out))
-    if trained is not None:
+    if trained is not None and cell.of is None:
         _keep_reference(study, cell, data, results[-1], out)
     on_stage()
-    if study.evaluation.facts_seconds:
+    if study.evaluation.facts_seconds and cell.of is None:
         try:
             results.append(measure_cell(study, cell, data, trained, results[-1], out))
         # The answers are there: they do not get lost for what their costs could not be told.
@@ -176,7 +215,7 @@ def train_cell(
     def stage(do: Callable[[Path], Mapping[str, Any]]) -> Result:
         return run_stage(
             out,
-            "train",
+            TRAIN if cell.of is None else TRAIN_WORDING,
             cell.name,
             {"data": data.hash, **cell.estimator.key(task), "seed": cell.seed},
             do,
@@ -195,11 +234,12 @@ def ask_cell(
     measured again and no model is loaded.
     """
     estimator, task = cell.estimator, _task(cell, data)
+    stage = EVALUATE if cell.of is None else EVALUATE_WORDING
     fitted = {"train": trained.hash} if trained is not None else estimator.key(task)
     key = fingerprint({"name": cell.name, "data": data.hash, **fitted, **estimator.answer_key()})
 
     def work(folder: Path) -> dict[str, Any]:
-        found = _answered_before(out, cell.name, key)
+        found = _answered_before(out / stage, cell.name, key)
         if found is None:
             opened = estimator.open(_target(cell, out), task)
             found = ask_rows(opened, data.splits["test"], title=cell.name)
@@ -209,7 +249,7 @@ def ask_cell(
         return {**about, **cell.about, "asked": key, **values}
 
     inputs = {"asked": key, "measuring": _measuring(study), "seed": study.seed}
-    return run_stage(out, "evaluate", cell.name, inputs, work, still_there=_has_predictions)
+    return run_stage(out, stage, cell.name, inputs, work, still_there=_has_predictions)
 
 
 def measure_cell(
@@ -329,8 +369,10 @@ def _target(cell: Cell, out: Path) -> Path:
     return out / cell.estimator.kept_in / cell.name
 
 
-def _answered_before(out: Path, name: str, key: str) -> tuple[Predictions, dict[str, Any]] | None:
-    for folder in sorted((out / "evaluate").glob(f"{name}-*")):
+def _answered_before(
+    stages: Path, name: str, key: str
+) -> tuple[Predictions, dict[str, Any]] | None:
+    for folder in sorted(stages.glob(f"{name}-*")):
         try:
             before = load_result(folder)
             if before.status == "complete" and before.values.get("asked") == key:

@@ -38,6 +38,7 @@ from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.judging.decision import decide_run
 from tunelab.study.judging.stage import judge_run
+from tunelab.study.judging.wordings import compare_wordings
 from tunelab.study.open_answers import answer_open
 from tunelab.study.prepare import PreparedData, prepare
 from tunelab.study.tokens import compare_tokenizers, count_tokens, counted_by_claims
@@ -93,6 +94,8 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             verdicts = judge_run(run)
             part = "decision"
             decision = decide_run(run)
+            part = "wordings"
+            compare_wordings(run)
         except TunelabError as error:
             _log.error("%s: %s", part, error)
             failures.append((part, error))

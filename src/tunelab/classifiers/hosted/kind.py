@@ -111,4 +111,5 @@ that may fail for good. ``prices`` {input, output} are those of a million tokens
 ``examples`` and ``encoder`` show training rows in the prompt. Texts are not cut.
 """,
     prove=_prove,
+    prompted=True,
 )
