@@ -60,7 +60,8 @@ def test_a_verdict_that_hangs_on_the_wording_is_told(tmp_path: Path) -> None:
     assert second.startswith("Which classifier to take hangs on the wording: instruct under the")
     assert "tfidf-svm under wording 2" in second
     [one] = found.models
-    assert (one.name, one.variation.by_wording) == ("instruct", pytest.approx((0.9, 0.3)))
+    assert one.name == "instruct"
+    assert one.variation.by_wording == pytest.approx((0.9, 0.3))
     assert one.variation.sd_wording == pytest.approx(0.6 / 2**0.5)
     assert read_wordings(json.loads(json.dumps(found.to_dict()))) == found
     assert [result.name for result in under_wording(run, 2).evaluated] == ["tfidf-svm", "instruct"]
