@@ -292,6 +292,11 @@ class Evaluation(Section):
         description="seconds in which speed and memory of each classifier are measured once it "
         "has answered, or somewhat more; 0: not at all",
     )
+    forgetting: bool = Field(
+        False,
+        description="read plain English and answer simple prompts with each fine-tuned language "
+        "model and with its model before, to see what it forgot",
+    )
     drift_reference: bool = Field(
         True,
         description="keep with each fitted classifier what predict compares new texts with: hashed "

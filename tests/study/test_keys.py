@@ -207,6 +207,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "claims.compares": ("models", _verdicts, [CLAIM]),
     "evaluation.baselines": ("[]", _cells, []),
     "evaluation.drift_reference": ("false", _references, []),
+    "evaluation.forgetting": ("true", _cells, []),
     "decision.metric": ("balanced_accuracy", _decision, []),
     "constraints.milliseconds": ("0.001", _decision, []),
     "constraints.train_seconds": ("1.0e-9", _decision, []),

@@ -10,6 +10,7 @@ from tunelab import __version__, registry
 from tunelab.errors import RunError
 from tunelab.evaluation.claims import ALPHA
 from tunelab.evaluation.facts import facts_to_show
+from tunelab.evaluation.forgetting import in_words, read_forgetting
 from tunelab.evaluation.metrics import find_metric
 from tunelab.evaluation.origins import apart
 from tunelab.evaluation.sides import sides_of
@@ -123,6 +124,7 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         kinds=KINDS,
         seeds=over_seeds(run),
         wordings=wordings_of(run),
+        forgotten=forgotten(run),
         tokenizers=read_record(run),
         open_answers=open_answers,
         open_measures=measures_table(open_answers) if open_answers else [],
@@ -153,6 +155,18 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         confusions_file=CONFUSIONS,
         licences=_licences(run),
     )
+
+
+def forgotten(run: RunFolder) -> list[tuple[str, Mapping[str, Any], str]]:
+    """Each fine-tuned model with what it forgot, and that in words or why it is not known."""
+    rows = []
+    for result in run.forgotten:
+        values = result.values
+        told = f"{result.name}: not measured, as {values['reason']}."
+        if values["reason"] is None:
+            told = in_words(result.name, read_forgetting(values))
+        rows.append((result.name, values, told))
+    return rows
 
 
 def _apart_note(run: RunFolder) -> str:

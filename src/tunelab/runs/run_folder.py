@@ -12,6 +12,7 @@ from tunelab.guards.strict_yaml import read_keys
 from tunelab.runs.results import (
     EVALUATE,
     EVALUATE_WORDING,
+    FORGETTING,
     TRAIN,
     TRAIN_WORDING,
     Result,
@@ -46,6 +47,8 @@ class RunFolder:
     generated: Sequence[Result] = ()
     # Speed, memory and sizes of classifiers; none in older runs.
     measured: Sequence[Result] = ()
+    # What fine-tuned models can do beside the task.
+    forgotten: Sequence[Result] = ()
     # Trainings and answers under other wordings of the prompt.
     trained_otherwise: Sequence[Result] = ()
     asked_otherwise: Sequence[Result] = ()
@@ -113,6 +116,7 @@ def read_run(folder: Path) -> RunFolder:
         prepared=prepared,
         trained=[result for result in stages if result.stage == TRAIN],
         evaluated=[result for result in stages if result.stage == EVALUATE],
+        forgotten=[result for result in stages if result.stage == FORGETTING],
         trained_otherwise=[result for result in stages if result.stage == TRAIN_WORDING],
         asked_otherwise=[result for result in stages if result.stage == EVALUATE_WORDING],
         tokenized=[result for result in stages if result.stage == "tokenize"],

@@ -14,6 +14,7 @@ from tunelab.errors import RunError, TunelabError
 from tunelab.evaluation.measuring import recorded
 from tunelab.runs.results import (
     RECORD,
+    TRAIN,
     Result,
     read_json,
     write_atomically,
@@ -36,6 +37,7 @@ from tunelab.study.device_room import check_device_memory
 from tunelab.study.engines.local import Engine, run_here
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
+from tunelab.study.forgetting import measure_forgetting
 from tunelab.study.judging.decision import decide_run
 from tunelab.study.judging.stage import judge_run
 from tunelab.study.judging.wordings import compare_wordings
@@ -84,6 +86,14 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             done[name] = outcome.results
             # In the order of the study, whichever came first.
             results = before + [result for cell in cells for result in done.get(cell.name, ())]
+            _write_index(out, study, data, results, failures)
+        if study.evaluation.forgetting:
+            try:
+                trained = [result for result in results if result.stage == TRAIN]
+                results += measure_forgetting(study, trained, out)
+            except TunelabError as error:
+                _log.error("forgetting: %s", error)
+                failures.append(("forgetting", error))
             _write_index(out, study, data, results, failures)
         write_table(out / "results.parquet", tidy(results))
         write_predictions(results, out / TABLE)

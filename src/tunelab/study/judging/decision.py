@@ -19,7 +19,10 @@ from tunelab.study.judging.kept import Kept
 # Part of the key: raised when a decision comes out in another way than before.
 _FORMAT = 2
 # Parts of a study that may fail and are no classifiers.
-_OTHER_PARTS = {"tokenizers", "open prompts", "conversations", "verdicts", "decision", "wordings"}
+_OTHER_PARTS = {
+    *("tokenizers", "open prompts", "conversations", "forgetting"),
+    *("verdicts", "decision", "wordings"),
+}
 
 
 def decide(run: RunFolder) -> Decision:
