@@ -7,6 +7,7 @@ import pytest
 
 from conftest import Workspace, build_model, build_tokenizer
 from tunelab.generation.general_skill import mean_nats
+from tunelab.generation.open_prompts import CHECKABLE, read_prompts
 from tunelab.report.build import build_report
 from tunelab.runs.run_folder import read_run
 from tunelab.study.opening import open_study
@@ -31,7 +32,7 @@ def test_each_fine_tuned_model_is_compared_with_its_model(
 ) -> None:
     from tunelab.study import forgetting
 
-    prompts = forgetting.read_prompts(forgetting.CHECKABLE)[:3]
+    prompts = read_prompts(CHECKABLE)[:3]
     monkeypatch.setattr(forgetting, "read_prompts", lambda _: prompts)
     monkeypatch.setattr(forgetting, "_TOKENS", 3)
     words = [

@@ -46,7 +46,7 @@ def compare_skill(
     ]
     old, new = [first for first, _ in pairs], [second for _, second in pairs]
     nats = compare_means(new, old)
-    factor = Estimate(*map(_power, (nats.value, nats.low, nats.high)), nats.reason)
+    factor = Estimate(_power(nats.value), _power(nats.low), _power(nats.high), nats.reason)
     shares = compare_shares(after[1], before[1])
     return Forgetting(
         perplexity=(_perplexity(old), _perplexity(new)),

@@ -141,8 +141,10 @@ def test_the_price_of_answers_is_a_cost(tmp_path: Path) -> None:
 
     def asked(price: float | None, **study: Any) -> Decision:
         paid = {"requests": {"price_per_thousand_rows": price}}
-        values = {"paid": paid, "tfidf-svm": {}}
-        evaluated = [replace(one, values=one.values | values[one.name]) for one in run.evaluated]
+        added: dict[str, Any] = {"paid": paid, "tfidf-svm": {}}
+        evaluated = [
+            replace(one, values={**one.values, **added[one.name]}) for one in run.evaluated
+        ]
         return decide(replace(run, evaluated=evaluated, study={**run.study, **study}, known={}))
 
     # Nobody pays for what is as good without.
