@@ -123,6 +123,16 @@ class Prompt(Section):
     max_length: Annotated[Integer, Field(ge=8, le=10**7)] = Field(
         256, description="tokens of a row at most; longer texts are cut at their end"
     )
+    variants: Annotated[list[Text], Field(max_length=20)] = Field(
+        default_factory=list,
+        description="other wordings of system: models that read a prompt are asked, and methods "
+        "trained, under each of them too",
+    )
+
+    @property
+    def decides(self) -> dict[str, Any]:
+        """What decides the answers under the first wording, as values of a stage's key."""
+        return self.model_dump(exclude={"variants"})
 
 
 class Models(Section):
@@ -282,6 +292,16 @@ class Evaluation(Section):
         description="seconds in which speed and memory of each classifier are measured once it "
         "has answered, or somewhat more; 0: not at all",
     )
+    forgetting: bool = Field(
+        False,
+        description="read plain English and answer simple prompts with each fine-tuned language "
+        "model and with its model before, to see what it forgot",
+    )
+    drift_reference: bool = Field(
+        True,
+        description="keep with each fitted classifier what predict compares new texts with: hashed "
+        "words of up to 1,000 training texts, and the confusion matrix on the test rows",
+    )
     baselines: list[Text] = Field(
         default_factory=lambda: ["majority", "tfidf-svm"],
         description="classifiers with their default settings: majority, tfidf-svm, tfidf-logistic, "
@@ -364,6 +384,11 @@ class Constraints(Section):
     )
     memory: Bytes | None = Field(
         None, description="bytes of memory at most, to open it and to answer: 1GB"
+    )
+    price_per_1000: Annotated[Number, Field(ge=0)] | None = Field(
+        None,
+        description="what a provider is paid for a thousand answers at most, in the currency of "
+        "the classifiers' prices",
     )
 
 

@@ -12,7 +12,7 @@ from tiny_encoder import write_encoder
 from tunelab.classifiers.contract import LabelAnswer, Size
 from tunelab.classifiers.measured import SINGLES, measure_facts
 from tunelab.cli.main import main
-from tunelab.evaluation.facts import FACTS, doubts_of
+from tunelab.evaluation.facts import FACTS, doubts_of, facts_to_show, of_requests
 from tunelab.report.build import build_report
 from tunelab.report.facts_table import facts_of
 from tunelab.report.figures import costs
@@ -181,6 +181,28 @@ def test_what_is_paid_for_is_not_asked_again() -> None:
     assert found["median_ms"] is None
     assert "paid for" in found["unknown"]["median_ms"]
     json.dumps(found)
+
+
+def test_answers_that_were_requests_tell_their_times_and_price() -> None:
+    unknown = {"median_ms": "paid for", "p95_ms": "paid for", "parameters": "not told"}
+    requests = {
+        "seconds_per_request": {"median": 0.25, "p95": 0.9},
+        "price_per_thousand_rows": 0.06,
+        "price_reason": None,
+    }
+    found = of_requests({"requests": requests}, unknown)
+    assert (found["median_ms"], found["p95_ms"]) == (250, 900)
+    assert (found["price_per_thousand_rows"], found["times_of"]) == (0.06, "requests")
+    assert found["unknown"] == {"parameters": "not told"}
+    untold = {"price_per_thousand_rows": None, "price_reason": "the study names no prices"}
+    found = of_requests({"requests": {"seconds_per_request": None, **untold}}, unknown)
+    assert "median_ms" not in found
+    assert found["unknown"]["median_ms"] == "paid for"
+    assert found["unknown"]["price_per_thousand_rows"] == "the study names no prices"
+    local = of_requests({}, {})
+    assert local == {"price_per_thousand_rows": 0.0, "unknown": {}}
+    shown = [[fact.id for fact in facts_to_show([one])] for one in (found, local)]
+    assert ["price_per_thousand_rows" in one for one in shown] == [True, False]
 
 
 def test_other_work_is_told() -> None:

@@ -113,6 +113,14 @@ def _review(_: Outcome, out: Path) -> Any:
     return review(read_run(out)).to_dict()
 
 
+def _references(_: Outcome, out: Path) -> Any:
+    return sorted(path.parent.name for path in out.glob("*/*/reference.json"))
+
+
+def _notes(_: Outcome, out: Path) -> Any:
+    return decide(read_run(out)).notes
+
+
 def _open(outcome: Outcome, _: Path) -> Any:
     record = json.loads(
         (outcome["generate", "open"].folder / "open.json").read_text(encoding="utf-8")
@@ -153,6 +161,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "prompt.descriptions": ("{joy: they are glad}", _prompt("system"), []),
     "prompt.style": ("plain", _prompt("style"), []),
     "prompt.max_length": ("64", _prompt("max_length"), []),
+    "prompt.variants": ("['Answer with a label.']", _cells, ["methods=[]"]),
     "models.base": ("{folder}/model", _cells, []),
     "models.instruct": ("null", _cells, ["methods.0.model={folder}/model"]),
     "tokenizers": ("[smollm2]", _cells, []),
@@ -216,6 +225,8 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "claims.margin": ("0.5", _verdicts, [CLAIM]),
     "claims.compares": ("models", _verdicts, [CLAIM]),
     "evaluation.baselines": ("[]", _cells, []),
+    "evaluation.drift_reference": ("false", _references, []),
+    "evaluation.forgetting": ("true", _cells, []),
     "decision.metric": ("balanced_accuracy", _decision, []),
     "constraints.milliseconds": ("0.001", _decision, []),
     "constraints.train_seconds": ("1.0e-9", _decision, []),
@@ -224,6 +235,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "review": ("null", _cells, []),
     "review.accuracy": ("0.5", _review, []),
     "review.coverage": ("0.5", _review, []),
+    "constraints.price_per_1000": ("0.5", _notes, []),
     "disclosure": ("A friend helped.", _report, []),
 }
 # These are looked at in tests of their own below.

@@ -55,3 +55,11 @@ def test_what_cannot_be_extended(tmp_path: Path, text: str, message: str) -> Non
     own = _write(tmp_path, "own.yaml", text)
     with pytest.raises(UsageError, match=message):
         open_study(own)
+
+
+@pytest.mark.parametrize("name", ["hosted", "entailment"])
+def test_a_kind_that_needs_settings_is_no_baseline(name: str) -> None:
+    with pytest.raises(UsageError, match=f"baselines names '{name}'.* name it under classifiers"):
+        open_study("starter", [f"evaluation.baselines=[{name}]"])
+    with pytest.raises(UsageError, match=r"classifiers\.0\.(url|model)' is missing"):
+        open_study("starter", [f"classifiers=[{{name: {name}}}]"])

@@ -54,7 +54,7 @@ class AskedModel:
         """The model, the prompt and the examples in it."""
         return {
             "model": model_hash(self.model),
-            "prompt": self.prompt.model_dump(),
+            "prompt": self.prompt.decides,
             "shots": example_key(self.examples, task, self.context),
         }
 

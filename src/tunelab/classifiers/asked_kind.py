@@ -69,4 +69,5 @@ Sources: Liu et al., What makes good in-context examples for GPT-3?, 2021; Zhao 
 Before Use, 2021.
 """,
     prove=_prove,
+    prompted=True,
 )

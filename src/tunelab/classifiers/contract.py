@@ -241,7 +241,8 @@ class ClassifierKind:
     ``permit(settings)`` refuses to open a saved one that does what its user has to allow first,
     such as to send texts to an address that the folder names. ``seeded``:
     whether it is fitted once for each of the study's training seeds, as its result depends on
-    chance; others are fitted with the seed of the study.
+    chance; others are fitted with the seed of the study. ``prompted``: whether it reads the
+    study's instruction, so that it is asked under each of its wordings.
     """
 
     name: str
@@ -252,3 +253,4 @@ class ClassifierKind:
     prove: Callable[[Mapping[str, Any], Context, Sequence[str]], None] = lambda *_: None
     permit: Callable[[Mapping[str, Any]], None] = lambda _: None
     seeded: bool = False
+    prompted: bool = False

@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
 from tunelab.classifiers.chosen_by_folds import choose
+from tunelab.data.scripts import has_words
 
 _log = logging.getLogger(__name__)
 
@@ -82,13 +83,3 @@ def words_or_characters(texts: Sequence[str], name: str) -> Mapping[str, Any]:
         return {"ngram_range": (1, 2)}
     _log.info("%s: most texts have no words between blanks; it counts characters", name)
     return {"analyzer": "char", "ngram_range": (1, 3)}
-
-
-def has_words(texts: Sequence[str]) -> bool:
-    """Whether at least half of the texts hold words of two letters or more between blanks."""
-    import regex
-
-    # A word as TfidfVectorizer finds it, in a script that puts blanks between words.
-    unspaced = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-    word = regex.compile(rf"[\w--[{unspaced}]][\w--[{unspaced}]]", flags=regex.VERSION1)
-    return 2 * sum(word.search(text) is not None for text in texts) >= len(texts)

@@ -69,7 +69,7 @@ class TunedModel:
         return {
             **head,
             "model": model_hash(self.model),
-            "prompt": self.prompt.model_dump(),
+            "prompt": self.prompt.decides,
             "training": training,
             "learning_rate": self.learning_rate,
             "method": self.method,

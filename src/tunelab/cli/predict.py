@@ -78,6 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--part-rows", type=int, default=4096, metavar="N", help="rows of a part, held at once"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument(
+        "--no-drift",
+        action="store_true",
+        help="do not compare the texts with those of the training",
+    )
     add_engine(parser)
 
 
@@ -116,9 +121,12 @@ def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
     if arguments.engine == "ray" and target.parts is None:
         raise UsageError("--engine ray needs --out.")
 
+    from tunelab.serving.drift_reference import read_reference
     from tunelab.serving.predict import adapter_hash, predict_files, print_labels
 
+    reference = None if arguments.no_drift else read_reference(arguments.adapter)
     rule, asked = _rule_of(arguments)
+    tell: Any = partial(_tell, arguments, files, target, reference, rule)
     # A language model tells probabilities in a pass of its own.
     evaluation = Evaluation(
         batch_size=arguments.batch_size,
@@ -159,7 +167,7 @@ def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
             all_labels = opened.labels if arguments.probabilities else ()
             form = arguments.format or "jsonl"
             labelled = print_labels(reviewing, files, form=form, all_labels=all_labels, **chosen)
-            return _tell(labelled, rule)
+            return int(tell(labelled))
         work = partial(label_here, opened=reviewing)
     labelled = predict_files(
         files,
@@ -169,7 +177,7 @@ def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
         review=asked,
         **chosen,
     )
-    return _tell(labelled, rule)
+    return int(tell(labelled))
 
 
 def _rule_of(arguments: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
@@ -229,7 +237,14 @@ def from_standard_input(files: list[str], form: str = "txt") -> Iterator[list[st
         yield [str(path)]
 
 
-def _tell(labelled: Any, rule: Any) -> int:
+def _tell(
+    arguments: argparse.Namespace,
+    files: list[str],
+    target: Any,
+    reference: Any,
+    rule: Any,
+    labelled: Any,
+) -> int:
     from tunelab.numbers import share
     from tunelab.serving.prediction_parts import NO_LABEL
 
@@ -251,6 +266,16 @@ def _tell(labelled: Any, rule: Any) -> int:
             f"{'needs' if needed == 1 else 'need'} a person (needs_review): {_why(rule)}.",
             file=sys.stderr,
         )
+    if reference is not None:
+        from tunelab.evaluation.drift.compared import in_words
+        from tunelab.serving.drift import drift_of_files, write_drift
+
+        drift = drift_of_files(
+            reference, files, labelled.labels, text=arguments.text, rows=arguments.part_rows
+        )
+        write_drift(drift, target)
+        for sentence in in_words(drift):
+            print(sentence, file=sys.stderr)
     return 0
 
 

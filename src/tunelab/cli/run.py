@@ -57,12 +57,13 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
     from tunelab.study.judging.label_budget import budget_of
     from tunelab.study.judging.review import reviews_of
     from tunelab.study.judging.stage import verdicts_of
+    from tunelab.study.judging.wordings import wordings_of
 
     results, report = run_with_report(study, out, _engine(arguments, remote))
     full = arguments.format != "table"
     rows = [score_row(result, full=full) for result in results if result.stage == "evaluate"]
     run = read_run(out)
-    verdicts, decision = verdicts_of(run), decision_of(run)
+    verdicts, decision, wordings = verdicts_of(run), decision_of(run), wordings_of(run)
     budget, reviews = budget_of(run), reviews_of(run)
     claims = [one.to_dict() for one in verdicts.claims]
     value = {
@@ -73,6 +74,7 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
         "tests": verdicts.tests,
         "models": [_full(result) for result in results if result.stage != "budget"],
         **({} if budget is None else {"budget": budget.to_dict()}),
+        "wordings": None if wordings is None else wordings.to_dict(),
     }
     print_table(
         rows,
@@ -84,7 +86,7 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
     facts = [result for result in results if result.stage == "facts"]
     if facts and arguments.format == "table":
         print_table(
-            [fact_row(result) for result in facts],
+            fact_rows(facts),
             "table",
             title=f"{study.name}: costs",
             vital=("name", "to train", "one text"),
@@ -105,7 +107,8 @@ def _run(study: Any, out: Path, arguments: argparse.Namespace, remote: str | Non
             vital=("name",),
         )
     if arguments.format == "table":
-        for sentence in (*notes(of_results(results)), *time_notes(facts)):
+        hanging = wordings.hanging if wordings is not None else ()
+        for sentence in (*notes(of_results(results)), *time_notes(facts), *hanging):
             print(f"Note: {visible(sentence)}")
     stream = sys.stdout if arguments.format == "table" else sys.stderr
     print(f"Report: {report}", file=stream)
@@ -183,11 +186,15 @@ def score_row(result: Any, *, full: bool = False) -> dict[str, Any]:
     }
 
 
-def fact_row(result: Any) -> dict[str, Any]:
-    """A classifier's line in the table of costs."""
-    from tunelab.evaluation.facts import FACTS
+def fact_rows(results: Sequence[Any]) -> list[dict[str, Any]]:
+    """A line for each classifier in the table of costs."""
+    from tunelab.evaluation.facts import facts_to_show
 
-    return {"name": result.name, **{fact.title: fact.show(result.values) for fact in FACTS}}
+    shown = facts_to_show([result.values for result in results])
+    return [
+        {"name": result.name, **{fact.title: fact.show(result.values) for fact in shown}}
+        for result in results
+    ]
 
 
 def time_notes(facts: Sequence[Any]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Which scripts texts are written in, by the letters that they hold."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 _SCRIPTS = (
     "Latin",
@@ -51,3 +51,13 @@ def script_shares(texts: Iterable[str]) -> Mapping[str, float]:
             counts["Persian"] = counts.pop("Arabic")
     total = counts.total()
     return {name: count / total for name, count in counts.most_common() if count}
+
+
+def has_words(texts: Sequence[str]) -> bool:
+    """Whether at least half of the texts hold words of two letters or more between blanks."""
+    import regex
+
+    # A word as scikit-learn finds it, in a script that puts blanks between words.
+    unspaced = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+    word = regex.compile(rf"[\w--[{unspaced}]][\w--[{unspaced}]]", flags=regex.VERSION1)
+    return 2 * sum(word.search(text) is not None for text in texts) >= len(texts)

@@ -11,6 +11,7 @@ from tunelab.numbers import count, counted, interval, number, signed, signed_int
 # Names that a sentence holds at most.
 _NAMED = 4
 _COST = {cost.id: cost for cost in COSTS}
+_PRICE = "price_per_1000"
 
 
 def worded(decision: Decision, budget: LabelBudget | None = None) -> Decision:
@@ -40,7 +41,9 @@ def _score_in_words(decision: Decision, candidate: Candidate) -> str:
 def _costs_in_words(candidate: Candidate) -> str:
     """The known costs of a classifier, in the order in which they decide."""
     known = ((cost, candidate.costs.get(cost.id)) for cost in COSTS)
-    return ", ".join(cost.show(value) for cost, value in known if value is not None)
+    return ", ".join(
+        cost.show(value) for cost, value in known if value is not None and cost.listed(value)
+    )
 
 
 def _fine_tuning_in_words(decision: Decision) -> str | None:
@@ -177,6 +180,7 @@ def _notes(decision: Decision, budget: LabelBudget | None) -> Iterator[str]:
         yield told
     if budget is not None and budget.pays is not None:
         yield budget.pays.sentence
+    yield from _prices(decision)
     tested = decision.reason is None or any(one.p_value is not None for one in decision.candidates)
     inside = decision.can_be_best if tested else ()
     for one in inside:
@@ -209,6 +213,17 @@ def _notes(decision: Decision, budget: LabelBudget | None) -> Iterator[str]:
         )
     for name, why in decision.left_out.items():
         yield f"{name} is not compared: {why}."
+
+
+def _prices(decision: Decision) -> Iterator[str]:
+    """What a price is of, where some classifiers are paid for and others are not."""
+    prices = {one.name: one.costs.get(_PRICE) for one in decision.candidates}
+    free = [one for one in decision.candidates if prices[one.name] == 0]
+    if free and (len(free) < len(prices) or _PRICE in decision.constraints):
+        yield (
+            "A price is what a provider is paid for answers: nothing for those of "
+            f"{_names(free)}; what this machine costs is not counted."
+        )
 
 
 def _unknown_costs(candidates: Sequence[Candidate]) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """The facts of a classifier that a record holds: what each is, and when a time says little."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tunelab.evaluation.costs import PRICE, price_of
 from tunelab.evaluation.metrics.training_time import time_doubt
 from tunelab.numbers import UNDEFINED, Unit, with_unit
 
@@ -12,7 +13,8 @@ from tunelab.numbers import UNDEFINED, Unit, with_unit
 class Fact:
     """One fact: its name in records, a heading, its unit, and what it is for readers.
 
-    ``scale`` brings the recorded number to the unit.
+    ``scale`` brings the recorded number to the unit. A ``rare`` one is shown where it is not 0 for
+    all.
     """
 
     id: str
@@ -20,6 +22,7 @@ class Fact:
     unit: Unit
     description: str
     scale: float = 1.0
+    rare: bool = False
 
     def show(self, values: Mapping[str, Any]) -> str:
         """The fact of a record with its unit; a dash where it is not known."""
@@ -48,7 +51,47 @@ FACTS = (
     Fact("rows_per_second", "texts a second", "number", "texts a second, many together"),
     Fact("median_ms", "one text", "seconds", "time for one text, the median", 0.001),
     Fact("p95_ms", "95th percentile", "seconds", "time for one text, 95th percentile", 0.001),
+    Fact(
+        PRICE,
+        "price of 1,000",
+        "number",
+        "price of a thousand texts, in the currency of the study's prices",
+        rare=True,
+    ),
 )
+
+
+def facts_to_show(records: Iterable[Mapping[str, Any]]) -> list[Fact]:
+    """The facts that say something of these records."""
+    known = list(records)
+    return [
+        fact
+        for fact in FACTS
+        if not fact.rare
+        or any(one.get(fact.id) or fact.id in one.get("unknown", {}) for one in known)
+    ]
+
+
+def of_requests(asked: Mapping[str, Any], unknown: Mapping[str, str]) -> dict[str, Any]:
+    """The price of answers, and the times of those that were requests to a server.
+
+    Args:
+        asked: the record of the asking.
+        unknown: the reasons for what is not known yet.
+    """
+    values, reasons = price_of(asked), dict(unknown)
+    requests = asked.get("requests")
+    if requests is not None:
+        seconds = requests["seconds_per_request"]
+        if seconds is not None:
+            # What somebody waits for: pauses, retries and the network included.
+            values |= {"median_ms": 1000 * seconds["median"], "p95_ms": 1000 * seconds["p95"]}
+            values["times_of"] = "requests"
+            reasons.pop("median_ms", None)
+            reasons.pop("p95_ms", None)
+        if values[PRICE] is None:
+            reasons[PRICE] = requests["price_reason"]
+    return {**values, "unknown": reasons}
 
 
 def doubts_of(values: Mapping[str, Any]) -> Iterator[str]:

@@ -9,7 +9,8 @@ from typing import Any
 from tunelab import __version__, registry
 from tunelab.errors import RunError
 from tunelab.evaluation.claims import ALPHA
-from tunelab.evaluation.facts import FACTS
+from tunelab.evaluation.facts import facts_to_show
+from tunelab.evaluation.forgetting import in_words, read_forgetting
 from tunelab.evaluation.metrics import find_metric
 from tunelab.evaluation.origins import apart
 from tunelab.evaluation.sides import sides_of
@@ -48,6 +49,7 @@ from tunelab.study.judging.decision import decision_of
 from tunelab.study.judging.label_budget import budget_of
 from tunelab.study.judging.review import reviews_of
 from tunelab.study.judging.stage import verdicts_of
+from tunelab.study.judging.wordings import wordings_of
 
 # Right answers to read, and wrong ones: of a model, and of all models together.
 _EXAMPLES = 12
@@ -125,10 +127,12 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         how_tested=how_tested,
         row_value=row_value,
         facts=facts_of(run),
-        known_facts=FACTS,
+        known_facts=facts_to_show(row.facts for row in facts_of(run)),
         mistakes=mistakes,
         kinds=KINDS,
         seeds=over_seeds(run),
+        wordings=wordings_of(run),
+        forgotten=forgotten(run),
         tokenizers=read_record(run),
         open_answers=open_answers,
         open_measures=measures_table(open_answers) if open_answers else [],
@@ -159,6 +163,18 @@ def _render(run: RunFolder, figures: dict[str, Figure]) -> str:
         confusions_file=CONFUSIONS,
         licences=_licences(run),
     )
+
+
+def forgotten(run: RunFolder) -> list[tuple[str, Mapping[str, Any], str]]:
+    """Each fine-tuned model with what it forgot, and that in words or why it is not known."""
+    rows = []
+    for result in run.forgotten:
+        values = result.values
+        told = f"{result.name}: not measured, as {values['reason']}."
+        if values["reason"] is None:
+            told = in_words(result.name, read_forgetting(values))
+        rows.append((result.name, values, told))
+    return rows
 
 
 def _apart_note(run: RunFolder) -> str:

@@ -105,4 +105,6 @@ def _costs(candidate: Candidate) -> Iterator[tuple[str, str]]:
     """What each cost is called, and its value; a dash where it is not known."""
     for cost in COSTS:
         value = candidate.costs.get(cost.id)
+        if value is not None and not cost.listed(value):
+            continue
         yield cost.noun, UNDEFINED if value is None else cost.show(value)

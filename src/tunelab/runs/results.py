@@ -27,6 +27,12 @@ RECORD = "result.json"
 ADAPTER_RECORD = "tunelab.json"
 # Folders of a run with what was fitted: adapters of language models, and other classifiers.
 ADAPTERS, CLASSIFIERS = FITTED = ("adapters", "classifiers")
+# The adapters of other wordings of the prompt, which nothing but their stages reads.
+WORDINGS = "wordings"
+# Stages of a classifier, and those of the same one under another wording.
+TRAIN, EVALUATE = "train", "evaluate"
+FORGETTING = "forgetting"
+TRAIN_WORDING, EVALUATE_WORDING = "train-wording", "evaluate-wording"
 # Bytes of a JSON file: more than any run has written by far.
 _LARGEST = 200_000_000
 

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tunelab.errors import RunError, UsageError
 from tunelab.guards.bounded_files import check_links, is_file, is_folder, within
 from tunelab.guards.strict_yaml import read_keys
-from tunelab.runs.results import Result, load_result, read_json, read_table, stage_file
+from tunelab.runs.results import (
+    EVALUATE,
+    EVALUATE_WORDING,
+    FORGETTING,
+    TRAIN,
+    TRAIN_WORDING,
+    Result,
+    load_result,
+    read_json,
+    read_table,
+    stage_file,
+)
 from tunelab.runs.seals import SEAL, is_intact
 
 if TYPE_CHECKING:
@@ -46,6 +57,11 @@ class RunFolder:
     budget_plan: Mapping[str, Any] | None = None
     # Probabilities of the validation rows; none in older runs.
     reviewed: Sequence[Result] = ()
+    # What fine-tuned models can do beside the task.
+    forgotten: Sequence[Result] = ()
+    # Trainings and answers under other wordings of the prompt.
+    trained_otherwise: Sequence[Result] = ()
+    asked_otherwise: Sequence[Result] = ()
     # Fingerprints of the claims before any answer was known; None of older runs.
     claims_before: Sequence[str] | None = None
     known: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -108,8 +124,11 @@ def read_run(folder: Path) -> RunFolder:
         study_hash=study_hash,
         environment=read_json(folder / "environment.json"),
         prepared=prepared,
-        trained=[result for result in stages if result.stage == "train"],
-        evaluated=[result for result in stages if result.stage == "evaluate"],
+        trained=[result for result in stages if result.stage == TRAIN],
+        evaluated=[result for result in stages if result.stage == EVALUATE],
+        forgotten=[result for result in stages if result.stage == FORGETTING],
+        trained_otherwise=[result for result in stages if result.stage == TRAIN_WORDING],
+        asked_otherwise=[result for result in stages if result.stage == EVALUATE_WORDING],
         tokenized=[result for result in stages if result.stage == "tokenize"],
         failures=failures,
         generated=[result for result in stages if result.stage == "generate"],

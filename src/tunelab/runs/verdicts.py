@@ -1,4 +1,4 @@
-"""What the judge of a run found: verdicts.json, decision.json, budget.json and review.json.
+"""What the judge of a run found, one JSON file for each part.
 
 Each is sealed, with the key of what it was found from.
 """
@@ -16,7 +16,8 @@ VERDICTS = "verdicts.json"
 DECISION = "decision.json"
 BUDGET = "budget.json"
 REVIEW = "review.json"
-_VERSIONS = {VERDICTS: 2, DECISION: 1, BUDGET: 1, REVIEW: 1}
+WORDINGS = "wordings.json"
+_VERSIONS = {VERDICTS: 2, DECISION: 1, BUDGET: 1, REVIEW: 1, WORDINGS: 1}
 
 
 def save_judged(folder: Path, name: str, key: str, values: Mapping[str, Any]) -> None:

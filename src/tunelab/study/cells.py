@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,13 +18,27 @@ from tunelab.classifiers.stored import trained_by
 from tunelab.classifiers.tuned import TunedModel
 from tunelab.config import MethodEntry, Study, fingerprint
 from tunelab.errors import TunelabError, UsageError
+from tunelab.evaluation.facts import of_requests
 from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.metrics.training_time import time_doubt
 from tunelab.evaluation.predictions import Predictions, read_predictions
 from tunelab.runs.folder_size import folder_bytes
-from tunelab.runs.results import Result, load_result, read_table, stage_file, write_table
+from tunelab.runs.results import (
+    ADAPTERS,
+    EVALUATE,
+    EVALUATE_WORDING,
+    TRAIN,
+    TRAIN_WORDING,
+    WORDINGS,
+    Result,
+    load_result,
+    read_table,
+    stage_file,
+    write_table,
+)
 from tunelab.runs.run_folder import VALIDATION
 from tunelab.runs.stages import run_stage
+from tunelab.serving.drift_reference import make_reference, remove_reference, write_reference
 from tunelab.study.prepare import PreparedData
 from tunelab.study.resolution import (
     classifier_entries,
@@ -35,6 +49,9 @@ from tunelab.study.resolution import (
 from tunelab.study.together import stage_together
 
 _log = logging.getLogger(__name__)
+
+# What a stage may raise that the answers do not depend on.
+_FAULTS = (TunelabError, RuntimeError, ValueError, MemoryError)
 
 
 class Work(Protocol):
@@ -67,18 +84,23 @@ class Cell:
     """One classifier. ``name`` is unique in a study; ``seed`` decides what it is fitted to.
 
     ``group`` is the name that the training seeds of one classifier share, None where it has none.
+    ``wording`` numbers the wordings of the instruction; under another one than the first, ``of``
+    is the name of the same classifier under the first.
     """
 
     name: str
     estimator: Estimator
     seed: int
     group: str | None = None
+    wording: int = 1
+    of: str | None = None
 
     @property
     def about(self) -> Mapping[str, Any]:
         """What records say of it."""
         grouped = {} if self.group is None else {"group": self.group, "seed": self.seed}
-        return {**self.estimator.about, **grouped}
+        worded = {} if self.of is None else {"wording": self.wording, "of": self.of}
+        return {**self.estimator.about, **grouped, **worded}
 
     def run(
         self,
@@ -88,44 +110,49 @@ class Cell:
         *,
         on_stage: Callable[[], object] = lambda: None,
     ) -> list[Result]:
-        """Train, measure and ask; ``on_stage`` is called when a stage is finished."""
+        """Train, ask and measure; ``on_stage`` is called when a stage is finished."""
         trained = measured_facts = reviewed = None
         if self.estimator.trains:
             trained = train_cell(self, data, out)
             on_stage()
-        # The costs first: they tell how long it takes to open, and the others use what was opened.
-        opened = Opened(self, data, out)
-        if study.evaluation.facts_seconds:
-            with self._beside("what it costs cannot be measured", opened):
-                measured_facts = measure_cell(study, self, data, trained, out, opened)
-            on_stage()
+        seconds = study.evaluation.facts_seconds if self.of is None else 0
+        opened = Opened(self, data, out, seconds=seconds)
         asked = ask_cell(study, self, data, trained, out, opened)
+        if trained is not None and self.of is None:
+            _keep_reference(study, self, data, asked, out)
         on_stage()
-        if study.review and asked.values["scored"] is not None and data.splits["validation"]:
-            with self._beside("when to ask a person cannot be told", opened):
+        validation = data.splits["validation"] if self.of is None else ()
+        if study.review and asked.values["scored"] is not None and validation:
+            with self._beside("when to ask a person cannot be told"):
                 reviewed = review_cell(self, data, asked, trained, out, opened)
+            on_stage()
+        if seconds:
+            with self._beside("what it costs cannot be measured"):
+                measured_facts = measure_cell(study, self, data, trained, asked, out, opened)
             on_stage()
         results = (trained, asked, reviewed, measured_facts)
         return [result for result in results if result is not None]
 
     @contextmanager
-    def _beside(self, what: str, opened: "Opened") -> Iterator[None]:
+    def _beside(self, what: str) -> Iterator[None]:
         """Go on without a stage that fails, as the answers do not depend on it."""
         try:
             yield
-        except (TunelabError, RuntimeError, ValueError, MemoryError) as error:
-            if opened.failed:
-                raise
+        except _FAULTS as error:
             _log.warning("%s: %s: %s", self.name, what, error)
 
 
 class Opened:
-    """A fitted classifier that the stages of a cell share, opened when the first one asks."""
+    """A fitted classifier that the stages of a cell share, opened when the first one asks.
 
-    def __init__(self, cell: Cell, data: PreparedData, out: Path) -> None:
-        self._cell, self._data, self._out = cell, data, out
+    With ``seconds`` its facts are measured as soon as it is open, for so long at most: what is held
+    later by other stages is none of its own.
+    """
+
+    def __init__(self, cell: Cell, data: PreparedData, out: Path, *, seconds: float = 0) -> None:
+        self._cell, self._data, self._out, self._seconds = cell, data, out, seconds
         self._fitted: Fitted | None = None
-        self.failed = False
+        self._facts: dict[str, Any] | Exception | None = None
 
     def get(self) -> Fitted:
         """The classifier.
@@ -133,11 +160,31 @@ class Opened:
         Raises:
             TunelabError: it cannot be opened.
         """
-        if self._fitted is None:
-            self.failed = True
-            task, target = _task(self._cell, self._data), _target(self._cell, self._out)
-            self._fitted = self._cell.estimator.open(target, task)
-            self.failed = False
+        if self._fitted is None and self._seconds:
+            texts = [row.text for row in self._data.splits["test"]]
+            device = self._cell.estimator.device
+            try:
+                self._facts = measure_facts(self._open, texts, seconds=self._seconds, device=device)
+            except _FAULTS as error:
+                if self._fitted is None:
+                    raise
+                self._facts = error
+        return self._fitted or self._open()
+
+    def facts(self) -> dict[str, Any]:
+        """What :func:`measure_facts` found.
+
+        Raises:
+            Exception: what it raised, or it cannot be opened.
+        """
+        self.get()
+        if isinstance(self._facts, Exception):
+            raise self._facts
+        return dict(self._facts or {})
+
+    def _open(self) -> Fitted:
+        task, target = _task(self._cell, self._data), _target(self._cell, self._out)
+        self._fitted = self._cell.estimator.open(target, task)
         return self._fitted
 
 
@@ -148,13 +195,35 @@ def cells_of(study: Study) -> list[Cell]:
         *_classifier_cells(study, context),
         *(Cell(one.name, one, study.seed) for one in _asked(study, context)),
         *tuned_cells(study),
+        *_cells_of_other_wordings(study),
     ]
 
 
-def _classifier_cells(study: Study, context: Context) -> Iterator[Cell]:
-    """Those of the study's classifiers; one for each training seed where chance decides."""
+def _cells_of_other_wordings(study: Study) -> Iterator[Cell]:
+    """What reads a prompt, once more for each other wording; methods are trained under it."""
+    for number, wording in enumerate(study.prompt.variants, start=2):
+        prompt = study.prompt.model_copy(update={"system": wording, "variants": []})
+        other = study.model_copy(update={"prompt": prompt})
+        context = _context(other)
+        cells = [
+            *_classifier_cells(other, context, prompted=True),
+            *(Cell(one.name, one, other.seed) for one in _asked(other, context)),
+            *tuned_cells(other, kept_in=WORDINGS),
+        ]
+        for cell in cells:
+            name = f"{cell.name}-wording{number}"
+            yield replace(cell, name=name, wording=number, of=cell.name)
+
+
+def _classifier_cells(study: Study, context: Context, *, prompted: bool = False) -> Iterator[Cell]:
+    """Those of the study's classifiers; one for each training seed where chance decides.
+
+    ``prompted``: only those that read the instruction.
+    """
     for name, use, settings in classifier_entries(study):
         kind = find_classifier(use)
+        if prompted and not kind.prompted:
+            continue
         estimator = kind.make(settings, context)
         if not kind.seeded:
             yield Cell(name, estimator, study.seed)
@@ -167,11 +236,11 @@ def _seeded_name(study: Study, group: str, seed: int) -> str:
     return group + (f"-seed{seed}" if len(study.training.seeds) > 1 else "")
 
 
-def tuned_cells(study: Study) -> list[Cell]:
+def tuned_cells(study: Study, *, kept_in: str = ADAPTERS) -> list[Cell]:
     """The cells of the study's methods, one for each training seed."""
     context = _context(study)
     return [
-        Cell(name, _tuned(study, entry, context, name=name, seed=seed), seed)
+        Cell(name, _tuned(study, entry, context, name=name, seed=seed, kept_in=kept_in), seed)
         for entry in study.methods
         for seed in study.training.seeds
         for name in [_seeded_name(study, entry.called, seed)]
@@ -179,7 +248,13 @@ def tuned_cells(study: Study) -> list[Cell]:
 
 
 def _tuned(
-    study: Study, entry: MethodEntry, context: Context, *, name: str, seed: int
+    study: Study,
+    entry: MethodEntry,
+    context: Context,
+    *,
+    name: str,
+    seed: int,
+    kept_in: str = ADAPTERS,
 ) -> TunedModel:
     return TunedModel(
         name=name,
@@ -194,6 +269,7 @@ def _tuned(
         training=study.training,
         evaluation=study.evaluation,
         context=context,
+        kept_in=kept_in,
     )
 
 
@@ -245,6 +321,8 @@ def train_cell(
     task, target = _task(cell, data), _target(cell, out)
 
     def work(folder: Path) -> dict[str, Any]:
+        # It is of another training, and none of the files that are sealed.
+        remove_reference(target)
         watch = watch_work(cell.estimator.device)
         fitted = cell.estimator.fit(
             task, folder=folder, target=target, title=f"{cell.name} trains", callbacks=callbacks
@@ -254,7 +332,7 @@ def train_cell(
     def stage(do: Callable[[Path], Mapping[str, Any]]) -> Result:
         return run_stage(
             out,
-            "train",
+            TRAIN if cell.of is None else TRAIN_WORDING,
             cell.name,
             {"data": data.hash, **cell.estimator.key(task), "seed": cell.seed},
             do,
@@ -278,11 +356,12 @@ def ask_cell(
     measured again and no model is loaded.
     """
     estimator, task = cell.estimator, _task(cell, data)
+    stage = EVALUATE if cell.of is None else EVALUATE_WORDING
     fitted = {"train": trained.hash} if trained is not None else estimator.key(task)
     key = fingerprint({"name": cell.name, "data": data.hash, **fitted, **estimator.answer_key()})
 
     def work(folder: Path) -> dict[str, Any]:
-        found = _answered_before(out, cell.name, key)
+        found = _answered_before(out / stage, cell.name, key)
         if not estimator.trains:
             estimator.fit(task, folder=folder, target=_target(cell, out), title="")
         if found is None:
@@ -294,7 +373,7 @@ def ask_cell(
         return {**about, **cell.about, "asked": key, **values}
 
     inputs = {"asked": key, "measuring": _measuring(study), "seed": study.seed}
-    return run_stage(out, "evaluate", cell.name, inputs, work, still_there=_has_predictions)
+    return run_stage(out, stage, cell.name, inputs, work, still_there=_has_predictions)
 
 
 def review_cell(
@@ -344,34 +423,63 @@ def measure_cell(
     cell: Cell,
     data: PreparedData,
     trained: Result | None,
+    asked: Result,
     out: Path,
     opened: Opened,
 ) -> Result:
-    """Measure a classifier's size, speed and memory, in the same way as every other one's."""
+    """Measure a classifier's size, speed and memory, in the same way as every other one's.
+
+    What cannot be measured again, as each answer is paid for, is taken from ``asked``.
+    """
     estimator, task, target = cell.estimator, _task(cell, data), _target(cell, out)
     seconds = study.evaluation.facts_seconds
 
     def work(folder: Path) -> dict[str, Any]:
-        texts = [row.text for row in data.splits["test"]]
-        found = measure_facts(opened.get, texts, seconds=seconds, device=estimator.device)
+        found = opened.facts()
         own = folder_bytes(target) if trained is not None else 0
+        told = _of_training(trained, found["unknown"])
         return {
             **estimator.about,
             **found,
-            **_of_training(trained, found["unknown"]),
+            **told,
+            **of_requests(asked.values, told["unknown"]),
             "bytes": own + found["model_bytes"],
             "device": estimator.device,
         }
 
     fitted = {"train": trained.hash} if trained is not None else estimator.key(task)
     inputs = {"data": data.hash, **fitted, **estimator.answer_key(), "seconds": seconds}
+    if "requests" in asked.values:
+        # Their times and their price are among the facts.
+        inputs["requests"] = asked.values["requests"]
     return run_stage(out, "facts", cell.name, inputs, work)
+
+
+def _keep_reference(study: Study, cell: Cell, data: PreparedData, asked: Result, out: Path) -> None:
+    """Keep what new texts are compared with beside the classifier, or remove it."""
+    target = _target(cell, out)
+    if not study.evaluation.drift_reference:
+        remove_reference(target)
+        return
+    table = read_table(stage_file(asked, TABLE))
+    # A saved language model is asked in words, whichever way the report leads with.
+    in_words = table["generated"].notna().any()
+    answered = table["generated" if in_words else "predicted"]
+    reference = make_reference(
+        [row.text for row in data.splits["train"]],
+        data.labels,
+        table["truth"].tolist(),
+        [label if isinstance(label, str) else None for label in answered.tolist()],
+        seed=study.seed,
+    )
+    write_reference(target, reference)
 
 
 def _of_training(trained: Result | None, unknown: Mapping[str, str]) -> dict[str, Any]:
     """What a training tells of itself, with the reasons for what it does not know."""
     if trained is None:
-        return {"trained_parameters": 0, "train_seconds": 0.0, "train_memory_bytes": 0}
+        none = {"trained_parameters": 0, "train_seconds": 0.0, "train_memory_bytes": 0}
+        return {**none, "unknown": unknown}
     values, reasons = trained.values, dict(unknown)
     memory = values.get("memory_bytes")
     if values.get("resumed"):
@@ -425,8 +533,10 @@ def _target(cell: Cell, out: Path) -> Path:
     return out / cell.estimator.kept_in / cell.name
 
 
-def _answered_before(out: Path, name: str, key: str) -> tuple[Predictions, dict[str, Any]] | None:
-    for folder in sorted((out / "evaluate").glob(f"{name}-*")):
+def _answered_before(
+    stages: Path, name: str, key: str
+) -> tuple[Predictions, dict[str, Any]] | None:
+    for folder in sorted(stages.glob(f"{name}-*")):
         try:
             before = load_result(folder)
             if before.status == "complete" and before.values.get("asked") == key:

@@ -11,11 +11,22 @@ from hashlib import sha256
 from pathlib import Path
 
 from tunelab.models.cache import cache_folder
-from tunelab.runs.results import ADAPTER_RECORD, FITTED, RECORD
+from tunelab.runs.results import (
+    ADAPTER_RECORD,
+    EVALUATE,
+    EVALUATE_WORDING,
+    FITTED,
+    RECORD,
+    TRAIN,
+    TRAIN_WORDING,
+    WORDINGS,
+)
 from tunelab.runs.storage import download, join, list_files, read_bytes, write_bytes
 
 _LAST = (ADAPTER_RECORD, RECORD)
 _UNFINISHED = "checkpoint-"
+_FITTED = (*FITTED, WORDINGS)
+_STAGES = (TRAIN, EVALUATE, TRAIN_WORDING, EVALUATE_WORDING, "review", "facts", "budget")
 
 
 @contextmanager
@@ -36,12 +47,9 @@ def cell_mirror(url: str, cell: str) -> Iterator[tuple[Path, Callable[[], None]]
     def is_of_cell(name: str) -> bool:
         stage, _, rest = name.partition("/")
         first = rest.partition("/")[0]
-        if stage in FITTED:
+        if stage in _FITTED:
             return first == cell
-        return (
-            stage in {"train", "evaluate", "review", "facts", "budget"}
-            and first.rpartition("-")[0] == cell
-        )
+        return stage in _STAGES and first.rpartition("-")[0] == cell
 
     folder = _folder(join(url, cell))
     fetch(url, folder, is_of_cell)
@@ -92,4 +100,4 @@ def _folder(url: str) -> Path:
 def _records_last(name: str) -> tuple[bool, bool, str]:
     # Adapters before the stages that speak of them.
     stage, _, rest = name.partition("/")
-    return (stage not in FITTED, rest.rpartition("/")[2] in _LAST, name)
+    return (stage not in _FITTED, rest.rpartition("/")[2] in _LAST, name)

@@ -22,6 +22,7 @@ from tunelab.models.kinds import find_language_model
 ROLES = ("base", "instruct")
 # What a study's numbers add to a name: a training seed, or how many examples are shown.
 _SEED = re.compile(r"-seed[0-9]+$")
+_WORDING = re.compile(r"-wording[0-9]+$")
 _SHOTS = re.compile(r"base-[0-9]+-shot")
 
 # What transformers reports to, and the package that each needs.
@@ -55,6 +56,7 @@ def check_names(study: Study) -> None:
         model_card(study, entry.model)
     _check_classifiers(study)
     _check_budget(study)
+    _check_wordings(study)
     if study.tokenizers:
         from tunelab.tokenizers.catalog import find as find_tokenizer
 
@@ -107,10 +109,17 @@ def _check_classifiers(study: Study) -> None:
             raise UsageError(f"the name {name[:200]!r} must be letters, digits, '-' and '_'.")
     for name in study.evaluation.baselines:
         registry.check_name("classifier", name, registry.CLASSIFIERS)
+        if _may_need_settings(name):
+            try:
+                find_classifier(name).check({}, "")
+            except UsageError as error:
+                raise UsageError(
+                    f"evaluation.baselines names {name!r}, which has settings that must be named "
+                    f"({str(error).rstrip('.')}); name it under classifiers, with its settings."
+                ) from None
     for position, entry in enumerate(study.classifiers):
         use = entry.use or entry.name
-        # Without settings there is nothing to check, and scikit-learn takes seconds to import.
-        if entry.settings or use not in registry.CLASSIFIERS:
+        if entry.settings or _may_need_settings(use):
             find_classifier(use).check(entry.settings, f"classifiers.{position}.")
 
 
@@ -130,6 +139,35 @@ def _check_budget(study: Study) -> None:
                 "own."
             )
         registry.check_name("classifier of the label budget", name, known)
+
+
+def _check_wordings(study: Study) -> None:
+    """See that each wording is another, and that something reads them."""
+    if not study.prompt.variants:
+        return
+    wordings = [study.prompt.system, *study.prompt.variants]
+    if len(set(wordings)) < len(wordings):
+        raise UsageError("prompt.variants holds a wording twice, or that of prompt.system.")
+    named = [(name, use) for name, use, _ in classifier_entries(study)]
+    models = any(getattr(study.models, role) for role in ROLES)
+    if not (study.methods or models or any(find_classifier(use).prompted for _, use in named)):
+        raise UsageError(
+            "prompt.variants needs a model that reads a prompt: name models, methods, or a "
+            "classifier that is asked."
+        )
+    for name in (*method_ids(study), *(name for name, _ in named)):
+        if _WORDING.search(name):
+            raise UsageError(
+                f"the name {name!r} is reserved for a wording of the prompt; choose another."
+            )
+
+
+def _may_need_settings(use: str) -> bool:
+    """Whether a kind must be checked that was named without settings.
+
+    A function that makes a scikit-learn classifier needs none, and takes seconds to import.
+    """
+    return registry.CLASSIFIERS.get(use, ":KIND").endswith(":KIND")
 
 
 def method_of(entry: MethodEntry) -> Method[Any]:

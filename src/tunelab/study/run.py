@@ -15,6 +15,7 @@ from tunelab.errors import RunError, TunelabError
 from tunelab.evaluation.measuring import recorded
 from tunelab.runs.results import (
     RECORD,
+    TRAIN,
     Result,
     read_json,
     write_atomically,
@@ -37,10 +38,12 @@ from tunelab.study.device_room import check_device_memory
 from tunelab.study.engines.local import Engine, run_here
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
+from tunelab.study.forgetting import measure_forgetting
 from tunelab.study.judging.decision import decide_run
 from tunelab.study.judging.label_budget import judge_budget
 from tunelab.study.judging.review import review_run
 from tunelab.study.judging.stage import judge_run
+from tunelab.study.judging.wordings import compare_wordings
 from tunelab.study.label_budget.plan import BudgetPlan
 from tunelab.study.label_budget.planning import make_plan
 from tunelab.study.label_budget.run import BudgetRun, run_budget
@@ -102,6 +105,14 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             if budget is not None and budget.failure is not None:
                 failures.append((LABEL_BUDGET, budget.failure))
                 _write_index(out, study, data, results, failures, budget)
+        if study.evaluation.forgetting:
+            try:
+                trained = [result for result in results if result.stage == TRAIN]
+                results += measure_forgetting(study, trained, out)
+            except TunelabError as error:
+                _log.error("forgetting: %s", error)
+                failures.append(("forgetting", error))
+            _write_index(out, study, data, results, failures, budget)
         write_table(out / "results.parquet", tidy(results))
         write_predictions(results, out / TABLE)
         verdicts = decision = None
@@ -115,6 +126,8 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             decision = decide_run(run)
             part = "review"
             review_run(run)
+            part = "wordings"
+            compare_wordings(run)
         except TunelabError as error:
             _log.error("%s: %s", part, error)
             failures.append((part, error))

@@ -24,6 +24,7 @@ from tunelab.data.examples import Example
 from tunelab.errors import RunError, TunelabError, UsageError
 from tunelab.report.build import build_report
 from tunelab.runs.results import Result, load_result
+from tunelab.runs.run_folder import read_run
 from tunelab.study.opening import open_study
 from tunelab.study.run import run_study
 
@@ -526,6 +527,7 @@ def test_failed_rows_and_first_tokens_survive_measuring_again(
         "classifiers.0.max_failed=0.9",
         "classifiers.0.structured=no",
         "classifiers.0.key_from=MY_ENDPOINT_KEY",
+        "classifiers.0.prices={input: 2, output: 5}",
     ]
 
     def table(*overrides: str) -> tuple[pd.DataFrame, Mapping[str, Any]]:
@@ -553,6 +555,15 @@ def test_failed_rows_and_first_tokens_survive_measuring_again(
     page = build_report(tmp_path / "run").read_text(encoding="utf-8")
     assert f"far was asked at {chat.url} as m: a thousand rows take 100,000 input and" in page
     assert f"{failed.sum()} rows failed and count as wrong" in page or failed.sum() == 1
+    # What nobody asks again has the times of its requests, and a price; what runs here has none.
+    cost = {one.name: one.values for one in read_run(tmp_path / "run").measured}
+    assert cost["far"]["median_ms"] == 1000 * values["requests"]["seconds_per_request"]["median"]
+    assert cost["far"]["price_per_thousand_rows"] == pytest.approx(0.25)
+    assert cost["majority"]["price_per_thousand_rows"] == 0
+    assert "price of 1,000" in page
+    assert "0.250 for a thousand texts" in page
+    assert "nothing on this disk" in page
+    assert "0 B on disk" not in page
     assert set(chat.keys) == {f"Bearer {KEY}"}
     for path in (tmp_path / "run").rglob("*"):
         assert path.is_dir() or KEY.encode() not in path.read_bytes(), path

@@ -135,6 +135,38 @@ def test_a_constraint_takes_a_classifier_out_and_is_named(tmp_path: Path) -> Non
     assert "none is known to keep the constraints" in none.answer[0]
 
 
+def test_the_price_of_answers_is_a_cost(tmp_path: Path) -> None:
+    models = [Made("tfidf-svm", "classical", answers(0.8, 1)), tuned(0.83, 3, "paid")]
+    run = make_run(tmp_path, TRUTH, models)
+
+    def asked(price: float | None, **study: Any) -> Decision:
+        paid = {"requests": {"price_per_thousand_rows": price}}
+        added: dict[str, Any] = {"paid": paid, "tfidf-svm": {}}
+        evaluated = [
+            replace(one, values={**one.values, **added[one.name]}) for one in run.evaluated
+        ]
+        return decide(replace(run, evaluated=evaluated, study={**run.study, **study}, known={}))
+
+    # Nobody pays for what is as good without.
+    free = asked(0.25)
+    assert (free.recommended, free.by) == ("tfidf-svm", "price_per_1000")
+    assert "(nothing to pay)" in told(free)
+    assert "nothing for those of tfidf-svm" in told(free)
+    costs = {row.name: dict(row.costs) for row in chart_of(free).rows}
+    assert costs["paid"]["the price of a thousand texts"] == "0.250 for a thousand texts"
+    assert "the price of a thousand texts" not in costs["tfidf-svm"]
+    kept = asked(0.25, constraints={"price_per_1000": 0.2}).find("paid")
+    assert kept is not None
+    assert dict(kept.breaks) == {"price_per_1000": 0.25}
+    within = asked(0.25, constraints={"price_per_1000": 0.3}).find("paid")
+    assert within is not None
+    assert within.takes_part
+    unknown = asked(None, constraints={"price_per_1000": 0.3})
+    assert "the price of a thousand texts is not known" in told(unknown)
+    # Where nobody is paid, nothing is said of prices.
+    assert "paid" not in told(decide(make_run(tmp_path / "free", TRUTH, models[:1])))
+
+
 def test_few_rows_decide_nothing_and_say_so(tmp_path: Path) -> None:
     few = TRUTH[:15]
     models = [

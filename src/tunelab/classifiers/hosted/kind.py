@@ -130,4 +130,5 @@ that may fail for good. ``prices`` {input, output} are those of a million tokens
 """,
     prove=_prove,
     permit=_permit,
+    prompted=True,
 )

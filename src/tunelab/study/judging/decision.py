@@ -21,13 +21,8 @@ from tunelab.study.judging.label_budget import budget_key, budget_of
 _FORMAT = 2
 # Parts of a study that may fail and are no classifiers.
 _OTHER_PARTS = {
-    "tokenizers",
-    "open prompts",
-    "conversations",
-    "verdicts",
-    "decision",
-    "label budget",
-    "review",
+    *("tokenizers", "open prompts", "conversations", "forgetting", "label budget"),
+    *("verdicts", "decision", "review", "wordings"),
 }
 
 

@@ -121,7 +121,7 @@ def deciding(study: Study, searched: Searched) -> dict[str, Any]:
     head = {} if entry.answers == "words" else {"answers": entry.answers}
     return {
         **head,
-        "prompt": study.prompt.model_dump(),
+        "prompt": study.prompt.decides,
         "model": model_card(study, entry.model).name,
         "method": entry.name,
         "settings": method_settings(entry, position).model_dump(),
