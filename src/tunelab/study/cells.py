@@ -152,6 +152,7 @@ class Opened:
     def __init__(self, cell: Cell, data: PreparedData, out: Path, *, seconds: float = 0) -> None:
         self._cell, self._data, self._out, self._seconds = cell, data, out, seconds
         self._fitted: Fitted | None = None
+        self._is_open = False
         self._facts: dict[str, Any] | Exception | None = None
 
     def get(self) -> Fitted:
@@ -166,7 +167,7 @@ class Opened:
             try:
                 self._facts = measure_facts(self._open, texts, seconds=self._seconds, device=device)
             except _FAULTS as error:
-                if self._fitted is None:
+                if not self._is_open:
                     raise
                 self._facts = error
         return self._fitted or self._open()
@@ -185,6 +186,7 @@ class Opened:
     def _open(self) -> Fitted:
         task, target = _task(self._cell, self._data), _target(self._cell, self._out)
         self._fitted = self._cell.estimator.open(target, task)
+        self._is_open = True
         return self._fitted
 
 
