@@ -206,6 +206,7 @@ def _notes(decision: Decision) -> Iterator[str]:
         )
     for name, why in decision.left_out.items():
         yield f"{name} is not compared: {why}."
+    yield from decision.of_rows
 
 
 def _unknown_costs(candidates: Sequence[Candidate]) -> Iterator[str]:

@@ -82,7 +82,8 @@ class Decision:
     name of the one to take, None where there is none; ``by`` is the cost that chose it among those
     that can be the best, None where the score did. ``within`` tells that none of those keeps the
     constraints, so that it is the best of the others. ``reason`` says why nothing was tested.
-    ``left_out`` are classifiers that could not be compared, with the reason.
+    ``left_out`` are classifiers that could not be compared, with the reason. ``of_rows`` are
+    sentences on what the rows can show: labels with few of them, or with nearly all.
 
     ``answer`` is the same in two sentences, ``notes`` what a reader must know beside them, and
     ``changes`` what could change it.
@@ -101,6 +102,7 @@ class Decision:
     fine_tuning: FineTuning | None = None
     reason: str | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    of_rows: tuple[str, ...] = ()
     answer: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
@@ -136,7 +138,7 @@ def read_decision(record: Mapping[str, Any]) -> Decision:
     return Decision(
         **{
             **values,
-            **{key: tuple(values[key]) for key in ("answer", "notes", "changes")},
+            **{key: tuple(values[key]) for key in ("answer", "notes", "changes", "of_rows")},
             "candidates": tuple(
                 Candidate(
                     **{

@@ -11,6 +11,7 @@ from tunelab.data.checks import check, clean
 from tunelab.data.examples import SPLITS, Dataset, Example, label_counts
 from tunelab.data.label_sets import labels_of_one_split
 from tunelab.data.loading_notes import count_of
+from tunelab.data.rare_labels import rare_labels
 from tunelab.data.sampling import stratified_sample
 from tunelab.data.sources import open_source
 from tunelab.data.splitting import complete_splits
@@ -126,7 +127,12 @@ def _sample(dataset: Dataset, data: Data, seed: int, folder: Path) -> dict[str, 
         "checks": report.to_dict(),
         "dropped": dropped,
         "loading": list(dataset.notes),
-        "notes": [*_left_out(dataset, dropped), *labels_of_one_split(counts)],
+        # Those without a row, or with one to train on, are named by what that means for them.
+        "notes": [
+            *_left_out(dataset, dropped),
+            *labels_of_one_split(counts),
+            *rare_labels(counts, train_from=2, test_from=1),
+        ],
     }
 
 

@@ -1,6 +1,7 @@
 """Make a metric from little: values of rows, or a function of the confusion matrix."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tunelab.evaluation.metrics.contract import Answered, Metric, Resampling
@@ -146,12 +147,19 @@ def mean_metric(
 
 
 def count_metric(
-    id: str, title: str, description: str, statistic: Statistic, **more: Any
+    id: str,
+    title: str,
+    description: str,
+    statistic: Statistic,
+    *,
+    no_interval: Callable[[Sequence[str]], str | None] = lambda truth: None,
+    **more: Any,
 ) -> Metric:
     """A function of the confusion matrix, such as F1.
 
     Interval: the BCa bootstrap over rows. Comparison: a bootstrap that keeps both answers to a row
-    together. ``more`` are other fields of :class:`Metric`.
+    together. ``no_interval`` says of true labels why they give no interval, or None where they do.
+    ``more`` are other fields of :class:`Metric`.
     """
 
     def value(answered: Answered) -> Estimate:
@@ -160,7 +168,7 @@ def count_metric(
         )
 
     def estimate(answered: Answered, resampling: Resampling) -> Estimate:
-        return count_interval(
+        found = count_interval(
             statistic,
             answered.truth,
             answered.predicted,
@@ -168,6 +176,8 @@ def count_metric(
             seed=resampling.seed,
             resamples=resampling.resamples,
         )
+        reason = no_interval(answered.truth) if found.low is not None else None
+        return found if reason is None else replace(found, low=None, high=None, reason=reason)
 
     def compare(
         left: Answered, right: Answered | float, margin: float, resampling: Resampling

@@ -1,8 +1,11 @@
 """The decision of a run: made once, kept in the run folder, and read by whoever shows it."""
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tunelab.config import Study, fingerprint, make_study
+from tunelab.data.rare_labels import rare_labels
 from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.costs import costs_of
 from tunelab.evaluation.decision_words import worded
@@ -12,12 +15,15 @@ from tunelab.evaluation.metrics.of_rows import resampling_of
 from tunelab.evaluation.row_values import mean_over_seeds, row_values
 from tunelab.evaluation.side_scores import score_of
 from tunelab.evaluation.sides import Side, format_missed, grouped_sides
+from tunelab.numbers import counted, number
 from tunelab.runs.run_folder import RunFolder, once
 from tunelab.runs.verdicts import DECISION
 from tunelab.study.judging.kept import Kept
 
 # Part of the key: raised when a decision comes out in another way than before.
-_FORMAT = 2
+_FORMAT = 3
+# Share of the test rows with one label from which on a mean over rows says little of the others.
+_NEARLY_ALL = 0.8
 # Parts of a study that may fail and are no classifiers.
 _OTHER_PARTS = {"tokenizers", "open prompts", "conversations", "verdicts", "decision"}
 
@@ -63,6 +69,7 @@ def decide(run: RunFolder) -> Decision:
         candidates=tuple(_candidate(run, sides[name], answers[name], metric) for name in values),
         constraints=_constraints(study),
         left_out=left_out,
+        of_rows=tuple(_of_rows(run, metric, truth)),
     )
     doubt = metric.doubt(compared) if compared else None
     return worded(weigh(decision, values, seed=study.seed, doubt=doubt))
@@ -130,6 +137,23 @@ def _candidate(run: RunFolder, side: Side, answers: list[Answered], metric: Metr
     )
 
 
+def _of_rows(run: RunFolder, metric: Metric, truth: Sequence[str]) -> Iterator[str]:
+    """What the rows can show: labels with few of them, or with nearly all."""
+    counts = run.prepared.values.get("counts")
+    if counts is not None:
+        yield from rare_labels(counts["sample"])
+    if not truth or not metric.mean_of_rows or metric.reads != "labels":
+        return
+    label, rows = Counter(truth).most_common(1)[0]
+    if _NEARLY_ALL * len(truth) <= rows < len(truth):
+        yield (
+            f"{metric.title} counts all rows alike, and {rows:,} of "
+            f"{counted(len(truth), 'test row')} have the label {label}: always answering {label} "
+            f"has an accuracy of {number(rows / len(truth))}. With decision.metric=f1_macro all "
+            "labels count alike."
+        )
+
+
 def _constraints(study: Study) -> dict[str, float]:
     limits = study.constraints.model_dump()
     return {name: float(value) for name, value in limits.items() if value is not None}
@@ -145,6 +169,7 @@ def _key(run: RunFolder) -> str:
             "constraints": study.constraints.model_dump(),
             "seed": study.seed,
             "resamples": study.evaluation.resamples,
+            "counts": run.prepared.values.get("counts"),
             "failures": [dict(one) for one in run.failures],
             "stages": [
                 [result.stage, result.name, result.hash, result.values, result.files]
