@@ -98,6 +98,11 @@ class Data(Section):
     )
     text: Text = Field("text", description="column that holds the text")
     label: Text = Field("label", description="column that holds the label")
+    group: Text | None = Field(
+        None,
+        description="column that tells which rows belong together, such as author: they stay in "
+        "one split, and intervals and tests count groups; null: all rows are independent",
+    )
     sample: Sample = Field(default_factory=Sample)
     drop: list[Fault] = Field(
         default_factory=_all_faults,

@@ -26,6 +26,7 @@ from tunelab.classifiers.learnt_numbers import count_learnt
 from tunelab.classifiers.scikit_learn import check_evaluation, recorded_labels
 from tunelab.classifiers.skops_files import MODEL_FILE, dump_model, load_model, refused
 from tunelab.config import Evaluation
+from tunelab.data.examples import groups_of
 from tunelab.errors import RunError, UsageError
 from tunelab.evaluation.predictions import Given
 from tunelab.guards.validation import validated
@@ -191,6 +192,7 @@ class Embedding:
                 texts.vectors,
                 [row.label for row in task.train],
                 seed=task.seed,
+                groups=groups_of(task.train),
             )
         except Exception as error:
             raise refused(self.name, "be fitted to the training rows", error) from None

@@ -22,11 +22,17 @@ class Head:
 
 
 def fit_head(
-    head: Head, value: Any, vectors: Any, labels: Sequence[str], *, seed: int
+    head: Head,
+    value: Any,
+    vectors: Any,
+    labels: Sequence[str],
+    *,
+    seed: int,
+    groups: Sequence[object] | None = None,
 ) -> tuple[Any, Mapping[str, Any]]:
     """The fitted classifier, and what was chosen: its setting where ``value`` is auto.
 
-    ``vectors``: array (rows, width).
+    ``vectors``: array (rows, width). ``groups``: (rows,), which rows belong together.
 
     Raises:
         ValueError: there is one label only, and the classifier needs two.
@@ -42,7 +48,7 @@ def fit_head(
 
     chosen: dict[str, Any] = {}
     if value == "auto":
-        value = choose(head.values, head.fallback, labels, answer, seed=seed)
+        value = choose(head.values, head.fallback, labels, answer, seed=seed, groups=groups)
         chosen = {head.setting: value}
     return head.make(value, len(truth), seed).fit(vectors, truth), chosen
 

@@ -34,6 +34,7 @@ from tunelab.classifiers.skops_files import (
     refused,
 )
 from tunelab.config import Evaluation, fingerprint
+from tunelab.data.examples import groups_of
 from tunelab.errors import RunError, UsageError
 from tunelab.evaluation.predictions import Given
 from tunelab.guards.validation import validated
@@ -167,14 +168,20 @@ class Pipeline:
         self, task: Task, *, folder: Path, target: Path, title: str, callbacks: Sequence[Any] = ()
     ) -> Mapping[str, Any]:
         """Fit the classifier to the training rows and save it."""
+        from sklearn.utils.validation import has_fit_parameter
+
         from tunelab.runs.stages import replace_folder
 
         model = self._made(task.seed)
+        groups = groups_of(task.train)
+        # What chooses by cross-validation takes groups, as scikit-learn's own do.
+        more = {"groups": groups} if groups and has_fit_parameter(model, "groups") else {}
         started = time.perf_counter()
         try:
             model.fit(
                 _as_array([row.text for row in task.train]),
                 _as_array([row.label for row in task.train]),
+                **more,
             )
         except Exception as error:
             raise refused(self.name, "be fitted to the training rows", error) from None

@@ -189,5 +189,5 @@ def _restricted(answered: Answered, rows: Sequence[int]) -> Answered:
         for name, part in vars(whole).items()
         if name in _OF_ROWS and part is not None
     }
-    predictions = replace(whole, **some(whole, ("texts", "truth")), **parts)
+    predictions = replace(whole, **some(whole, ("texts", "truth", "groups")), **parts)
     return replace(answered, predictions=predictions, **some(answered, ("predicted", "scored")))

@@ -47,7 +47,13 @@ class Bootstrap:
 
 
 def bootstrap(
-    weights: Any, statistics: Callable[[Any], Any], *, rows: int, seed: int, resamples: int
+    weights: Any,
+    statistics: Callable[[Any], Any],
+    *,
+    rows: int,
+    seed: int,
+    resamples: int,
+    units: Any = None,
 ) -> list[Bootstrap]:
     """Bootstrap several statistics of the same rows with the same resamples.
 
@@ -55,6 +61,10 @@ def bootstrap(
     counted in each cell or, for a smoothed bootstrap, near them. ``statistics`` maps weights
     (samples, cells) to values (samples, statistics), NaN where one is not defined, and does not
     depend on the weights' sum.
+
+    Where rows belong together, groups of them are drawn: ``units`` (kinds, cells) are the rows of
+    a group of each kind in each cell, ``weights`` (kinds,) count the groups of each kind, and
+    ``rows`` counts the groups.
 
     Raises:
         ValueError: there are no rows, or fewer than two resamples.
@@ -66,15 +76,21 @@ def bootstrap(
         raise ValueError("a bootstrap needs rows and at least two resamples")
     weights = np.asarray(weights, dtype=float)
     shares = weights / weights.sum()
+
+    def rows_of(drawn: Any) -> Any:
+        return drawn if units is None else drawn @ units
+
     generator = np.random.default_rng(seed)
     parts = [
-        statistics(generator.multinomial(rows, shares, size=min(_AT_ONCE, resamples - start)))
+        statistics(
+            rows_of(generator.multinomial(rows, shares, size=min(_AT_ONCE, resamples - start)))
+        )
         for start in range(0, resamples, _AT_ONCE)
     ]
     draws = np.sort(np.concatenate(parts), axis=0)
-    values = statistics(shares[None])[0]
+    values = statistics(rows_of(shares)[None])[0]
     # Infinitesimal jackknife: how a statistic moves as weight goes to the rows of one cell.
-    moved = statistics((1 - _STEP) * shares + _STEP * np.eye(len(shares)))
+    moved = statistics(rows_of((1 - _STEP) * shares + _STEP * np.eye(len(shares))))
     influence = (moved - values) / _STEP
     influence -= shares @ influence
     second, third, fourth = (shares @ influence**power for power in (2, 3, 4))

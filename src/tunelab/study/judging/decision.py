@@ -1,7 +1,7 @@
 """The decision of a run: made once, kept in the run folder, and read by whoever shows it."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from tunelab.config import Study, fingerprint, make_study
@@ -15,6 +15,7 @@ from tunelab.evaluation.metrics.of_rows import resampling_of
 from tunelab.evaluation.row_values import mean_over_seeds, row_values
 from tunelab.evaluation.side_scores import score_of
 from tunelab.evaluation.sides import Side, format_missed, grouped_sides
+from tunelab.evaluation.statistics.clusters import clusters_of
 from tunelab.numbers import counted, number
 from tunelab.runs.run_folder import RunFolder, once
 from tunelab.runs.verdicts import DECISION
@@ -69,10 +70,14 @@ def decide(run: RunFolder) -> Decision:
         candidates=tuple(_candidate(run, sides[name], answers[name], metric) for name in values),
         constraints=_constraints(study),
         left_out=left_out,
-        of_rows=tuple(_of_rows(run, metric, truth)),
+        of_rows=(
+            *_of_groups(study.data.group, _groups(answers.values())),
+            *_of_rows(run, metric, truth),
+        ),
     )
     doubt = metric.doubt(compared) if compared else None
-    return worded(weigh(decision, values, seed=study.seed, doubt=doubt))
+    groups = _groups(answers.values())
+    return worded(weigh(decision, values, seed=study.seed, doubt=doubt, groups=groups))
 
 
 def decide_run(run: RunFolder) -> Decision:
@@ -135,6 +140,27 @@ def _candidate(run: RunFolder, side: Side, answers: list[Answered], metric: Metr
         collapse=collapses[0] if collapses and not constant else None,
         costs=costs_of(run, side),
     )
+
+
+def _groups(answers: Iterable[Sequence[Answered]]) -> tuple[str | None, ...] | None:
+    """The group of each test row, None where all rows are independent."""
+    first = next(iter(answers), None)
+    if not first or first[0].clusters is None:
+        return None
+    return first[0].predictions.groups
+
+
+def _of_groups(column: str | None, groups: Sequence[str | None] | None) -> Iterator[str]:
+    """What was counted as independent where rows belong together."""
+    if column is None or groups is None:
+        return
+    found = clusters_of(groups)
+    if found is not None:
+        yield (
+            f"{counted(len(groups), 'test row')} belong together in "
+            f"{counted(found.count, 'group')} ({column}): intervals and tests draw groups, as the "
+            "rows of one tell less than as many independent ones."
+        )
 
 
 def _of_rows(run: RunFolder, metric: Metric, truth: Sequence[str]) -> Iterator[str]:
