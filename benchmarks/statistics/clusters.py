@@ -117,15 +117,9 @@ def study(
         for way, clusters in (("groups", Clusters(index, groups)), ("rows", None)):
             for name, estimate in _intervals(right, labels, clusters, at, resamples):
                 over.setdefault((name, way), []).append((estimate.low, estimate.high))
-            one, other = right[0].tolist(), right[3].tolist()
-            tested = (
-                compare_shares(one, other)
-                if clusters is None
-                else compare_clusters(
-                    list(map(float, one)), list(map(float, other)), clusters, seed=at, shares=True
-                )
-            )
-            false[way].append(tested.p_value is not None and tested.p_value < 0.05)
+                if name == "difference of accuracies":
+                    p_value = estimate.p_value
+                    false[way].append(p_value is not None and p_value < 0.05)
     truths = {
         "accuracy": accuracy,
         "macro-F1": _true_macro(accuracy),
@@ -176,7 +170,12 @@ def _intervals(
         compare_shares(one, other)
         if clusters is None
         else compare_clusters(
-            list(map(float, one)), list(map(float, other)), clusters, seed=seed, shares=True
+            list(map(float, one)),
+            list(map(float, other)),
+            clusters,
+            seed=seed,
+            shares=True,
+            draws=999,
         ),
     )
     names = None if clusters is None else clusters.index.tolist()

@@ -162,6 +162,8 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "training.warmup": ("0.5", RATES, []),
     "training.weight_decay": ("30", LOSSES, []),
     "training.max_grad_norm": ("1.0e-9", LOSSES, []),
+    "training.class_weights": ("balanced", LOSSES, ["data.sample.train=17"]),
+    "training.sampling": ("balanced", LOSSES, ["data.sample.train=17"]),
     "training.precision": ("bfloat16", LOSSES, []),
     "training.evaluate_every": ("1", lambda o, p: len(LOSSES(o, p)), []),
     "training.early_stopping": ("null", _value("steps"), [LONG, STRICT]),
