@@ -30,7 +30,7 @@ from tunelab.evaluation.statistics.comparison import compare_shares
 from tunelab.evaluation.statistics.resampling import count_interval
 from tunelab.evaluation.statistics.seeds import across_seeds
 
-GROUPS = (12, 30, 100)
+GROUPS = (12, 30, 80)
 SIZES = ("alike", "uneven")
 ACCURACIES = (0.7, 0.9)
 LABELS = ("a", "b", "c")
@@ -88,18 +88,17 @@ def main() -> None:
         for cells in pool.map(work, designs):
             found += cells
             print("\n".join(map(row, cells)), flush=True)
+            if arguments.json:
+                record = {
+                    "studies": arguments.studies,
+                    "resamples": arguments.resamples,
+                    "seed": arguments.seed,
+                    "kept": sum(cell["kept"] or 0 for cell in found),
+                    "cells": found,
+                }
+                arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     promised = [cell for cell in found if cell["kept"] is not None]
-    kept = sum(cell["kept"] for cell in promised)
-    print(f"\n{kept} of {len(promised)} promises hold.")
-    if arguments.json:
-        record = {
-            "studies": arguments.studies,
-            "resamples": arguments.resamples,
-            "seed": arguments.seed,
-            "kept": kept,
-            "cells": found,
-        }
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    print(f"\n{sum(cell['kept'] for cell in promised)} of {len(promised)} promises hold.")
 
 
 def study(

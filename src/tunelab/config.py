@@ -107,6 +107,11 @@ class Data(Section):
         description="column that tells which rows belong together, such as author: they stay in "
         "one split, and intervals and tests count groups; null: all rows are independent",
     )
+    slices: Annotated[list[Text], Field(max_length=20)] = Field(
+        default_factory=list,
+        description="what divides the test rows into parts with scores of their own: columns, "
+        "length, script",
+    )
     sample: Sample = Field(default_factory=Sample)
     drop: list[Fault] = Field(
         default_factory=_all_faults,

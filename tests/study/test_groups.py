@@ -25,12 +25,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(5):
             label = list(words)[number % 3]
             says = draw.choice(words[label]) if clear or number == 2 else "well"
-            rows.append(f"{says} the lift {author} {number},{label},author {author}")
+            place = "forum" if clear else "mail"
+            rows.append(f"{says} the lift {author} {number},{label},author {author},{place}")
     source = folder / "rows.csv"
-    source.write_text("\n".join(["text,label,author", *rows]), encoding="utf-8")
+    source.write_text("\n".join(["text,label,author,place", *rows]), encoding="utf-8")
     study = {
         "name": "grouped",
-        "data": {"source": str(source), "group": "author"},
+        "data": {"source": str(source), "group": "author", "slices": ["place", "length"]},
         "models": {"base": None, "instruct": None},
         "methods": [],
         "evaluation": {
@@ -75,6 +76,24 @@ def test_the_decision_and_the_verdicts_draw_groups(run: Path) -> None:
     page = (run / "report.html").read_text(encoding="utf-8").replace("&#39;", "'")
     assert "belong together in 18 groups" in page
     assert "stay in one split" in page
+
+
+def test_parts_of_the_rows_have_scores_and_tests(run: Path) -> None:
+    verdicts = verdicts_of(read_run(run))
+    table = open_run(run).slices
+    assert set(table["slice"]) == {"place", "length"}
+    assert set(table["classifier"]) == {"tfidf-svm"}
+    assert table["rows"].sum() == 2 * 90
+    place = table[table["slice"] == "place"].set_index("part")
+    assert set(place.index) == {"forum", "mail"}
+    # Words that tell nothing are in the mails alone.
+    assert place.loc["forum", "score"] > place.loc["mail", "score"]
+    assert place.loc["forum", "difference"] == pytest.approx(-place.loc["mail", "difference"])
+    tested = [one for one in verdicts.slices if one.difference.p_value is not None]
+    assert all(one.difference.test == "t over groups" for one in tested)
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "Scores of parts of the rows (length, place)" in page or "(place, length)" in page
+    assert "forum" in page
 
 
 def test_stored_predictions_are_measured_by_groups(

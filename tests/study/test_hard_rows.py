@@ -15,7 +15,7 @@ from tunelab.runs.run_folder import read_run
 from tunelab.study.judging.decision import decision_of
 
 Rows = Iterable[tuple[str, str]]
-NONE = {
+NONE: dict[str, Any] = {
     "models": {"base": None, "instruct": None},
     "methods": [],
     "generation": None,

@@ -133,6 +133,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "data.text": ("note", _rows("train"), []),
     "data.label": ("group", _prompt("labels"), []),
     "data.group": ("note", lambda o, p: sorted(_rows("test")(o, p)), []),
+    "data.slices": ("[length]", lambda o, p: len(judge(read_run(p)).slices), []),
     "data.sample.train": ("18", _rows("train"), []),
     "data.sample.validation": ("3", _rows("validation"), []),
     "data.sample.test": ("6", _rows("test"), []),

@@ -41,7 +41,10 @@ def with_groups(dataset: Dataset, column: str, *, text: str, label: str) -> Data
     every = [row for rows in splits.values() for row in rows]
     sizes = Counter(row.group for row in every if row.group is not None)
     alone = sum(row.group is None for row in every)
-    notes = [f"The column {column!r} names {count_of(len(sizes), 'group')} of {len(every):,} rows."]
+    notes = [
+        f"The column {column!r} names {count_of(len(sizes), 'group')} of {len(every):,} rows; the "
+        "rows of a group stay together, and decide less than as many independent ones."
+    ]
     if not sizes or max(sizes.values()) < 2:
         notes = [
             f"No two rows have the same value in the column {column!r}, so that all rows count as "

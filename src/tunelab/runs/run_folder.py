@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
+# The part of each test row in each slice, in the folder of the prepared rows.
+SLICES = "slices.parquet"
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -111,6 +114,14 @@ def read_run(folder: Path) -> RunFolder:
 def predictions(result: Result) -> "pd.DataFrame":
     """The rows that a model answered: row, text, truth, predicted, answer, reason."""
     return read_table(stage_file(result, "predictions.parquet"))
+
+
+def slices_of(run: RunFolder) -> dict[str, list[str]]:
+    """The part of each test row in each slice of the study, by the slice's name."""
+    if not (run.study.get("data") or {}).get("slices"):
+        return {}
+    table = read_table(stage_file(run.prepared, SLICES))
+    return {str(name): [str(part) for part in table[name]] for name in table.columns}
 
 
 def token_counts(run: RunFolder, language: str) -> dict[str, list[float]]:

@@ -14,10 +14,12 @@ from tunelab.data.label_sets import labels_of_one_split
 from tunelab.data.loading_notes import count_of
 from tunelab.data.rare_labels import rare_labels
 from tunelab.data.sampling import stratified_sample
+from tunelab.data.slices import slice_values
 from tunelab.data.sources import open_source
 from tunelab.data.splitting import complete_splits
 from tunelab.errors import UsageError
 from tunelab.runs.results import Result, read_table, write_table
+from tunelab.runs.run_folder import SLICES
 from tunelab.runs.stages import run_stage
 
 _log = logging.getLogger(__name__)
@@ -56,7 +58,10 @@ def prepare(
     if data.group is not None:
         dataset = with_groups(dataset, data.group, text=data.text, label=data.label)
         names = [[row.group for row in dataset.splits[split]] for split in SPLITS]
-        grouped = {"group": fingerprint({"column": data.group, "names": names})}
+        grouped["group"] = fingerprint({"column": data.group, "names": names})
+    if data.slices:
+        parts = [slice_values(dataset.splits[split], data.slices) for split in SPLITS]
+        grouped["slices"] = fingerprint({"names": data.slices, "parts": parts})
     inputs = {
         "rows": dataset.hash,
         "sample": data.sample.model_dump(),
@@ -71,7 +76,8 @@ def prepare(
         inputs,
         lambda folder: _sample(dataset, data, seed, folder),
         still_there=lambda done: all(
-            (done.folder / f"{split}.parquet").is_file() for split in SPLITS
+            (done.folder / f"{name}.parquet").is_file()
+            for name in (*SPLITS, *(["slices"] if data.slices else []))
         ),
     )
     for sentence in (*dataset.notes, *result.values["notes"]):
@@ -119,6 +125,8 @@ def _sample(dataset: Dataset, data: Data, seed: int, folder: Path) -> dict[str, 
             folder / f"{split}.parquet",
             [_row(example, data) for example in rows] or [{"text": None, "label": None}],
         )
+    if data.slices:
+        _write_slices(sampled["test"], data.slices, folder)
     return {
         "origin": dataset.origin,
         "licence": dataset.licence,
@@ -140,6 +148,15 @@ def _sample(dataset: Dataset, data: Data, seed: int, folder: Path) -> dict[str, 
             *rare_labels(counts, train_from=2, test_from=1),
         ],
     }
+
+
+def _write_slices(rows: Sequence[Example], names: Sequence[str], folder: Path) -> None:
+    """The part of each test row in each slice, in the order of the rows."""
+    parts = slice_values(rows, names)
+    write_table(
+        folder / SLICES,
+        [dict(zip(parts, row, strict=True)) for row in zip(*parts.values(), strict=True)],
+    )
 
 
 def _row(example: Example, data: Data) -> dict[str, Any]:

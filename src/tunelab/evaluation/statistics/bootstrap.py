@@ -126,11 +126,17 @@ def bootstrap(
 
 
 def limits(
-    sample: Bootstrap, confidence: float = CONFIDENCE, *, freedom: float = math.inf
+    sample: Bootstrap,
+    confidence: float = CONFIDENCE,
+    *,
+    freedom: float = math.inf,
+    stretch: float = 1.0,
 ) -> tuple[float, float]:
     """The bias-corrected and accelerated interval.
 
-    With a finite ``freedom`` Student's quantile takes the place of the normal one.
+    With a finite ``freedom`` Student's quantile takes the place of the normal one. ``stretch``
+    makes up for the narrowness of few draws: a resample of n has a variance that is smaller by
+    (n − 1) / n.
 
     Source: Efron, Better Bootstrap Confidence Intervals, 1987; the acceleration by the
     infinitesimal jackknife: Davison and Hinkley, Bootstrap Methods and Their Application, 1997;
@@ -139,7 +145,7 @@ def limits(
     import numpy as np
     from scipy.special import ndtr, stdtrit
 
-    reach = float(stdtrit(freedom, (1 + confidence) / 2))
+    reach = stretch * float(stdtrit(freedom, (1 + confidence) / 2))
     shares = []
     for sign in (-1, 1):
         distance = sample.bias + sign * reach
@@ -150,7 +156,9 @@ def limits(
     return float(low), float(high)
 
 
-def two_sided_p(sample: Bootstrap, margin: float, *, freedom: float = math.inf) -> float:
+def two_sided_p(
+    sample: Bootstrap, margin: float, *, freedom: float = math.inf, stretch: float = 1.0
+) -> float:
     """The p-value of "the statistic is ``margin``": 1 minus the confidence whose limit it is.
 
     One resample is counted beyond the margin in addition to those seen, so it is never 0.
@@ -175,5 +183,5 @@ def two_sided_p(sample: Bootstrap, margin: float, *, freedom: float = math.inf) 
     lower = distance(min(at_most, total - 1) / total)
     upper = -distance(1 - min(at_least, total - 1) / total)
     # The side on which the margin lies is the one with the smaller tail.
-    tail = float(stdtr(freedom, min(lower, upper)))
+    tail = float(stdtr(freedom, min(lower, upper) / stretch))
     return min(1.0, max(2 * tail, 1 / total))

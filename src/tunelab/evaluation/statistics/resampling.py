@@ -163,7 +163,7 @@ def count_interval(
     reason = _no_interval(sample, cells, sum(counts), labels=len(labels), clusters=clusters)
     if reason:
         return Estimate(found.value, None, None, reason)
-    low, high = _holding(found.value, limits(sample, freedom=_freedom(sample, clusters)))
+    low, high = _holding(found.value, limits(sample, **_spread(sample, clusters)))
     return Estimate(found.value, low, high)
 
 
@@ -216,9 +216,10 @@ def count_difference(
             else _no_interval(sample, cells, rows, clusters=clusters)
         )
         if reason is None:
-            freedom = min(sample.freedom, _freedom(sample, clusters))
-            low, high = _holding(value, limits(sample, freedom=freedom))
-            p_value = two_sided_p(sample, margin, freedom=freedom)
+            spread = _spread(sample, clusters)
+            spread["freedom"] = min(sample.freedom, spread["freedom"])
+            low, high = _holding(value, limits(sample, **spread))
+            p_value = two_sided_p(sample, margin, **spread)
             effect = value / (sample.error * math.sqrt(rows))
             details = {"standard_error": sample.error, "resamples": resamples}
             if clusters is not None:
@@ -278,10 +279,10 @@ def count_against(
         )
         reason = _no_interval(sample, cells, sum(counts), labels=len(labels), clusters=clusters)
         if reason is None:
-            freedom = _freedom(sample, clusters)
-            ends = _holding(own.value, limits(sample, freedom=freedom))
+            spread = _spread(sample, clusters)
+            ends = _holding(own.value, limits(sample, **spread))
             low, high = (limit - number for limit in ends)
-            p_value = two_sided_p(sample, number + margin, freedom=freedom)
+            p_value = two_sided_p(sample, number + margin, **spread)
     return Difference(
         value=None if own.value is None else own.value - number,
         low=low,
@@ -455,9 +456,14 @@ def _grouped(
     return table
 
 
-def _freedom(sample: Bootstrap, clusters: Clusters | None) -> float:
-    """Degrees of freedom of a spread over groups; over rows it is known well enough."""
-    return math.inf if clusters is None else min(sample.freedom, clusters.freedom)
+def _spread(sample: Bootstrap, clusters: Clusters | None) -> dict[str, float]:
+    """How well a spread over groups is known, for limits; over rows it is known well enough."""
+    if clusters is None:
+        return {"freedom": math.inf, "stretch": 1.0}
+    return {
+        "freedom": min(sample.freedom, clusters.freedom),
+        "stretch": math.sqrt(clusters.worth / clusters.freedom),
+    }
 
 
 def _holding(value: float, interval: tuple[float, float]) -> tuple[float, float]:
