@@ -29,12 +29,13 @@ def test_numbers_are_welchs() -> None:
     other = ttest_ind(values[:30], values[30:], equal_var=False)
     assert found.p_value == pytest.approx(other.pvalue)
     low, high = other.confidence_interval()
-    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+    assert found.low == pytest.approx(low)
+    assert found.high == pytest.approx(high)
 
 
 def test_groups_of_one_row_are_welchs_nearly() -> None:
     draw = np.random.default_rng(2)
-    values = draw.normal(0, 1, 80)
+    values = draw.normal(0, 1, 80).tolist()
     rows = compare_parts(values, range(40))
     alone = compare_parts(values, range(40), Clusters(np.arange(80), 80))
     assert alone.p_value == pytest.approx(rows.p_value, abs=0.02)
@@ -44,8 +45,8 @@ def test_rows_of_a_group_tell_less() -> None:
     draw = random.Random(3)
     values, groups = [], []
     for group in range(40):
-        own = draw.gauss(0.5 if group < 20 else 0, 1)
-        values += [own + draw.gauss(0, 0.2) for _ in range(6)]
+        common = draw.gauss(0.5 if group < 20 else 0, 1)
+        values += [common + draw.gauss(0, 0.2) for _ in range(6)]
         groups += [str(group)] * 6
     clusters = clusters_of(groups)
     rows = compare_parts(values, range(120))
