@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     field_validator,
+    model_validator,
 )
 
 from tunelab.guards.validation import validated
@@ -56,6 +57,9 @@ Count = Annotated[Integer, Field(ge=1, le=10**9)]
 Size = Count | Literal["all"]
 Mode = Literal["generate", "score"]
 AnswersWith = Literal["words", "head"]
+# What a row of each label weighs in the loss; Sampling: which rows an epoch has.
+ClassWeights = Literal["balanced"] | dict[Text, Annotated[Number, Field(gt=0, le=1e6)]] | None
+Sampling = Literal["as they are", "balanced"]
 Fault = Literal["repeated", "conflicting", "shared"]
 Scheduler = Literal[
     "linear",
@@ -98,6 +102,16 @@ class Data(Section):
     )
     text: Text = Field("text", description="column that holds the text")
     label: Text = Field("label", description="column that holds the label")
+    group: Text | None = Field(
+        None,
+        description="column that tells which rows belong together, such as author: they stay in "
+        "one split, and intervals and tests count groups; null: all rows are independent",
+    )
+    slices: Annotated[list[Text], Field(max_length=20)] = Field(
+        default_factory=list,
+        description="what divides the test rows into parts with scores of their own: columns, "
+        "length, script",
+    )
     sample: Sample = Field(default_factory=Sample)
     drop: list[Fault] = Field(
         default_factory=_all_faults,
@@ -247,9 +261,40 @@ class Training(Section):
     fused: bool | Literal["auto"] = Field(
         "auto", description="layers in fused form, to the same result; auto: on a CPU"
     )
+    class_weights: ClassWeights = Field(
+        None,
+        description="what a row weighs in the loss by its label: balanced, or {label: weight}, 1 "
+        "for others; null: all alike",
+    )
+    sampling: Sampling = Field(
+        "as they are",
+        description="rows of an epoch: as they are, or balanced: as many, drawn so that each label "
+        "has the same number",
+    )
     tracking: list[Text] = Field(
         default_factory=lambda: ["tensorboard"], description="transformers' report_to names"
     )
+
+    def key(self, *, exclude: set[str]) -> dict[str, Any]:
+        """What decides the outcome of a training, without what is set elsewhere.
+
+        Weights and sampling are in it only where they are set: what was trained before they were
+        there stays valid.
+        """
+        later = {"class_weights", "sampling"}
+        unset = {
+            name for name in later if getattr(self, name) == type(self).model_fields[name].default
+        }
+        return self.model_dump(exclude={*exclude, *unset})
+
+    @model_validator(mode="after")
+    def _one_measure_of_a_batch(self) -> "Training":
+        if self.sampling == "balanced" and self.batch_tokens is not None:
+            raise ValueError(
+                "sampling=balanced draws other rows for each epoch, which batch_tokens cannot "
+                "divide; use batch_size instead"
+            )
+        return self
 
     @field_validator("seeds")
     @classmethod

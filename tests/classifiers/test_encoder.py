@@ -160,6 +160,22 @@ class _Kill(TrainerCallback):
             raise _Killed
 
 
+def test_weights_and_sampling_change_a_training_that_resumes_bit_equal(
+    encoder: Path, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {"model": str(encoder), "method": "lora", "epochs": 3}
+    training: dict[str, Any] = {"class_weights": {"joy": 5.0}, "sampling": "balanced"}
+    task = Task(ROWS[:-6], ROWS[:9], LABELS, seed=3)
+    _, plain, _ = _fit(tmp_path / "plain", task=task, **settings)
+    _, whole, _ = _fit(tmp_path / "whole", training, task=task, **settings)
+    assert _weights(whole) != _weights(plain)
+    with pytest.raises(_Killed):
+        _fit(tmp_path / "killed", training, task=task, callbacks=[_Kill(5)], **settings)
+    _, again, resumed = _fit(tmp_path / "killed", training, task=task, **settings)
+    assert resumed["resumed"] == 1
+    assert _weights(again) == _weights(whole)
+
+
 @pytest.mark.parametrize("method", ["full", "lora", "prefix_tuning"])
 def test_a_resumed_training_ends_bit_equal(method: str, encoder: Path, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"model": str(encoder), "method": method, "epochs": 3}

@@ -14,6 +14,7 @@ import tunelab
 from tunelab.classifiers.contract import Context, Task
 from tunelab.classifiers.registered import find_classifier
 from tunelab.classifiers.scikit_learn import FittedPipeline, kind_of
+from tunelab.config import Training
 from tunelab.data.examples import Example
 from tunelab.errors import RunError, UsageError
 from tunelab.runs.seals import file_hashes, sealed
@@ -292,3 +293,30 @@ class _Odd:
 def test_probabilities_that_are_none(model: Any, message: str) -> None:
     with pytest.raises(RunError, match=message):
         FittedPipeline("mine", model, LABELS).answer(["a", "b"])
+
+
+def test_weights_of_classes_reach_what_has_them() -> None:
+    rows = [*ROWS, *(Example(f"the team {number}", "sport") for number in range(9))]
+    task = Task(rows, [], LABELS, seed=0)
+    weighted = Context("cpu", "float32", training=Training(class_weights="balanced"))
+    plain = Context("cpu", "float32")
+    for use, acts in (("tfidf-svm", True), ("tfidf-logistic", True), ("majority", False)):
+        kind = find_classifier(use)
+        keys = [kind.make({}, context).key(task) for context in (plain, weighted)]
+        assert (keys[0] != keys[1]) == acts
+
+
+def test_weights_of_classes_change_what_is_fitted(tmp_path: Path) -> None:
+    rows = [*(Example(f"the team {number}", "sport") for number in range(30)), *ROWS[3:]]
+    task = Task(rows, [], LABELS, seed=0)
+    shares = []
+    for name, weights in (("plain", None), ("even", "balanced"), ("own", {"food": 10.0})):
+        training = Training(class_weights=weights)
+        made = find_classifier("tfidf-logistic").make(
+            {"C": 1}, Context("cpu", "float32", training=training)
+        )
+        target = tmp_path / name
+        made.fit(task, folder=tmp_path / f"{name}-stage", target=target, title="")
+        shares.append(made.open(target, task).probabilities(["a bowl of the team"])[0, 0])
+    assert shares[0] < shares[1]
+    assert shares[0] < shares[2]

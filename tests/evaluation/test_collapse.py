@@ -43,3 +43,15 @@ def test_the_rare_label_that_is_never_found() -> None:
     found = _found(["a"] * 90 + ["b"] * 10, ["a"] * 100)
     assert found is not None
     assert (found.given, found.true) == (100, 90)
+
+
+def test_the_one_label_of_nearly_all_rows_and_no_row_of_another() -> None:
+    truth = ["a"] * 97 + ["b"] * 3
+    found = _found(truth, ["a"] * 100)
+    assert found is not None
+    assert (found.label, found.given, found.true) == ("a", 100, 97)
+    # A wrong guess at the rare label finds nothing either.
+    assert _found(truth, ["b", *["a"] * 99]) is not None
+    assert _found(truth, ["a"] * 99 + ["b"]) is None
+    # Two rows may be missed by chance.
+    assert _found(["a"] * 98 + ["b"] * 2, ["a"] * 100) is None

@@ -280,6 +280,37 @@ class Run:
             )
         return found
 
+    @cached_property
+    def slices(self) -> "pd.DataFrame":
+        """A row for each part of the test rows and each classifier, where the study names slices.
+
+        Columns: slice, part, classifier, metric, rows; score with score_low and score_high; rest,
+        the score of the other rows; difference with its _low and _high, p_value, and p_corrected,
+        Holm's over all these tests; reason, why something is undefined.
+        """
+        from tunelab.study.judging.stage import verdicts_of
+
+        columns = ("slice", "part", "classifier", "metric", "rows")
+        return frame(
+            [
+                {
+                    **{name: getattr(one, name) for name in columns},
+                    "score": one.score.value,
+                    "score_low": one.score.low,
+                    "score_high": one.score.high,
+                    "rest": one.rest,
+                    "difference": one.difference.value,
+                    "difference_low": one.difference.low,
+                    "difference_high": one.difference.high,
+                    "p_value": one.difference.p_value,
+                    "p_corrected": one.p_corrected,
+                    "reason": one.score.reason or one.difference.reason,
+                }
+                for one in verdicts_of(self._record).slices
+            ],
+            columns,
+        )
+
     @property
     def failures(self) -> list[Failure]:
         """The parts that failed; empty where none did."""

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 _TEXTS = {
     *("name", "kind", "model", "method", "mode", "left", "right", "metric", "test", "reason"),
-    *("measure", "title"),
+    *("measure", "title", "slice", "part", "classifier"),
 }
 _COUNTS = {"seed", "unparsed", "rows", "rows_needed", "seeds"}
 # An undefined value, for people.

@@ -8,7 +8,7 @@ from tunelab.classifiers.contract import Fitted
 from tunelab.config import Evaluation
 from tunelab.data.examples import Example
 from tunelab.evaluation.measuring import choices_of, measure
-from tunelab.evaluation.predictions import FIRST_TOKENS, Predictions
+from tunelab.evaluation.predictions import FIRST_TOKENS, GROUP, Predictions
 from tunelab.runs.results import write_table
 
 TABLE = "predictions.parquet"
@@ -93,6 +93,7 @@ def table_rows(predictions: Predictions, mode: str, evaluation: Evaluation) -> l
                 "row": number,
                 "text": text,
                 "truth": truth,
+                GROUP: predictions.groups[number] if predictions.groups is not None else None,
                 "predicted": chosen[number] if chosen else None,
                 "generated": generated.labels[number] if generated else None,
                 "answer": generated.answers[number] if generated else None,

@@ -21,14 +21,21 @@ Answer = Callable[[Any, Any], Iterator[Any]]
 
 
 def choose(
-    values: Sequence[Any], fallback: Any, labels: Sequence[str], answer: Answer, *, seed: int | None
+    values: Sequence[Any],
+    fallback: Any,
+    labels: Sequence[str],
+    answer: Answer,
+    *,
+    seed: int | None,
+    groups: Sequence[object] | None = None,
 ) -> Any:
     """The value with the highest accuracy over stratified folds, the first of equal ones.
 
     There are as many folds as the rarest label has rows, 5 at most; of many rows only the first
     folds are asked, until that was done with 3,000. Labels with a single row take no part, as it
     cannot be both fitted and asked. Where fewer than two labels have two rows there is nothing to
-    choose by, and ``fallback`` is taken.
+    choose by, and ``fallback`` is taken. The rows of a group stay within one fold; there are then
+    no more folds than the label with the fewest groups has groups.
 
     Args:
         values: the candidates, those that are preferred first.
@@ -36,26 +43,40 @@ def choose(
         answer: gives the labels of the rows of its second array of indices, once for each value,
             after fitting to those of its first.
         seed: decides the folds.
+        groups: (rows,), which rows belong together; None for a row alone, or where all are.
     """
     import numpy as np
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.model_selection import StratifiedKFold
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     truth = np.asarray(labels, dtype=str)
-    counts = Counter(truth.tolist())
+    together = (
+        np.arange(len(truth))
+        if groups is None
+        else np.array(
+            [f"{row}" if group is None else f"group {group}" for row, group in enumerate(groups)]
+        )
+    )
+    # Of rows that belong together, a label has as many as it has groups.
+    counts = Counter(label for label, _ in set(zip(truth.tolist(), together.tolist(), strict=True)))
     often = [label for label, count in counts.items() if count > 1]
     if len(often) < 2:
         _log.info("too few rows of each label to choose a setting by; it is %s", fallback)
         return fallback
     rows = np.flatnonzero(np.isin(truth, often))
-    folds = StratifiedKFold(
-        min(MOST_FOLDS, *(counts[label] for label in often)), shuffle=True, random_state=seed
-    )
+    number = min(MOST_FOLDS, *(counts[label] for label in often))
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    folds = kind(number, shuffle=True, random_state=seed)
     right, done = np.zeros(len(values)), 0
     with warnings.catch_warnings():
         # A candidate that has not settled is judged by its answers like any other.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for fitted, asked in folds.split(rows, truth[rows]):
+        for fitted, asked in folds.split(
+            rows, truth[rows], None if groups is None else together[rows]
+        ):
+            # Large groups can leave a fold without rows, or without a second label.
+            if not len(asked) or len(set(truth[rows[fitted]])) < 2:
+                continue
             for position, found in enumerate(answer(rows[fitted], rows[asked])):
                 right[position] += (np.asarray(found, dtype=str) == truth[rows[asked]]).sum()
             done += len(asked)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tunelab.config import Evaluation, Prompt, Training
-from tunelab.data.examples import Example
+from tunelab.data.examples import Example, groups_of
 from tunelab.evaluation.predictions import Generated, Given, Likelihoods, Predictions
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class Answers:
             generated=self.generated,
             likelihoods=None if self.scores is None else self.scores.against(truth, self.labels),
             given=self.given,
+            groups=groups_of(rows),
         )
 
 

@@ -26,6 +26,7 @@ from tunelab.classifiers.learnt_numbers import count_learnt
 from tunelab.classifiers.scikit_learn import check_evaluation, recorded_labels
 from tunelab.classifiers.skops_files import MODEL_FILE, dump_model, load_model, refused
 from tunelab.config import Evaluation
+from tunelab.data.examples import groups_of
 from tunelab.errors import RunError, UsageError
 from tunelab.evaluation.predictions import Given
 from tunelab.guards.validation import validated
@@ -37,6 +38,7 @@ from tunelab.models.loading import fetch, is_here, model_hash
 from tunelab.runs.folder_size import folder_bytes
 from tunelab.runs.results import ADAPTER_RECORD, CLASSIFIERS, write_json
 from tunelab.runs.seals import file_hashes, sealed
+from tunelab.training.class_weights import class_weights, weights_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,6 +169,7 @@ class Embedding:
         return {
             "model": model_hash(self.settings.model),
             "settings": self.settings.as_record(),
+            **weights_key(self.context.training),
             **self.answer_key(),
         }
 
@@ -191,6 +194,10 @@ class Embedding:
                 texts.vectors,
                 [row.label for row in task.train],
                 seed=task.seed,
+                groups=groups_of(task.train),
+                weights=class_weights(
+                    context.training.class_weights, [row.label for row in task.train], task.labels
+                ),
             )
         except Exception as error:
             raise refused(self.name, "be fitted to the training rows", error) from None

@@ -59,7 +59,7 @@ class EncoderClassifier:
         return {
             "model": model_hash(self.settings.model),
             "settings": self._all_settings,
-            "training": training.model_dump(
+            "training": training.key(
                 exclude={"seeds", "learning_rate", "precision", "tracking", "shared_prefix"}
             ),
             **self.answer_key(),
@@ -82,6 +82,7 @@ class EncoderClassifier:
         from tunelab.runs.results import write_table
         from tunelab.runs.stages import replace_folder
         from tunelab.training.checkpoints import remove_checkpoints
+        from tunelab.training.class_weights import class_weights
         from tunelab.training.labels import LabelledIds, LabelObjective
         from tunelab.training.train import train
 
@@ -93,8 +94,13 @@ class EncoderClassifier:
         encoder = load_base(settings.model, device=device, dtype=method.weights or dtype)
         length = self._length(encoder)
         found = [token_ids(encoder, row.text, length) for row in (*task.train, *task.validation)]
+        weights = class_weights(
+            context.training.class_weights, [row.label for row in task.train], task.labels
+        )
         rows = [
-            LabelledIds(tuple(ids), task.labels.index(row.label))
+            LabelledIds(
+                tuple(ids), task.labels.index(row.label), (weights or {}).get(row.label, 1.0)
+            )
             for (ids, _), row in zip(found, (*task.train, *task.validation), strict=True)
         ]
         torch.manual_seed(task.seed)
@@ -119,6 +125,7 @@ class EncoderClassifier:
             folder=folder,
             title=title,
             callbacks=callbacks,
+            drawn_by=[row.label for row in task.train],
             objective=LabelObjective(encoder.pooling.mode, pad_token),
         )
         replace_folder(

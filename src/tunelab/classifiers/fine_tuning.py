@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ def fine_tune(
     from tunelab.prompts.encoding import encode_examples, encode_for_head
     from tunelab.prompts.tokens import encode_text, leading_tokens
     from tunelab.runs.stages import replace_folder
+    from tunelab.training.class_weights import class_weights
     from tunelab.training.processes import is_first, shards_weights
     from tunelab.training.train import train
 
@@ -79,14 +80,21 @@ def fine_tune(
     way = find_method(method)
     loaded = load(model, device="cpu" if shards_weights() else device, dtype=way.weights or dtype)
     encoder = encoder_for(loaded.tokenizer, loaded.model, prompt, labels)
+    weights = class_weights(training.class_weights, [row.label for row in train_rows], labels)
     encoded = []
     for rows in (train_rows, validation_rows):
         texts, truth = [row.text for row in rows], [row.label for row in rows]
         if answers == "head":
-            encoded.append(encode_for_head(encoder, texts, truth))
-            continue
-        encoded.append(encode_examples(encoder, texts, truth))
-        check_rows(encoder, encoded[-1], texts)
+            found = encode_for_head(encoder, texts, truth)
+        else:
+            found = encode_examples(encoder, texts, truth)
+            check_rows(encoder, found, texts)
+        if weights is not None:
+            found = [
+                replace(row, weight=weights.get(label, 1.0))
+                for row, label in zip(found, truth, strict=True)
+            ]
+        encoded.append(found)
     torch.manual_seed(seed)
     # As a text that begins with it is seen: many models rest their attention on the BOS.
     instruction = leading_tokens(loaded.tokenizer)
@@ -109,6 +117,7 @@ def fine_tune(
         folder=folder,
         title=title,
         callbacks=callbacks,
+        drawn_by=[row.label for row in train_rows],
     )
     if is_first():
         replace_folder(

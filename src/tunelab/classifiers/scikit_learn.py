@@ -33,13 +33,15 @@ from tunelab.classifiers.skops_files import (
     package_of,
     refused,
 )
-from tunelab.config import Evaluation, fingerprint
+from tunelab.config import ClassWeights, Evaluation, fingerprint
+from tunelab.data.examples import groups_of
 from tunelab.errors import RunError, UsageError
 from tunelab.evaluation.predictions import Given
 from tunelab.guards.validation import validated
 from tunelab.numbers import counted
 from tunelab.runs.results import ADAPTER_RECORD, CLASSIFIERS, write_json
 from tunelab.runs.seals import file_hashes, sealed
+from tunelab.training.class_weights import class_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,13 +141,15 @@ class FittedPipeline:
 class Pipeline:
     """A scikit-learn classifier of a study, before it is fitted.
 
-    ``use`` names the function ``make``, whose arguments are ``settings``.
+    ``use`` names the function ``make``, whose arguments are ``settings``. ``class_weights`` are the
+    study's: they become each ``class_weight`` in it that is None.
     """
 
     name: str
     use: str
     make: Make
     settings: Mapping[str, Any]
+    class_weights: ClassWeights = None
     trains: bool = True
     kept_in: str = CLASSIFIERS
     device: str = "cpu"
@@ -157,7 +161,13 @@ class Pipeline:
 
     def key(self, task: Task) -> Mapping[str, Any]:
         """The function, its settings, and the source of its module, which can change."""
-        return {"use": self.use, "settings": dict(self.settings), "source": _source(self.make)}
+        weighted = self.class_weights is not None and _weights_classes(self._made(task.seed))
+        return {
+            "use": self.use,
+            "settings": dict(self.settings),
+            "source": _source(self.make),
+            **({"class_weights": self.class_weights} if weighted else {}),
+        }
 
     def answer_key(self) -> Mapping[str, Any]:
         """Nothing: the labels follow from what was fitted."""
@@ -167,14 +177,24 @@ class Pipeline:
         self, task: Task, *, folder: Path, target: Path, title: str, callbacks: Sequence[Any] = ()
     ) -> Mapping[str, Any]:
         """Fit the classifier to the training rows and save it."""
+        from sklearn.utils.validation import has_fit_parameter
+
         from tunelab.runs.stages import replace_folder
 
         model = self._made(task.seed)
+        if weights := class_weights(
+            self.class_weights, [row.label for row in task.train], task.labels
+        ):
+            model.set_params(**dict.fromkeys(_weights_classes(model), weights))
+        groups = groups_of(task.train)
+        # What chooses by cross-validation takes groups, as scikit-learn's own do.
+        more = {"groups": groups} if groups and has_fit_parameter(model, "groups") else {}
         started = time.perf_counter()
         try:
             model.fit(
                 _as_array([row.text for row in task.train]),
                 _as_array([row.label for row in task.train]),
+                **more,
             )
         except Exception as error:
             raise refused(self.name, "be fitted to the training rows", error) from None
@@ -256,7 +276,7 @@ def kind_of(use: str, make: Make) -> ClassifierKind:
 
     def made(values: Mapping[str, Any], context: Context) -> Estimator:
         found = validated(settings, values).model_dump(exclude_unset=True)
-        return Pipeline(use, use, make, found)
+        return Pipeline(use, use, make, found, context.training.class_weights)
 
     defaults = {
         name: field.default
@@ -319,6 +339,15 @@ def _settings(use: str, make: Make) -> "type[BaseModel]":
         kind = Any if one.annotation is one.empty else one.annotation
         fields[one.name] = (kind, ... if one.default is one.empty else one.default)
     return create_model("Settings", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _weights_classes(model: Any) -> list[str]:
+    """The parameters of a classifier that weigh classes, and that are not set."""
+    return [
+        key
+        for key, value in model.get_params().items()
+        if key.rpartition("__")[2] == "class_weight" and value is None
+    ]
 
 
 def _as_array(values: Sequence[str]) -> "np.ndarray":

@@ -28,6 +28,7 @@ from tunelab.models.pooling import pooling_files
 from tunelab.runs.folder_size import folder_bytes
 from tunelab.runs.results import ADAPTER_RECORD, CLASSIFIERS, write_json
 from tunelab.runs.seals import file_hashes, sealed
+from tunelab.training.class_weights import class_weights, weights_key
 
 __all__ = ["KIND", "check_evaluation", "open_recorded", "recorded_labels"]
 
@@ -85,6 +86,7 @@ class SetFit:
         return {
             "model": model_hash(self.settings.model),
             "settings": self.settings.model_dump(),
+            **weights_key(self.context.training),
             **self.answer_key(),
         }
 
@@ -149,7 +151,8 @@ class SetFit:
             with without_cache():
                 found = embed_texts(saved, texts)
             started = time.perf_counter()
-            head = _fit_head(self.name, settings.C, found.vectors, labels, task.seed)
+            weights = class_weights(context.training.class_weights, labels, task.labels)
+            head = _fit_head(self.name, settings.C, found.vectors, labels, task.seed, weights)
             measured["fit"] = time.perf_counter() - started
             measured["learnt"] = count_learnt(head)
             measured["encode"], measured["cut"] = found.seconds, found.cut
@@ -253,15 +256,22 @@ def open_recorded(
     return FittedEmbedding(folder.name, encoder, head, labels, origin)
 
 
-def _fit_head(name: str, strength: float, vectors: Any, labels: Sequence[str], seed: int) -> Any:
+def _fit_head(
+    name: str,
+    strength: float,
+    vectors: Any,
+    labels: Sequence[str],
+    seed: int,
+    weights: Mapping[str, float] | None,
+) -> Any:
     import numpy as np
     from sklearn.linear_model import LogisticRegression
 
     try:
         # The vectors have length 1 or the encoder's own, as in the paper: nothing is scaled.
-        return LogisticRegression(C=strength, max_iter=2000, random_state=seed).fit(
-            vectors, np.asarray(labels, dtype=object)
-        )
+        return LogisticRegression(
+            C=strength, max_iter=2000, random_state=seed, class_weight=weights
+        ).fit(vectors, np.asarray(labels, dtype=object))
     except Exception as error:
         raise refused(name, "be fitted to the training rows", error) from None
 

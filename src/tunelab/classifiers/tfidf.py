@@ -33,8 +33,15 @@ class LinearOverTfidf(ClassifierMixin, BaseEstimator):
         """The unfitted linear classifier."""
         raise NotImplementedError
 
-    def fit(self, X: Any, y: Any) -> "LinearOverTfidf":  # noqa: N803 - scikit-learn's name
+    def fit(
+        self,
+        X: Any,  # noqa: N803 - scikit-learn's name
+        y: Any,
+        groups: Sequence[object] | None = None,
+    ) -> "LinearOverTfidf":
         """Fit the features and the classifier to texts ``X`` with labels ``y``.
+
+        ``groups`` tell which texts belong together; a fold of a cross-validation divides none.
 
         Raises:
             ValueError: no text holds a visible character, or there is one label only.
@@ -42,7 +49,7 @@ class LinearOverTfidf(ClassifierMixin, BaseEstimator):
         features = self.features(X)
         strength = self.C
         if strength == "auto":
-            strength = self._chosen(X, y, features)
+            strength = self._chosen(X, y, features, groups)
             self.best_params_ = {"C": strength}
         self.pipeline_ = make_pipeline(_vectorizer(features), self.linear(strength))
         self.pipeline_.fit(X, y)
@@ -53,7 +60,13 @@ class LinearOverTfidf(ClassifierMixin, BaseEstimator):
         """The label of each text."""
         return self.pipeline_.predict(X)
 
-    def _chosen(self, texts: Any, labels: Any, features: Mapping[str, Any]) -> float:
+    def _chosen(
+        self,
+        texts: Any,
+        labels: Any,
+        features: Mapping[str, Any],
+        groups: Sequence[object] | None,
+    ) -> float:
         import numpy as np
 
         texts, labels = np.asarray(texts, dtype=object), np.asarray(labels, dtype=object)
@@ -66,7 +79,14 @@ class LinearOverTfidf(ClassifierMixin, BaseEstimator):
             for strength in self.strengths:
                 yield self.linear(strength).fit(known, labels[fitted]).predict(unknown)
 
-        found = choose(self.strengths, self.fallback, labels, answer, seed=self.random_state)
+        found = choose(
+            self.strengths,
+            self.fallback,
+            labels,
+            answer,
+            seed=self.random_state,
+            groups=groups,
+        )
         return float(found)
 
 

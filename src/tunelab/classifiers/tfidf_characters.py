@@ -21,9 +21,15 @@ class TfidfCharacters(LinearOverTfidf):
 
     strengths = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
-    def __init__(self, C: Strength = "auto", random_state: int | None = None) -> None:  # noqa: N803
+    def __init__(
+        self,
+        C: Strength = "auto",  # noqa: N803
+        random_state: int | None = None,
+        class_weight: Mapping[str, float] | str | None = None,
+    ) -> None:
         self.C = C
         self.random_state = random_state
+        self.class_weight = class_weight
 
     def features(self, texts: Sequence[str]) -> Mapping[str, Any]:
         """One to five characters in a row, within words and with the blanks around them."""
@@ -31,7 +37,7 @@ class TfidfCharacters(LinearOverTfidf):
 
     def linear(self, strength: float) -> LinearSVC:
         """The machine."""
-        return LinearSVC(C=strength, random_state=self.random_state)
+        return LinearSVC(C=strength, random_state=self.random_state, class_weight=self.class_weight)
 
 
 def tfidf_characters(C: Strength = "auto") -> TfidfCharacters:  # noqa: N803 - scikit-learn's name

@@ -14,9 +14,15 @@ class TfidfLogistic(LinearOverTfidf):
 
     strengths = (1.0, 10.0, 30.0, 100.0, 300.0)
 
-    def __init__(self, C: Strength = "auto", random_state: int | None = None) -> None:  # noqa: N803
+    def __init__(
+        self,
+        C: Strength = "auto",  # noqa: N803
+        random_state: int | None = None,
+        class_weight: Mapping[str, float] | str | None = None,
+    ) -> None:
         self.C = C
         self.random_state = random_state
+        self.class_weight = class_weight
 
     def features(self, texts: Sequence[str]) -> Mapping[str, Any]:
         """Words where there are any, else characters."""
@@ -24,7 +30,12 @@ class TfidfLogistic(LinearOverTfidf):
 
     def linear(self, strength: float) -> LogisticRegression:
         """The regression."""
-        return LogisticRegression(C=strength, max_iter=1000, random_state=self.random_state)
+        return LogisticRegression(
+            C=strength,
+            max_iter=1000,
+            random_state=self.random_state,
+            class_weight=self.class_weight,
+        )
 
     def predict_proba(self, X: Any) -> Any:  # noqa: N803 - scikit-learn's name
         """The probability of each class, array (texts, classes)."""

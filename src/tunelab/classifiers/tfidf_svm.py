@@ -20,9 +20,15 @@ class TfidfSVM(LinearOverTfidf):
 
     strengths = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
-    def __init__(self, C: Strength = 1.0, random_state: int | None = None) -> None:  # noqa: N803
+    def __init__(
+        self,
+        C: Strength = 1.0,  # noqa: N803
+        random_state: int | None = None,
+        class_weight: Mapping[str, float] | str | None = None,
+    ) -> None:
         self.C = C
         self.random_state = random_state
+        self.class_weight = class_weight
 
     def features(self, texts: Sequence[str]) -> Mapping[str, Any]:
         """Words where there are any, else characters."""
@@ -30,7 +36,7 @@ class TfidfSVM(LinearOverTfidf):
 
     def linear(self, strength: float) -> LinearSVC:
         """The machine."""
-        return LinearSVC(C=strength, random_state=self.random_state)
+        return LinearSVC(C=strength, random_state=self.random_state, class_weight=self.class_weight)
 
 
 def tfidf_svm(C: Strength = 1.0) -> TfidfSVM:  # noqa: N803 - scikit-learn's name

@@ -61,9 +61,7 @@ class TunedModel:
         The seed, the learning rate and the type of the weights stand on their own, as a method can
         have its own; a tracker only watches.
         """
-        training = self.training.model_dump(
-            exclude={"seeds", "learning_rate", "precision", "tracking"}
-        )
+        training = self.training.key(exclude={"seeds", "learning_rate", "precision", "tracking"})
         # Only where it is no words: what was trained before there were heads stays valid.
         head = {} if self.answers == "words" else {"answers": self.answers}
         return {

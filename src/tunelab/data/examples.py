@@ -9,11 +9,15 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Example:
-    """One labelled text. ``extra`` keeps the columns that tunelab does not use."""
+    """One labelled text. ``extra`` keeps the columns that tunelab does not use.
+
+    ``group`` names what the row belongs to, such as its author; None for a row alone.
+    """
 
     text: str
     label: str
     extra: Mapping[str, object] = field(default_factory=dict)
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,12 @@ class Dataset:
     licence: str
     hash: str
     notes: tuple[str, ...] = ()
+
+
+def groups_of(rows: Sequence[Example]) -> tuple[str | None, ...] | None:
+    """The group of each row; None where no row has one."""
+    groups = tuple(row.group for row in rows)
+    return groups if any(group is not None for group in groups) else None
 
 
 def label_counts(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, int]:

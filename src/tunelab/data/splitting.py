@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tunelab.data.examples import SPLITS, Dataset, Example
+from tunelab.data.groups import draw_parts, shares_in_words, stays_together
 from tunelab.data.loading_notes import listed
 from tunelab.data.normalizing import normal_label
 from tunelab.data.sampling import disjoint_samples
@@ -43,12 +44,14 @@ def make_dataset(
     return Dataset(given, names, origin, licence, hash_rows(given, names))
 
 
-def complete_splits(dataset: Dataset, seed: int) -> Dataset:
+def complete_splits(dataset: Dataset, seed: int, *, group: str | None = None) -> Dataset:
     """Fill the splits that are empty, and say in ``origin`` what was drawn.
 
     Where test is missing, the validation rows serve as test. A validation split that is missing
     (10 % of the rows), and a test split (20 %) where both are, are drawn from train, stratified
-    by label and without sharing rows; copies of one text stay together.
+    by label and without sharing rows; copies of one text stay together. Where ``group`` names the
+    column of the groups, the rows of a group stay together too, and ``origin`` says how far that
+    takes the splits from their shares.
     """
     given = {name: list(rows) for name, rows in dataset.splits.items() if rows}
     note = ""
@@ -57,8 +60,16 @@ def complete_splits(dataset: Dataset, seed: int) -> Dataset:
         note = "The validation rows serve as test rows. "
     missing = [name for name in ("validation", "test") if name not in given]
     if missing:
-        given |= _draw(given["train"], missing, seed)
+        together = any(row.group is not None for row in given["train"])
         note += f"Drawn from the training rows: {' and '.join(missing)}."
+        if group is not None and together:
+            shares = {name: _SHARES[name] for name in missing}
+            shares["train"] = 1 - sum(shares.values())
+            drawn = draw_parts(stays_together(given["train"]), shares, seed)
+            note += f" {shares_in_words(drawn, shares, group)}"
+        else:
+            drawn = _draw(given["train"], missing, seed)
+        given |= drawn
     origin = f"{dataset.origin}. {note}".strip() if note else dataset.origin
     return replace(dataset, splits={name: given[name] for name in SPLITS}, origin=origin)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tunelab.evaluation.metrics import wilson_interval
 from tunelab.evaluation.probabilities import as_table
+from tunelab.evaluation.statistics.clusters import cluster_share, clusters_of
 from tunelab.evaluation.statistics.estimates import Estimate
 
 BINS = 10
@@ -57,9 +58,15 @@ def brier(probabilities: Sequence[Sequence[float]], truth_index: Sequence[int]) 
 
 
 def reliability(
-    probabilities: Sequence[Sequence[float]], truth_index: Sequence[int], *, bins: int = BINS
+    probabilities: Sequence[Sequence[float]],
+    truth_index: Sequence[int],
+    *,
+    bins: int = BINS,
+    groups: Sequence[object] | None = None,
 ) -> list[ReliabilityBin]:
     """Accuracy by confidence, in bins of equal width over 0 to 1.
+
+    ``groups``: (rows,), rows that belong together, whose intervals are clustered.
 
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
 
@@ -80,6 +87,14 @@ def reliability(
         inside = position == number
         rows, hits = int(inside.sum()), int(right[inside].sum())
         low, high = wilson_interval(hits, rows)
+        clusters = (
+            clusters_of([group for group, member in zip(groups, inside, strict=True) if member])
+            if groups is not None and rows
+            else None
+        )
+        if clusters is not None:
+            own = cluster_share(right[inside].tolist(), clusters)
+            low, high = own.low, own.high
         found.append(
             ReliabilityBin(
                 low=float(edges[number]),

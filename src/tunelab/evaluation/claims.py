@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from tunelab.evaluation.metrics import Answered, Metric, Resampling, find_metric
@@ -140,13 +141,18 @@ def _over_seeds(
     error_seeds = math.sqrt(
         math.fsum((value - mean) ** 2 for value in values) / (count - 1) / count
     )
-    p_value, half = _howe(mean - margin, error_rows, rows - 1, error_seeds, count - 1)
+    clusters = pairs[0][0].clusters
+    few = clusters.too_few() if clusters is not None else None
+    if few is not None:
+        return replace(undefined(few, margin), value=mean, rows=rows)
+    freedom, unit = (rows - 1, "rows") if clusters is None else (clusters.freedom, "groups")
+    p_value, half = _howe(mean - margin, error_rows, freedom, error_seeds, count - 1)
     return Difference(
         value=mean,
         low=mean - half,
         high=mean + half,
         p_value=p_value,
-        test=f"t over rows and over {count} seeds",
+        test=f"t over {unit} and over {count} seeds",
         margin=margin,
         effect=None,
         effect_name=None,
@@ -176,6 +182,9 @@ def _error_of_rows(
     if len(means) < 2:
         return None
     middle = math.fsum(means) / len(means)
+    clusters = pairs[0][0].clusters
+    if clusters is not None:
+        return clusters.error(means, middle) if clusters.count > 1 else None
     variance = math.fsum((value - middle) ** 2 for value in means) / (len(means) - 1)
     return math.sqrt(variance / len(means))
 
@@ -185,7 +194,7 @@ def _row_values(about: Metric, side: Answered) -> list[float]:
 
 
 def _howe(
-    distance: float, error_rows: float, df_rows: int, error_seeds: float, df_seeds: int
+    distance: float, error_rows: float, df_rows: float, error_seeds: float, df_seeds: int
 ) -> tuple[float | None, float]:
     """The p-value of a distance from the margin, and the half-width of the 95 % interval."""
     from scipy.optimize import brentq

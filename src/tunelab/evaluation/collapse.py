@@ -12,6 +12,8 @@ NEARLY_ALL = 0.95
 _ABOVE_TRUTH = 0.05
 # Rows below which one label for all of them may be chance.
 _LEAST_ROWS = 8
+# Rows of other labels at which none of them found is no chance, however rare those labels are.
+_LEAST_MISSED = 3
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,14 @@ def collapse_of(scores: Mapping[str, Any]) -> Collapse | None:
     given = [sum(row[position] for row in confusion) for position in range(len(labels))]
     most = max(range(len(labels)), key=lambda position: given[position])
     true = sum(confusion[most])
-    if given[most] < NEARLY_ALL * rows or given[most] - true < _ABOVE_TRUTH * rows:
+    if given[most] < NEARLY_ALL * rows:
+        return None
+    others = [position for position in range(len(labels)) if position != most]
+    found = sum(confusion[position][position] for position in others)
+    missed = sum(sum(confusion[position]) for position in others)
+    # Where a label is true of 99 of 100 rows, its share tells nothing: whether any row of the other
+    # labels is found does.
+    none_found = found == 0 and missed >= _LEAST_MISSED
+    if given[most] - true < _ABOVE_TRUTH * rows and not none_found:
         return None
     return Collapse(str(labels[most]), given[most], rows, true)

@@ -213,6 +213,7 @@ def _notes(decision: Decision, budget: LabelBudget | None) -> Iterator[str]:
         )
     for name, why in decision.left_out.items():
         yield f"{name} is not compared: {why}."
+    yield from decision.of_rows
 
 
 def _prices(decision: Decision) -> Iterator[str]:

@@ -82,7 +82,8 @@ class Decision:
     name of the one to take, None where there is none; ``by`` is the cost that chose it among those
     that can be the best, None where the score did. ``within`` tells that none of those keeps the
     constraints, so that it is the best of the others. ``reason`` says why nothing was tested.
-    ``left_out`` are classifiers that could not be compared, with the reason.
+    ``left_out`` are classifiers that could not be compared, with the reason. ``of_rows`` are
+    sentences on what the rows can show: labels with few of them, or with nearly all.
 
     ``answer`` is the same in two sentences, ``notes`` what a reader must know beside them, and
     ``changes`` what could change it.
@@ -101,6 +102,7 @@ class Decision:
     fine_tuning: FineTuning | None = None
     reason: str | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    of_rows: tuple[str, ...] = ()
     answer: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
@@ -136,7 +138,7 @@ def read_decision(record: Mapping[str, Any]) -> Decision:
     return Decision(
         **{
             **values,
-            **{key: tuple(values[key]) for key in ("answer", "notes", "changes")},
+            **{key: tuple(values[key]) for key in ("answer", "notes", "changes", "of_rows")},
             "candidates": tuple(
                 Candidate(
                     **{
@@ -155,7 +157,12 @@ def read_decision(record: Mapping[str, Any]) -> Decision:
 
 
 def weigh(
-    decision: Decision, values: Mapping[str, Sequence[float]], *, seed: int, doubt: str | None
+    decision: Decision,
+    values: Mapping[str, Sequence[float]],
+    *,
+    seed: int,
+    doubt: str | None,
+    groups: Sequence[object] | None = None,
 ) -> Decision:
     """Test the candidates of a decision, and choose among them.
 
@@ -163,6 +170,7 @@ def weigh(
         decision: with candidates whose sets and constraints are not filled in yet.
         values: of each candidate by name, a number for each row, the mean over its seeds.
         seed: of the random signs of the tests.
+        groups: (rows,), which rows belong together; None where all are independent.
         doubt: why the candidates cannot be compared, or None where they can.
     """
     sign = 1.0 if decision.best_is == "high" else -1.0
@@ -173,7 +181,7 @@ def weigh(
         return replace(decision, reason=doubt or "no classifier has answered the test rows")
     if doubt is not None:
         return replace(decision, candidates=tuple(checked), reason=doubt)
-    checked, reason = _tested(checked, signed, seed)
+    checked, reason = _tested(checked, signed, seed, groups)
     chosen, by = _choose([one for one in checked if one.can_be_best])
     within = False
     if chosen is None and any(one.can_be_best and one.informative for one in checked):
@@ -181,7 +189,7 @@ def weigh(
         # is what is worse than a classifier that reads no text.
         others = [one for one in checked if one.takes_part or not one.informative]
         if others:
-            others, _ = _tested(others, signed, seed)
+            others, _ = _tested(others, signed, seed, groups)
         chosen, by = _choose([one for one in others if one.can_be_best])
         within = chosen is not None
     return replace(
@@ -190,7 +198,7 @@ def weigh(
         recommended=None if chosen is None else chosen.name,
         by=by,
         within=within,
-        fine_tuning=_fine_tuning(checked, signed, sign, seed),
+        fine_tuning=_fine_tuning(checked, signed, sign, seed, groups),
         reason=reason,
     )
 
@@ -210,17 +218,20 @@ def _checked(candidate: Candidate, constraints: Mapping[str, float]) -> Candidat
 
 
 def _tested(
-    ranked: Sequence[Candidate], values: Mapping[str, Sequence[float]], seed: int
+    ranked: Sequence[Candidate],
+    values: Mapping[str, Sequence[float]],
+    seed: int,
+    groups: Sequence[object] | None,
 ) -> tuple[list[Candidate], str | None]:
     """The candidates, best first, with the set of those that can be the best."""
-    found = can_be_best([values[one.name] for one in ranked], seed=seed)
+    found = can_be_best([values[one.name] for one in ranked], seed=seed, groups=groups)
     best = values[ranked[0].name]
     return [
         replace(
             one,
             can_be_best=inside,
             p_value=p_value,
-            rows_needed=rows_to_tell(best, values[one.name]) if position else None,
+            rows_needed=rows_to_tell(best, values[one.name], groups) if position else None,
         )
         for position, (one, inside, p_value) in enumerate(
             zip(ranked, found.inside, found.p_values, strict=True)
@@ -249,7 +260,11 @@ def _choose(candidates: Sequence[Candidate]) -> tuple[Candidate | None, str | No
 
 
 def _fine_tuning(
-    ranked: Sequence[Candidate], values: Mapping[str, Sequence[float]], sign: float, seed: int
+    ranked: Sequence[Candidate],
+    values: Mapping[str, Sequence[float]],
+    sign: float,
+    seed: int,
+    groups: Sequence[object] | None,
 ) -> FineTuning | None:
     """The best fine-tuned classifier against the best other one; None where there are not both."""
     tuned = [one for one in ranked if one.fine_tuned]
@@ -257,7 +272,10 @@ def _fine_tuning(
     if not tuned or not others:
         return None
     gain = gain_of_group(
-        [values[one.name] for one in tuned], [values[one.name] for one in others], seed=seed
+        [values[one.name] for one in tuned],
+        [values[one.name] for one in others],
+        seed=seed,
+        groups=groups,
     )
     pays: Pays = "undecided"
     if gain.low is not None and gain.high is not None:

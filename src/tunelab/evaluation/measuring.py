@@ -11,6 +11,7 @@ from tunelab.evaluation.metrics import Answered, Resampling, all_metrics, find_m
 from tunelab.evaluation.metrics.constructors import share
 from tunelab.evaluation.parsing.answers import REASONS
 from tunelab.evaluation.predictions import Generated, Predictions
+from tunelab.evaluation.statistics.clusters import clusters_of
 
 # The ways in which a classifier answers: it writes, labels are scored, or it gives a label.
 Mode = Literal["generate", "score", "label"]
@@ -99,7 +100,8 @@ def measure(
         how = {"normalize": normalize, "calibrate": calibrate} if given is None else {}
         scored = {**_scored(predictions, choices, resampling), **how}
     if predictions.likelihoods is not None:
-        forced = share(predictions.likelihoods.forced).to_dict()
+        clusters = clusters_of(predictions.groups)
+        forced = share(predictions.likelihoods.forced, clusters).to_dict()
     found = {"generate": generated, "score": scored, "label": given}
     if given is not None:
         mode: Mode = "label"
@@ -129,7 +131,7 @@ def _generated(
         "answer_tokens": find_metric("answer_tokens")
         .estimate(Answered(predictions, generated.labels, None), resampling)
         .to_dict(),
-        "stopped": share(generated.stopped).to_dict(),
+        "stopped": share(generated.stopped, clusters_of(predictions.groups)).to_dict(),
     }
 
 
@@ -139,7 +141,10 @@ def _scored(predictions: Predictions, choices: Choices, resampling: Resampling) 
         **_scores(predictions, choices.labels, resampling),
         "brier": brier(choices.probabilities, positions),
         "calibration_error": expected_calibration_error(choices.probabilities, positions).to_dict(),
-        "reliability": [entry.to_dict() for entry in reliability(choices.probabilities, positions)],
+        "reliability": [
+            entry.to_dict()
+            for entry in reliability(choices.probabilities, positions, groups=predictions.groups)
+        ],
     }
 
 
@@ -159,6 +164,13 @@ def _scores(
             scores[name] = found["value"]
             if found["value"] is None:
                 scores["undefined"][name] = found["reason"]
+    if answered.clusters is not None:
+        # The interval of independent rows would be too short.
+        accuracy = intervals["accuracy"]
+        scores |= {"accuracy_low": accuracy["low"], "accuracy_high": accuracy["high"]}
+        if accuracy["low"] is None:
+            for end in ("accuracy_low", "accuracy_high"):
+                scores["undefined"].setdefault(end, accuracy["reason"])
     return {"scores": scores, "intervals": intervals, "collapse": _collapse(scores)}
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # The column of a table that holds ``Generated.first_tokens``.
 FIRST_TOKENS = "first_token_logprobs"
+# The column that holds the group of each row.
+GROUP = "group"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,11 @@ class Given:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Rows with their true labels, and what a classifier answered, in each way that it has."""
+    """Rows with their true labels, and what a classifier answered, in each way that it has.
+
+    ``groups``: the group that each row belongs to, such as its author, or None for a row alone;
+    None where the study names none.
+    """
 
     labels: tuple[str, ...]
     texts: tuple[str, ...]
@@ -69,6 +75,7 @@ class Predictions:
     generated: Generated | None = None
     likelihoods: Likelihoods | None = None
     given: Given | None = None
+    groups: tuple[str | None, ...] | None = None
 
 
 def parse_all(
@@ -126,6 +133,7 @@ def read_predictions(table: "pd.DataFrame", where: str) -> Predictions:
         if generated is None and likelihoods is None:
             given = _given(table)
         texts, truth = tuple(map(str, table["text"])), tuple(map(str, table["truth"]))
+        groups = _groups(table)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise UsageError(
             f"{where} holds no predictions that could be scored again ({error}); name a "
@@ -134,7 +142,14 @@ def read_predictions(table: "pd.DataFrame", where: str) -> Predictions:
     strange = sorted(set(truth) - set(labels))
     if strange:
         raise UsageError(f"{where} holds the label {strange[0]!r}, which is not one of its labels.")
-    return Predictions(labels, texts, truth, generated, likelihoods, given)
+    return Predictions(labels, texts, truth, generated, likelihoods, given, groups)
+
+
+def _groups(table: "pd.DataFrame") -> tuple[str | None, ...] | None:
+    """The group of each row; None where no row has one, as in older tables."""
+    if GROUP not in table or table[GROUP].isna().all():
+        return None
+    return tuple(None if value is None or value != value else str(value) for value in table[GROUP])
 
 
 def _given(table: "pd.DataFrame") -> Given:

@@ -52,6 +52,7 @@ def _without(answered: Answered, row: int) -> Answered:
         generated=None,
         likelihoods=None,
         given=None,
+        groups=None,
     )
     return replace(
         answered, predictions=predictions, predicted=rest(answered.predicted), scored=None

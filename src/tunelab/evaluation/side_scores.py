@@ -17,5 +17,6 @@ def score_of(metric: Metric, answers: Sequence[Answered], resampling: Resampling
         return metric.estimate(answers[0], resampling)
     rows = [[span.low for span in metric.rows(one) or ()] for one in answers]
     if metric.mean_of_rows and {value for row in rows for value in row} <= {0.0, 1.0}:
-        return across_seeds([[value == 1.0 for value in row] for row in rows]).accuracy_anywhere
+        right = [[value == 1.0 for value in row] for row in rows]
+        return across_seeds(right, answers[0].clusters).accuracy_anywhere
     return summarize([metric.value(one).value for one in answers], bounds=metric.limits)

@@ -8,6 +8,7 @@ from typing import Any
 from tunelab.evaluation.metrics import Answered
 from tunelab.evaluation.origins import Origin, lineage_of
 from tunelab.evaluation.predictions import read_predictions
+from tunelab.evaluation.statistics.clusters import Clusters
 from tunelab.numbers import counted, number
 from tunelab.runs.results import Result
 from tunelab.runs.run_folder import RunFolder, once, predictions
@@ -49,6 +50,11 @@ class Side:
     def answered(self) -> list[Answered]:
         """The answers of each seed."""
         return [read_answered(result) for result in self.asked]
+
+    @property
+    def clusters(self) -> Clusters | None:
+        """Which of its rows belong together; None where all are independent."""
+        return self.answered[0].clusters
 
     @cached_property
     def correct(self) -> list[list[bool]]:

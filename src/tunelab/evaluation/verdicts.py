@@ -6,6 +6,7 @@ from typing import Any
 
 from tunelab.config import Claim
 from tunelab.evaluation.comparisons import Comparison, count_tests, read_comparison
+from tunelab.evaluation.slices import SliceScore, read_slice_score
 from tunelab.evaluation.statistics.estimates import Bound
 
 # The note on a claim that was not there, or was another, when the first answers came.
@@ -61,12 +62,13 @@ class Verdicts:
 
     ``claims`` are one family of tests. ``comparisons``, each fine-tuned model against each that
     is not, and ``methods``, the fine-tuned ones against each other, are exploratory and another
-    family.
+    family. ``slices`` are the scores of parts of the rows, each tested against the rest: a third.
     """
 
     claims: tuple[ClaimVerdict, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     methods: tuple[Comparison, ...] = ()
+    slices: tuple[SliceScore, ...] = ()
 
     @property
     def tests(self) -> dict[str, int]:
@@ -75,6 +77,19 @@ class Verdicts:
             CLAIMED: count_tests(one.comparison for one in self.claims),
             EXPLORATORY: count_tests((*self.comparisons, *self.methods)),
         }
+
+    @property
+    def slice_tests(self) -> int:
+        """The number of tests of parts that their correction covers.
+
+        Of two parts, one against the other is one test, which stands at both.
+        """
+        found = {
+            (one.slice, one.classifier, round(abs(one.difference.value or 0.0), 12), p_value)
+            for one in self.slices
+            if (p_value := one.difference.p_value) is not None
+        }
+        return len(found)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON values; :func:`read_verdicts` makes the same of it again."""
@@ -92,6 +107,7 @@ class Verdicts:
             ],
             "comparisons": [one.to_dict() | {"family": EXPLORATORY} for one in self.comparisons],
             "methods": [one.to_dict() | {"family": EXPLORATORY} for one in self.methods],
+            "slices": [one.to_dict() for one in self.slices],
         }
 
 
@@ -108,6 +124,8 @@ def read_verdicts(record: Mapping[str, Any]) -> Verdicts:
         claims=tuple(map(_read_claim, record["claims"])),
         comparisons=comparisons("comparisons"),
         methods=comparisons("methods"),
+        # Verdicts of an older version have none.
+        slices=tuple(map(read_slice_score, record.get("slices", ()))),
     )
 
 

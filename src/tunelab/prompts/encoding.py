@@ -21,13 +21,14 @@ class EncodedExample:
     ``ids`` and ``labels`` have one entry a token; ``labels`` is −100 where nothing is trained,
     else the token's id, or the number of a label where a head is trained.
     ``prompt_length`` counts the tokens before the answer, ``cut`` the characters of the text
-    that max_length left out.
+    that max_length left out. ``weight`` is what its answer weighs in the loss.
     """
 
     ids: tuple[int, ...]
     labels: tuple[int, ...]
     prompt_length: int
     cut: int
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)

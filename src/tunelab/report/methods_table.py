@@ -95,7 +95,7 @@ def _score(side: Side, metric: str) -> Interval:
             return Interval(None, None, None)
         found = summarize(scores, bounds=(0.0, 1.0))
     else:
-        found = across_seeds(side.correct).accuracy_anywhere
+        found = across_seeds(side.correct, side.clusters).accuracy_anywhere
     return Interval(found.value, found.low, found.high)
 
 

@@ -17,7 +17,7 @@ def over_seeds(run: RunFolder) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": side.name,
-                "summary": across_seeds(side.correct),
+                "summary": across_seeds(side.correct, side.clusters),
                 "f1": summarize(f1, bounds=(0.0, 1.0)),
                 "f1_sd": standard_deviation(f1),
             }

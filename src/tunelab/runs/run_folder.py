@@ -33,6 +33,8 @@ Value = TypeVar("Value")
 BUDGET_ANSWERS = "answers.parquet"
 # What a stage of a classifier's validation rows holds: row, truth, probabilities.
 VALIDATION = "validation.parquet"
+# The part of each test row in each slice, in the folder of the prepared rows.
+SLICES = "slices.parquet"
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,14 @@ def validation_table(result: Result) -> "pd.DataFrame":
         RunError: the file was changed or is missing.
     """
     return read_table(stage_file(result, VALIDATION))
+
+
+def slices_of(run: RunFolder) -> dict[str, list[str]]:
+    """The part of each test row in each slice of the study, by the slice's name."""
+    if not (run.study.get("data") or {}).get("slices"):
+        return {}
+    table = read_table(stage_file(run.prepared, SLICES))
+    return {str(name): [str(part) for part in table[name]] for name in table.columns}
 
 
 def token_counts(run: RunFolder, language: str) -> dict[str, list[float]]:

@@ -47,6 +47,7 @@ from tunelab.study.resolution import (
     model_card,
 )
 from tunelab.study.together import stage_together
+from tunelab.training.class_weights import class_weights
 
 _log = logging.getLogger(__name__)
 
@@ -297,9 +298,10 @@ def check_classifiers(study: Study, labels: Sequence[str]) -> None:
     """Refuse a classifier of the study that cannot work here or with these labels.
 
     Raises:
-        UsageError: as said, such as an endpoint without its key.
+        UsageError: as said, such as an endpoint without its key or a weight of an unknown label.
     """
     context = _context(study)
+    class_weights(study.training.class_weights, labels, labels)
     for name, use, settings in classifier_entries(study):
         try:
             find_classifier(use).prove(settings, context, labels)

@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunelab.config import Data
+from tunelab.config import Data, fingerprint
 from tunelab.data.checks import check, clean
 from tunelab.data.examples import SPLITS, Dataset, Example, label_counts
+from tunelab.data.groups import with_groups
 from tunelab.data.label_sets import labels_of_one_split
 from tunelab.data.loading_notes import count_of
+from tunelab.data.rare_labels import rare_labels
 from tunelab.data.sampling import stratified_sample
+from tunelab.data.slices import slice_values
 from tunelab.data.sources import open_source
 from tunelab.data.splitting import complete_splits
 from tunelab.errors import UsageError
 from tunelab.runs.results import Result, read_table, write_table
+from tunelab.runs.run_folder import SLICES
 from tunelab.runs.stages import run_stage
 
 _log = logging.getLogger(__name__)
@@ -50,11 +54,20 @@ def prepare(
         UsageError: the data cannot be read, has one class only, or fewer rows than are asked for.
     """
     dataset = open_source(data.source, text=data.text, label=data.label)
+    grouped: dict[str, Any] = {}
+    if data.group is not None:
+        dataset = with_groups(dataset, data.group, text=data.text, label=data.label)
+        names = [[row.group for row in dataset.splits[split]] for split in SPLITS]
+        grouped["group"] = fingerprint({"column": data.group, "names": names})
+    if data.slices:
+        parts = [slice_values(dataset.splits[split], data.slices) for split in SPLITS]
+        grouped["slices"] = fingerprint({"names": data.slices, "parts": parts})
     inputs = {
         "rows": dataset.hash,
         "sample": data.sample.model_dump(),
         "drop": sorted(data.drop),
         "seed": seed,
+        **grouped,
     }
     result = run_stage(
         out,
@@ -63,7 +76,8 @@ def prepare(
         inputs,
         lambda folder: _sample(dataset, data, seed, folder),
         still_there=lambda done: all(
-            (done.folder / f"{split}.parquet").is_file() for split in SPLITS
+            (done.folder / f"{name}.parquet").is_file()
+            for name in (*SPLITS, *(["slices"] if data.slices else []))
         ),
     )
     for sentence in (*dataset.notes, *result.values["notes"]):
@@ -79,7 +93,7 @@ def prepare(
 def _sample(dataset: Dataset, data: Data, seed: int, folder: Path) -> dict[str, Any]:
     # Faults are counted in the rows as they came, and left out after the splits are complete.
     report = check(dataset)
-    dataset = complete_splits(dataset, seed)
+    dataset = complete_splits(dataset, seed, group=data.group)
     cleaned, dropped = clean(dataset, drop=data.drop)
     sampled = {}
     for position, split in enumerate(SPLITS):
@@ -109,9 +123,10 @@ def _sample(dataset: Dataset, data: Data, seed: int, folder: Path) -> dict[str, 
     for split, rows in sampled.items():
         write_table(
             folder / f"{split}.parquet",
-            [{"text": example.text, "label": example.label} for example in rows]
-            or [{"text": None, "label": None}],
+            [_row(example, data) for example in rows] or [{"text": None, "label": None}],
         )
+    if data.slices:
+        _write_slices(sampled["test"], data.slices, folder)
     return {
         "origin": dataset.origin,
         "licence": dataset.licence,
@@ -126,8 +141,28 @@ def _sample(dataset: Dataset, data: Data, seed: int, folder: Path) -> dict[str, 
         "checks": report.to_dict(),
         "dropped": dropped,
         "loading": list(dataset.notes),
-        "notes": [*_left_out(dataset, dropped), *labels_of_one_split(counts)],
+        # Those without a row, or with one to train on, are named by what that means for them.
+        "notes": [
+            *_left_out(dataset, dropped),
+            *labels_of_one_split(counts),
+            *rare_labels(counts, train_from=2, test_from=1),
+        ],
     }
+
+
+def _write_slices(rows: Sequence[Example], names: Sequence[str], folder: Path) -> None:
+    """The part of each test row in each slice, in the order of the rows."""
+    parts = slice_values(rows, names)
+    write_table(
+        folder / SLICES,
+        [dict(zip(parts, row, strict=True)) for row in zip(*parts.values(), strict=True)],
+    )
+
+
+def _row(example: Example, data: Data) -> dict[str, Any]:
+    """A row as it is kept; its group only where the study names a column of groups."""
+    group = {} if data.group is None else {"group": example.group}
+    return {"text": example.text, "label": example.label, **group}
 
 
 def _no_rows(split: str, dataset: Dataset, dropped: Mapping[str, Mapping[str, int]]) -> str:
@@ -160,8 +195,11 @@ def _left_out(dataset: Dataset, dropped: Mapping[str, Mapping[str, int]]) -> lis
 
 
 def _read(path: Path) -> list[Example]:
-    table = read_table(path).dropna()
+    table = read_table(path).dropna(subset=["text", "label"])
+    groups = table["group"] if "group" in table else [None] * len(table)
     return [
-        Example(str(text), str(label))
-        for text, label in zip(table["text"], table["label"], strict=True)
+        Example(
+            str(text), str(label), group=None if group is None or group != group else str(group)
+        )
+        for text, label, group in zip(table["text"], table["label"], groups, strict=True)
     ]

@@ -1,14 +1,14 @@
 """Classifiers of several runs, compared on the test rows that all the runs share."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
 
 from tunelab.errors import UsageError
 from tunelab.evaluation.comparisons import Comparison, compare_pairs, count_tests
 from tunelab.evaluation.metrics import Answered, Resampling, all_metrics, find_metric
+from tunelab.evaluation.restricting import restricted
 from tunelab.evaluation.sides import grouped_sides
 from tunelab.evaluation.statistics.estimates import Bound
 from tunelab.registry import check_name
@@ -20,13 +20,6 @@ METRICS = ("accuracy",)
 OTHER_LABELS = "the two choose among different labels"
 
 Key = tuple[str, str]
-
-# What has an entry for each row in each way of answering; the rest is of the labels.
-_OF_ROWS: Mapping[str, Sequence[str]] = {
-    "generated": ("answers", "labels", "reasons", "stopped", "tokens"),
-    "likelihoods": ("logprobs", "forced"),
-    "given": ("labels", "probabilities"),
-}
 
 
 @dataclass(frozen=True)
@@ -105,7 +98,7 @@ def compare_runs(
     if not rows:
         return SharedRows(0, left_out)
     sides = [
-        SharedSide(run, name, tuple(_restricted(one, indices[run]) for one in answered))
+        SharedSide(run, name, tuple(restricted(one, indices[run]) for one in answered))
         for run, members in found.items()
         for name, answered in members.items()
         if classifiers is None or name in classifiers
@@ -169,25 +162,3 @@ def _truth(sides: Mapping[str, Sequence[Answered]], run: str) -> list[Key]:
     if not answered:
         raise UsageError(f"the run {run} has no answers yet; let it finish first.")
     return list(zip(answered[0].predictions.texts, answered[0].truth, strict=True))
-
-
-def _restricted(answered: Answered, rows: Sequence[int]) -> Answered:
-    """The answers to some of the rows, in the order of ``rows``."""
-
-    def some(holder: Any, names: Iterable[str]) -> dict[str, Any]:
-        columns = {name: getattr(holder, name) for name in names}
-        return {
-            name: tuple(column[row] for row in rows)
-            for name, column in columns.items()
-            # What was not recorded of any row stays so.
-            if column is not None
-        }
-
-    whole = answered.predictions
-    parts = {
-        name: replace(part, **some(part, _OF_ROWS[name]))
-        for name, part in vars(whole).items()
-        if name in _OF_ROWS and part is not None
-    }
-    predictions = replace(whole, **some(whole, ("texts", "truth")), **parts)
-    return replace(answered, predictions=predictions, **some(answered, ("predicted", "scored")))

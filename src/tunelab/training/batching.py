@@ -6,6 +6,7 @@ from typing import Any
 from tunelab.inference.packing import pack_rows
 from tunelab.inference.prefix import pad_rows
 from tunelab.prompts.encoding import IGNORED, EncodedExample
+from tunelab.training.loss import weights_of
 
 
 class PackedCollator:
@@ -14,7 +15,8 @@ class PackedCollator:
     The last token of a row is left out, as nothing is predicted from it. With T packed tokens and
     N trained ones: ``input_ids`` and ``position_ids`` (1, T), ``layout``, ``labels`` (1, 1 + N)
     the trained token ids after one −100, ``indices`` (N,) where in the sequence each is predicted,
-    and ``rows`` (N,) whose it is.
+    and ``rows`` (N,) whose it is; ``weights`` (N,) what it weighs in the loss, where not all weigh
+    1.
     """
 
     def __init__(self, prefix: int) -> None:
@@ -71,4 +73,5 @@ def _trained(
         "labels": torch.tensor([labels]),
         "predicted": torch.tensor(predicted, dtype=torch.long),
         "rows": torch.tensor(rows, dtype=torch.long),
+        **weights_of([row.weight for row in examples], rows),
     }

@@ -14,7 +14,7 @@ from tunelab.guards.refusals import name_of
 from tunelab.inference.embeddings import check_known
 from tunelab.inference.text_packing import first_position, pack_texts, pad_texts
 from tunelab.prompts.encoding import IGNORED
-from tunelab.training.loss import AnswerLogits
+from tunelab.training.loss import AnswerLogits, weights_of
 from tunelab.training.plan import BatchPlan
 
 _log = logging.getLogger(__name__)
@@ -22,10 +22,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LabelledIds:
-    """A text as token ids, and the index of its label."""
+    """A text as token ids, the index of its label, and what it weighs in the loss."""
 
     ids: tuple[int, ...]
     label: int
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,11 @@ class LabelObjective:
 
     def logits(self, model: Any, batch: dict[str, Any]) -> AnswerLogits:
         """The logits of all labels for each row."""
-        texts = {name: value for name, value in batch.items() if name not in ("labels", "rows")}
-        return AnswerLogits(model(**texts), batch["labels"][0, 1:], batch["rows"])
+        targets = ("labels", "rows", "weights")
+        texts = {name: value for name, value in batch.items() if name not in targets}
+        return AnswerLogits(
+            model(**texts), batch["labels"][0, 1:], batch["rows"], batch.get("weights")
+        )
 
 
 def _collate(form: TextForm, rows: Sequence[LabelledIds]) -> dict[str, Any]:
@@ -123,4 +127,5 @@ def _collate(form: TextForm, rows: Sequence[LabelledIds]) -> dict[str, Any]:
         **form([row.ids for row in rows]),
         "labels": torch.tensor([[IGNORED, *(row.label for row in rows)]]),
         "rows": torch.arange(len(rows)),
+        **weights_of([row.weight for row in rows], range(len(rows))),
     }

@@ -1,5 +1,6 @@
 """The loss of a batch: cross-entropy of the answers' tokens, and of nothing else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,18 @@ class AnswerLogits:
     """What a model predicts for the N trained tokens of a batch.
 
     ``logits``: (N, vocabulary); ``targets``: (N,) token ids; ``rows``: (N,) the row of each.
+    ``weights``: (N,), what each weighs in the loss; None where all weigh 1.
     """
 
     logits: Any
     targets: Any
     rows: Any
+    weights: Any = None
+
+    @property
+    def weight(self) -> float:
+        """What all tokens weigh together."""
+        return float(len(self.targets)) if self.weights is None else float(self.weights.sum())
 
 
 def answer_logits(model: Any, batch: dict[str, Any]) -> AnswerLogits:
@@ -30,16 +38,31 @@ def answer_logits(model: Any, batch: dict[str, Any]) -> AnswerLogits:
         arguments["layout"] = batch["layout"].to(batch["input_ids"].device)
     with output_at(getattr(model, "module", model), batch["predicted"]):
         outputs = model(**arguments, use_cache=False)
-    return AnswerLogits(outputs.logits.squeeze(0), batch["labels"][0, 1:], batch["rows"])
+    return AnswerLogits(
+        outputs.logits.squeeze(0), batch["labels"][0, 1:], batch["rows"], batch.get("weights")
+    )
 
 
 def answer_loss(answers: AnswerLogits) -> Any:
-    """Sum of −log p over the trained tokens, in nats and float32."""
+    """Sum of −log p over the trained tokens, each times its weight, in nats and float32."""
     import torch
 
-    return torch.nn.functional.cross_entropy(
-        answers.logits.float(), answers.targets, reduction="sum"
-    )
+    loss = torch.nn.functional.cross_entropy
+    if answers.weights is None:
+        return loss(answers.logits.float(), answers.targets, reduction="sum")
+    return loss(answers.logits.float(), answers.targets, reduction="none") @ answers.weights
+
+
+def weights_of(weights: Sequence[float], rows: Sequence[int]) -> dict[str, Any]:
+    """The weight of each target of a batch, (N,), by the row of each; none where all weigh 1.
+
+    ``weights``: (batch,), of each row; ``rows``: (N,).
+    """
+    import torch
+
+    if all(weight == 1.0 for weight in weights):
+        return {}
+    return {"weights": torch.tensor([weights[row] for row in rows], dtype=torch.float32)}
 
 
 def correct_rows(answers: AnswerLogits, rows: int) -> Any:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from torch.utils.data import Sampler
 
@@ -13,12 +14,24 @@ _BATCHES_IN_A_GROUP = 16
 
 
 class LengthGroupedOrder(Sampler[int]):
-    """Row numbers for an epoch. The same seed and epoch give the same order on every machine."""
+    """Row numbers for an epoch. The same seed and epoch give the same order on every machine.
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+    With ``drawn_by``, the label of each row, an epoch has as many rows as there are, and of each
+    label the same number: those of a rare label come several times, of a frequent one some are
+    left out, others in each epoch.
+    """
+
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        batch_size: int,
+        seed: int,
+        drawn_by: Sequence[str] | None = None,
+    ) -> None:
         self.lengths = list(lengths)
         self.batch_size = batch_size
         self.seed = seed
+        self.drawn_by = drawn_by
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -33,6 +46,8 @@ class LengthGroupedOrder(Sampler[int]):
 
         generator = numpy.random.default_rng([self.seed, self.epoch])
         shuffled = generator.permutation(len(self.lengths)).tolist()
+        if self.drawn_by is not None:
+            shuffled = balanced(shuffled, self.drawn_by, generator)
         size = self.batch_size * _BATCHES_IN_A_GROUP
         batches: list[list[int]] = []
         for start in range(0, len(shuffled), size):
@@ -47,6 +62,26 @@ class LengthGroupedOrder(Sampler[int]):
         order = generator.permutation(len(full)).tolist()
         yield from (row for position in order for row in full[position])
         yield from (row for batch in rest for row in batch)
+
+
+def balanced(rows: Sequence[int], labels: Sequence[str], generator: Any) -> list[int]:
+    """As many rows, of each label the same number, or one more, in random order.
+
+    ``rows`` are all, shuffled; ``labels`` is the label of each by its number.
+    """
+    of_label: dict[str, list[int]] = {}
+    for row in rows:
+        of_label.setdefault(labels[row], []).append(row)
+    names = sorted(of_label)
+    # Which labels have the one more changes with the epoch.
+    shift = int(generator.integers(len(names)))
+    chosen = []
+    for position, name in enumerate(names):
+        own = of_label[name]
+        count = len(rows) // len(names)
+        count += (position + shift) % len(names) < len(rows) % len(names)
+        chosen += [own[at % len(own)] for at in range(count)]
+    return [chosen[at] for at in generator.permutation(len(chosen)).tolist()]
 
 
 class TokenBatches(Sampler[list[int]]):

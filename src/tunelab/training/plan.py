@@ -22,7 +22,8 @@ class BatchPlan:
     """``batches`` counts those of an epoch; ``by_tokens`` divides its rows, if tokens do.
 
     ``collator`` makes a batch of rows: what the objective's ``logits`` takes, and besides
-    ``labels`` (1, 1 + N), the N targets behind one −100, and ``rows`` (N,), the row of each.
+    ``labels`` (1, 1 + N), the N targets behind one −100, and ``rows`` (N,), the row of each;
+    ``weights`` (N,), what each weighs in the loss, where not all weigh 1.
     ``prefix`` is how many tokens all rows share and a batch runs once; ``tokens_a_batch`` is the
     mean, padding not counted.
     """

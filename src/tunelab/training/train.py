@@ -92,10 +92,12 @@ def train(
     title: str = "training",
     callbacks: Sequence[Any] = (),
     objective: Objective | None = None,
+    drawn_by: Sequence[str] | None = None,
 ) -> TrainingOutcome:
     """Train a model that a method has made trainable.
 
     Without another ``objective`` it learns the answers of :class:`EncodedExample` rows.
+    ``drawn_by`` is the label of each training row, by which ``options.sampling`` draws.
     Checkpoints go to ``folder``; a training that was killed goes on from the last whole one. The
     model ends with the weights of the best validation loss, or with the last ones where no row
     validates. ``callbacks`` are transformers', called behind those of the loop itself. Several
@@ -156,6 +158,7 @@ def train(
         batches=plan.by_tokens,
         batch_size=options.batch_size,
         callbacks=[tracker, bar, *callbacks],
+        drawn_by=drawn_by if options.sampling == "balanced" else None,
     )
     if counts:
         # What reading the model took, and making the batches ready, is no part of the training.

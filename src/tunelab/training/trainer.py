@@ -27,10 +27,11 @@ TRAINED = "trained.safetensors"
 class AnswerTrainer(Trainer):
     """Trains what an :class:`tunelab.training.objective.Objective` teaches.
 
-    The loss of an optimizer step is the mean over all targets of its batches, however they are
-    split. ``collator`` makes a batch of rows and ``logits`` runs it; ``batches`` divides an epoch's
-    rows by tokens, or is None to take ``batch_size`` rows at a time. Several processes share each
-    batch.
+    The loss of an optimizer step is the sum over all targets of its batches, each times its
+    weight, divided by their number, however they are split. ``collator`` makes a batch of rows and
+    ``logits`` runs it; ``batches`` divides an epoch's rows by tokens, or is None to take
+    ``batch_size`` rows at a time. ``drawn_by`` is the label of each training row where an epoch
+    draws as many of each, else None. Several processes share each batch.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class AnswerTrainer(Trainer):
         batches: TokenBatches | None,
         batch_size: int,
         callbacks: Sequence[Any],
+        drawn_by: Sequence[str] | None = None,
     ) -> None:
         super().__init__(
             model=model,
@@ -60,6 +62,7 @@ class AnswerTrainer(Trainer):
         self.logits = logits
         self.batches = batches
         self.batch_size = batch_size
+        self.drawn_by = drawn_by
         # Trainer then counts the trained tokens of a step and hands the number to compute_loss.
         self.model_accepts_loss_kwargs = True
         self.remove_callback(PrinterCallback)
@@ -69,7 +72,7 @@ class AnswerTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedOrder:
         rows = train_dataset if train_dataset is not None else self.train_dataset
         return LengthGroupedOrder(
-            [len(row.ids) for row in rows], self.batch_size, self.args.data_seed
+            [len(row.ids) for row in rows], self.batch_size, self.args.data_seed, self.drawn_by
         )
 
     def get_train_dataloader(self) -> Any:
@@ -169,7 +172,7 @@ class AnswerTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Mean of −log p over the targets of the whole optimizer step, in nats."""
+        """Mean of −log p, each times its weight, over the step's targets, in nats."""
         answers = self.logits(model, inputs)
         tokens = len(answers.targets) if num_items_in_batch is None else num_items_in_batch
         loss = answer_loss(answers) / tokens
@@ -185,7 +188,7 @@ class AnswerTrainer(Trainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> EvalLoopOutput:
-        """Loss over all targets, its perplexity, and teacher-forced accuracy of rows."""
+        """Weighted mean loss of all targets, its perplexity, teacher-forced accuracy of rows."""
         model = self._wrap_model(self.model, training=False, dataloader=dataloader)
         model.eval()
         loss, tokens, right, rows = (torch.zeros((), dtype=torch.float64) for _ in range(4))
@@ -196,7 +199,7 @@ class AnswerTrainer(Trainer):
                     answers = self.logits(model, batch)
                 size = int(batch["rows"].max()) + 1 if len(batch["rows"]) else 0
                 loss += answer_loss(answers).double().cpu()
-                tokens += len(answers.targets)
+                tokens += answers.weight
                 right += correct_rows(answers, size).cpu()
                 rows += size
         sums = torch.stack([loss, tokens, right, rows])

@@ -1,6 +1,11 @@
 """Macro-F1 over labels with one test row or none is told of, and compares nothing."""
 
-from tunelab.evaluation.statistics.few_rows import macro_doubt, macro_labels, named
+from tunelab.evaluation.statistics.few_rows import (
+    macro_doubt,
+    macro_labels,
+    mean_interval_doubt,
+    named,
+)
 
 
 def test_one_row_of_a_label_decides_no_comparison() -> None:
@@ -26,3 +31,14 @@ def test_which_labels_are_not_measured() -> None:
     several = str(macro_labels([(letter, 0) for letter in "abcdefgh"]))
     assert "8 labels of 8 (a, b, c, d, e and 3 more) have no test row" in several
     assert named(["x"]) == "x"
+
+
+def test_a_mean_over_few_labels_needs_rows_of_each() -> None:
+    two = ["a"] * 50 + ["b"] * 40 + ["c"] * 2
+    told = mean_interval_doubt("macro-F1", two)
+    assert told is not None
+    assert "needs 3 test rows of each label: c has fewer" in told
+    assert mean_interval_doubt("macro-F1", [*two, "c"]) is None
+    # Of many labels each weighs little.
+    assert mean_interval_doubt("macro-F1", [str(label) for label in range(11)]) is None
+    assert mean_interval_doubt("macro-F1", []) is None

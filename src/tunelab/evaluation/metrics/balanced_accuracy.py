@@ -6,7 +6,7 @@ Source: Brodersen and others, The Balanced Accuracy and Its Posterior Distributi
 from typing import Any
 
 from tunelab.evaluation.metrics.constructors import count_metric
-from tunelab.evaluation.statistics.few_rows import single_row_doubt
+from tunelab.evaluation.statistics.few_rows import mean_interval_doubt, single_row_doubt
 from tunelab.evaluation.statistics.resampling import Counts, Statistic
 
 
@@ -23,4 +23,5 @@ METRIC = count_metric(
     "mean share of right rows over the true labels",
     Statistic(_mean_recall),
     doubt=lambda sides: single_row_doubt("balanced accuracy", sides[0].truth),
+    no_interval=lambda truth: mean_interval_doubt("balanced accuracy", truth),
 )

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from tunelab.evaluation.predictions import Predictions
+from tunelab.evaluation.statistics.clusters import Clusters, clusters_of
 from tunelab.evaluation.statistics.estimates import Difference, Estimate
 from tunelab.evaluation.statistics.limits import Span
 from tunelab.numbers import Unit
@@ -40,6 +42,11 @@ class Answered:
     def truth(self) -> tuple[str, ...]:
         """The true labels."""
         return self.predictions.truth
+
+    @cached_property
+    def clusters(self) -> Clusters | None:
+        """Which rows belong together; None where all are independent."""
+        return clusters_of(self.predictions.groups)
 
 
 @dataclass(frozen=True)

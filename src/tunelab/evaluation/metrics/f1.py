@@ -5,7 +5,7 @@ from typing import Any
 
 from tunelab.evaluation.metrics.constructors import count_metric
 from tunelab.evaluation.metrics.contract import Answered
-from tunelab.evaluation.statistics.few_rows import macro_doubt
+from tunelab.evaluation.statistics.few_rows import macro_doubt, mean_interval_doubt
 from tunelab.evaluation.statistics.resampling import Counts, Statistic
 
 
@@ -48,6 +48,7 @@ MACRO = count_metric(
     headline=True,
     chart=True,
     doubt=_doubt,
+    no_interval=lambda truth: mean_interval_doubt("macro-F1", truth),
     hub_type="f1",
 )
 MICRO = count_metric(

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tunelab.evaluation.statistics.clusters import Clusters, clusters_of
 from tunelab.evaluation.statistics.estimates import Estimate
 
 LEVEL = 0.05
@@ -108,6 +109,7 @@ def gain_of_group(
     second: Sequence[Sequence[float]],
     *,
     seed: int,
+    groups: Sequence[object] | None = None,
     level: float = LEVEL,
     draws: int = DRAWS,
 ) -> Estimate:
@@ -121,6 +123,7 @@ def gain_of_group(
         first: (classifiers, rows) of one group, higher is better.
         second: (classifiers, rows) of the other one, on the same rows.
         seed: of the random signs.
+        groups: (rows,), rows that belong together get one sign; None where all are independent.
         level: 1 minus the confidence.
         draws: of the signs.
 
@@ -139,6 +142,12 @@ def gain_of_group(
     value = float(means[:split].max() - means[split:].max())
     if rows == 1:
         return Estimate(value, None, None, "one row shows no spread")
+    clusters = clusters_of(groups)
+    if clusters is not None:
+        few = clusters.too_few()
+        if few is not None:
+            return Estimate(value, None, None, few)
+        return _gain_over_groups(table, split, value, clusters, seed=seed, level=level, draws=draws)
     patterns, times = _patterns(table)
     if not len(patterns):
         return Estimate(value, None, None, ALL_ALIKE)
@@ -150,16 +159,63 @@ def gain_of_group(
     errors = np.sqrt((squares - middles**2) / total)
     reach = _reach(patterns, times, split, rows, seed=seed, level=level, draws=draws)
     lows, highs = middles - reach * errors, middles + reach * errors
+    return _of_the_best(value, means, split, lows, highs)
+
+
+def _gain_over_groups(
+    table: Any,
+    split: int,
+    value: float,
+    clusters: Clusters,
+    *,
+    seed: int,
+    level: float,
+    draws: int,
+) -> Estimate:
+    """The interval of :func:`gain_of_group` where the rows of a group get one sign."""
+    import numpy as np
+    from scipy.stats import t
+
+    count, rows = clusters.count, table.shape[1]
+    gains = table.T[:, :split, None] - table.T[:, None, split:]
+    if np.abs(gains).max() <= 1e-12:
+        return Estimate(value, None, None, ALL_ALIKE)
+    shape = gains.shape[1:]
+    middles = gains.mean(axis=0)
+    off = clusters.left_out((gains - middles).reshape(rows, -1)).reshape(count, *shape)
+    squares = (count - 1) / count * (off**2).sum(axis=0)
+    # One row more in which either side alone is right.
+    errors = np.sqrt(squares * rows**2 + 2) / (rows + 2)
+    scale = np.sqrt(np.where(squares > 1e-20, (off**2).sum(axis=0), np.inf))
+    generator = np.random.default_rng([seed, 1])
+    largest = []
+    for start in range(0, draws, _AT_ONCE):
+        signs = 1.0 - 2 * generator.integers(0, 2, size=(min(_AT_ONCE, draws - start), count))
+        drawn = np.tensordot(signs, off, axes=1)
+        largest.append(np.abs(drawn / scale).max(axis=(1, 2)))
+    reach = max(
+        float(np.quantile(np.concatenate(largest), 1 - level)),
+        float(t.ppf(1 - level / 2, clusters.freedom)),
+    )
+    means = table.mean(axis=1)
+    return _of_the_best(value, means, split, middles - reach * errors, middles + reach * errors)
+
+
+def _of_the_best(value: float, means: Any, split: int, lows: Any, highs: Any) -> Estimate:
+    """The interval of the gain of the best over the best, from those of all pairs."""
     best, other = int(means[:split].argmax()), int(means[split:].argmax())
     low, high = float(lows[best].min()), float(highs[:, other].max())
     return Estimate(value, min(low, value), max(high, value))
 
 
-def rows_to_tell(left: Sequence[float], right: Sequence[float]) -> int | None:
+def rows_to_tell(
+    left: Sequence[float], right: Sequence[float], groups: Sequence[object] | None = None
+) -> int | None:
     """The rows at which a difference like this one is found with 80 % power at 5 %, two-sided.
 
     Computed from the variance of the paired differences. None where the two have the same mean,
-    which no number of rows tells apart, or there is one row.
+    which no number of rows tells apart, or there is one row. Where rows belong together, it is the
+    number of rows in groups like these.
 
     Source: the normal approximation, as Connor, 1987, gives it for shares.
     """
@@ -170,6 +226,11 @@ def rows_to_tell(left: Sequence[float], right: Sequence[float]) -> int | None:
     if len(differences) < 2:
         return None
     mean, variance = float(differences.mean()), float(differences.var(ddof=1))
+    clusters = clusters_of(groups)
+    if clusters is not None:
+        if clusters.count < 2:
+            return None
+        variance = clusters.error(differences, mean) ** 2 * len(differences)
     if abs(mean) < 1e-12 or variance < 1e-12:
         return None
     return math.ceil(float(ndtri(1 - LEVEL / 2) + ndtri(POWER)) ** 2 * variance / mean**2)

@@ -47,7 +47,13 @@ class Bootstrap:
 
 
 def bootstrap(
-    weights: Any, statistics: Callable[[Any], Any], *, rows: int, seed: int, resamples: int
+    weights: Any,
+    statistics: Callable[[Any], Any],
+    *,
+    rows: int,
+    seed: int,
+    resamples: int,
+    units: Any = None,
 ) -> list[Bootstrap]:
     """Bootstrap several statistics of the same rows with the same resamples.
 
@@ -55,6 +61,10 @@ def bootstrap(
     counted in each cell or, for a smoothed bootstrap, near them. ``statistics`` maps weights
     (samples, cells) to values (samples, statistics), NaN where one is not defined, and does not
     depend on the weights' sum.
+
+    Where rows belong together, groups of them are drawn: ``units`` (kinds, cells) are the rows of
+    a group of each kind in each cell, ``weights`` (kinds,) count the groups of each kind, and
+    ``rows`` counts the groups.
 
     Raises:
         ValueError: there are no rows, or fewer than two resamples.
@@ -66,15 +76,21 @@ def bootstrap(
         raise ValueError("a bootstrap needs rows and at least two resamples")
     weights = np.asarray(weights, dtype=float)
     shares = weights / weights.sum()
+
+    def rows_of(drawn: Any) -> Any:
+        return drawn if units is None else drawn @ units
+
     generator = np.random.default_rng(seed)
     parts = [
-        statistics(generator.multinomial(rows, shares, size=min(_AT_ONCE, resamples - start)))
+        statistics(
+            rows_of(generator.multinomial(rows, shares, size=min(_AT_ONCE, resamples - start)))
+        )
         for start in range(0, resamples, _AT_ONCE)
     ]
     draws = np.sort(np.concatenate(parts), axis=0)
-    values = statistics(shares[None])[0]
+    values = statistics(rows_of(shares)[None])[0]
     # Infinitesimal jackknife: how a statistic moves as weight goes to the rows of one cell.
-    moved = statistics((1 - _STEP) * shares + _STEP * np.eye(len(shares)))
+    moved = statistics(rows_of((1 - _STEP) * shares + _STEP * np.eye(len(shares))))
     influence = (moved - values) / _STEP
     influence -= shares @ influence
     second, third, fourth = (shares @ influence**power for power in (2, 3, 4))
@@ -110,11 +126,17 @@ def bootstrap(
 
 
 def limits(
-    sample: Bootstrap, confidence: float = CONFIDENCE, *, freedom: float = math.inf
+    sample: Bootstrap,
+    confidence: float = CONFIDENCE,
+    *,
+    freedom: float = math.inf,
+    stretch: float = 1.0,
 ) -> tuple[float, float]:
     """The bias-corrected and accelerated interval.
 
-    With a finite ``freedom`` Student's quantile takes the place of the normal one.
+    With a finite ``freedom`` Student's quantile takes the place of the normal one. ``stretch``
+    makes up for the narrowness of few draws: a resample of n has a variance that is smaller by
+    (n − 1) / n.
 
     Source: Efron, Better Bootstrap Confidence Intervals, 1987; the acceleration by the
     infinitesimal jackknife: Davison and Hinkley, Bootstrap Methods and Their Application, 1997;
@@ -123,7 +145,7 @@ def limits(
     import numpy as np
     from scipy.special import ndtr, stdtrit
 
-    reach = float(stdtrit(freedom, (1 + confidence) / 2))
+    reach = stretch * float(stdtrit(freedom, (1 + confidence) / 2))
     shares = []
     for sign in (-1, 1):
         distance = sample.bias + sign * reach
@@ -134,7 +156,9 @@ def limits(
     return float(low), float(high)
 
 
-def two_sided_p(sample: Bootstrap, margin: float, *, freedom: float = math.inf) -> float:
+def two_sided_p(
+    sample: Bootstrap, margin: float, *, freedom: float = math.inf, stretch: float = 1.0
+) -> float:
     """The p-value of "the statistic is ``margin``": 1 minus the confidence whose limit it is.
 
     One resample is counted beyond the margin in addition to those seen, so it is never 0.
@@ -159,5 +183,5 @@ def two_sided_p(sample: Bootstrap, margin: float, *, freedom: float = math.inf) 
     lower = distance(min(at_most, total - 1) / total)
     upper = -distance(1 - min(at_least, total - 1) / total)
     # The side on which the margin lies is the one with the smaller tail.
-    tail = float(stdtr(freedom, min(lower, upper)))
+    tail = float(stdtr(freedom, min(lower, upper) / stretch))
     return min(1.0, max(2 * tail, 1 / total))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tunelab.evaluation.statistics.clusters import Clusters
 from tunelab.evaluation.statistics.estimates import Estimate
 
 CONFIDENCE = 0.95
@@ -42,7 +43,9 @@ class SeedSummary:
         return asdict(self)
 
 
-def across_seeds(correct: Sequence[Sequence[bool]]) -> SeedSummary:
+def across_seeds(
+    correct: Sequence[Sequence[bool]], clusters: Clusters | None = None
+) -> SeedSummary:
     """Analyse right and wrong answers (seeds, rows) as a two-way layout with random effects.
 
     Each answer is the mean plus an effect of its seed, of its row, and a residual; the variances
@@ -51,6 +54,9 @@ def across_seeds(correct: Sequence[Sequence[bool]]) -> SeedSummary:
     for the sum must guess its degrees of freedom from two mean squares, and covered 91 to 92 % in
     simulations with three seeds that differ much; see ``benchmarks/statistics``. The half-width is
     laid off on the logit scale, as accuracies near 1 are skewed.
+
+    Where rows belong together in ``clusters``, the rows' own error is the clustered one, with a t
+    over groups; the variances stay those of single answers.
 
     Source: Searle, Casella and McCulloch, Variance Components, 1992; the sum of squared
     half-widths: Howe, Approximate Confidence Limits on the Mean of X + Y Where X and Y Are Two
@@ -96,9 +102,14 @@ def across_seeds(correct: Sequence[Sequence[bool]]) -> SeedSummary:
     if 0 < mean < 1:
         from_seeds = t.ppf((1 + CONFIDENCE) / 2, seeds - 1) ** 2 * variance_seeds / seeds
         from_rows = t.ppf((1 + CONFIDENCE) / 2, rows - 1) ** 2 * square_rows / (seeds * rows)
+        if clusters is not None and clusters.count > 1:
+            from_rows = (clusters.quantile() * clusters.error(by_row, mean)) ** 2
         odds, reach = mean / (1 - mean), math.sqrt(from_seeds + from_rows)
         factor = math.exp(min(700.0, reach / (mean * (1 - mean))))
         both = Estimate(mean, odds / (odds + factor), odds / (odds + 1 / factor))
+    few = clusters.too_few() if clusters is not None else None
+    if few is not None:
+        both = Estimate(mean, None, None, few)
     return SeedSummary(
         accuracy=accuracy,
         accuracy_anywhere=both,
@@ -110,7 +121,9 @@ def across_seeds(correct: Sequence[Sequence[bool]]) -> SeedSummary:
         variance_rows=variance_rows,
         variance_residual=square_rest,
         error_seeds=math.sqrt(variance_seeds / seeds),
-        error_rows=math.sqrt(variance_rows / rows),
+        error_rows=math.sqrt(variance_rows / rows)
+        if clusters is None or few is not None
+        else clusters.error(by_row, mean),
         error_residual=math.sqrt(square_rest / (seeds * rows)),
         note=f"the estimated variance of {' and of '.join(negative)} was negative and is set to 0"
         if negative

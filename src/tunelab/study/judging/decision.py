@@ -1,8 +1,11 @@
 """The decision of a run: made once, kept in the run folder, and read by whoever shows it."""
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from tunelab.config import Study, fingerprint, make_study
+from tunelab.data.rare_labels import rare_labels
 from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.costs import costs_of
 from tunelab.evaluation.decision_words import worded
@@ -12,13 +15,17 @@ from tunelab.evaluation.metrics.of_rows import resampling_of
 from tunelab.evaluation.row_values import mean_over_seeds, row_values
 from tunelab.evaluation.side_scores import score_of
 from tunelab.evaluation.sides import Side, format_missed, grouped_sides
+from tunelab.evaluation.statistics.clusters import clusters_of
+from tunelab.numbers import counted, number
 from tunelab.runs.run_folder import RunFolder, once
 from tunelab.runs.verdicts import DECISION
 from tunelab.study.judging.kept import Kept
 from tunelab.study.judging.label_budget import budget_key, budget_of
 
 # Part of the key: raised when a decision comes out in another way than before.
-_FORMAT = 2
+_FORMAT = 3
+# Share of the test rows with one label from which on a mean over rows says little of the others.
+_NEARLY_ALL = 0.8
 # Parts of a study that may fail and are no classifiers.
 _OTHER_PARTS = {
     *("tokenizers", "open prompts", "conversations", "forgetting", "label budget"),
@@ -67,9 +74,14 @@ def decide(run: RunFolder) -> Decision:
         candidates=tuple(_candidate(run, sides[name], answers[name], metric) for name in values),
         constraints=_constraints(study),
         left_out=left_out,
+        of_rows=(
+            *_of_groups(study.data.group, _groups(answers.values())),
+            *_of_rows(run, metric, truth),
+        ),
     )
     doubt = metric.doubt(compared) if compared else None
-    weighed = weigh(decision, values, seed=study.seed, doubt=doubt)
+    groups = _groups(answers.values())
+    weighed = weigh(decision, values, seed=study.seed, doubt=doubt, groups=groups)
     return worded(weighed, budget_of(run))
 
 
@@ -135,6 +147,44 @@ def _candidate(run: RunFolder, side: Side, answers: list[Answered], metric: Metr
     )
 
 
+def _groups(answers: Iterable[Sequence[Answered]]) -> tuple[str | None, ...] | None:
+    """The group of each test row, None where all rows are independent."""
+    first = next(iter(answers), None)
+    if not first or first[0].clusters is None:
+        return None
+    return first[0].predictions.groups
+
+
+def _of_groups(column: str | None, groups: Sequence[str | None] | None) -> Iterator[str]:
+    """What was counted as independent where rows belong together."""
+    if column is None or groups is None:
+        return
+    found = clusters_of(groups)
+    if found is not None:
+        yield (
+            f"{counted(len(groups), 'test row')} belong together in "
+            f"{counted(found.count, 'group')} ({column}): intervals and tests draw groups, as the "
+            "rows of one tell less than as many independent ones."
+        )
+
+
+def _of_rows(run: RunFolder, metric: Metric, truth: Sequence[str]) -> Iterator[str]:
+    """What the rows can show: labels with few of them, or with nearly all."""
+    counts = run.prepared.values.get("counts")
+    if counts is not None:
+        yield from rare_labels(counts["sample"])
+    if not truth or not metric.mean_of_rows or metric.reads != "labels":
+        return
+    label, rows = Counter(truth).most_common(1)[0]
+    if _NEARLY_ALL * len(truth) <= rows < len(truth):
+        yield (
+            f"{metric.title} counts all rows alike, and {rows:,} of "
+            f"{counted(len(truth), 'test row')} have the label {label}: always answering {label} "
+            f"has an accuracy of {number(rows / len(truth))}. With decision.metric=f1_macro all "
+            "labels count alike."
+        )
+
+
 def _constraints(study: Study) -> dict[str, float]:
     limits = study.constraints.model_dump()
     return {name: float(value) for name, value in limits.items() if value is not None}
@@ -153,6 +203,7 @@ def _key(run: RunFolder) -> str:
             "constraints": study.constraints.model_dump(),
             "seed": study.seed,
             "resamples": study.evaluation.resamples,
+            "counts": run.prepared.values.get("counts"),
             "failures": [dict(one) for one in run.failures],
             "stages": [
                 [result.stage, result.name, result.hash, result.values, result.files]

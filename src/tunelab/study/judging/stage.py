@@ -7,6 +7,7 @@ from tunelab.runs.verdicts import VERDICTS
 from tunelab.study.judging.claims import judge_claims
 from tunelab.study.judging.exploratory import explore
 from tunelab.study.judging.kept import Kept
+from tunelab.study.judging.slices import judge_slices
 
 # Part of the key: raised when the judge comes to other verdicts than before.
 _FORMAT = 1
@@ -14,14 +15,20 @@ _FORMAT = 1
 
 def judge(run: RunFolder) -> Verdicts:
     """Judge a run, whatever was kept of it: its claims are one family of tests, each fine-tuned
-    model against every other is another, and each is corrected in itself.
+    model against every other is another, and each part of the rows against the rest a third. Each
+    is corrected in itself.
 
     Raises:
         RunError: a file that it reads is damaged.
     """
     study = make_study(run.study)
     comparisons, methods = explore(run)
-    return Verdicts(tuple(judge_claims(run, study)), tuple(comparisons), tuple(methods))
+    return Verdicts(
+        tuple(judge_claims(run, study)),
+        tuple(comparisons),
+        tuple(methods),
+        tuple(judge_slices(run, study)),
+    )
 
 
 def judge_run(run: RunFolder) -> Verdicts:
@@ -64,6 +71,12 @@ def _key(run: RunFolder) -> str:
             "models": study.models.model_dump(),
             "seed": study.seed,
             "resamples": study.evaluation.resamples,
+            # Only where there are some: verdicts of a run without slices stay as they are.
+            **(
+                {"slices": study.data.slices, "metric": study.decision.metric}
+                if study.data.slices
+                else {}
+            ),
             # A training that was done anew has its key, and other times.
             "stages": [
                 [result.stage, result.name, result.hash, result.values, result.files]

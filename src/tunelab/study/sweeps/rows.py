@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from tunelab.config import fingerprint
+from tunelab.data.groups import draw_parts, stays_together
 from tunelab.data.sampling import disjoint_samples
 from tunelab.errors import UsageError
 from tunelab.study.prepare import PreparedData
@@ -25,8 +26,13 @@ def hold_out_rows(data: PreparedData, share: float, seed: int) -> PreparedData:
             f"hold_out={share:g} of {len(rows)} training rows leaves less than a row of each "
             f"label on one side; raise data.sample.train or hold_out."
         )
-    sizes = {"held": size, "left": len(rows) - size}
-    drawn = disjoint_samples(rows, sizes, seed)
+    if any(row.group is not None for row in rows):
+        # No group may be both learnt from and asked.
+        shares = {"test": share, "train": 1 - share}
+        divided = draw_parts(stays_together(rows), shares, seed)
+        drawn = {"held": divided["test"], "left": divided["train"]}
+    else:
+        drawn = disjoint_samples(rows, {"held": size, "left": len(rows) - size}, seed)
     held = {row.text for row in drawn["held"]}
     left = [row for row in drawn["left"] if row.text not in held]
     if len({row.label for row in left}) < 2:

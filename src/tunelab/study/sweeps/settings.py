@@ -126,7 +126,7 @@ def deciding(study: Study, searched: Searched) -> dict[str, Any]:
         "method": entry.name,
         "settings": method_settings(entry, position).model_dump(),
         "learning_rate": learning_rate(study, entry),
-        "training": study.training.model_dump(exclude={"seeds", "tracking", "learning_rate"}),
+        "training": study.training.key(exclude={"seeds", "tracking", "learning_rate"}),
         "evaluation": study.evaluation.model_dump(
             include={"modes", "max_new_tokens", "normalize", "calibrate"}
         ),
