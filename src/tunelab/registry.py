@@ -121,6 +121,12 @@ CLASSIFIER_FORMATS: Mapping[str, str] = {
     "setfit": "tunelab.classifiers.setfit",
     "encoder": "tunelab.classifiers.fitted_encoder",
 }
+# Formats that a classifier can be exported in; the first that can hold one is its default.
+EXPORT_FORMATS: Mapping[str, str] = {
+    "skops": "tunelab.serving.formats.skops:FORMAT",
+    "onnx": "tunelab.serving.formats.onnx:FORMAT",
+    "merged": "tunelab.serving.formats.merged:FORMAT",
+}
 FIGURES: Mapping[str, str] = {
     "scores": "tunelab.report.figures.scores",
     "differences": "tunelab.report.figures.differences",
