@@ -126,6 +126,7 @@ EXPORT_FORMATS: Mapping[str, str] = {
     "skops": "tunelab.serving.formats.skops:FORMAT",
     "onnx": "tunelab.serving.formats.onnx:FORMAT",
     "merged": "tunelab.serving.formats.merged:FORMAT",
+    "gguf": "tunelab.serving.formats.gguf:FORMAT",
 }
 FIGURES: Mapping[str, str] = {
     "scores": "tunelab.report.figures.scores",

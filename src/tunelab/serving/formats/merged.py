@@ -8,6 +8,8 @@ from tunelab.classifiers.language_model import LanguageModel
 from tunelab.evaluation.parsing.answers import parse_answer
 from tunelab.methods.contract import find_method
 from tunelab.numbers import counted
+from tunelab.prompts.conversation import make_messages
+from tunelab.prompts.encoding import Encoder
 from tunelab.runs.results import write_json
 from tunelab.serving.export import write_merged
 from tunelab.serving.export_agreement import Agreement, sample_texts
@@ -35,10 +37,26 @@ def prompt_settings(fitted: LanguageModel) -> dict[str, Any]:
         "style": encoder.format.style,
         "system": encoder.format.system,
         "template": encoder.format.template,
-        "shots": [list(shot) for shot in encoder.format.shots],
+        "messages": _messages(encoder),
         "answer_start": encoder.start or "",
         "answer_tokens": encoder.answer_room,
     }
+
+
+def _messages(encoder: Encoder) -> list[dict[str, str]]:
+    """The conversation that asks for a label, {text} where the text stands; none of a plain prompt.
+
+    Where the template has no place for a system message, it stands before the first text.
+    """
+    if encoder.format.style == "plain":
+        return []
+    messages = [dict(one) for one in make_messages(encoder.format, "{text}", None)]
+    first = next(piece.text for piece in encoder.pieces("{text}") if piece.data)
+    if messages[0]["role"] == "system" and first.strip() != messages[0]["content"].strip():
+        system, user, *rest = messages
+        joined = f"{system['content']}\n\n{user['content']}"
+        return [{"role": "user", "content": joined}, *rest]
+    return messages
 
 
 def parse(answer: str, labels: Sequence[str]) -> str | None:
@@ -103,8 +121,11 @@ def question(text):
     if prompt["style"] == "plain":
         whole = prompt["template"].removesuffix(" {label}").replace("{system}", prompt["system"])
         return (tokenizer.bos_token or "") + whole.replace("{text}", text).lstrip("\\n")
-    messages = [{"role": "system", "content": prompt["system"]}] if prompt["system"] else []
-    messages.append({"role": "user", "content": text})
+    last = prompt["messages"][-1]
+    messages = [
+        *prompt["messages"][:-1],
+        {**last, "content": last["content"].replace("{text}", text)},
+    ]
     return tokenizer.apply_chat_template(
         messages, add_generation_prompt=True, tokenize=False, enable_thinking=False, thinking=False
     ) + prompt["answer_start"]
