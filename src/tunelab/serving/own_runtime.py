@@ -124,7 +124,10 @@ def run_code(
         raise RunError(
             f"the exported classifier cannot be run by its own runtime ({lines[-1][:_LONGEST]})."
         )
-    return _read(json.loads(done.stdout.decode("utf-8")))
+    found = json.loads(done.stdout.decode("utf-8"))
+    if found["tunelab"]:
+        raise RunError("the code of the exported classifier needs tunelab, and so proves nothing.")
+    return _read(found)
 
 
 def _read(found: dict[str, Any]) -> OwnAnswers:
