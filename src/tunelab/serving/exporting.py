@@ -1,5 +1,6 @@
 """Export a classifier in a format, prove by its own runtime that it answers alike, and keep it."""
 
+import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from tunelab.classifiers.measured import watch_work
 from tunelab.errors import RunError, UsageError
 from tunelab.guards.file_modes import follow_umask
 from tunelab.library_warnings import hide_library_warnings
+from tunelab.numbers import counted
 from tunelab.runs.folder_size import folder_bytes
 from tunelab.runs.results import ADAPTER_RECORD, disk_failure, read_json, write_json, write_text
 from tunelab.runs.seals import FILES, SEAL, file_hashes, find_damage, is_intact, sealed
@@ -28,6 +30,8 @@ from tunelab.serving.formats.contract import (
 from tunelab.serving.own_runtime import OwnAnswers, run_code
 from tunelab.serving.proof import Proof, ask_reference, compare_answers
 from tunelab.serving.proof_rows import ProofRows, rows_of_run, sample_rows
+
+_log = logging.getLogger(__name__)
 
 PROOF = "proof.json"
 MARGIN = 0.01
@@ -85,6 +89,10 @@ def export_classifier(
         used = choose_type(chosen, type)
         check_installed(chosen)
         asked = (rows or rows_of_run(classifier) or sample_rows()).first(chosen.most_rows)
+        _log.info(
+            "exporting %s as %s (%s); asking it for %s first",
+            *(fitted.name, chosen.name, used, counted(len(asked.texts), "label")),
+        )
         reference = ask_reference(fitted, asked.texts)
         memory = watch()["memory_bytes"]
         fresh = out.with_name(f".{out.name}.part")
@@ -93,7 +101,9 @@ def export_classifier(
             fresh.mkdir(parents=True)
             with hide_library_warnings():
                 about = chosen.write(source, fresh, used)
-            found = _parsed(chosen, fitted.labels, run_code(fresh, chosen.code, asked.texts))
+            code = f"{chosen.code}\n{chosen.prompt_ids}"
+            _log.info("asking the export by its own runtime")
+            found = _parsed(chosen, fitted.labels, run_code(fresh, code, asked.texts))
             proof = compare_answers(
                 reference,
                 found,

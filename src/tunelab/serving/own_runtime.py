@@ -58,9 +58,11 @@ for text in texts[: request["singles"]]:
     classify([text])
     alone.append(time.perf_counter() - started)
 after = peak()
+ids = [scope["prompt_ids"](text) for text in texts] if "prompt_ids" in scope else None
 json.dump(
     {
         "answers": found,
+        "ids": ids,
         "seconds": seconds,
         "alone": alone,
         "opening": opening,
@@ -81,7 +83,8 @@ class OwnAnswers:
     ``probabilities``: (texts, labels), None where the runtime gives none. ``answers``: the raw
     ones, None where it writes no text. ``seconds`` for all texts in batches, ``alone`` for each of
     a few texts by itself, ``opening`` for reading the model. ``memory``: bytes that the process
-    held at most above an empty one, None where the system does not tell.
+    held at most above an empty one, None where the system does not tell. ``ids``: the token ids
+    of each prompt, None where the code has none.
     """
 
     labels: tuple[str | None, ...]
@@ -91,6 +94,7 @@ class OwnAnswers:
     alone: tuple[float, ...]
     opening: float
     memory: int | None
+    ids: list[list[int]] | None = None
 
 
 def run_code(
@@ -142,4 +146,5 @@ def _read(found: dict[str, Any]) -> OwnAnswers:
         alone=tuple(found["alone"]),
         opening=float(found["opening"]),
         memory=found["memory"],
+        ids=found["ids"],
     )

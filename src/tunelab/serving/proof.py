@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from tunelab.classifiers.contract import Fitted
 from tunelab.errors import RunError, UsageError
@@ -17,6 +17,7 @@ from tunelab.evaluation.claims import decide, signed_margin
 from tunelab.evaluation.statistics.comparison import compare_shares
 from tunelab.models.embedding_cache import without_cache
 from tunelab.numbers import counted, number, share
+from tunelab.prompts.encoding import EncodedPrompt
 from tunelab.serving.own_runtime import SINGLES, OwnAnswers
 from tunelab.serving.proof_rows import ProofRows
 
@@ -24,11 +25,20 @@ from tunelab.serving.proof_rows import ProofRows
 _NAMED = 10
 
 
+@runtime_checkable
+class HasPrompts(Protocol):
+    """A classifier that asks a language model for each text."""
+
+    def prompts(self, texts: Sequence[str]) -> Sequence[EncodedPrompt]:
+        """The prompt of each text."""
+
+
 @dataclass(frozen=True)
 class Reference:
     """What tunelab answers: labels, probabilities (texts, labels) or why there are none.
 
-    ``seconds`` for all texts, ``alone`` for each of a few by itself.
+    ``seconds`` for all texts, ``alone`` for each of a few by itself. ``ids``: the token ids of each
+    prompt, None where it has none.
     """
 
     labels: tuple[str | None, ...]
@@ -36,6 +46,7 @@ class Reference:
     reason: str | None
     seconds: float
     alone: tuple[float, ...]
+    ids: list[list[int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,15 +96,17 @@ class Cost:
 class Proof:
     """An exported classifier against the one that it was made from, on the same rows.
 
-    ``largest_difference``: of a probability, over all rows and labels, None for the ``reason``.
-    ``allowed``: the largest difference that the format's arithmetic explains, None where weights
-    are rounded. ``accuracy`` is None where the true labels are not known. ``failed``: why the
+    ``other_prompts``: positions from 1 of the rows whose prompts become other tokens, None where
+    there are no prompts. ``largest_difference``: of a probability, over all rows and labels, None
+    for the ``reason``. ``allowed``: the largest difference that the format's arithmetic explains,
+    None where weights are rounded. ``accuracy`` is None where the true labels are not known. ``failed``: why the
     export is refused, None where it holds.
     """
 
     rows: int
     origin: str
     other_labels: tuple[OtherRow, ...]
+    other_prompts: tuple[int, ...] | None
     largest_difference: float | None
     reason: str | None
     allowed: float | None
@@ -110,11 +123,12 @@ class Proof:
 
 def read_proof(values: Mapping[str, Any]) -> Proof:
     """What :meth:`Proof.to_dict` gave."""
-    accuracy = values["accuracy"]
+    accuracy, prompts = values["accuracy"], values["other_prompts"]
     return Proof(
         **{
             **values,
             "other_labels": tuple(OtherRow(**one) for one in values["other_labels"]),
+            "other_prompts": None if prompts is None else tuple(prompts),
             "accuracy": None if accuracy is None else Accuracy(**accuracy),
             "before": Cost(**values["before"]),
             "after": Cost(**values["after"]),
@@ -138,7 +152,10 @@ def ask_reference(fitted: Fitted, texts: Sequence[str]) -> Reference:
             shares, reason = fitted.probabilities(texts).tolist(), None
         except UsageError:
             shares, reason = None, "the classifier gives labels only"
-    return Reference(tuple(labels), shares, reason, seconds, tuple(alone))
+    ids = None
+    if isinstance(fitted, HasPrompts):
+        ids = [list(prompt.ids) for prompt in fitted.prompts(texts)]
+    return Reference(tuple(labels), shares, reason, seconds, tuple(alone), ids)
 
 
 def compare_answers(
@@ -177,6 +194,7 @@ def compare_answers(
         rows=len(rows.texts),
         origin=rows.origin,
         other_labels=others,
+        other_prompts=_other_prompts(reference.ids, found.ids),
         largest_difference=largest,
         reason=reason,
         allowed=allowed,
@@ -195,6 +213,15 @@ def _cost(seconds: float, alone: Sequence[float], rows: int, memory: int | None,
         memory=memory,
         bytes=size,
     )
+
+
+def _other_prompts(
+    before: Sequence[Sequence[int]] | None, after: Sequence[Sequence[int]] | None
+) -> tuple[int, ...] | None:
+    if before is None or after is None:
+        return None
+    pairs = enumerate(zip(before, after, strict=True), 1)
+    return tuple(position for position, (one, other) in pairs if list(one) != list(other))
 
 
 def _largest(

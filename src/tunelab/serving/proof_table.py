@@ -29,6 +29,7 @@ def proof_rows(proof: Proof) -> list[dict[str, str]]:
             "after": number(proof.largest_difference),
             "note": _allowed(proof),
         },
+        *_prompts(proof),
         *_costs(proof.before, proof.after),
     ]
 
@@ -48,6 +49,20 @@ def verdict_in_words(proof: Proof) -> str:
         f"That the accuracies are equal within {share(proof.margin)} is {found.verdict}: "
         f"{found.why}{needed}."
     )
+
+
+def _prompts(proof: Proof) -> list[dict[str, str]]:
+    if proof.other_prompts is None:
+        return []
+    named = ", ".join(map(str, proof.other_prompts[:10]))
+    return [
+        {
+            "what": "prompts that become other tokens",
+            "before": "",
+            "after": f"{len(proof.other_prompts):,} of {proof.rows:,}",
+            "note": f"rows {named}" if named else "the chat template renders to the same ids",
+        }
+    ]
 
 
 def _accuracy(found: Accuracy) -> dict[str, str]:

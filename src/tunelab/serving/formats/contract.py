@@ -47,6 +47,8 @@ class Format:
     ``parse(answer, labels)``: the label of a raw answer, as tunelab reads it; None where the code
     gives the labels. ``packages``: what the code imports, with the name by which pip installs it.
     ``extra``: the extra of tunelab that installs them, None where tunelab needs them anyway.
+    ``prompt_ids``: code behind ``code``, of the proof alone, that defines ``prompt_ids(text)``: the
+    token ids of the prompt of a text, to be compared; empty where there is no prompt.
     ``most_rows``: of a proof.
     ``note``: what a reader of the card should know beside the code, as Markdown.
     ``no_probabilities``: why the code gives none, None where it gives some.
@@ -63,6 +65,7 @@ class Format:
     extra: str | None = None
     note: str = ""
     most_rows: int = 1000
+    prompt_ids: str = ""
     parse: Callable[[str, Sequence[str]], str | None] | None = None
     no_probabilities: str | None = None
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from tunelab.classifiers.language_model import LanguageModel
 from tunelab.errors import UsageError
+from tunelab.library_warnings import quiet
 from tunelab.methods.contract import find_method
 from tunelab.prompts.encoding import Encoder
 from tunelab.prompts.rendering import FIXED_DATE
@@ -57,7 +58,8 @@ def write_gguf(model: Any, encoder: Encoder, path: Path, type: str) -> None:
 
     config = model.config
     family = family_of(config)
-    writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH[family.architecture]])
+    with quiet("gguf"):
+        writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH[family.architecture]])
     writer.add_name("classifier")
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     kind = "ALL_F32" if type == "f32" else f"MOSTLY_{TYPES[type]}"
@@ -68,10 +70,11 @@ def write_gguf(model: Any, encoder: Encoder, path: Path, type: str) -> None:
         writer.add_chat_template(fixed_template(encoder.format.template, encoder.start or ""))
     for name, values, kept in tensors(model, family, type):
         writer.add_tensor(name, values, raw_dtype=kept)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    with quiet("gguf"):
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
 
 
 def _write_vocabulary(writer: Any, encoder: Encoder, size: int) -> None:
@@ -146,6 +149,26 @@ FORMAT = Format(
     library="gguf",
     extra="llama-cpp",
     parse=parse,
+    prompt_ids="""from urllib.request import Request, urlopen
+
+
+def post(path, value):
+    body = json.dumps(value).encode()
+    asked = Request(server.listening_address + path, body, {"Content-Type": "application/json"})
+    return json.load(urlopen(asked))
+
+
+def prompt_ids(text):
+    if prompt["style"] == "plain":
+        whole = prompt["template"].removesuffix(" {label}").replace("{system}", prompt["system"])
+        whole = whole.replace("{text}", text).lstrip("\\n")
+    else:
+        last = prompt["messages"][-1]
+        last = {**last, "content": last["content"].replace("{text}", text)}
+        whole = post("/apply-template", {"messages": [*prompt["messages"][:-1], last]})["prompt"]
+    given = {"content": whole, "add_special": True, "parse_special": True}
+    return post("/tokenize", given)["tokens"]
+""",
     no_probabilities="llama.cpp tells the likeliest tokens, and not how likely each label is",
     note=(
         "`llama-server -m model.gguf` serves the file, and `ollama create NAME -f Modelfile` adds "

@@ -105,6 +105,9 @@ FORMAT = Format(
     packages={"torch": "torch", "transformers": "transformers"},
     library="transformers",
     parse=parse,
+    prompt_ids="""def prompt_ids(text):
+    return tokenizer(question(text), add_special_tokens=False)["input_ids"]
+""",
     no_probabilities="it is asked for its answer in words alone",
     most_rows=200,
     code='''import json

@@ -1,6 +1,5 @@
 """ONNX: the graph of an encoder or of a model with a head, from token ids to probabilities."""
 
-import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from tunelab.classifiers.skops_files import first_line
 from tunelab.classifiers.text_graph import HasGraph, TextGraph
 from tunelab.errors import RunError, UsageError
+from tunelab.library_warnings import quiet
 from tunelab.runs.results import write_json
 from tunelab.serving.formats.contract import SETTINGS, Format, Source
 
@@ -68,25 +68,19 @@ def _trace(graph: TextGraph, path: Path) -> None:
         ids[row, : len(found)] = torch.tensor(found, dtype=torch.long)
         mask[row, : max(1, len(found))] = 1
     axes = {name: {0: "texts", 1: "tokens"} for name in _INPUTS}
-    quiet = logging.getLogger("torch.onnx")
-    level = quiet.level
-    quiet.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            # What the tracer says of constants; the proof compares rows of other sizes.
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                graph.model,
-                (ids, mask),
-                str(path),
-                input_names=list(_INPUTS),
-                output_names=[_OUTPUT],
-                dynamic_axes={**axes, _OUTPUT: {0: "texts"}},
-                opset_version=_OPSET,
-                dynamo=False,
-            )
-    finally:
-        quiet.setLevel(level)
+    with quiet("torch.onnx"), warnings.catch_warnings():
+        # What the tracer says of constants; the proof compares rows of other sizes.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            graph.model,
+            (ids, mask),
+            str(path),
+            input_names=list(_INPUTS),
+            output_names=[_OUTPUT],
+            dynamic_axes={**axes, _OUTPUT: {0: "texts"}},
+            opset_version=_OPSET,
+            dynamo=False,
+        )
 
 
 def _quantize(folder: Path) -> None:
@@ -95,14 +89,9 @@ def _quantize(folder: Path) -> None:
 
     whole = folder / f".{_MODEL}.float32"
     (folder / _MODEL).rename(whole)
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
+    with quiet(""):
         quantize_dynamic(whole, folder / _MODEL, weight_type=QuantType.QInt8, per_channel=True)
-    finally:
-        root.setLevel(level)
-        whole.unlink()
+    whole.unlink()
 
 
 FORMAT = Format(
