@@ -29,7 +29,7 @@ VERBS = {
     "sweep": "search the settings of a method, and compare the best with the study's own",
     "evaluate": "any model or adapter on a labelled file",
     "predict": "label a file with a trained adapter",
-    "export": "merge an adapter into a plain transformers folder; upload it on request",
+    "export": "write a classifier as ONNX, GGUF, skops or a merged model, and prove it",
     "report": "rebuild report.html of a run folder, or compare several runs",
     "app": "the web pages: tokenize, compare, classify, memory, fine-tune, finished studies",
     "doctor": "device, memory, token, cache, what is installed, what can run here",

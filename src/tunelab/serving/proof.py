@@ -99,8 +99,8 @@ class Proof:
     ``other_prompts``: positions from 1 of the rows whose prompts become other tokens, None where
     there are no prompts. ``largest_difference``: of a probability, over all rows and labels, None
     for the ``reason``. ``allowed``: the largest difference that the format's arithmetic explains,
-    None where weights are rounded. ``accuracy`` is None where the true labels are not known. ``failed``: why the
-    export is refused, None where it holds.
+    None where weights are rounded. ``accuracy`` is None where the true labels are not known.
+    ``failed``: why the export is refused, None where it holds.
     """
 
     rows: int

@@ -193,19 +193,26 @@ server = xllamacpp.Server(params)
 settings = {"temperature": 0, "max_tokens": prompt["answer_tokens"]}
 
 
-def answer(text):
+def ask(text):
     if prompt["style"] == "plain":
         whole = prompt["template"].removesuffix(" {label}").replace("{system}", prompt["system"])
         whole = whole.replace("{text}", text).lstrip("\\n")
-        found = server.handle_completions({"prompt": whole, **settings})
-        return found["choices"][0]["text"].strip()
+        return server.handle_completions({"prompt": whole, **settings})
     last = prompt["messages"][-1]
     messages = [
         *prompt["messages"][:-1],
         {**last, "content": last["content"].replace("{text}", text)},
     ]
-    found = server.handle_chat_completions({"messages": messages, **settings})
-    return found["choices"][0]["message"]["content"].strip()
+    return server.handle_chat_completions({"messages": messages, **settings})
+
+
+def answer(text):
+    found = ask(text)
+    while "choices" not in found and text:
+        text = text[: len(text) * 3 // 4]  # a text that does not fit is cut at its end
+        found = ask(text)
+    choice = found["choices"][0]
+    return (choice["message"]["content"] if "message" in choice else choice["text"]).strip()
 
 
 def classify(texts):
