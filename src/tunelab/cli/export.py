@@ -45,8 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "how to print the table: table, json, csv, markdown",
     )
     parser.add_argument(
-        "--type",
         "--dtype",
+        "--type",
+        dest="type",
         metavar="TYPE",
         help="of the weights: float32 or int8 (onnx); f16, q8_0, q4_0, q4_1 or f32 (gguf); "
         "float32, bfloat16 or float16 (merged) (default: the first of these)",
