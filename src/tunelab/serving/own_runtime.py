@@ -106,7 +106,13 @@ def run_code(
         RunError: it fails, or gives something else than answers to the texts.
     """
     request = {"code": code, "texts": list(texts), "batch": batch, "singles": singles}
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    environment = {
+        # Threads that spin while they wait would take the time of others.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
     try:
         # Isolated: without the folder of this program, and without PYTHONPATH.
         done = subprocess.run(
