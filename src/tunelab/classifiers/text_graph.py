@@ -4,6 +4,7 @@ Formats of other runtimes hold the graph and the tokenizer, and nothing of tunel
 """
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -74,7 +75,10 @@ def merged(model: Any, method: str) -> Any:
             f"{method} cannot be merged into the weights, as it puts trained vectors before every "
             "text"
         )
-    return merge(deepcopy(model))
+    with warnings.catch_warnings():
+        # A head in the place of the output layer is not tied to the embeddings, as PEFT notes.
+        warnings.filterwarnings("ignore", message="Input and output embeddings are no longer tied")
+        return merge(deepcopy(model))
 
 
 def encoder_graph(

@@ -226,8 +226,8 @@ def adapter_usage(name: str, method: str, card: ModelCard, record: Mapping[str, 
 def _merging(name: str, method: str, record: Mapping[str, Any]) -> str:
     if has_head(record):
         return (
-            f"`tunelab export adapters/{name} OUT --format onnx` writes the model with its head as "
-            "one graph that needs neither PEFT nor the base model."
+            f"A head writes no words; `tunelab export adapters/{name} OUT --format onnx` writes "
+            "the model with it as one graph that needs neither PEFT nor the base model."
         )
     if find_method(method).merge is None:
         return (
