@@ -48,6 +48,7 @@ def run_against(
             "HF_HUB_OFFLINE": offline,
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HUB_DISABLE_XET": "1",
+            "OMP_NUM_THREADS": "1",
             "PYTHONPATH": ":".join(path for path in sys.path if path),
             **({"HF_TOKEN": token} if token else {}),
         },

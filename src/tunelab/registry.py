@@ -122,6 +122,13 @@ CLASSIFIER_FORMATS: Mapping[str, str] = {
     "encoder": "tunelab.classifiers.fitted_encoder",
     "settings": "tunelab.classifiers.unfitted",
 }
+# Formats that a classifier can be exported in; the first that can hold one is its default.
+EXPORT_FORMATS: Mapping[str, str] = {
+    "skops": "tunelab.serving.formats.skops:FORMAT",
+    "onnx": "tunelab.serving.formats.onnx:FORMAT",
+    "merged": "tunelab.serving.formats.merged:FORMAT",
+    "gguf": "tunelab.serving.formats.gguf:FORMAT",
+}
 FIGURES: Mapping[str, str] = {
     "label_budget": "tunelab.report.figures.label_budget",
     "scores": "tunelab.report.figures.scores",

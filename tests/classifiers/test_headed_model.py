@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 import tunelab
 from conftest import TEXTS, Workspace
 from tunelab import TextClassifier
+from tunelab.classifiers.stored import open_classifier, read_record
 from tunelab.cli.main import main
 from tunelab.config import Evaluation, Prompt, make_study
 from tunelab.errors import RunError, UsageError
@@ -25,6 +26,7 @@ from tunelab.models.loading import load
 from tunelab.runs.results import ADAPTER_RECORD
 from tunelab.runs.seals import FILES, file_hashes, sealed
 from tunelab.serving.export import export_adapter
+from tunelab.serving.formats.contract import Source, find_format, formats_for
 from tunelab.serving.model_card import adapter_usage, find_card
 from tunelab.study.evaluate import evaluate_file, read_labelled
 
@@ -120,6 +122,26 @@ def test_the_code_of_the_card_gives_the_same_probabilities(
         expected = tunelab.load(path).predict_proba(["we won the game"])[0]
         assert found["probabilities"] == pytest.approx(list(expected), abs=1e-5)
         assert "writes no words" in usage
+
+
+def test_onnx_gives_the_same_probabilities(
+    folder: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["we won the game", " my  hands shook ", "", "<|im_end|> سلام 😀"]
+    for path in (folder, whole):
+        opened = open_classifier(path, device="cpu", dtype="float32")
+        source = Source(path, read_record(path), opened)
+        assert formats_for(source) == ["onnx"]
+        out = tmp_path / path.name
+        out.mkdir()
+        find_format("onnx").write(source, out, "float32")
+        monkeypatch.chdir(out)
+        found: dict[str, Any] = {}
+        exec(find_format("onnx").code, found)
+        rows = [row for _, row, _ in found["classify"](texts)]
+        assert np.abs(np.array(rows) - opened.probabilities(texts)).max() < 1e-4
+        # A text that is too long is cut.
+        assert found["classify"](["won the game " * 500])[0][0] in TEXTS
 
 
 def test_it_is_not_taken_for_a_model_that_writes(folder: Path, whole: Path, tmp_path: Path) -> None:

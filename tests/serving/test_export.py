@@ -292,13 +292,14 @@ def test_pushed_on_request_only(workspace: Workspace, tmp_path: Path) -> None:
         assert "set HF_TOKEN" in refused.stderr
         assert asked == []
         assert not (tmp_path / "refused").exists()
-        pushed = export("pushed", "--push", "someone/tiny", token=TOKEN)
+        # The folder already is this export, and is uploaded as it is.
+        pushed = export("unasked", "--push", "someone/tiny", token=TOKEN)
     assert pushed.returncode == 0, pushed.stderr
     assert sent["repository"]["visibility"] == "private"
     assert {"README.md", "model.safetensors", "config.json"} <= set(sent["files"])
     assert all(token in (f"Bearer {TOKEN}", "None") for _, token in asked)
     assert TOKEN not in pushed.stderr + pushed.stdout
-    for path in (tmp_path / "pushed").iterdir():
+    for path in (tmp_path / "unasked").iterdir():
         assert TOKEN.encode() not in path.read_bytes()
 
 

@@ -171,5 +171,5 @@ def open_recorded(
         ) from None
     if has_head(record):
         headed = load_head(model, folder, len(format.labels))
-        return HeadedModel(folder.name, loaded, headed, encoder)
+        return HeadedModel(folder.name, loaded, headed, encoder, method.name)
     return LanguageModel(folder.name, loaded, model, encoder, evaluation or Evaluation())

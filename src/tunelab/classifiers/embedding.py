@@ -22,9 +22,11 @@ from tunelab.classifiers.contract import (
 )
 from tunelab.classifiers.embedded_texts import EmbeddedTexts, embed_texts
 from tunelab.classifiers.embedding_heads import HEADS, fit_head
+from tunelab.classifiers.head_layer import head_layer
 from tunelab.classifiers.learnt_numbers import count_learnt
 from tunelab.classifiers.scikit_learn import check_evaluation, recorded_labels
 from tunelab.classifiers.skops_files import MODEL_FILE, dump_model, load_model, refused
+from tunelab.classifiers.text_graph import TextGraph, encoder_graph
 from tunelab.config import Evaluation
 from tunelab.data.examples import groups_of
 from tunelab.errors import RunError, UsageError
@@ -126,6 +128,17 @@ class FittedEmbedding:
     def probabilities(self, texts: Sequence[str], *, title: str = "") -> "np.ndarray":
         """As the classifier's ``predict_proba``; a label without a training row has 0."""
         return self._probabilities(embed_texts(self.encoder, texts, title=title))
+
+    def graph(self) -> TextGraph:
+        """The encoder and the logistic regression over its vectors."""
+        encoder = self.encoder
+        return encoder_graph(
+            encoder,
+            encoder.model,
+            head_layer(self.head, self.labels),
+            normalize=encoder.pooling.normalize,
+            most_tokens=encoder.most_tokens,
+        )
 
     def _predict(self, texts: EmbeddedTexts) -> list[str]:
         if not len(texts.vectors):

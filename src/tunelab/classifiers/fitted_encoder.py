@@ -12,6 +12,7 @@ from tunelab.classifiers.contract import Answers, Fitted, LabelAnswer, Size
 from tunelab.classifiers.embedded_texts import token_ids
 from tunelab.classifiers.scikit_learn import check_evaluation, recorded_labels
 from tunelab.classifiers.skops_files import first_line
+from tunelab.classifiers.text_graph import TextGraph, encoder_graph, merged
 from tunelab.config import Evaluation
 from tunelab.errors import RunError, TunelabError, UsageError
 from tunelab.evaluation.predictions import Given
@@ -39,13 +40,17 @@ _LONG = "word " * 300
 
 @dataclass(frozen=True)
 class FittedEncoder:
-    """An ``EncoderWithHead`` in evaluation; texts are cut at ``max_length`` tokens."""
+    """An ``EncoderWithHead`` in evaluation; texts are cut at ``max_length`` tokens.
+
+    ``method``: what was trained beside the head.
+    """
 
     name: str
     encoder: LoadedEncoder
     model: Any
     labels: tuple[str, ...]
     max_length: int
+    method: str = "full"
 
     @cached_property
     def about(self) -> Mapping[str, Any]:
@@ -77,6 +82,17 @@ class FittedEncoder:
     def probabilities(self, texts: Sequence[str], *, title: str = "") -> "np.ndarray":
         """The softmax of the head's logits."""
         return self._probabilities(texts, title)[0]
+
+    def graph(self) -> TextGraph:
+        """The encoder with what the method trained in its weights, and the head."""
+        whole = merged(self.model.encoder, self.method)
+        return encoder_graph(
+            self.encoder,
+            whole,
+            self.model.head,
+            normalize=False,
+            most_tokens=self.max_length,
+        )
 
     def _likeliest(self, probabilities: "np.ndarray") -> tuple[str, ...]:
         return tuple(self.labels[column] for column in probabilities.argmax(axis=1))
@@ -217,7 +233,7 @@ def open_recorded(
         )
     # What was trained as a whole needs the encoder that it began with no more.
     kept = replace(encoder, model=model.base)
-    return FittedEncoder(folder.name, kept, model.eval(), labels, length)
+    return FittedEncoder(folder.name, kept, model.eval(), labels, length, method.name)
 
 
 def _head(model: Any) -> dict[str, Any]:

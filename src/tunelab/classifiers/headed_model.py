@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunelab.classifiers.asking import count_cut, faster
 from tunelab.classifiers.contract import Answers, LabelAnswer, Size
+from tunelab.classifiers.text_graph import TextGraph, merged, prompt_graph
 from tunelab.errors import RunError
 from tunelab.evaluation.predictions import Given
 from tunelab.guards.refusals import check_finite
@@ -22,18 +23,24 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+# Texts whose ids are compared, with blanks and control tokens in them.
+_PROBES = ("What a day! I'd not expected <this>.", " a  b ", "", "<|im_end|> </s> [SEP]", "۱۲ 😀")
+
+
 @dataclass(frozen=True)
 class HeadedModel:
     """A fine-tuned model whose output layer is a head; it writes no words.
 
     ``loaded`` is the model as it was read, ``model`` the one with what a method added and with the
-    head. The columns of the head are the labels of the prompt, in their order.
+    head. The columns of the head are the labels of the prompt, in their order. ``method``: what was
+    trained beside the head.
     """
 
     name: str
     loaded: LoadedModel
     model: Any
     encoder: Encoder
+    method: str = "full"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -72,6 +79,10 @@ class HeadedModel:
     def probabilities(self, texts: Sequence[str], *, title: str = "") -> "np.ndarray":
         """The softmax of the head's logits."""
         return self._probabilities([self.encoder.prompt(text) for text in texts], title=title)
+
+    def graph(self) -> TextGraph:
+        """The model with what the method trained in its weights, and the head."""
+        return prompt_graph(merged(self.model, self.method), self.encoder, _PROBES)
 
     def _likeliest(self, probabilities: "np.ndarray") -> tuple[str, ...]:
         return tuple(self.labels[column] for column in probabilities.argmax(axis=1))

@@ -28,6 +28,13 @@ class Majority(ClassifierMixin, BaseEstimator):
 
         return np.array([self.label_] * len(X), dtype=object)
 
+    def as_scikit_learn(self) -> Any:
+        """The same as scikit-learn's own constant classifier."""
+        from sklearn.dummy import DummyClassifier
+
+        rows = [[0]] * len(self.classes_)
+        return DummyClassifier(strategy="constant", constant=self.label_).fit(rows, self.classes_)
+
 
 def majority() -> Majority:
     """The most frequent training label for every text."""

@@ -73,6 +73,14 @@ class FittedPipeline:
         reason = None if found is not None else "only linear models tell their parameters"
         return Size(found, reason=reason)
 
+    def estimator(self) -> Any:
+        """The fitted scikit-learn model over texts, in scikit-learn's own classes where it can be.
+
+        A model of tunelab, or of another package, says by ``as_scikit_learn`` what it is made of.
+        """
+        convert = getattr(self.model, "as_scikit_learn", None)
+        return self.model if convert is None else convert()
+
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """The label of each text, with probabilities where the classifier has them."""
         started = time.perf_counter()

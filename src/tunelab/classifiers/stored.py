@@ -116,6 +116,11 @@ def check_evaluation(folder: Path, evaluation: Evaluation) -> None:
 
 def _reader(folder: Path, record: dict[str, Any]) -> Any:
     """The module that reads the format of a record."""
+    if "exported_from" in record:
+        raise UsageError(
+            f"{folder} is an export, which its own runtime reads: see its README.md. Name the "
+            "classifier that it was made from."
+        )
     try:
         return registry.resolve(
             "format of a classifier", record.get(FORMAT, ADAPTER), registry.CLASSIFIER_FORMATS

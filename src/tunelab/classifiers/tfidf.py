@@ -60,6 +60,10 @@ class LinearOverTfidf(ClassifierMixin, BaseEstimator):
         """The label of each text."""
         return self.pipeline_.predict(X)
 
+    def as_scikit_learn(self) -> Any:
+        """The fitted pipeline, which scikit-learn alone can run."""
+        return self.pipeline_
+
     def _chosen(
         self,
         texts: Any,

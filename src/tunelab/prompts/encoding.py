@@ -77,6 +77,10 @@ class Encoder:
         ids, kept = self._fitted(text)
         return EncodedPrompt(ids=tuple(ids), cut=len(text) - len(kept))
 
+    def pieces(self, text: str) -> list[Piece]:
+        """The prompt for a text as it is rendered, not cut."""
+        return self._pieces(text, None)
+
     def example(self, text: str, label: str) -> EncodedExample:
         """The prompt followed by its answer and stop token, which alone are trained."""
         ids, kept = self._fitted(text)

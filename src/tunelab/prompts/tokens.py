@@ -54,7 +54,7 @@ def leading_tokens(tokenizer: Any) -> list[int]:
 
 def encode_text(tokenizer: Any, text: str) -> tuple[list[int], list[tuple[int, int]]]:
     """Ids and character offsets of a text in which no control token is recognised."""
-    encoding = _plain_tokenizer(tokenizer).encode(text, add_special_tokens=False)
+    encoding = plain_tokenizer(tokenizer).encode(text, add_special_tokens=False)
     return list(encoding.ids), list(encoding.offsets)
 
 
@@ -123,7 +123,7 @@ def _pattern(controls: dict[str, int]) -> re.Pattern[str]:
 
 
 @per_tokenizer
-def _plain_tokenizer(tokenizer: Any) -> Any:
+def plain_tokenizer(tokenizer: Any) -> Any:
     """A copy of the fast tokenizer that reads control tokens as text."""
     from tokenizers import Tokenizer
 

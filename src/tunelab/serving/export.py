@@ -31,6 +31,7 @@ from tunelab.runs.seals import FILES, SEAL, file_hashes, find_damage, is_intact,
 from tunelab.serving.cards import CARD
 from tunelab.serving.export_agreement import (
     Agreement,
+    Answers,
     ask,
     check_merge,
     check_rounding,
@@ -75,7 +76,7 @@ def export_adapter(
             f"{method} cannot be merged into the weights, as it puts trained vectors before every "
             f"row; use the adapter as it is: tunelab predict FILE --adapter {adapter}."
         )
-    with _name_locked(out):
+    with name_locked(out):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             return _exported_before(record, out, dtype)
         found = texts or sample_texts()
@@ -92,26 +93,14 @@ def _export(
     device: str,
     dtype: str,
 ) -> Agreement:
-    import torch
-
     # Merged in 32 bits and rounded once, whatever is written.
     opened = open_adapter(adapter, device=device, dtype="float32")
-    untouched = None
-    if dtype != "float32":
-        untouched = _rounded_base(str(record["model"]), opened.encoder, texts, device, dtype)
-    expected = ask(opened.model, opened.encoder, texts)
-    merged = merge(opened.model)
-    check_merge(compare(expected, ask(merged, opened.encoder, [])))
     fresh = out.with_name(f".{out.name}.part")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
-        _save(merged.to(getattr(torch, dtype)), opened, fresh)
-        read = _read(fresh, device, dtype)
-        _check_weights(merged, read, out)
-        agreement = replace(
-            compare(expected, ask(read, opened.encoder, texts)), untouched=untouched
+        agreement = write_merged(
+            opened, str(record["model"]), merge, fresh, texts, device=device, dtype=dtype
         )
-        check_rounding(agreement, dtype)
         _describe(adapter, fresh, record, agreement, dtype)
         follow_umask(fresh)
         if out.is_dir():
@@ -126,6 +115,50 @@ def _export(
     return agreement
 
 
+def merge_exactly(opened: LanguageModel, merge: Any, texts: Sequence[str]) -> tuple[Any, Answers]:
+    """The model with its adapter in the weights, in place, and what it said before.
+
+    Raises:
+        RunError: the two do not say the same.
+    """
+    expected = ask(opened.model, opened.encoder, texts)
+    merged = merge(opened.model)
+    check_merge(compare(expected, ask(merged, opened.encoder, [])))
+    return merged, expected
+
+
+def write_merged(
+    opened: LanguageModel,
+    base: str,
+    merge: Any,
+    folder: Path,
+    texts: Sequence[str],
+    *,
+    device: str,
+    dtype: str,
+) -> Agreement:
+    """Merge an opened adapter, write it as a transformers folder, and compare what is read back.
+
+    ``base``: the name of the base model, on which the rounding to ``dtype`` is measured.
+
+    Raises:
+        RunError: the two do not agree.
+    """
+    import torch
+
+    untouched = None
+    if dtype != "float32":
+        untouched = _rounded_base(base, opened.encoder, texts, device, dtype)
+    merged, expected = merge_exactly(opened, merge, texts)
+    save_merged(merged.to(getattr(torch, dtype)), opened, folder)
+    read = _read(folder, device, dtype)
+    _check_weights(merged, read)
+    found = compare(expected, ask(read, opened.encoder, texts))
+    agreement = replace(found, untouched=untouched)
+    check_rounding(agreement, dtype)
+    return agreement
+
+
 def _rounded_base(
     model: str, encoder: Encoder, texts: Sequence[str], device: str, dtype: str
 ) -> Agreement:
@@ -137,7 +170,7 @@ def _rounded_base(
     return compare(whole, rounded)
 
 
-def _check_weights(merged: Any, read: Any, out: Path) -> None:
+def _check_weights(merged: Any, read: Any) -> None:
     """Refuse a folder that gives other weights than those that were written.
 
     Raises:
@@ -147,13 +180,13 @@ def _check_weights(merged: Any, read: Any, out: Path) -> None:
     for name, weight in merged.state_dict().items():
         if name not in found or not found[name].float().equal(weight.float()):
             raise RunError(
-                f"the weight {name} is not read back as it was written, so {out} was not kept; use "
-                "the adapter as it is."
+                f"the weight {name} is not read back as it was written, so the export was not "
+                "kept; use the adapter as it is."
             )
 
 
 @contextmanager
-def _name_locked(out: Path) -> Iterator[None]:
+def name_locked(out: Path) -> Iterator[None]:
     """Hold the name of a folder, so that two processes do not fill it together."""
     from filelock import FileLock, Timeout
 
@@ -197,7 +230,8 @@ def _exported_before(adapter: dict[str, Any], out: Path, dtype: str) -> Agreemen
     raise UsageError(f"{out} holds something already; name a folder that does not exist.")
 
 
-def _save(model: Any, opened: LanguageModel, folder: Path) -> None:
+def save_merged(model: Any, opened: LanguageModel, folder: Path) -> None:
+    """Write a merged model with its tokenizer and how it answers, without PEFT's files."""
     model.generation_config = _generation(opened.encoder, model)
     # The path of this machine's cache is nobody's business.
     model.config.name_or_path = ""

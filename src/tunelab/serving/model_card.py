@@ -225,15 +225,18 @@ def adapter_usage(name: str, method: str, card: ModelCard, record: Mapping[str, 
 
 def _merging(name: str, method: str, record: Mapping[str, Any]) -> str:
     if has_head(record):
-        return "`tunelab export` does not take it, since a head writes no words."
+        return (
+            f"A head writes no words; `tunelab export adapters/{name} OUT --format onnx` writes "
+            "the model with it as one graph that needs neither PEFT nor the base model."
+        )
     if find_method(method).merge is None:
         return (
             f"{inert(method)} cannot be merged into the weights, so that the adapter is needed "
             "wherever the model runs."
         )
     return (
-        f"`tunelab export --adapter adapters/{name} --out DIR` writes a plain transformers folder "
-        "that needs neither PEFT nor the base model."
+        f"`tunelab export adapters/{name} OUT` writes a plain transformers folder that needs "
+        "neither PEFT nor the base model, and with `--format gguf` a file for llama.cpp and Ollama."
     )
 
 

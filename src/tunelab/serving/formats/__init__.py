@@ -1,0 +1,1 @@
+"""The formats that a classifier can be exported in, one file each."""
