@@ -56,7 +56,9 @@ def test_other_names_of_lists_of_layers(config: Any) -> None:
     from transformers import AutoModel
 
     small = config(
-        **{"vocab_size": 30, "num_hidden_layers": 3, "num_attention_heads": 2},
+        vocab_size=30,
+        num_hidden_layers=3,
+        num_attention_heads=2,
         **({"n_embd": 16} if config is GPT2Config else {"hidden_size": 16, "intermediate_size": 9}),
     )
     model = AutoModel.from_config(small)
