@@ -52,6 +52,7 @@ KEYS = [(name, key) for name, module in METHODS.items() for key in module.Settin
 RESUMED = [
     *((name, {}) for name in METHODS),
     ("dora", {"dropout": 0.1}),
+    ("lora", {"layers": "top-1"}),
     ("prefix_tuning", {"hidden": 12, "init": "random"}),
 ]
 EVERY = [(name, variant) for name, variants in VARIANTS.items() for variant in variants]

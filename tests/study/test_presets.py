@@ -50,6 +50,18 @@ def test_a_method_that_is_left_out_takes_no_claims_away() -> None:
         open_study("starter", ["methods.0.id=lora-head"])
 
 
+def test_adapters_in_the_top_layers_stand_beside_those_in_all() -> None:
+    cells = {cell.name: cell for cell in tuned_cells(open_study("emotion-cpu"))}
+    assert cells["lora-top-10"].estimator.settings.layers == "top-10"
+    claim = next(one for one in open_study("emotion-cpu").claims if one.left == "lora-top-10")
+    assert (claim.right, claim.relation) == ("lora", "about")
+    with pytest.raises(UsageError, match="unknown side of a claim 'lorra-top-10'"):
+        open_study(
+            "emotion-cpu",
+            ["claims.0={claim: x, metric: accuracy, left: lorra-top-10, right: lora}"],
+        )
+
+
 def test_unknown_preset() -> None:
     with pytest.raises(UsageError, match="did you mean starter"):
         open_study("startr")
