@@ -17,6 +17,7 @@ from conftest import LABELS, build_model, build_tokenizer, shorten_windows
 from tunelab import registry
 from tunelab.config import Training
 from tunelab.errors import UsageError
+from tunelab.evaluation.metrics.training_time import time_doubt
 from tunelab.inference.layer_list import find_layers, lowest_trained
 from tunelab.inference.packed_attention import packed_attention
 from tunelab.inference.packing import pack_rows
@@ -158,16 +159,24 @@ def test_a_window_shorter_than_the_rows(family: str, rows: list[EncodedExample])
     assert found[0] == pytest.approx(expected[0], rel=TOLERANCE)
 
 
-def _train(folder: Path, rows: list[EncodedExample], **options: Any) -> TrainingOutcome:
+def _train(
+    folder: Path, rows: list[EncodedExample], precision: str = "float32", **options: Any
+) -> TrainingOutcome:
     defaults: dict[str, Any] = {"tracking": [], "epochs": 3, "batch_size": 4, "warmup": 0}
+    model = _adapted()
+    if precision != "float32":
+        model = METHODS["lora"].adapt(
+            build_model().to(getattr(torch, precision)),
+            METHODS["lora"].Settings(r=4, layers="top-1"),
+        )
     return train(
-        _adapted(),
+        model,
         train_rows=rows[:12],
         validation_rows=rows[12:16],
         pad_token=0,
         options=Training(**(defaults | options)),
         learning_rate=1e-2,
-        precision="float32",
+        precision=precision,
         device="cpu",
         seed=1,
         folder=folder,
@@ -196,6 +205,10 @@ def test_kept_and_computed_states_train_to_the_same_bits(
     assert 0 < records[0]["rows_computed"] <= 16
     assert records[1] is not None
     assert records[1]["rows_computed"] == 0 < records[1]["rows_read"]
+    assert records[1]["rows_kept_before"] == records[0]["rows_computed"]
+    assert records[0]["rows_kept_before"] == 0
+    assert time_doubt({"border_states": records[0]}) is None
+    assert "an earlier training kept the hidden" in str(time_doubt({"border_states": records[1]}))
     assert records[2] is not None
     assert records[2]["rows_read"] == 0 < records[2]["rows_computed"]
     expected = _weights(first)
@@ -205,6 +218,17 @@ def test_kept_and_computed_states_train_to_the_same_bits(
         assert _losses(other) == _losses(first)
         assert all(torch.equal(value, expected[name]) for name, value in _weights(other).items())
         assert torch.equal(found, logits[0])
+
+
+def test_sixteen_bits(rows: list[EncodedExample], tmp_path: Path) -> None:
+    found = [
+        _train(tmp_path / name, rows, precision="bfloat16", epochs=1) for name in ("first", "later")
+    ]
+    first, later = (one.border_states for one in found)
+    assert first is not None
+    assert later is not None
+    assert first["rows_computed"] == later["rows_kept_before"] > 0
+    assert _losses(found[0]) == _losses(found[1])
 
 
 def test_training_comes_to_what_the_whole_model_comes_to(

@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tunelab.inference.virtual_tokens import virtual_tokens
+
 
 @dataclass(frozen=True)
 class LayerList:
@@ -53,6 +55,24 @@ def lowest_trained(model: Any, layers: Sequence[Any]) -> int:
     return next(index for index, ids in enumerate(in_layers) if ids)
 
 
+def lowest_adapted(model: Any, layers: Sequence[Any]) -> int:
+    """The index of the lowest layer with an adapter of PEFT's, trained or frozen.
+
+    0 for a model without one, or where something is added elsewhere than in these layers.
+    """
+    if not hasattr(model, "peft_config") or virtual_tokens(model):
+        return 0
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    def count(module: Any) -> int:
+        return sum(isinstance(one, BaseTunerLayer) for one in module.modules())
+
+    adapted = [count(layer) for layer in layers]
+    if not any(adapted) or sum(adapted) != count(model):
+        return 0
+    return next(index for index, number in enumerate(adapted) if number)
+
+
 def states_before(found: LayerList, border: int, **arguments: Any) -> Any:
     """Hidden states (B, S, hidden) at the input of the layer with index ``border``.
 
@@ -61,21 +81,30 @@ def states_before(found: LayerList, border: int, **arguments: Any) -> Any:
     """
     import torch
 
-    seen: list[Any] = []
-
-    def keep(_: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
-        seen.append(inputs[0] if inputs else named["hidden_states"])
-
     device = next(found.parent.parameters()).device.type
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(torch.autocast(device, enabled=False))
         stack.enter_context(_handing_on(found.layers[border:]))
-        handle = found.layers[border].register_forward_pre_hook(keep, with_kwargs=True)
-        stack.callback(handle.remove)
+        seen = stack.enter_context(seen_at(found.layers, border))
         found.parent(**arguments, use_cache=False)
     (states,) = seen
     return states
+
+
+@contextmanager
+def seen_at(layers: Sequence[Any], border: int) -> Iterator[list[Any]]:
+    """Within this context each forward pass adds its states at the layer ``border`` to a list."""
+    seen: list[Any] = []
+
+    def keep(_: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+        seen.append(inputs[0] if inputs else named["hidden_states"])
+
+    handle = layers[border].register_forward_pre_hook(keep, with_kwargs=True)
+    try:
+        yield seen
+    finally:
+        handle.remove()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from tunelab.errors import TunelabError, UsageError
 from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.metrics.training_time import time_doubt
 from tunelab.evaluation.predictions import Predictions, read_predictions
+from tunelab.models.lower_layers import keeping_batches
 from tunelab.runs.folder_size import folder_bytes
 from tunelab.runs.results import Result, load_result, read_table, stage_file
 from tunelab.runs.stages import run_stage
@@ -196,7 +197,9 @@ def ask_cell(
         found = _answered_before(out, cell.name, key)
         if found is None:
             opened = estimator.open(_target(cell, out), task)
-            found = ask_rows(opened, data.splits["test"], title=cell.name)
+            # Other seeds and trials are asked the same rows.
+            with keeping_batches():
+                found = ask_rows(opened, data.splits["test"], title=cell.name)
         predictions, about = found
         values = measured(predictions, study.evaluation, seed=study.seed)
         keep(predictions, values, study.evaluation, folder)

@@ -13,7 +13,6 @@ the rounding of sums in another order.
 
 import hashlib
 import logging
-import platform
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -28,12 +27,13 @@ from tunelab.inference.layer_list import (
     states_before,
 )
 from tunelab.inference.packing import Layout, pack_rows
+from tunelab.models.lower_layers import decode_states, encode_states, lower_identity
 from tunelab.models.state_cache import keep_states, most_bytes, read_states
 
 _log = logging.getLogger(__name__)
 
 # Of the way in which states are computed: another one gives them other keys.
-_VERSION = 1
+_FORM = "rows 1"
 _SHARED_STEP = 8
 
 
@@ -43,8 +43,8 @@ class BorderStates:
 
     ``shared`` are the token ids that are run once, and ``identity`` stands for all that decides the
     bits besides a row's own ids; without it nothing is kept on disk, and states are computed each
-    time. ``computed`` and ``read`` count rows, each as often as it was needed; ``seconds`` is what
-    that took.
+    time. ``computed`` and ``read`` count rows, each as often as it was needed, and ``kept_before``
+    those that were on disk when they were needed first; ``seconds`` is what all that took.
     """
 
     model: Any
@@ -54,6 +54,7 @@ class BorderStates:
     identity: bytes | None = None
     computed: int = 0
     read: int = 0
+    kept_before: int = 0
     seconds: float = 0.0
     _prefix: tuple[Any, dict[int, Any]] | None = None
     _noted: set[bytes] = field(default_factory=set)
@@ -86,6 +87,7 @@ class BorderStates:
             "border": self.border,
             "rows_computed": self.computed,
             "rows_read": self.read,
+            "rows_kept_before": self.kept_before,
             "seconds": self.seconds,
         }
 
@@ -95,7 +97,7 @@ class BorderStates:
         states: dict[tuple[int, ...], Any] = {}
         kept = {} if self.identity is None else self._read(list(wanted))
         for key, content in kept.items():
-            value = self._decoded(content, len(wanted[key]) - len(self.shared))
+            value = decode_states(content, len(wanted[key]) - len(self.shared), self.model.dtype)
             if value is not None:
                 states[wanted[key]] = value
         self.read += len(states)
@@ -105,7 +107,7 @@ class BorderStates:
             states.update(new)
             self.computed += len(new)
             if self.identity is not None:
-                keep_states({key: _encoded(new[row]) for key, row in missing.items()})
+                keep_states({key: encode_states(new[row]) for key, row in missing.items()})
                 self._noted.update(missing)
         return states
 
@@ -113,6 +115,7 @@ class BorderStates:
         """From disk; a training notes the use of a row once."""
         fresh = [key for key in keys if key not in self._noted]
         found = read_states(fresh, used=True) if fresh else {}
+        self.kept_before += len(found)
         found |= read_states([key for key in keys if key in self._noted])
         self._noted.update(found)
         return found
@@ -174,21 +177,6 @@ class BorderStates:
         ids = np.array([len(self.shared), *row], dtype="<i8").tobytes()
         return hashlib.sha256((self.identity or b"") + ids).digest()
 
-    def _decoded(self, content: bytes, tokens: int) -> Any:
-        """What :func:`_encoded` wrote, or None where it has another size."""
-        import torch
-
-        values = torch.frombuffer(bytearray(content), dtype=self.model.dtype)
-        if not tokens or len(values) % tokens:
-            return None
-        return values.view(tokens, -1)
-
-
-def _encoded(states: Any) -> bytes:
-    import torch
-
-    return bytes(states.contiguous().view(torch.uint8).numpy().tobytes())
-
 
 class StatesCollator:
     """Adds to the packed batches of ``collator`` the ``states`` (1, T, hidden) at the ``border``.
@@ -239,7 +227,7 @@ def border_states(
         shared = tuple(rows[0][: prefix // _SHARED_STEP * _SHARED_STEP])
         states = BorderStates(model, found, border, shared)
         if _agrees(states, rows, prefix):
-            identity = _identity(model, found, border) if limit else None
+            identity = lower_identity(model, found, border, _FORM) if limit else None
             return BorderStates(model, found, border, shared, identity), None
         reason = "this model gives other answers when it begins at hidden states"
     _log.warning("the layers below the trained ones are run in every step, since %s.", reason)
@@ -296,27 +284,3 @@ def _agrees(states: BorderStates, rows: Sequence[Sequence[int]], prefix: int) ->
         return same_logits(found, torch.cat(expected), model.dtype)
 
     return passes(model, as_whole)
-
-
-def _identity(model: Any, found: LayerList, border: int) -> bytes:
-    """SHA-256 of all that decides the bits of states besides the token ids."""
-    import torch
-    import transformers
-
-    digest = hashlib.sha256()
-    parts = (
-        *(_VERSION, border, model.dtype, model.device.type),
-        *(torch.__version__, transformers.__version__, platform.machine()),
-        *(torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()),
-        torch.get_float32_matmul_precision(),
-        getattr(getattr(torch.backends.mkldnn, "matmul", None), "fp32_precision", None),
-        model.config.get_text_config().to_json_string(use_diff=False),
-    )
-    digest.update(repr(parts).encode())
-    above = tuple(f"{found.name}.{index}." for index in range(border, len(found.layers)))
-    for name, value in found.parent.state_dict().items():
-        if not name.startswith(above):
-            digest.update(f"{name} {tuple(value.shape)}".encode())
-            numbers = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
-            digest.update(memoryview(numbers))
-    return digest.digest()
