@@ -12,8 +12,9 @@ scaled but not changed in kind, which is why so few numbers are enough.
 
 It trains one number for each output of the layers in ``targets`` and one for each input of those
 in ``feedforward``, some tens of thousands in all. The vectors can be multiplied into the weights.
-Few numbers need long steps: the learning rate is several times LoRA's. Families that fuse queries,
-keys and values in one layer (Phi-3) have their queries scaled too.
+With ``layers: top-K`` the last K blocks alone have vectors. Few numbers need long steps: the
+learning rate is several times LoRA's. Families that fuse queries, keys and values in one layer
+(Phi-3) have their queries scaled too.
 
 Source: Liu et al., Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context
 Learning, 2022, https://arxiv.org/abs/2205.05638.

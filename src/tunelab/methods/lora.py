@@ -10,7 +10,9 @@ in · out. The rank r bounds what the change can express, alpha scales it, and a
 can be added to W, so that the adapted model costs no more to run.
 
 It acts beside the linear layers that ``targets`` names: the projections of queries, keys, values
-and the output in attention, and the gate, up and down projections of the MLP, in every block.
+and the output in attention, and the gate, up and down projections of the MLP, in every block. With
+``layers: top-K`` it acts in the last K blocks alone: gradients end there, and what the blocks below
+give is computed once for each row.
 
 Source: Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, 2021,
 https://arxiv.org/abs/2106.09685.
