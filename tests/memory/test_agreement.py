@@ -88,8 +88,6 @@ def test_every_step(step: dict[str, Any]) -> None:
     ("method", "step"),
     [
         ("lora", {}),
-        ("lora", {"batch": 48}),
-        ("dora", {}),
         ("lora", {"precision": "bfloat16"}),
         ("ia3", {}),
         ("rslora", {"checkpointing": True, "batch": 16}),
