@@ -84,6 +84,24 @@ def test_every_step(step: dict[str, Any]) -> None:
     assert formula == pytest.approx(real, rel=0.15)
 
 
+@pytest.mark.parametrize(
+    ("method", "step"),
+    [
+        ("lora", {}),
+        ("lora", {"precision": "bfloat16"}),
+        ("ia3", {}),
+        ("rslora", {"checkpointing": True, "batch": 16}),
+    ],
+    ids=str,
+)
+def test_layers_below_the_trained_ones_keep_nothing(method: str, step: dict[str, Any]) -> None:
+    everywhere, _, _ = _all(LLAMA, method, step)
+    real, traced, formula = _all(LLAMA, method, step, {"layers": "top-2"})
+    assert traced == pytest.approx(real, rel=0.05)
+    assert formula == pytest.approx(real, rel=0.15)
+    assert real < everywhere
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("method", ["full", "lora", "prefix_tuning"])
 def test_a_head_in_place_of_the_output_layer(method: str, precision: str) -> None:

@@ -5,6 +5,7 @@ import pytest
 from tunelab.errors import UsageError
 from tunelab.study.cells import cells_of, tuned_cells
 from tunelab.study.opening import open_study, preset_names
+from tunelab.study.resolution import method_settings
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -48,6 +49,19 @@ def test_a_method_that_is_left_out_takes_no_claims_away() -> None:
     assert study.claims == open_study("starter").claims
     with pytest.raises(UsageError, match="two methods are called 'lora-head'"):
         open_study("starter", ["methods.0.id=lora-head"])
+
+
+def test_adapters_in_the_top_layers_stand_beside_those_in_all() -> None:
+    entries = {entry.called: entry for entry in open_study("emotion-cpu").methods}
+    assert method_settings(entries["lora-top-10"]).layers == "top-10"
+    assert "lora-top-10" in {cell.name for cell in tuned_cells(open_study("emotion-cpu"))}
+    claim = next(one for one in open_study("emotion-cpu").claims if one.left == "lora-top-10")
+    assert (claim.right, claim.relation) == ("lora", "about")
+    with pytest.raises(UsageError, match="unknown side of a claim 'lorra-top-10'"):
+        open_study(
+            "emotion-cpu",
+            ["claims.0={claim: x, metric: accuracy, left: lorra-top-10, right: lora}"],
+        )
 
 
 def test_unknown_preset() -> None:

@@ -160,11 +160,14 @@ def label_likelihoods(
     may: without it, the shorter could never be the less likely one.
     """
     from tunelab.inference.scoring import score_labels
+    from tunelab.models.lower_layers import kept_batches
 
     labels = label_tokens(encoder)
     ids = [prompt.ids for prompt in (empty or encoder.prompt(""), *prompts)]
     with faster(model):
-        scored = score_labels(model, ids, labels, title=title, progress=progress)
+        scored = score_labels(
+            model, ids, labels, title=title, progress=progress, below=kept_batches(model)
+        )
     return LabelScores(
         logprobs=tuple(map(tuple, scored.logprobs[1:])),
         empty=tuple(scored.logprobs[0]),

@@ -5,7 +5,7 @@ of a layer's arithmetic where rows are short; the keys and values of the prefix 
 of every row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -83,19 +83,23 @@ def _attend(
     layout: Layout | None = None,
     sliding_window: int | None = None,
     visited: list[Any] | None = None,
-    virtual: Sequence[tuple[Any, Any]] | None = None,
+    virtual: Sequence[tuple[Any, Any]] | Mapping[int, tuple[Any, Any]] | None = None,
+    kept: dict[int, tuple[Any, Any]] | None = None,
     **more: Any,
 ) -> tuple[Any, None]:
     """query: (1, H, T, D); key, value: (1, K, T, D); the result: (1, T, H, D).
 
     ``virtual``: for each layer keys and values (1, K, V, D) that stand before all others; the
-    layout counts them as the first V tokens of the prefix.
+    layout counts them as the first V tokens of the prefix. ``kept``: where each layer's own keys
+    and values go, to be ``virtual`` ones of a later call.
     """
     layout = check_call(
         layout, more, within="packed_attention", takes="packed sequences", form="packed form"
     )
     if visited is not None:
         visited.append(module)
+    if kept is not None:
+        kept[module.layer_idx] = key, value
     before = 0
     if virtual is not None:
         first = virtual[module.layer_idx]

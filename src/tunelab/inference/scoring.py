@@ -9,12 +9,14 @@ prompt with each label alone, whatever the batches and the order of the rows, up
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from tunelab.guards.refusals import explain_errors, name_of
 from tunelab.inference.embeddings import check_known
 from tunelab.inference.head import output_at
-from tunelab.inference.token_trees import build_continuations, build_tree_batch
+from tunelab.inference.layer_list import begin_at, seen_at
+from tunelab.inference.token_trees import TreeBatch, build_continuations, build_tree_batch
 from tunelab.inference.tree_reading import BATCH_TOKENS, cut_rows, read_prefix, read_trees
 from tunelab.inference.trial import passes
 from tunelab.progress import row_bar
@@ -41,6 +43,24 @@ class LabelLikelihoods:
     way: str
 
 
+class BelowBorder(Protocol):
+    """Keeps hidden states of batches at the input of the layer ``border`` of ``layers``."""
+
+    @property
+    def layers(self) -> Sequence[Any]:
+        """The layers of the model, in order."""
+
+    @property
+    def border(self) -> int:
+        """The index of the first layer that an adapter changes."""
+
+    def read(self, batch: object, tokens: int) -> Any:
+        """The states (1, ``tokens``, hidden) of a batch, or None."""
+
+    def keep(self, batch: object, states: Any) -> None:
+        """Keep the states (1, T, hidden) of a batch."""
+
+
 def score_labels(
     model: Any,
     prompts: Sequence[Sequence[int]],
@@ -49,8 +69,12 @@ def score_labels(
     batch_tokens: int = BATCH_TOKENS,
     title: str = "scoring",
     progress: bool = True,
+    below: BelowBorder | None = None,
 ) -> LabelLikelihoods:
     """Score every label, given as token ids, after every prompt, given as token ids.
+
+    ``below`` keeps what the layers below an adapter come to; the numbers are the same bits with
+    and without it.
 
     Raises:
         ValueError: a prompt or a label has no token, or there are no labels.
@@ -70,7 +94,9 @@ def score_labels(
             "%s cannot score labels as a tree; each is run by itself, which is slower.",
             name_of(model),
         )
-    way = _score_trees if trees else _score_plain
+    if below is not None and not (trees and _begins_exactly(model, prompts, labels, below)):
+        below = None
+    way = partial(_score_trees, below=below) if trees else _score_plain
     logprobs: list[list[float]] = [[] for _ in prompts]
     forced: list[list[bool]] = [[] for _ in prompts]
     was_training = model.training
@@ -90,7 +116,11 @@ _Scored = tuple[Sequence[int], Any, Any]
 
 
 def _score_trees(
-    model: Any, prompts: Sequence[Sequence[int]], labels: Sequence[Sequence[int]], tokens: int
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    labels: Sequence[Sequence[int]],
+    tokens: int,
+    below: BelowBorder | None = None,
 ) -> Iterator[_Scored]:
     """Batches of prompt numbers with their sums and hits, each (B, labels)."""
     from tunelab.inference.tree_attention import tree_attention
@@ -112,8 +142,47 @@ def _score_trees(
                 prefix_length=shared,
                 prefix=prefix,
             )
-            logits = read_trees(model, batch)
+            known = tree.sequences, shared, tuple(tuple(prompts[row]) for row in rows)
+            logits = _read_from(model, batch, below, known)
             yield rows, *_read(logits.view(len(rows), 1 + nodes, -1), labels, tree.indices)
+
+
+def _read_from(model: Any, batch: TreeBatch, below: BelowBorder | None, known: object) -> Any:
+    """As :func:`read_trees`, from the states that are kept of a batch where there are some."""
+    if below is None:
+        return read_trees(model, batch)
+    states = below.read(known, batch.ids.shape[1])
+    if states is not None:
+        with begin_at(below.layers, below.border, states.to(batch.ids.device)):
+            return read_trees(model, batch)
+    with seen_at(below.layers, below.border) as seen:
+        logits = read_trees(model, batch)
+    below.keep(known, seen[0])
+    return logits
+
+
+def _begins_exactly(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    labels: Sequence[Sequence[int]],
+    below: BelowBorder,
+) -> bool:
+    """Whether a model that begins at the border gives the bits of the whole one: seen by both."""
+    import torch
+
+    from tunelab.inference.tree_attention import tree_attention
+
+    tree, shortest = build_continuations(labels), min(prompts, key=len)
+
+    def same_bits() -> bool:
+        batch = build_tree_batch([shortest], tree, device=model.device)
+        with tree_attention(model):
+            with seen_at(below.layers, below.border) as seen:
+                expected = read_trees(model, batch)
+            with begin_at(below.layers, below.border, seen[0]):
+                return torch.equal(read_trees(model, batch), expected)
+
+    return passes(model, same_bits)
 
 
 def _read(logits: Any, labels: Sequence[Sequence[int]], positions: Sequence[Sequence[int]]) -> Any:

@@ -15,6 +15,7 @@ from tunelab.memory.settings import BYTES, StepSettings
 from tunelab.memory.terms import PARTS, Term, total
 from tunelab.methods.contract import Method
 from tunelab.methods.counting import ParameterCount
+from tunelab.methods.layers import trained_layers
 from tunelab.models.description import ModelShape
 
 # Bytes of a number and its share of what quantizing keeps beside it: a float32 for each row of
@@ -143,6 +144,8 @@ def _weights(
     kept = method.kept(shape.kinds, method_settings, settings.fused)
     if merged(kept, settings):
         adapted = sum(layer.inputs * layer.outputs for layer in shape.of_kinds(kept.inputs))
+        # The layers of a model are alike.
+        adapted = adapted * _trained_layers(shape, method, method_settings) // shape.layers
         terms.append(Term("weights", "merged weights", (("W of adapted", adapted), ("4 bytes", 4))))
     if settings.devices > 1 and settings.sharding == "fsdp":
         block = shape.linear_parameters / shape.layers
@@ -209,17 +212,23 @@ def _activations(
     count: ParameterCount,
 ) -> list[Term]:
     block = block_terms(shape, method, method_settings, settings)
+    # Below the lowest layer that is trained no gradient passes, and nothing is kept.
+    trained = _trained_layers(shape, method, method_settings)
     if not settings.checkpointing:
-        layers = ("layers", float(shape.layers))
+        layers = ("layers", float(trained))
         terms = [replace(term, factors=(layers, *term.factors)) for term in block]
         return terms + _copies(shape, method, method_settings, settings, count)
     tokens = layer_tokens(method, method_settings, settings)
     size = 4 if method.trains_all_weights else BYTES[settings.precision]
-    inputs = (("layers", shape.layers), ("T", tokens), ("h", shape.hidden), (f"{size} bytes", size))
+    inputs = (("layers", trained), ("T", tokens), ("h", shape.hidden), (f"{size} bytes", size))
     return [
         Term("activations", "inputs of the blocks", inputs),
         *(replace(term, name=f"of one block: {term.name}") for term in block),
     ]
+
+
+def _trained_layers(shape: ModelShape, method: Method[Any], method_settings: Any) -> int:
+    return trained_layers(shape, method.top_layers(method_settings))
 
 
 def _copies(

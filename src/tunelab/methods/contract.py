@@ -84,6 +84,10 @@ def keep_all_inputs(kinds: Sequence[str], settings: Any, fused: bool) -> Kept:
     return Kept(inputs=kinds)
 
 
+def in_all_layers(settings: Any) -> None:
+    """None, as most methods act in every layer or in none."""
+
+
 def no_virtual_tokens(settings: Any) -> int:
     """0, as most methods put no tokens before a row."""
     return 0
@@ -106,7 +110,8 @@ class Method(Generic[S]):
     ``virtual_tokens(settings)``: tokens that it puts before every row; they stand in attention
     alone, and pass no other layer, where ``virtual_in_attention_alone``. ``kept(kinds, settings,
     fused)``: what a block keeps for it, of the linear layers that the model has; ``fused``: whether
-    layers run in the fused form.
+    layers run in the fused form. ``top_layers(settings)``: how many of the last layers it acts
+    in, None for all.
     """
 
     name: str
@@ -125,6 +130,7 @@ class Method(Generic[S]):
     virtual_tokens: Callable[[S], int] = no_virtual_tokens
     virtual_in_attention_alone: bool = False
     kept: Callable[[Sequence[str], S, bool], Kept] = keep_all_inputs
+    top_layers: Callable[[S], int | None] = in_all_layers
 
 
 def find_method(name: str) -> Method[Any]:

@@ -25,6 +25,7 @@ from typing import Any
 from tunelab.methods.adapter_files import load, merge, save
 from tunelab.methods.contract import Drawing, Kept, Method
 from tunelab.methods.counting import ParameterCount
+from tunelab.methods.layers import top_layers
 from tunelab.methods.low_rank import (
     LOW_RANK_FILES,
     LowRankSettings,
@@ -79,4 +80,5 @@ METHOD = Method(
     ),
     adapter=LOW_RANK_FILES,
     kept=_kept,
+    top_layers=top_layers,
 )

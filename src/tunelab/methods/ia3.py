@@ -12,8 +12,9 @@ scaled but not changed in kind, which is why so few numbers are enough.
 
 It trains one number for each output of the layers in ``targets`` and one for each input of those
 in ``feedforward``, some tens of thousands in all. The vectors can be multiplied into the weights.
-Few numbers need long steps: the learning rate is several times LoRA's. Families that fuse queries,
-keys and values in one layer (Phi-3) have their queries scaled too.
+With ``layers: top-K`` the last K blocks alone have vectors. Few numbers need long steps: the
+learning rate is several times LoRA's. Families that fuse queries, keys and values in one layer
+(Phi-3) have their queries scaled too.
 
 Source: Liu et al., Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context
 Learning, 2022, https://arxiv.org/abs/2205.05638.
@@ -28,7 +29,7 @@ from tunelab.errors import UsageError
 from tunelab.methods.adapter_files import load, merge, save
 from tunelab.methods.contract import AdapterFiles, Drawing, Kept, Method
 from tunelab.methods.counting import ParameterCount, added
-from tunelab.methods.settings import MethodSettings
+from tunelab.methods.layers import LayeredSettings, chosen_layers, top_layers
 from tunelab.methods.targets import (
     Targets,
     linear_kinds,
@@ -40,7 +41,7 @@ from tunelab.methods.targets import (
 from tunelab.models.description import ModelShape
 
 
-class Settings(MethodSettings):
+class Settings(LayeredSettings):
     """IA3's keys in a study."""
 
     targets: Targets = Field(
@@ -60,8 +61,9 @@ def adapt(model: Any, settings: Settings, instruction: Sequence[int] = ()) -> An
     """
     from peft import IA3Config
 
+    top = top_layers(settings)
     outputs, inputs = (
-        module_names(model, kinds) for kinds in _scaled(linear_kinds(model), settings)
+        module_names(model, kinds, top) for kinds in _scaled(linear_kinds(model), settings)
     )
     config = IA3Config(
         target_modules=[*outputs, *inputs],
@@ -78,8 +80,9 @@ def count(shape: ModelShape, settings: Settings) -> ParameterCount:
         UsageError: a target module is not in the model.
     """
     outputs, inputs = _scaled(shape.kinds, settings)
-    trainable = sum(layer.outputs for layer in shape.of_kinds(outputs))
-    trainable += sum(layer.inputs for layer in shape.of_kinds(inputs))
+    top = top_layers(settings)
+    scaled = chosen_layers(shape.linears, [*outputs, *inputs], shape.layers, top)
+    trainable = sum(layer.inputs if layer.kind in inputs else layer.outputs for layer in scaled)
     if not trainable:
         raise UsageError("targets=[] and feedforward=[] name no layer to scale; name some.")
     return added(shape, trainable)
@@ -118,4 +121,5 @@ METHOD = Method(
     ),
     learning_rate=5e-3,
     kept=_kept,
+    top_layers=top_layers,
 )

@@ -10,7 +10,9 @@ in · out. The rank r bounds what the change can express, alpha scales it, and a
 can be added to W, so that the adapted model costs no more to run.
 
 It acts beside the linear layers that ``targets`` names: the projections of queries, keys, values
-and the output in attention, and the gate, up and down projections of the MLP, in every block.
+and the output in attention, and the gate, up and down projections of the MLP, in every block. With
+``layers: top-K`` it acts in the last K blocks alone: gradients end there, and what the blocks below
+give is computed once for each row.
 
 Source: Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, 2021,
 https://arxiv.org/abs/2106.09685.
@@ -22,6 +24,7 @@ from typing import Any
 from tunelab.methods.adapter_files import load, merge, save
 from tunelab.methods.contract import Drawing, Method
 from tunelab.methods.counting import ParameterCount
+from tunelab.methods.layers import top_layers
 from tunelab.methods.low_rank import (
     LOW_RANK_FILES,
     LowRankSettings,
@@ -69,4 +72,5 @@ METHOD = Method(
     ),
     adapter=LOW_RANK_FILES,
     kept=keep_low_rank,
+    top_layers=top_layers,
 )

@@ -9,7 +9,7 @@ from tunelab.config import Count, Number
 from tunelab.errors import UsageError
 from tunelab.methods.contract import AdapterFiles, Kept
 from tunelab.methods.counting import ParameterCount, added
-from tunelab.methods.settings import MethodSettings
+from tunelab.methods.layers import LayeredSettings, chosen_layers, top_layers
 from tunelab.methods.targets import (
     Targets,
     linear_kinds,
@@ -21,7 +21,7 @@ from tunelab.methods.targets import (
 from tunelab.models.description import ModelShape
 
 
-class LowRankSettings(MethodSettings):
+class LowRankSettings(LayeredSettings):
     """The keys of LoRA and its variants in a study."""
 
     r: Count = Field(16, description="rank of the change")
@@ -40,11 +40,12 @@ def adapt_low_rank(model: Any, settings: LowRankSettings, **variant: Any) -> Any
     ``variant``: what PEFT's LoraConfig calls the variant's own switch.
 
     Raises:
-        UsageError: a target module is not in the model, or PEFT cannot adapt it.
+        UsageError: a target module is not in the model or its top layers, or PEFT cannot adapt it.
     """
     from peft import LoraConfig
 
-    names = module_names(model, target_kinds(linear_kinds(model), settings.targets))
+    kinds = target_kinds(linear_kinds(model), settings.targets)
+    names = module_names(model, kinds, top_layers(settings))
     config = LoraConfig(
         r=settings.r,
         lora_alpha=settings.alpha,
@@ -63,9 +64,11 @@ def count_low_rank(
     """r (in + out) for each adapted layer, and ``out`` more where magnitudes are trained.
 
     Raises:
-        UsageError: a target module is not in the model, or the rank is above a layer's own.
+        UsageError: a target module is not in the model or its top layers, or the rank is above a
+            layer's own.
     """
-    layers = shape.of_kinds(target_kinds(shape.kinds, settings.targets))
+    kinds = target_kinds(shape.kinds, settings.targets)
+    layers = chosen_layers(shape.linears, kinds, shape.layers, top_layers(settings))
     if not layers:
         raise UsageError("targets=[] names no layer to adapt; name some, or use all-linear.")
     smallest = min(layers, key=lambda layer: min(layer.inputs, layer.outputs))

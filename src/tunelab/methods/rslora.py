@@ -25,6 +25,7 @@ from tunelab.config import Count, Number
 from tunelab.methods.adapter_files import load, merge, save
 from tunelab.methods.contract import Drawing, Method
 from tunelab.methods.counting import ParameterCount
+from tunelab.methods.layers import top_layers
 from tunelab.methods.low_rank import (
     LOW_RANK_FILES,
     LowRankSettings,
@@ -75,4 +76,5 @@ METHOD = Method(
     ),
     adapter=LOW_RANK_FILES,
     kept=keep_low_rank,
+    top_layers=top_layers,
 )

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from tunelab.errors import UsageError
-from tunelab.models.shape import linear_layers, stores_inputs_first
+from tunelab.methods.layers import chosen_layers
+from tunelab.models.shape import linear_layers, number_of, stores_inputs_first
 from tunelab.registry import unknown
 
 TargetName = Literal["all-linear", "attention", "mlp", "qv", "kv"]
@@ -82,14 +83,19 @@ def target_kinds(present: Sequence[str], targets: str | Sequence[str]) -> list[s
     return list(dict.fromkeys(kinds))
 
 
-def module_names(model: Any, kinds: Iterable[str]) -> list[str]:
+def module_names(model: Any, kinds: Iterable[str], top: int | None = None) -> list[str]:
     """What PEFT is told of the layers of these kinds: the kinds, or every layer's full name.
 
     PEFT takes a name for the end of a module's name. Where another module's name ends so too, as
-    one of an image encoder, or the output layer's, only full names mean these layers alone.
+    one of an image encoder, the output layer's, or one below the ``top`` last layers of the model,
+    only full names mean these layers alone.
+
+    Raises:
+        UsageError: the model has no such ``top`` layers.
     """
     wanted = list(kinds)
-    layers = [layer.name for layer in linear_layers(model) if layer.kind in wanted]
+    total = number_of(model.config.get_text_config(), "num_hidden_layers") or 1
+    layers = [layer.name for layer in chosen_layers(linear_layers(model), wanted, total, top)]
     meant = {name for name, _ in model.named_modules() if _is_one_of(name, wanted)}
     return wanted if meant == set(layers) else layers
 

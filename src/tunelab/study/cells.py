@@ -22,6 +22,7 @@ from tunelab.evaluation.facts import of_requests
 from tunelab.evaluation.metrics import all_metrics
 from tunelab.evaluation.metrics.training_time import time_doubt
 from tunelab.evaluation.predictions import Predictions, read_predictions
+from tunelab.models.lower_layers import keeping_batches
 from tunelab.runs.folder_size import folder_bytes
 from tunelab.runs.results import (
     ADAPTERS,
@@ -370,7 +371,9 @@ def ask_cell(
             estimator.fit(task, folder=folder, target=_target(cell, out), title="")
         if found is None:
             fitted_now = (opened or Opened(cell, data, out)).get()
-            found = ask_rows(fitted_now, data.splits["test"], title=cell.name)
+            # Other seeds and trials are asked the same rows.
+            with keeping_batches():
+                found = ask_rows(fitted_now, data.splits["test"], title=cell.name)
         predictions, about = found
         values = measured(predictions, study.evaluation, seed=study.seed)
         keep(predictions, values, study.evaluation, folder)

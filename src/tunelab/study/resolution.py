@@ -23,6 +23,7 @@ ROLES = ("base", "instruct")
 # What a study's numbers add to a name: a training seed, or how many examples are shown.
 _SEED = re.compile(r"-seed[0-9]+$")
 _WORDING = re.compile(r"-wording[0-9]+$")
+_TOP = re.compile(r"-top-[0-9]+$")
 _SHOTS = re.compile(r"base-[0-9]+-shot")
 
 # What transformers reports to, and the package that each needs.
@@ -279,7 +280,10 @@ def _check_claim(study: Study, claim: Claim, position: int) -> None:
         known = list(dict.fromkeys([*ROLES, *open_models(study)]))
     for side in (claim.left, claim.right):
         if isinstance(side, str) and not _SHOTS.fullmatch(side):
-            registry.check_name("side of a claim", _SEED.sub("", side), known)
+            bare = _SEED.sub("", side)
+            # A method in the top layers may be left out as any other (see claim_sides).
+            if _TOP.sub("", bare) not in registry.METHODS:
+                registry.check_name("side of a claim", bare, known)
     if claim.relation == "about" and not claim.margin:
         raise UsageError(
             f"claims.{position} says about, so it needs a margin: how much is still about the same."

@@ -23,7 +23,7 @@ class PackedCollator:
         self.prefix = prefix
 
     def __call__(self, examples: Sequence[EncodedExample]) -> dict[str, Any]:
-        ids, positions, layout = pack_rows([_run(row) for row in examples], self.prefix)
+        ids, positions, layout = pack_rows([run_ids(row) for row in examples], self.prefix)
         indices = [(*range(self.prefix), *own) for own in layout.rows]
         batch = {"input_ids": ids, "position_ids": positions, "layout": layout}
         return batch | _trained(examples, indices)
@@ -51,7 +51,7 @@ class PaddedCollator:
         return vars(batch) | _trained(examples, indices)
 
 
-def _run(row: EncodedExample) -> Sequence[int]:
+def run_ids(row: EncodedExample) -> Sequence[int]:
     """The ids of a row that a prediction is made from; all of them where nothing is trained."""
     return row.ids[:-1] if row.prompt_length < len(row.ids) else row.ids
 

@@ -1,10 +1,12 @@
 """The loss of a batch: cross-entropy of the answers' tokens, and of nothing else."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from tunelab.inference.head import output_at
+from tunelab.inference.layer_list import begin_at, find_layers
 
 _MODEL_INPUTS = ("input_ids", "position_ids", "attention_mask")
 
@@ -31,16 +33,25 @@ class AnswerLogits:
 def answer_logits(model: Any, batch: dict[str, Any]) -> AnswerLogits:
     """Run a batch of either collator.
 
-    The output layer runs where a trained token is predicted, and nowhere else.
+    The output layer runs where a trained token is predicted, and nowhere else. A batch with
+    ``states`` begins at the layer ``border``.
     """
     arguments = {name: batch[name] for name in _MODEL_INPUTS if name in batch}
     if "layout" in batch:
         arguments["layout"] = batch["layout"].to(batch["input_ids"].device)
-    with output_at(getattr(model, "module", model), batch["predicted"]):
+    own = getattr(model, "module", model)
+    with output_at(own, batch["predicted"]), _beginning(own, batch):
         outputs = model(**arguments, use_cache=False)
     return AnswerLogits(
         outputs.logits.squeeze(0), batch["labels"][0, 1:], batch["rows"], batch.get("weights")
     )
+
+
+def _beginning(model: Any, batch: dict[str, Any]) -> AbstractContextManager[None]:
+    found = find_layers(model) if "states" in batch else None
+    if found is None:
+        return nullcontext()
+    return begin_at(found.layers, batch["border"], batch["states"])
 
 
 def answer_loss(answers: AnswerLogits) -> Any:

@@ -10,8 +10,10 @@ from tunelab.config import Training
 from tunelab.inference.embeddings import check_known
 from tunelab.prompts.encoding import EncodedExample
 from tunelab.prompts.shared_prefix import common_prefix
+from tunelab.training.processes import shards_weights
 
 if TYPE_CHECKING:
+    from tunelab.training.border_states import BorderStates
     from tunelab.training.ordering import TokenBatches
 
 _log = logging.getLogger(__name__)
@@ -25,7 +27,8 @@ class BatchPlan:
     ``labels`` (1, 1 + N), the N targets behind one −100, and ``rows`` (N,), the row of each;
     ``weights`` (N,), what each weighs in the loss, where not all weigh 1.
     ``prefix`` is how many tokens all rows share and a batch runs once; ``tokens_a_batch`` is the
-    mean, padding not counted.
+    mean, padding not counted. Where a method trains the top layers alone, ``states`` gives what
+    comes out of those below, or ``whole_model`` records why every batch runs them too.
     """
 
     packed: bool
@@ -34,6 +37,8 @@ class BatchPlan:
     by_tokens: "TokenBatches | None"
     tokens_a_batch: float
     collator: Callable[[Sequence[Any]], dict[str, Any]]
+    states: "BorderStates | None" = None
+    whole_model: dict[str, Any] | None = None
 
 
 def plan_batches(
@@ -54,7 +59,8 @@ def plan_batches(
             embedding for one of their tokens.
     """
     from tunelab.inference.packed_attention import packing_works
-    from tunelab.training.batching import PackedCollator, PaddedCollator
+    from tunelab.training.batching import PackedCollator, PaddedCollator, run_ids
+    from tunelab.training.border_states import StatesCollator, border_states
     from tunelab.training.ordering import TokenBatches
 
     rows = [*train_rows, *validation_rows]
@@ -72,6 +78,12 @@ def plan_batches(
         by_tokens = TokenBatches(lengths, options.batch_tokens, prefix, seed)
         batches = len(by_tokens)
     # A packed batch leaves out the last token of each row.
+    states, whole_model = border_states(
+        model, [run_ids(row) for row in rows], prefix, packed=packed, sharded=shards_weights()
+    )
+    collator: Any = PackedCollator(prefix) if packed else PaddedCollator(pad_token)
+    if states is not None:
+        collator = StatesCollator(collator, run_ids, states)
     own = sum(lengths) - (prefix + packed) * len(lengths)
     return BatchPlan(
         packed=packed,
@@ -79,5 +91,7 @@ def plan_batches(
         batches=batches,
         by_tokens=by_tokens,
         tokens_a_batch=prefix + own / batches,
-        collator=PackedCollator(prefix) if packed else PaddedCollator(pad_token),
+        collator=collator,
+        states=states,
+        whole_model=whole_model,
     )

@@ -37,7 +37,9 @@ class TrainingOutcome:
     went on from a checkpoint: its times are then sums of its parts, without what was lost behind a
     checkpoint. ``packed`` tells whether rows were run as one sequence, ``prefix`` counts the tokens
     that they shared, ``fused`` the layers of each kind that ran in fused form, and ``processes``
-    those that trained together.
+    those that trained together. ``border_states`` is None for a method that trains all layers, else
+    it tells the lowest layer trained and how often the states below it were computed and read, or
+    why every step ran the whole model.
 
     Whether times and memory are those of this training alone is recorded in ``other_cpus`` and
     ``free_cpus``, the processors that other processes used and that were free, in the mean, and by
@@ -66,6 +68,7 @@ class TrainingOutcome:
     other_cpus: float | None
     free_cpus: float | None
     held_before: int | None
+    border_states: dict[str, Any] | None = None
 
 
 def count_parameters(model: Any) -> tuple[int, int]:
@@ -231,6 +234,7 @@ def train(
         other_cpus=None if used is None else used.others,
         free_cpus=None if used is None else used.free,
         held_before=held_before,
+        border_states=plan.whole_model if plan.states is None else plan.states.record(),
     )
 
 

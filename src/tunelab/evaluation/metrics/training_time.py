@@ -1,5 +1,7 @@
 """How long a training took; not known where it was interrupted or was not alone."""
 
+from collections.abc import Mapping
+
 from tunelab.evaluation.metrics.of_trainings import Record, TrainingNumber, read
 
 # Processors that other processes kept busy, in the mean, from which a training was not alone, and
@@ -12,6 +14,12 @@ def time_doubt(record: Record) -> str | None:
     """Why the seconds of a training are not the time that it takes; None of older records."""
     if record.get("resumed"):
         return "the training was interrupted and went on, so that its time is put together"
+    states = record.get("border_states")
+    if isinstance(states, Mapping) and states.get("rows_kept_before"):
+        return (
+            f"an earlier training kept the hidden states of {states['rows_kept_before']} rows, "
+            "which this one did not compute"
+        )
     others, free = record.get("other_cpus"), record.get("free_cpus")
     if others is not None and free is not None and others >= _OTHERS and free < _FREE:
         return f"other work kept {others:.1f} of the machine's processors busy meanwhile"

@@ -195,4 +195,5 @@ def _default(study: Study, key: str) -> Any:
     entry = study.methods[position]
     if parts[2] == "learning_rate":
         return learning_rate(study, entry)
-    return method_settings(entry, position).model_dump().get(parts[2])
+    # Not its dump, which leaves out what is not named in older studies.
+    return dict(method_settings(entry, position)).get(parts[2])

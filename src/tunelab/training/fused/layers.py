@@ -15,8 +15,15 @@ def fused_layers(model: Any, merge: bool = False) -> Iterator[dict[str, int]]:
     Yields how many of each kind do. A layer is replaced only if its fused form gives what it
     gives itself on numbers made for the purpose.
     """
+    with fused_adapters(model, merge) as adapters, fused_blocks(model) as counts:
+        yield {"adapters": adapters, **counts}
+
+
+@contextmanager
+def fused_blocks(model: Any) -> Iterator[dict[str, int]]:
+    """As :func:`fused_layers`, without the adapters; such contexts may stand in each other."""
     with ExitStack() as stack:
-        counts = {"adapters": stack.enter_context(fused_adapters(model, merge))}
+        counts = {}
         for name, kind, attribute in (
             ("norms", norms, "forward"),
             ("gated_mlps", gated_mlp, "forward"),
