@@ -86,6 +86,16 @@ def test_undefined_cases_have_a_reason() -> None:
     assert json.loads(json.dumps(found.to_dict()))["reason"] == found.reason
 
 
+def test_a_size_of_all_rows_has_one_draw() -> None:
+    answers = simulated(UP, draws=5, rows=400, seed=4)
+    most = [cell for cell in answers.right if cell.size < 5 or cell.draw == 0]
+    found = crossing(done_only(answers, most), "tfidf", "lora")
+    assert found.over == "draws and rows"
+    assert present(found.low) < present(found.size) < present(found.high)
+    first = [cell for cell in answers.right if cell.draw == 0]
+    assert crossing(done_only(answers, first), "tfidf", "lora").over == "rows"
+
+
 def test_the_interval_covers_with_two_draws() -> None:
     # Between 0.4 and 0.6 of one curve the other one stays at 0.5.
     curves = {"tfidf": (0.5, 0.5, 0.5), "lora": (0.4, 0.475, 0.6)}

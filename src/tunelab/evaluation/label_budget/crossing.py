@@ -76,7 +76,8 @@ def crossing(answers: BudgetAnswers, first: str, second: str, *, level: float = 
         return _undefined(first, second, "there are no test rows")
     sizes = np.array(list(samples))
     found = two_way(list(samples.values()))
-    over: Over = "rows" if min(found.counts) == 1 else "draws and rows"
+    # A size that takes all rows has one draw, beside others that have several.
+    over: Over = "rows" if max(found.counts) == 1 else "draws and rows"
     weights, points = _between(np.log(sizes))
     gains, reaches = weights @ found.means, found.reaches(weights, level=level)
     size, course = _last_change(np.log(sizes), found.means)
