@@ -94,7 +94,7 @@ def main() -> None:
             # Designs of the other kinds stay as they are.
             before = json.loads(arguments.json.read_text(encoding="utf-8"))["cells"]
             found += [cell for cell in before if cell["what"] != arguments.only]
-        record = {"studies": arguments.studies, "seed": arguments.seed, "cells": found}
+        record = {"seed": arguments.seed, "cells": found}
         arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
@@ -128,7 +128,7 @@ def study(studies: int, seed: int, numbered: tuple[int, Cell]) -> list[Cell]:
         "rows": of_rows,
     }
     return [
-        {**design, "promise": name, **found}
+        {**design, "studies": studies, "promise": name, **found}
         for name, found in kinds[design["what"]](design, studies, generator)
     ]
 
@@ -310,7 +310,7 @@ def told(cell: Cell) -> str:
     rest = {
         key: value
         for key, value in cell.items()
-        if key not in ("what", "promise", "rows", "draws", "field", "holds", "kept")
+        if key not in ("what", "studies", "promise", "rows", "draws", "field", "holds", "kept")
     }
     mark = "" if cell["kept"] else "  outside"
     holds = cell["holds"] if not math.isnan(cell["holds"]) else 0.0

@@ -15,6 +15,9 @@ from tunelab.evaluation.label_budget.two_way import Sample, paired, two_way
 UP = {"tfidf": (0.45, 0.52, 0.58, 0.62, 0.65, 0.67), "lora": (0.3, 0.42, 0.58, 0.7, 0.78, 0.84)}
 
 
+CURVE_AHEAD, CURVE_BEHIND = (0.6, 0.7, 0.8, 0.85, 0.9, 0.92), (0.3, 0.4, 0.5, 0.6, 0.7, 0.75)
+
+
 def _right(*shares: float, rows: int = 100) -> npt.NDArray[np.bool_]:
     """Two draws a size that both have this share of the rows right."""
     count = [round(share * rows) for share in shares]
@@ -64,6 +67,9 @@ def test_open_ends() -> None:
     found = crossing(simulated(ahead, draws=4, rows=400, seed=1), "lora", "tfidf")
     assert (found.course, found.size, found.low, found.high) == ("behind", None, 32.0, None)
     assert "more than 32" in found.sentence
+    far = {"tfidf": CURVE_AHEAD, "lora": CURVE_BEHIND}
+    # Without the last digits of floating point.
+    assert crossing(simulated(far, draws=4, rows=400, seed=1), "tfidf", "lora").low == 256.0
     close = {"tfidf": (0.5, 0.55, 0.6), "lora": (0.5, 0.55, 0.6)}
     found = crossing(simulated(close, draws=3, rows=60, seed=2), "tfidf", "lora")
     assert (found.low, found.high) == (None, None)
@@ -78,6 +84,16 @@ def test_undefined_cases_have_a_reason() -> None:
     assert found.size is found.low is found.high is None
     assert found.reason == "fewer than two sizes were done by both"
     assert json.loads(json.dumps(found.to_dict()))["reason"] == found.reason
+
+
+def test_a_size_of_all_rows_has_one_draw() -> None:
+    answers = simulated(UP, draws=5, rows=400, seed=4)
+    most = [cell for cell in answers.right if cell.size < 5 or cell.draw == 0]
+    found = crossing(done_only(answers, most), "tfidf", "lora")
+    assert found.over == "draws and rows"
+    assert present(found.low) < present(found.size) < present(found.high)
+    first = [cell for cell in answers.right if cell.draw == 0]
+    assert crossing(done_only(answers, first), "tfidf", "lora").over == "rows"
 
 
 def test_the_interval_covers_with_two_draws() -> None:

@@ -67,6 +67,10 @@ def test_what_follows_no_law_is_not_extrapolated() -> None:
     assert found.gain.value is None
     assert found.checked is None
     assert "shape of a power law" in present(found.gain.reason)
+    # It has not slowed down yet.
+    rising = (0.20, 0.24, 0.30, 0.37, 0.48, 0.62)
+    answers = simulated({"svm": rising}, draws=10, rows=1000, seed=1, spread=0.05)
+    assert "rises faster" in present(extrapolated(answers, "svm").gain.reason)
     # Up to 128 rows it looks like a law, and then it stops.
     stops = (0.30, 0.42, 0.52, 0.60, 0.67, 0.671)
     found = extrapolated(

@@ -76,14 +76,15 @@ def crossing(answers: BudgetAnswers, first: str, second: str, *, level: float = 
         return _undefined(first, second, "there are no test rows")
     sizes = np.array(list(samples))
     found = two_way(list(samples.values()))
-    over: Over = "rows" if min(found.counts) == 1 else "draws and rows"
+    # A size that takes all rows has one draw, beside others that have several.
+    over: Over = "rows" if max(found.counts) == 1 else "draws and rows"
     weights, points = _between(np.log(sizes))
     gains, reaches = weights @ found.means, found.reaches(weights, level=level)
     size, course = _last_change(np.log(sizes), found.means)
     # From the last point at which the first one is better, to the last at which the second one
     # is not.
     low, high = _last(gains + reaches < 0, points), _last(gains - reaches <= 0, points)
-    low = None if low is None else float(np.exp(low))
+    low = None if low is None else _size(low, sizes)
     high = _end(high, sizes, points)
     reason = {
         "crosses": None,
@@ -141,7 +142,14 @@ def _end(last: float | None, sizes: Any, points: Any) -> float | None:
     """The upper limit, from the last point at which the second one is not better."""
     if last is None:
         return float(sizes[0])
-    return None if last >= points[-1] else float(np.exp(last))
+    return None if last >= points[-1] else _size(last, sizes)
+
+
+def _size(logarithm: float, sizes: Any) -> float:
+    """The size of a logarithm; one that was measured without the last digits of floating point."""
+    size = float(np.exp(logarithm))
+    nearest = float(sizes[np.abs(sizes - size).argmin()])
+    return nearest if abs(size - nearest) < 1e-9 * nearest else size
 
 
 def _sentence(

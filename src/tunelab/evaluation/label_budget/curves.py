@@ -135,7 +135,6 @@ def _point(answers: BudgetAnswers, classifier: str, size: int) -> CurvePoint:
         none = Estimate(None, None, None, NO_DRAW)
         return CurvePoint(classifier, rows_a_label, 0, planned, 0, none, None, None)
     draws, rows = sample.values.shape
-    by_draw = sample.values.mean(axis=1) if rows else []
     estimate, over = _accuracy(sample.values)
     return CurvePoint(
         classifier=classifier,
@@ -145,7 +144,7 @@ def _point(answers: BudgetAnswers, classifier: str, size: int) -> CurvePoint:
         rows=rows,
         accuracy=estimate,
         over=over,
-        sd=float(by_draw.std(ddof=1)) if draws > 1 and rows else None,
+        sd=float(sample.values.mean(axis=1).std(ddof=1)) if draws > 1 and rows else None,
     )
 
 

@@ -167,7 +167,11 @@ def extrapolated(
     generator = np.random.default_rng(seed)
     others = found.resampled(RESAMPLES, generator)
     if not _has_shape(sizes, found, others):
-        return no_gain("the curve does not have the shape of a power law", law)
+        reason = "the curve does not have the shape of a power law"
+        steps = np.diff(found.means) / np.diff(np.log(sizes))
+        if steps[-1] > steps[-2]:
+            reason += ", as it rises faster with each doubling of the labels"
+        return no_gain(reason, law)
     checks = tuple(
         _held_out(sizes, found, others, left_out)
         for left_out in range(1, 1 + min(_MOST_HELD_OUT, len(sizes) - LEAST_SIZES))

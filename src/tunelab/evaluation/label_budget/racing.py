@@ -151,8 +151,8 @@ def race(
     First every classifier does its draws up to the first look, at every size. Then draws go where
     a question is open and they are likely to decide it: at the largest size to the classifiers that
     can still be the best, and from the largest size down to those of the two groups that decide
-    whether fine-tuning pays. The same answers give the same race. Doing all that it asks for at
-    most does every training of the study.
+    whether fine-tuning pays. The same answers give the same race. It never asks for more than the
+    trainings of the study.
 
     Args:
         answers: what was done.

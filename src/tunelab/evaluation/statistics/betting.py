@@ -12,9 +12,11 @@ collectif, 1939.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 LEVEL = 0.05
 
@@ -39,7 +41,7 @@ class ConfidenceSequence:
 
 
 def confidence_sequence(
-    values: Sequence[float], *, bounds: tuple[float, float] = (0.0, 1.0), level: float = LEVEL
+    values: "npt.ArrayLike", *, bounds: tuple[float, float] = (0.0, 1.0), level: float = LEVEL
 ) -> ConfidenceSequence:
     """Limits of the mean of independent values of one distribution, after each of them.
 
