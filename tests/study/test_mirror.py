@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from conftest import Workspace
 from s3_server import PYTHON, s3_server
 from tunelab.classifiers.contract import LabelAnswer
 from tunelab.runs.storage import download, list_files, read_bytes, write_bytes
-from tunelab.serving.prediction_parts import label_parts, part_name, write_part
+from tunelab.serving.prediction_parts import Counts, label_parts, part_name, write_part
 from tunelab.serving.text_chunks import Chunk, read_chunks
 from tunelab.study.mirror import fetch, send
 
@@ -109,7 +109,7 @@ def test_parts_of_a_prediction(s3: str, tmp_path: Path) -> None:
     write_bytes(source, "".join(f"text {n}\n" for n in range(25)).encode())
     download(source, tmp_path / "one.txt")
 
-    def work(missing: Iterable[Chunk]) -> Iterator[tuple[Chunk, Mapping[str, int]]]:
+    def work(missing: Iterable[Chunk]) -> Iterator[tuple[Chunk, Counts]]:
         for chunk in missing:
             answers = [LabelAnswer("a", None, text) for text in chunk.texts]
             yield chunk, write_part(out, chunk, answers)

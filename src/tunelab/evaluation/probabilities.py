@@ -1,14 +1,18 @@
 """Probabilities of labels, checked and as an array."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Probabilities that were stored in 32 bits sum to 1 within some millionths.
 _TOLERANCE = 1e-4
 
 
 def as_table(
-    probabilities: Sequence[Sequence[float]], truth_index: Sequence[int]
+    probabilities: "Sequence[Sequence[float]] | np.ndarray",
+    truth_index: "Sequence[int] | np.ndarray",
 ) -> tuple[Any, Any]:
     """Float array (rows, labels) that sums to 1 in each row, and int array (rows,) of true columns.
 

@@ -56,7 +56,8 @@ class ReviewRule:
         if self.threshold is None:
             return np.ones(len(table), dtype=bool)
         # Written so that NaN needs one too. A rounding in the last digits decides nothing.
-        return ~(table.max(axis=1, initial=0.0) >= self.threshold - 1e-9)
+        needed: np.ndarray = ~(table.max(axis=1, initial=0.0) >= self.threshold - 1e-9)
+        return needed
 
     def with_threshold(self, threshold: float) -> "ReviewRule":
         """The rule with a threshold that somebody chose; it promises no accuracy.

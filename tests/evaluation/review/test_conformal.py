@@ -19,7 +19,7 @@ from tunelab.evaluation.review.conformal import (
 LABELS = ("a", "b", "c", "d")
 
 
-class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Given(ClassifierMixin, BaseEstimator):
     """A classifier whose probabilities are its features."""
 
     def __init__(self) -> None:

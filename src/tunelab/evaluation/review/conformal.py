@@ -91,8 +91,8 @@ def conformal_limit(scores: Sequence[float], coverage: float) -> float | None:
 
 def label_sets(
     method: str,
-    validation: tuple[Any, Sequence[int]],
-    test: tuple[Any, Sequence[int]],
+    validation: tuple[Any, Any],
+    test: tuple[Any, Any],
     labels: Sequence[str],
     *,
     coverage: float,

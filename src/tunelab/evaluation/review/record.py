@@ -24,7 +24,7 @@ ACCURACIES = (
 )
 
 # Probabilities (rows, labels) and the columns of the true labels (rows,).
-Asked = tuple[Any, Sequence[int]]
+Asked = tuple[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ def make_review(
             (one, choose_threshold(sure, right, accuracy=one).value)
             for one in sorted({*ACCURACIES, accuracy})
         ),
-        error_before=expected_calibration_error(asked, asked_truth).value,
-        error_after=expected_calibration_error(calibrated, asked_truth).value,
+        error_before=_calibration_error(asked, asked_truth),
+        error_after=_calibration_error(calibrated, asked_truth),
         curve=risk_coverage(test_sure, test_right),
         caught=tuple(caught_by_review(test_sure, test_right)),
         sets=tuple(
@@ -181,3 +181,7 @@ def _confidence(table: Any, truth: Any) -> tuple[list[float], list[bool]]:
     if not len(truth):
         return [], []
     return table.max(axis=1).tolist(), (table.argmax(axis=1) == truth).tolist()
+
+
+def _calibration_error(table: Any, truth: Any) -> float | None:
+    return expected_calibration_error(table, truth).value

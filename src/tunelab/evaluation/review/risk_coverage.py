@@ -49,7 +49,9 @@ class Caught:
     at_random: float
 
 
-def risk_coverage(confidence: Sequence[float], right: Sequence[bool]) -> RiskCoverage:
+def risk_coverage(
+    confidence: "Sequence[float] | np.ndarray", right: "Sequence[bool] | np.ndarray"
+) -> RiskCoverage:
     """The curve of rows, and the area below it.
 
     ``confidence``: (rows,), ``right``: (rows,), whether the likeliest label is the true one.
@@ -81,7 +83,9 @@ def risk_coverage(confidence: Sequence[float], right: Sequence[bool]) -> RiskCov
     )
 
 
-def wrong_among(confidence: Sequence[float], right: Sequence[bool]) -> "np.ndarray":
+def wrong_among(
+    confidence: "Sequence[float] | np.ndarray", right: "Sequence[bool] | np.ndarray"
+) -> "np.ndarray":
     """Wrong answers among the 1, 2, … surest rows, array (rows,).
 
     Raises:
@@ -100,7 +104,9 @@ def wrong_among(confidence: Sequence[float], right: Sequence[bool]) -> "np.ndarr
     return found
 
 
-def caught_by_review(confidence: Sequence[float], right: Sequence[bool]) -> list[Caught]:
+def caught_by_review(
+    confidence: "Sequence[float] | np.ndarray", right: "Sequence[bool] | np.ndarray"
+) -> list[Caught]:
     """What a person finds in some numbers of the least sure rows."""
     wrong = wrong_among(confidence, right)
     rows = len(wrong)

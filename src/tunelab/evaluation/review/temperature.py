@@ -33,7 +33,8 @@ class Temperature:
 
 
 def fit_temperature(
-    probabilities: Sequence[Sequence[float]], truth_index: Sequence[int]
+    probabilities: "Sequence[Sequence[float]] | np.ndarray",
+    truth_index: "Sequence[int] | np.ndarray",
 ) -> Temperature:
     """The temperature at which rows with known labels are likeliest.
 

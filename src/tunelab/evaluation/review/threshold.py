@@ -9,10 +9,14 @@ as wanted. Where the rows cannot promise that at any threshold, there is none.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tunelab.evaluation.metrics import wilson_interval
 from tunelab.evaluation.statistics.estimates import Estimate
 from tunelab.numbers import counted, share
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # How often the promise may fail.
 ERROR = 0.05
@@ -40,7 +44,11 @@ class Threshold:
 
 
 def choose_threshold(
-    confidence: Sequence[float], right: Sequence[bool], *, accuracy: float, error: float = ERROR
+    confidence: "Sequence[float] | np.ndarray",
+    right: "Sequence[bool] | np.ndarray",
+    *,
+    accuracy: float,
+    error: float = ERROR,
 ) -> Threshold:
     """The lowest threshold at which rows like these are right at least as often as wanted.
 
@@ -132,7 +140,11 @@ class Kept:
     accuracy: Estimate
 
 
-def kept_at(confidence: Sequence[float], right: Sequence[bool], threshold: float) -> Kept:
+def kept_at(
+    confidence: "Sequence[float] | np.ndarray",
+    right: "Sequence[bool] | np.ndarray",
+    threshold: float,
+) -> Kept:
     """What a threshold keeps of rows, and how much of that is right.
 
     Source of the intervals: Wilson, 1927.
