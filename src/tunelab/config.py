@@ -437,11 +437,14 @@ class Constraints(Section):
     )
 
 
+_BUDGET_SIZES: tuple[Size, ...] = (8, 16, 32, 64, 128, "all")
+
+
 class Budget(Section):
     """From how many labelled rows fine-tuning pays: trainings on nested draws of several sizes."""
 
     per_class: Annotated[list[Size], Field(min_length=1, max_length=50)] = Field(
-        default_factory=lambda: [8, 16, 32, 64, 128, "all"],
+        default_factory=lambda: [*_BUDGET_SIZES],
         description="rows of each label that a draw has, in ascending order; all: every training "
         "row, in one draw",
     )

@@ -190,7 +190,7 @@ def test_a_race_says_what_was_left_undone(tmp_path: Path) -> None:
     undone = [
         BudgetCell(name, size, draw) for name in CURVES for size in range(3) for draw in (3, 4, 5)
     ]
-    settings = {"stop": "decided", "margin": 0.9}
+    settings: dict[str, Any] = {"stop": "decided", "margin": 0.9}
     found = budget_of(budget_run(tmp_path, draws=6, tuned=(), undone=tuple(undone), **settings))
     assert found is not None
     assert found.race is not None

@@ -12,6 +12,7 @@ import pytest
 
 from conftest import write_rows
 from tunelab.api.opened_run import open_run
+from tunelab.classifiers.answered import ask_rows
 from tunelab.classifiers.scikit_learn import Pipeline
 from tunelab.config import Study
 from tunelab.errors import RunError
@@ -133,15 +134,15 @@ def test_the_run_shows_its_curves(finished: Path) -> None:
     curves = budget.curves
     assert curves["rows_a_label"].tolist() == [2, 8, 16] * 2
     assert curves["draws"].tolist() == [3, 3, 1] * 2
-    for row in curves.itertuples():
+    for row in curves.to_dict("records"):
         right = [
             json.loads((path / "result.json").read_text())["right"] / 18
             for path in trainings(finished).values()
             if path.name.startswith(
-                f"{row.name}-{'all' if row.rows_a_label == 16 else int(row.rows_a_label)}-"
+                f"{row['name']}-{'all' if row['rows_a_label'] == 16 else int(row['rows_a_label'])}-"
             )
         ]
-        assert row.accuracy == pytest.approx(sum(right) / len(right))
+        assert row["accuracy"] == pytest.approx(sum(right) / len(right))
     # Neither of the two trains a network.
     assert budget.fine_tuning_pays is None
     assert budget.sentences
@@ -181,7 +182,7 @@ def test_what_was_killed_goes_on(
     finished: Path, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "killed"
-    real, asked = training.ask_rows, list[str]()
+    real, asked = ask_rows, list[str]()
 
     def killed(*arguments: Any, **named: Any) -> Any:
         asked.append(named["title"])

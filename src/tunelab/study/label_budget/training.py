@@ -1,7 +1,7 @@
 """One training of a label budget: a classifier on one draw, asked the test rows."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ class DrawTraining:
         self,
         study: Study,
         task: Task,
-        asked: list[Example],
+        asked: Sequence[Example],
         fitted: Mapping[str, Any],
         folder: Path,
     ) -> dict[str, Any]:
@@ -151,5 +151,5 @@ def _labels(predictions: Predictions, study: Study) -> tuple[str | None, ...]:
     return choices.labels if choices is not None else (None,) * len(predictions.truth)
 
 
-def _fingerprint(rows: list[Example]) -> str:
+def _fingerprint(rows: Sequence[Example]) -> str:
     return fingerprint([[row.text, row.label] for row in rows])
