@@ -21,6 +21,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# No hidden states in the user's own cache; a test that wants some names a cache of its own.
+os.environ["TUNELAB_STATES"] = "0"
 # Workers of pytest-xdist have a width; a test that wants one sets it.
 os.environ.pop("COLUMNS", None)
 # How long an example takes depends on the machine and on what else it does.

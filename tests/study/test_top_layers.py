@@ -26,6 +26,7 @@ def test_seeds_share_states_and_answer_as_without_them(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUNELAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("TUNELAB_STATES")
 
     def run(folder: str) -> dict[str, pd.DataFrame]:
         words = [TOP, "training.seeds=[1, 2]", "training.epochs=1", "evaluation.modes=[score]"]

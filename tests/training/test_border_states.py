@@ -249,6 +249,8 @@ def test_other_rows_threads_and_weights_have_other_states(
     assert identity is not None
     # Adapters stand above, and do not matter; nor do other rows with the same beginning.
     assert _states(_adapted("ia3"), rows[:2])[0].identity == identity
+    model.config.use_cache = not model.config.use_cache
+    assert _states(model, rows)[0].identity == identity
     assert _states(_adapted(layers="top-2"), rows)[0].identity != identity
     assert _states(_adapted(family="qwen3"), rows)[0].identity != identity
     with torch.no_grad():

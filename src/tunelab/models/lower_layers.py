@@ -7,6 +7,7 @@ whole model came to them, and only the same batch finds them: the scores are the
 """
 
 import hashlib
+import json
 import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -81,13 +82,16 @@ def lower_identity(model: Any, found: LayerList, border: int, form: str) -> byte
     import transformers
 
     digest = hashlib.sha256()
+    values = model.config.get_text_config().to_dict()
+    # A training turns it off, and no state depends on it.
+    values.pop("use_cache", None)
     parts = (
         *(form, border, model.dtype, model.device.type),
         *(torch.__version__, transformers.__version__, platform.machine()),
         *(torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()),
         torch.get_float32_matmul_precision(),
         getattr(getattr(torch.backends.mkldnn, "matmul", None), "fp32_precision", None),
-        model.config.get_text_config().to_json_string(use_diff=False),
+        json.dumps(values, sort_keys=True, default=str),
     )
     digest.update(repr(parts).encode())
     above = tuple(f"{found.name}.{index}." for index in range(border, len(found.layers)))
