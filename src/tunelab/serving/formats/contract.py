@@ -45,8 +45,9 @@ class Format:
     ``classify(texts)``: for each text its label or None, the probabilities in the order of the
     labels or None, and the raw answer or None. The card shows it, and the proof runs it.
     ``parse(answer, labels)``: the label of a raw answer, as tunelab reads it; None where the code
-    gives the labels. ``packages``: what the code imports, with the name by which pip installs it.
-    ``writers``: the same of what writes the format. ``extra``: the extra of tunelab that installs them, None where tunelab needs them anyway.
+    gives the labels. ``packages``: what the code imports, with the name by which pip installs it,
+    and ``writers`` what writes the format beside these. ``extra``: the extra of tunelab that
+    installs them, None where tunelab needs them anyway.
     ``prompt_ids``: code behind ``code``, of the proof alone, that defines ``prompt_ids(text)``: the
     token ids of the prompt of a text, to be compared; empty where there is no prompt.
     ``most_rows``: of a proof.
