@@ -155,7 +155,7 @@ def test_words_that_do_not_fit(
 
 
 def test_a_runtime_that_is_missing_says_what_to_install() -> None:
-    lacking = replace(onnx.FORMAT, packages={"no_such_package_": "no-such-package"})
+    lacking = replace(onnx.FORMAT, packages={"no_such_package_": "no-such-package"}, writers={})
     with pytest.raises(UsageError, match=r"pip install 'tunelab\[onnx\]'"):
         check_installed(lacking)
     with pytest.raises(UsageError, match=r"pip install 'no-such-package'"):

@@ -5,7 +5,7 @@ classifier by what that can give, as a graph or a scikit-learn model, and never 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,9 @@ class Format:
     ``classify(texts)``: for each text its label or None, the probabilities in the order of the
     labels or None, and the raw answer or None. The card shows it, and the proof runs it.
     ``parse(answer, labels)``: the label of a raw answer, as tunelab reads it; None where the code
-    gives the labels. ``packages``: what the code imports, with the name by which pip installs it.
-    ``extra``: the extra of tunelab that installs them, None where tunelab needs them anyway.
+    gives the labels. ``packages``: what the code imports, with the name by which pip installs it,
+    and ``writers`` what writes the format beside these. ``extra``: the extra of tunelab that
+    installs them, None where tunelab needs them anyway.
     ``prompt_ids``: code behind ``code``, of the proof alone, that defines ``prompt_ids(text)``: the
     token ids of the prompt of a text, to be compared; empty where there is no prompt.
     ``most_rows``: of a proof.
@@ -62,6 +63,7 @@ class Format:
     code: str
     packages: Mapping[str, str]
     library: str
+    writers: Mapping[str, str] = field(default_factory=dict)
     extra: str | None = None
     note: str = ""
     most_rows: int = 1000
@@ -136,7 +138,8 @@ def check_installed(chosen: Format) -> None:
     """
     from importlib.util import find_spec
 
-    missing = [pip for name, pip in chosen.packages.items() if find_spec(name) is None]
+    needed = {**chosen.packages, **chosen.writers}
+    missing = [pip for name, pip in needed.items() if find_spec(name) is None]
     if missing:
         what = f"tunelab[{chosen.extra}]" if chosen.extra else " ".join(missing)
         raise UsageError(

@@ -18,6 +18,8 @@ _OUTPUT = "probabilities"
 _FLOAT, _INTEGER = "float32", "int8"
 # Of ONNX; onnxruntime 1.14 and later run it.
 _OPSET = 18
+# Weights that share a scale.
+_BLOCK = 32
 # What one file of protobuf holds.
 _MOST_BYTES = 2**31 - 2**24
 
@@ -84,14 +86,24 @@ def _trace(graph: TextGraph, path: Path) -> None:
 
 
 def _quantize(folder: Path) -> None:
-    """Weights in 8 bits; activations are rounded to 8 bits when the graph runs."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    """Weights in 8 bits: of matrices in blocks with a scale each, of embeddings with one.
 
-    whole = folder / f".{_MODEL}.float32"
-    (folder / _MODEL).rename(whole)
+    What passes between layers stays in float32: where that was rounded to 8 bits too, a sentence
+    encoder gave one label to all texts.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+    model, half = folder / _MODEL, folder / f".{_MODEL}.matrices"
     with quiet(""):
-        quantize_dynamic(whole, folder / _MODEL, weight_type=QuantType.QInt8, per_channel=True)
-    whole.unlink()
+        matrices = MatMulNBitsQuantizer(
+            onnx.load(model), bits=8, block_size=_BLOCK, is_symmetric=True
+        )
+        matrices.process()
+        matrices.model.save_model_to_file(str(half), False)
+        quantize_dynamic(half, model, weight_type=QuantType.QInt8, op_types_to_quantize=["Gather"])
+    half.unlink()
 
 
 FORMAT = Format(
@@ -102,11 +114,11 @@ FORMAT = Format(
     write=_write,
     packages={
         "onnxruntime": "onnxruntime",
-        "onnx": "onnx",
         "tokenizers": "tokenizers",
         "numpy": "numpy",
     },
     library="onnx",
+    writers={"onnx": "onnx", "onnx_ir": "onnx-ir"},
     extra="onnx",
     code='''import json
 import os
