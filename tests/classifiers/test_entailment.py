@@ -93,7 +93,9 @@ def test_a_study_with_entailment(workspace: Workspace, tmp_path: Path) -> None:
         ],
     )
     results = run_study(study, tmp_path / "run")
-    [values] = [result.values for result in results if result.name == "zero"]
+    stages = {result.stage: result.values for result in results if result.name == "zero"}
+    assert set(stages) == {"evaluate", "review"}
+    values = stages["evaluate"]
     assert (values["kind"], values["mode"]) == ("entailment", "label")
     assert values["hypotheses"] == [f"This text is about {label}." for label in sorted(TEXTS)]
     assert values["scored"]["brier"] > 0

@@ -263,7 +263,8 @@ def test_the_three_stand_everywhere(site: Path, workspace: Workspace, tmp_path: 
         assert len({trial["values"][key] for trial in sweep["trials"]}) == 2
         assert all(trial["goals"]["jaccard"] is not None for trial in sweep["trials"])
         (labelled,) = (tmp_path / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-        assert set(json.loads(labelled)) == {"row", "text", "label", "answer", "reason"}
+        fields = {"row", "text", "label", "answer", "reason", "probability", "needs_review"}
+        assert set(json.loads(labelled)) == fields
     estimate = json.loads(done.stdout[done.stdout.rindex("\n{") :])
     record = json.loads(next(run.glob("train/loha-*/result.json")).read_text())
     assert (record["method"], record["learning_rate"]) == ("loha", 0.02)
