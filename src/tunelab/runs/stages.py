@@ -125,6 +125,11 @@ def _remove_traces(out: Path, made: Sequence[Path]) -> None:
             return
 
 
+def stage_hash(stage: str, name: str, inputs: Mapping[str, Any]) -> str:
+    """What identifies a stage with these inputs."""
+    return fingerprint({"format": FORMAT, "stage": stage, "name": name, **inputs})
+
+
 def run_stage(
     out: Path,
     stage: str,
@@ -140,7 +145,7 @@ def run_stage(
     what it reads. ``work`` gets the stage's folder and returns the values of its record. A
     failure leaves a record with the error and is raised again; the next run repeats the stage.
     """
-    hash = fingerprint({"format": FORMAT, "stage": stage, "name": name, **inputs})
+    hash = stage_hash(stage, name, inputs)
     # A link in a run folder of somebody else could have files written anywhere.
     folder = within(out, out / stage / f"{name}-{hash[:12]}")
     if folder.is_dir():

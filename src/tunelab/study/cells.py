@@ -53,7 +53,7 @@ from tunelab.training.class_weights import class_weights
 _log = logging.getLogger(__name__)
 
 # What a stage may raise that the answers do not depend on.
-_FAULTS = (TunelabError, RuntimeError, ValueError, MemoryError)
+FAULTS = (TunelabError, RuntimeError, ValueError, MemoryError)
 
 
 class Work(Protocol):
@@ -123,7 +123,9 @@ class Cell:
         if trained is not None and self.of is None:
             _keep_reference(study, self, data, asked, out)
         on_stage()
-        validation = data.splits["validation"] if self.of is None else ()
+        # What a threshold promises takes rows as independent.
+        alone = self.of is None and study.data.group is None
+        validation = data.splits["validation"] if alone else ()
         if study.review and asked.values["scored"] is not None and validation:
             with self._beside("when to ask a person cannot be told"):
                 reviewed = review_cell(self, data, asked, trained, out, opened)
@@ -140,7 +142,7 @@ class Cell:
         """Go on without a stage that fails, as the answers do not depend on it."""
         try:
             yield
-        except _FAULTS as error:
+        except FAULTS as error:
             _log.warning("%s: %s: %s", self.name, what, error)
 
 
@@ -168,7 +170,7 @@ class Opened:
             device = self._cell.estimator.device
             try:
                 self._facts = measure_facts(self._open, texts, seconds=self._seconds, device=device)
-            except _FAULTS as error:
+            except FAULTS as error:
                 if not self._is_open:
                     raise
                 self._facts = error
@@ -537,7 +539,7 @@ def _task(cell: Cell, data: PreparedData) -> Task:
 
 
 def _target(cell: Cell, out: Path) -> Path:
-    return out / cell.estimator.kept_in / cell.name
+    return out / (cell.estimator.kept_in if cell.of is None else WORDINGS) / cell.name
 
 
 def _answered_before(

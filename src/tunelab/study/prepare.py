@@ -20,7 +20,7 @@ from tunelab.data.splitting import complete_splits
 from tunelab.errors import UsageError
 from tunelab.runs.results import Result, read_table, write_table
 from tunelab.runs.run_folder import SLICES
-from tunelab.runs.stages import run_stage
+from tunelab.runs.stages import run_stage, stage_hash
 
 _log = logging.getLogger(__name__)
 
@@ -59,16 +59,17 @@ def prepare(
         dataset = with_groups(dataset, data.group, text=data.text, label=data.label)
         names = [[row.group for row in dataset.splits[split]] for split in SPLITS]
         grouped["group"] = fingerprint({"column": data.group, "names": names})
-    if data.slices:
-        parts = [slice_values(dataset.splits[split], data.slices) for split in SPLITS]
-        grouped["slices"] = fingerprint({"names": data.slices, "parts": parts})
-    inputs = {
+    deciding = {
         "rows": dataset.hash,
         "sample": data.sample.model_dump(),
         "drop": sorted(data.drop),
         "seed": seed,
         **grouped,
     }
+    inputs = dict(deciding)
+    if data.slices:
+        parts = [slice_values(dataset.splits[split], data.slices) for split in SPLITS]
+        inputs["slices"] = fingerprint({"names": data.slices, "parts": parts})
     result = run_stage(
         out,
         "prepare",
@@ -85,7 +86,8 @@ def prepare(
     return PreparedData(
         splits={split: _read(result.folder / f"{split}.parquet") for split in SPLITS},
         labels=tuple(dataset.labels),
-        hash=result.hash,
+        # Slices decide no row and no answer.
+        hash=stage_hash("prepare", "data", deciding),
         result=result,
     )
 

@@ -12,6 +12,7 @@ from tunelab.classifiers.answered import TABLE
 from tunelab.config import Study, fingerprint, to_dict
 from tunelab.data.examples import label_counts
 from tunelab.errors import RunError, TunelabError
+from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.measuring import recorded
 from tunelab.runs.results import (
     RECORD,
@@ -22,11 +23,12 @@ from tunelab.runs.results import (
     write_json,
     write_table,
 )
-from tunelab.runs.run_folder import read_run
+from tunelab.runs.run_folder import RunFolder, read_run
 from tunelab.runs.seals import is_intact, sealed
 from tunelab.runs.stages import open_folder
 from tunelab.serving.cards import write_cards
 from tunelab.study.cells import (
+    FAULTS,
     cells_of,
     check_classifiers,
     device_and_dtype,
@@ -109,29 +111,26 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             try:
                 trained = [result for result in results if result.stage == TRAIN]
                 results += measure_forgetting(study, trained, out)
-            except TunelabError as error:
-                _log.error("forgetting: %s", error)
-                failures.append(("forgetting", error))
+            except FAULTS as error:
+                failures.append(_failed("forgetting", error))
             _write_index(out, study, data, results, failures, budget)
         write_table(out / "results.parquet", tidy(results))
         write_predictions(results, out / TABLE)
         verdicts = decision = None
-        part = "verdicts"
         try:
             run = read_run(out)
             verdicts = judge_run(run)
-            part = LABEL_BUDGET
-            judge_budget(run)
-            part = "decision"
-            decision = decide_run(run)
-            part = "review"
-            review_run(run)
-            part = "wordings"
-            compare_wordings(run)
-        except TunelabError as error:
-            _log.error("%s: %s", part, error)
-            failures.append((part, error))
-            _write_index(out, study, data, results, failures, budget)
+        except FAULTS as error:
+            failures.append(_failed("verdicts", error))
+        else:
+            for part, judge in _judges(run):
+                try:
+                    found = judge()
+                except FAULTS as error:
+                    failures.append(_failed(part, error))
+                else:
+                    decision = found if isinstance(found, Decision) else decision
+        _write_index(out, study, data, results, failures, budget)
         write_cards(study, out, data.result, results, verdicts, decision)
     if failures:
         first, reason = failures[0]
@@ -139,6 +138,26 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
         # A wrong call stays one: its exit code tells it from what only running shows.
         raise type(reason)(f"{first} failed: {reason}{others}")
     return results
+
+
+def _judges(run: RunFolder) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What is judged after the claims: the name of each part, and what does it.
+
+    The decision tells of the label budget.
+    """
+    yield LABEL_BUDGET, partial(judge_budget, run)
+    yield "decision", partial(decide_run, run)
+    yield "review", partial(review_run, run)
+    yield "wordings", partial(compare_wordings, run)
+
+
+def _failed(part: str, error: Exception) -> tuple[str, TunelabError]:
+    """A part of a study that failed, as the index keeps it."""
+    _log.error("%s: %s", part, error)
+    if isinstance(error, TunelabError):
+        return part, error
+    first = (str(error).splitlines() or [""])[0][:300]
+    return part, RunError(f"{type(error).__name__}: {first}")
 
 
 def _planned_budget(study: Study, data: PreparedData) -> BudgetPlan | None:

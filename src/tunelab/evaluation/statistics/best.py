@@ -86,6 +86,10 @@ def can_be_best(
         return BestSet((True,) * count, (None,) * count, 0, NO_ROWS)
     if count == 1:
         return BestSet((True,), (None,), rows, ONE_CLASSIFIER)
+    clusters = clusters_of(groups)
+    few = None if clusters is None else clusters.too_few()
+    if few is not None:
+        return BestSet((True,) * count, (None,) * count, rows, few)
     patterns, times = _patterns(_by_group(table, groups))
     if not len(patterns):
         return BestSet((True,) * count, (None,) * count, rows, ALL_ALIKE)
@@ -228,7 +232,7 @@ def rows_to_tell(
     mean, variance = float(differences.mean()), float(differences.var(ddof=1))
     clusters = clusters_of(groups)
     if clusters is not None:
-        if clusters.count < 2:
+        if clusters.too_few() is not None:
             return None
         variance = clusters.error(differences, mean) ** 2 * len(differences)
     if abs(mean) < 1e-12 or variance < 1e-12:
@@ -278,10 +282,12 @@ def _by_group(table: Any, groups: Sequence[object] | None) -> Any:
         return table
     if len(groups) != table.shape[1]:
         raise ValueError("every row needs its group")
-    order = {group: position for position, group in enumerate(dict.fromkeys(groups))}
-    member = np.zeros((table.shape[1], len(order)))
-    member[np.arange(table.shape[1]), [order[group] for group in groups]] = 1.0
-    return table @ member
+    clusters = clusters_of(groups)
+    if clusters is None:
+        return table
+    sums = np.zeros((len(table), clusters.count))
+    np.add.at(sums.T, clusters.index, table.T)
+    return sums
 
 
 def _patterns(table: Any) -> tuple[Any, Any]:

@@ -152,4 +152,7 @@ def _labels(predictions: Predictions, study: Study) -> tuple[str | None, ...]:
 
 
 def _fingerprint(rows: Sequence[Example]) -> str:
-    return fingerprint([[row.text, row.label] for row in rows])
+    # The folds that choose a classifier's strength keep groups together.
+    groups = [row.group for row in rows]
+    grouped = [groups] if any(group is not None for group in groups) else []
+    return fingerprint([*([row.text, row.label] for row in rows), *grouped])

@@ -106,6 +106,8 @@ def with_one_entry(study: Study, searched: Searched, *, seeds: Sequence[int]) ->
             "generation": None,
             "conversations": [],
             "claims": [],
+            "budget": None,
+            "prompt": study.prompt.model_copy(update={"variants": []}),
         }
     )
 
