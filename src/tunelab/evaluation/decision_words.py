@@ -179,7 +179,7 @@ def _notes(decision: Decision, budget: LabelBudget | None) -> Iterator[str]:
     if told is not None:
         yield told
     if budget is not None and budget.pays is not None:
-        yield budget.pays.sentence
+        yield f"Label budget, without validation rows and over its draws: {budget.pays.sentence}"
     yield from _prices(decision)
     tested = decision.reason is None or any(one.p_value is not None for one in decision.candidates)
     inside = decision.can_be_best if tested else ()

@@ -45,7 +45,8 @@ def crossed_variation(correct: Sequence[Sequence[Sequence[bool]]]) -> Variation:
     and a residual; with one seed there is no effect of seeds. The variances come from the mean
     squares of a balanced layout with one answer in each cell. The standard deviation of an accuracy
     by the wording takes the wording's own effect and, as the rows stay, the mean over the rows of
-    its effects on single rows; that of the seeds likewise.
+    its effects on single rows. That of the seeds also takes what seeds do under single wordings,
+    and the residual, which no layout with one answer in each cell tells from it.
 
     Source: Searle, Casella and McCulloch, Variance Components, 1992.
 

@@ -1,5 +1,6 @@
 """The decision of a run: made once, kept in the run folder, and read by whoever shows it."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -26,6 +27,8 @@ from tunelab.study.judging.label_budget import budget_key, budget_of
 _FORMAT = 3
 # Share of the test rows with one label from which on a mean over rows says little of the others.
 _NEARLY_ALL = 0.8
+# A classifier under another wording than the study's own.
+OTHER_WORDING = re.compile(r"(?P<of>.+)-wording[0-9]+")
 # Parts of a study that may fail and are no classifiers.
 _OTHER_PARTS = {
     *("tokenizers", "open prompts", "conversations", "forgetting", "label budget"),
@@ -52,7 +55,7 @@ def decide(run: RunFolder) -> Decision:
         {
             one["name"]: one["error"].rstrip(".")
             for one in run.failures
-            if one["name"] not in _OTHER_PARTS
+            if one["name"] not in _OTHER_PARTS and not OTHER_WORDING.fullmatch(one["name"])
         },
     )
     for name, given in answers.items():

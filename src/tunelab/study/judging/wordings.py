@@ -14,7 +14,7 @@ from tunelab.runs.results import Result
 from tunelab.runs.run_folder import RunFolder, once
 from tunelab.runs.verdicts import WORDINGS
 from tunelab.study.judging.claims import judge_claims
-from tunelab.study.judging.decision import decide, decision_of
+from tunelab.study.judging.decision import OTHER_WORDING, decide, decision_of
 from tunelab.study.judging.kept import Kept
 from tunelab.study.judging.stage import verdicts_of
 
@@ -75,8 +75,14 @@ def _find(run: RunFolder) -> Wordings:
             for name in whole
         ),
         hanging=tuple(_hanging(run, others, study)),
-        missing=tuple(name for name in sides[1] if name not in whole),
+        missing=_missing(run, [name for name in sides[1] if name not in whole]),
     )
+
+
+def _missing(run: RunFolder, incomplete: Sequence[str]) -> tuple[str, ...]:
+    """What was not asked under each wording: with other rows or seeds, or as it failed."""
+    failed = (OTHER_WORDING.fullmatch(str(one["name"])) for one in run.failures)
+    return tuple(dict.fromkeys([*incomplete, *(found["of"] for found in failed if found)]))
 
 
 def _prompted(run: RunFolder, worded: RunFolder) -> dict[str, Side]:
