@@ -56,7 +56,7 @@ def test_charts_live_and_all_can_read(browser: Any, report: Path, width: int, sc
 
 def test_a_metric_is_chosen(browser: Any, report: Path) -> None:
     visitor = _look(browser, report)
-    figure = visitor.page.locator("figure[data-chart]").first
+    figure = visitor.page.locator("#scores figure[data-chart]").first
     bars = figure.locator(".mark-rect.role-mark path")
     before = bars.count()
     figure.locator("select").select_option(label="macro-F1")
