@@ -119,12 +119,12 @@ def test_the_code_of_its_card_answers_alike(
         shares = None
     chosen, out = find_format(format), tmp_path / "out"
     out.mkdir()
-    chosen.write(
+    about = chosen.write(
         Source(folders[name], read_record(folders[name]), fitted), out, chosen.default_type
     )
     monkeypatch.chdir(out)
     scope: dict[str, Any] = {}
-    exec(chosen.code, scope)
+    exec(chosen.code_for(about), scope)
     found = scope["classify"](ASKED)
     if chosen.parse is not None:
         assert [chosen.parse(answer, NAMES) for _, _, answer in found] == expected

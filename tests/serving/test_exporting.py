@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -105,9 +106,32 @@ def test_an_export_that_answers_otherwise_is_refused_and_kept_by_force(
     assert not out.parent.exists()
     kept = export_classifier(encoder, out, rows=PROVEN, force=True)
     assert kept.proof["failed"]
+    with pytest.raises(RunError, match=r"holds this export, and its proof failed: .* --force"):
+        export_classifier(encoder, out, rows=PROVEN)
+    again = export_classifier(encoder, out, rows=PROVEN, force=True)
+    assert again.proof["failed"] == kept.proof["failed"]
     card = (out / "README.md").read_text(encoding="utf-8")
     assert "kept although it failed" in card
     assert "Rows with another label" in card
+
+
+def test_other_rows_and_another_margin_are_proven_anew(encoder: Path, tmp_path: Path) -> None:
+    source, out = tmp_path / "mine", tmp_path / "out"
+    shutil.copytree(encoder, source)
+    # What is no text is no card.
+    (source / "README.md").write_bytes(b"\xff")
+    export_classifier(source, out, rows=PROVEN)
+    model = (out / "model.onnx").stat().st_mtime_ns
+    (out / "note").write_text("of somebody", encoding="utf-8")
+    fewer = PROVEN.first(3)
+    again = export_classifier(source, out, rows=fewer, margin=0.25)
+    assert (again.proof["rows"], again.proof["margin"]) == (3, 0.25)
+    written = json.loads((out / PROOF).read_text(encoding="utf-8"))
+    assert (written["rows"], written["margin"]) == (3, 0.25)
+    assert (out / "model.onnx").stat().st_mtime_ns == model
+    assert "note" not in json.loads((out / "tunelab.json").read_text(encoding="utf-8"))["files"]
+    # It is intact, and kept as it is.
+    assert export_classifier(source, out, rows=fewer, margin=0.25).proof == written
 
 
 def test_a_changed_export_is_noticed(encoder: Path, tmp_path: Path) -> None:
@@ -144,6 +168,7 @@ def test_wrong_use_is_one_sentence(
         ([], "CLASSIFIER is missing"),
         (["{encoder}"], "OUT is missing"),
         (["{encoder}", "out", "--out", "other"], "OUT is named twice"),
+        (["{encoder}", "."], "a folder with a name of its own"),
         (["{encoder}", "out", "--format", "onnx", "--format", "skops"], "one at a time"),
     ],
 )

@@ -10,9 +10,9 @@ import torch
 from conftest import CHATML, LABELS, build_model, build_tokenizer
 from tunelab.errors import UsageError
 from tunelab.prompts.bounded_template import render_template
-from tunelab.prompts.conversation import make_format
+from tunelab.prompts.conversation import PLAIN_ANSWER, PLAIN_TEMPLATE, make_format
 from tunelab.prompts.encoding import Encoder
-from tunelab.serving.formats.gguf import fixed_template, write_gguf
+from tunelab.serving.formats.gguf import _modelfile, fixed_template, write_gguf
 from tunelab.serving.gguf_vocabulary import read_vocabulary
 from tunelab.serving.gguf_weights import FAMILIES, TYPES, family_of
 from tunelab.serving.own_runtime import run_code
@@ -254,3 +254,13 @@ def test_a_template_asks_as_in_training_whoever_renders_it() -> None:
     assert text.startswith("26 Jul 202426 Jul 2024<|im_start|>user")
     assert text.endswith("<|im_start|>assistant\n<think>\n\n</think>'")
     assert fixed_template(CHATML, "") == CHATML
+
+
+def test_a_modelfile_asks_as_the_prompt_does() -> None:
+    settings = {"answer_tokens": 4, "system": "Use {{x}}.", "style": "chat", "template": ""}
+    assert 'SYSTEM """Use {{x}}."""' in _modelfile(settings)
+    plain = {**settings, "style": "plain", "template": PLAIN_TEMPLATE + PLAIN_ANSWER}
+    assert _modelfile(plain).endswith(
+        'TEMPLATE """Use {{ "{{" }}x}}.\n\nText: {{ .Prompt }}\nLabel:"""\n'
+    )
+    assert "TEMPLATE" not in _modelfile(settings)

@@ -186,9 +186,13 @@ def _code(line: str) -> str:
     ("code", "message"),
     [
         (_code("raise ValueError('no such thing')"), "ValueError: no such thing"),
-        ("import tunelab\n" + _code("return [('a', None, None)]"), "needs tunelab|No module named"),
+        (_code("return [('a', None, None)]"), "gave 1 answers to 2 texts"),
+        (
+            "import tunelab\n" + _code("return [('a', None, None)] * len(texts)"),
+            "needs tunelab|No module named",
+        ),
     ],
 )
 def test_code_that_fails_says_why(code: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=message):
-        run_code(tmp_path, code, ["a"])
+        run_code(tmp_path, code, ["a", "b"])

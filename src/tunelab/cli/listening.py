@@ -43,9 +43,10 @@ def read_secret(file: Path | None, variable: str, noun: str) -> str | None:
     Raises:
         UsageError: the file cannot be read or holds none, or the secret is too short.
     """
+    secret = os.environ.pop(variable, None)
+    where = variable
     if file is None:
-        secret = os.environ.pop(variable, None)
-        where = variable
+        secret = None if secret is None else secret.strip()
     else:
         where = str(file)
         try:

@@ -1,15 +1,18 @@
 """Export a classifier in a format, prove by its own runtime that it answers alike, and keep it."""
 
+import json
 import logging
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from tunelab.classifiers import stored
 from tunelab.classifiers.measured import watch_work
 from tunelab.errors import RunError, UsageError
+from tunelab.guards.bounded_files import read_bounded, within
 from tunelab.guards.file_modes import follow_umask
 from tunelab.library_warnings import hide_library_warnings
 from tunelab.numbers import counted
@@ -35,6 +38,7 @@ _log = logging.getLogger(__name__)
 
 PROOF = "proof.json"
 MARGIN = 0.01
+_LARGEST_CARD = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,14 @@ def export_classifier(
     default. ``rows``: None for the test rows of its run. The accuracy may differ by ``margin``, and
     without true labels that share of the labels; with ``force`` what differs by more is kept too.
     ``device``: where the classifier is opened, which merging uses.
-    A folder that already is this export is kept as it is.
+    A folder that already is this export is kept as it is; with other rows or another margin its
+    proof is made anew.
 
     Raises:
         UsageError: the format cannot hold the classifier, its runtime is not installed, or ``out``
-            holds something.
+            holds something, or is no name of a folder.
         RunError: it does not answer alike, cannot be written, or another process exports to it;
-            nothing stays of it.
+            nothing stays of it. An export that was there before stays as it was.
     """
     record = stored.read_record(classifier)
     if not 0 <= margin < 1:
@@ -78,9 +83,18 @@ def export_classifier(
     if format is not None:
         choose_type(find_format(format), type)
         check_installed(find_format(format))
+    if out.name in ("", ".."):
+        raise UsageError(f"OUT is {out}; give the export a folder with a name of its own.")
     with name_locked(out):
+        kept = None
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            return _exported_before(record, out, format, type)
+            kept = _exported_before(record, out, format, type)
+            format, type = str(kept["export"]), str(kept["type"])
+            known = (rows or rows_of_run(classifier) or sample_rows()).first(
+                find_format(format).most_rows
+            )
+            if kept.get("proven_on") == _proven_on(known, margin):
+                return _as_exported(kept, out, force=force)
         watch = watch_work(device)
         with hide_library_warnings():
             fitted = stored.open_classifier(classifier, device=device, dtype="float32")
@@ -97,13 +111,18 @@ def export_classifier(
         memory = watch()["memory_bytes"]
         fresh = out.with_name(f".{out.name}.part")
         shutil.rmtree(fresh, ignore_errors=True)
+        folder = out if kept else fresh
         try:
-            fresh.mkdir(parents=True)
-            with hide_library_warnings():
-                about = chosen.write(source, fresh, used)
+            if kept:
+                about = kept.get("about", {})
+            else:
+                fresh.mkdir(parents=True)
+                with hide_library_warnings():
+                    about = chosen.write(source, fresh, used)
+            chosen = replace(chosen, code=chosen.code_for(about))
             code = f"{chosen.code}\n{chosen.prompt_ids}"
             _log.info("asking the export by its own runtime")
-            found = _parsed(chosen, fitted.labels, run_code(fresh, code, asked.texts))
+            found = _parsed(chosen, fitted.labels, run_code(folder, code, asked.texts))
             proof = compare_answers(
                 reference,
                 found,
@@ -113,19 +132,21 @@ def export_classifier(
                 no_probabilities=chosen.no_probabilities,
                 memory_before=memory,
                 bytes_before=folder_bytes(classifier) + fitted.size.model_bytes,
-                bytes_after=folder_bytes(fresh),
+                bytes_after=kept["proof"]["after"]["bytes"] if kept else folder_bytes(fresh),
             )
             if proof.failed is not None and not force:
                 raise RunError(
                     f"{classifier.name} as {chosen.name} ({used}) does not answer alike: "
-                    f"{proof.failed}. It was not kept; choose another type, or keep it with "
-                    "--force."
+                    f"{proof.failed}. {'The new proof' if kept else 'It'} was not kept; choose "
+                    "another type, or keep it with --force."
                 )
-            _describe(source, fresh, chosen, used, proof, about)
-            follow_umask(fresh)
-            if out.is_dir():
-                out.rmdir()
-            fresh.replace(out)
+            names = list(kept[FILES]) if kept else _files_of(fresh)
+            _describe(source, folder, chosen, used, proof, about, names, _proven_on(asked, margin))
+            if not kept:
+                follow_umask(fresh)
+                if out.is_dir():
+                    out.rmdir()
+                fresh.replace(out)
         except Exception as error:
             if (reason := disk_failure(error)) is None:
                 raise
@@ -146,8 +167,8 @@ def _parsed(chosen: Format, labels: tuple[str, ...], found: OwnAnswers) -> OwnAn
 
 def _exported_before(
     classifier: Mapping[str, Any], out: Path, format: str | None, type: str | None
-) -> Exported:
-    """What was found when this classifier was exported to this folder.
+) -> dict[str, Any]:
+    """The record of the export of this classifier to this folder.
 
     Raises:
         UsageError: it holds something else.
@@ -162,10 +183,43 @@ def _exported_before(
         same = SEAL in classifier and record.get("adapter") == classifier[SEAL]
         named = format in (None, record.get("export"))
         if same and named and type in (None, record.get("type")) and "proof" in record:
-            return Exported(
-                record["export"], record["type"], record["proof"], record.get("about", {})
-            )
+            return record
     raise UsageError(f"{out} holds something already; name a folder that does not exist.")
+
+
+def _as_exported(record: Mapping[str, Any], out: Path, *, force: bool) -> Exported:
+    """An export that was proven before on the same rows.
+
+    Raises:
+        RunError: its proof failed, and it was kept by force.
+    """
+    failed = record["proof"]["failed"]
+    if failed is not None and not force:
+        raise RunError(
+            f"{out} holds this export, and its proof failed: {failed}. Remove it and choose "
+            "another type, or go on with --force."
+        )
+    return Exported(record["export"], record["type"], record["proof"], record.get("about", {}))
+
+
+def _proven_on(rows: ProofRows, margin: float) -> dict[str, Any]:
+    """What tells a proof on other rows or with another margin from this one."""
+    content = json.dumps([rows.texts, rows.truth]).encode("ascii")
+    return {"rows": sha256(content).hexdigest(), "margin": margin}
+
+
+def _files_of(folder: Path) -> list[str]:
+    """The files of an export, with those that describe it."""
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return sorted(found | {CARD, PROOF})
+
+
+def _card_of(folder: Path) -> str:
+    """The card of a classifier; empty where it has none that can be read as one."""
+    try:
+        return read_bounded(within(folder, folder / CARD), _LARGEST_CARD).decode("utf-8")
+    except (OSError, UsageError, UnicodeDecodeError):
+        return ""
 
 
 def _describe(
@@ -175,14 +229,14 @@ def _describe(
     type: str,
     proof: Proof,
     about: Mapping[str, Any],
+    names: Sequence[str],
+    proven_on: Mapping[str, Any],
 ) -> None:
     name = source.folder.resolve().name
-    card = source.folder / CARD
-    before = card.read_text(encoding="utf-8") if card.is_file() else ""
     write_text(
         folder / CARD,
         proven_card(
-            before,
+            _card_of(source.folder),
             name=name,
             labels=source.fitted.labels,
             format=chosen,
@@ -201,6 +255,6 @@ def _describe(
         "labels": list(source.fitted.labels),
         "about": dict(about),
         "proof": proof.to_dict(),
+        "proven_on": dict(proven_on),
     }
-    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     write_json(folder / ADAPTER_RECORD, sealed(exported, file_hashes(folder, names)))

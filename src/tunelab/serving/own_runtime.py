@@ -49,7 +49,10 @@ if texts:
 started = time.perf_counter()
 for at in range(0, len(order), request["batch"]):
     rows = order[at : at + request["batch"]]
-    for row, one in zip(rows, classify([texts[row] for row in rows])):
+    given = classify([texts[row] for row in rows])
+    if len(given) != len(rows):
+        raise ValueError(f"classify gave {len(given)} answers to {len(rows)} texts")
+    for row, one in zip(rows, given):
         found[row] = one
 seconds = time.perf_counter() - started
 alone = []

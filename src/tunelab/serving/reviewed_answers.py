@@ -62,24 +62,41 @@ class Reviewing:
     ) -> list[ReviewedAnswer]:
         column = {label: position for position, label in enumerate(labels)}
         shown = table if self.rule is None else self.rule.calibrated(table)
-        unsure = [None] * len(answers) if self.rule is None else self.rule.needs_review(table)
-        likeliest = table.argmax(axis=1) if len(table) else ()
+        needed: Sequence[bool | None] = [None] * len(answers)
+        if self.rule is not None:
+            given = [one.label for one in answers]
+            needed = needing_review(self.rule, labels, given, table)
         reviewed = []
-        for one, row, needed, best in zip(answers, shown, unsure, likeliest, strict=True):
-            other = one.label is None or column[one.label] != int(best)
+        for one, row, needs in zip(answers, shown, needed, strict=True):
             reviewed.append(
                 ReviewedAnswer(
                     one.label,
                     one.reason,
                     one.raw,
                     probability=None if one.label is None else float(row[column[one.label]]),
-                    needs_review=None if needed is None else bool(needed) or other,
+                    needs_review=needs,
                     probabilities=dict(zip(labels, map(float, row), strict=True))
                     if self.all_labels
                     else None,
                 )
             )
         return reviewed
+
+
+def needing_review(
+    rule: ReviewRule, labels: Sequence[str], answers: Sequence[str | None], table: "np.ndarray"
+) -> list[bool]:
+    """Whether a person should look at each answer by a ``rule``.
+
+    ``table``: probabilities (answers, labels) as the classifier gives them. An answer without a
+    label, or with another one than the likeliest, always needs a person.
+    """
+    unsure = rule.needs_review(table).tolist()
+    likeliest = table.argmax(axis=1).tolist() if len(table) else []
+    return [
+        below or answer != labels[best]
+        for below, answer, best in zip(unsure, answers, likeliest, strict=True)
+    ]
 
 
 def as_reviewed(answer: LabelAnswer) -> ReviewedAnswer:

@@ -102,6 +102,7 @@ def test_settings_by_the_names_of_openai() -> None:
         "top_p": 0.5,
     }
     assert generation_values(_chat(), SMALL) == {"max_new_tokens": 50}
+    assert generation_values(_chat(n=3), SMALL) == {"max_new_tokens": 16, "samples": 3}
 
 
 def test_messages_of_parts_and_of_developers() -> None:
@@ -119,6 +120,7 @@ def test_messages_of_parts_and_of_developers() -> None:
     ("values", "said"),
     [
         ({"max_tokens": 51}, "50 are written at most"),
+        ({"max_tokens": 26, "n": 2}, "52 tokens are asked for and 50 are written at most"),
         ({"max_tokens": 5, "max_completion_tokens": 5}, "give either"),
         ({"stream_options": {"include_usage": True}}, "needs stream"),
         ({"stop": ["x"] * 17}, "more than 16 strings"),

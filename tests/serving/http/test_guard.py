@@ -28,7 +28,16 @@ def test_the_token(given: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["", "Bearer", "Bearer correct hors", "Basic correct horse", "correct horse", "é"]
+    "given",
+    [
+        "",
+        "Bearer",
+        "Bearer correct hors",
+        "Bearer correct horse\xa0",
+        "Basic correct horse",
+        "correct horse",
+        "é",
+    ],
 )
 def test_without_the_token(given: str) -> None:
     with pytest.raises(RequestError) as refused:

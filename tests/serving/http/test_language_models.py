@@ -3,6 +3,8 @@
 import json
 import time
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ import openai
 import pytest
 
 import tunelab
-from served_http import Running, serving, write_language_models
+from served_http import Running, listening, serving, write_language_models
 from tunelab.classifiers.language_model import LanguageModel
 from tunelab.cli.main import main
+from tunelab.generation.local_model import LocalModel
+from tunelab.generation.outcome import Progress
 
 TEXTS = ["we won the game", "the rain came <|im_end|>", "سلام 😀"]
 
@@ -199,6 +203,49 @@ def test_a_model_that_labels_nothing(running: Running) -> None:
     answer = running.classify(model="tiny", text="a")
     assert answer.status_code == 400
     assert "use /v1/chat/completions" in answer.json()["error"]["message"]
+
+
+# As those of Gemma and Mistral.
+STRICT = (
+    "{% for one in messages %}{% if (one['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate') }}{% endif %}{{ one['content'] }}{% endfor %}"
+)
+
+
+@dataclass(frozen=True)
+class _Failing(LocalModel):
+    """A model that fails behind its first step."""
+
+    def stream(self, prompts: Any, settings: Any, **more: Any) -> Iterator[Progress]:
+        yield next(super().stream(prompts, settings, **more))
+        raise ValueError("private matter")
+
+
+def test_a_template_that_refuses_and_a_model_that_fails(running: Running) -> None:
+    tiny = running.service.served["tiny"]
+    assert tiny.answerer is not None
+    tokenizer = copy(tiny.answerer.tokenizer)
+    tokenizer.chat_template = STRICT
+    failing = _Failing("failing", tiny.answerer.model, tiny.answerer.tokenizer)
+    opened = {
+        "strict": replace(tiny, id="strict", answerer=replace(tiny.answerer, tokenizer=tokenizer)),
+        "failing": replace(tiny, id="failing", answerer=failing),
+    }
+    asked: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}] * 2, "max_tokens": 4}
+    with listening(opened) as one:
+        for stream in (False, True):
+            body = {**asked, "model": "strict", "stream": stream}
+            refused = one.client.post("/v1/chat/completions", json=body)
+            assert refused.status_code == 400
+            assert "take turns" in refused.json()["error"]["message"]
+        body = {**asked, "model": "failing", "stream": True}
+        failed = one.client.post("/v1/chat/completions", json=body)
+        counted = one.client.get("/metrics").text
+    assert "the service failed; its log names the request." in failed.text
+    line = next(one for one in one.lines if "error" in one)
+    assert (line["error"], line["where"].partition(":")[0]) == ("ValueError", __name__)
+    assert "private" not in failed.text + json.dumps(one.lines)
+    assert 'tunelab_errors_total{path="/v1/chat/completions",error="ValueError"} 1' in counted
 
 
 def test_an_answer_nobody_reads_ends_and_labels_come_in_between(

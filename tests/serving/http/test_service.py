@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 import tunelab
 from conftest import TEXTS
 from served_http import Running, listening, read_answer, serving, write_classical
+from tunelab.classifiers.contract import Answers
+from tunelab.evaluation.predictions import Generated, Given
 from tunelab.serving.http.served import open_served
 from tunelab.serving.review_rule import ReviewRule
 
@@ -98,7 +100,12 @@ def _check_error(value: Any, said: str = "") -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nothing", 404), ("GET", "/v1/classify", 405), ("DELETE", "/v1/models", 405)],
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "/healthz/", 404),
+        ("GET", "/v1/classify", 405),
+        ("DELETE", "/v1/models", 405),
+    ],
 )
 def test_other_paths(running: Running, method: str, path: str, status: int) -> None:
     answer = running.client.request(method, path)
@@ -258,8 +265,10 @@ def test_a_rule_of_review(folders: dict[str, Path]) -> None:
     sure = [result["confidence"] for result in answer["results"]]
     assert sure == pytest.approx(rule.calibrated(given).max(axis=1).tolist())
     assert [result["needs_review"] for result in answer["results"]] == [False, True]
-    # The probabilities are those of predict_proba, before the temperature.
-    assert list(answer["results"][0]["probabilities"].values()) == given[0].tolist()
+    # The probabilities are those of `tunelab predict`, at the temperature of the rule.
+    shown = list(answer["results"][0]["probabilities"].values())
+    assert shown == pytest.approx(rule.calibrated(given)[0].tolist())
+    assert shown != pytest.approx(given[0].tolist())
     assert [(one["probabilities"], one["needs_review"]) for one in bare] == [
         (None, False),
         (None, True),
@@ -267,6 +276,33 @@ def test_a_rule_of_review(folders: dict[str, Path]) -> None:
     assert {one.status_code for one in open_paths} == {200}
     assert {one.status_code for one in shut} == {401}
     _check_error(shut[0].json(), "Authorization: Bearer")
+
+
+class _Words:
+    """A classifier whose words are another label than its likeliest one, or none."""
+
+    labels = ("a", "b")
+
+    def answer(self, texts: list[str]) -> Answers:
+        found = [None if text == "none" else text for text in texts]
+        reasons = [None if label else "no label in the answer" for label in found]
+        return Answers(
+            labels=self.labels,
+            given=Given(("a",) * len(texts), ((0.99, 0.01),) * len(texts)),
+            generated=Generated(
+                tuple(texts), tuple(found), tuple(reasons), (True,) * len(texts), None
+            ),
+        )
+
+
+def test_words_that_are_not_the_likeliest_label_need_a_review(folders: dict[str, Path]) -> None:
+    opened = open_served([f"m={folders['tfidf-logistic']}"], [], device="cpu")
+    object.__setattr__(opened["m"], "rule", ReviewRule(1.0, 0.9, None))
+    object.__setattr__(opened["m"], "fitted", _Words())
+    with listening(opened) as one:
+        results = one.classify(texts=["a", "b", "none"]).json()["results"]
+    assert [result["label"] for result in results] == ["a", "b", None]
+    assert [result["needs_review"] for result in results] == [False, True, True]
 
 
 def test_more_connections_than_it_holds(folders: dict[str, Path]) -> None:

@@ -40,6 +40,13 @@ def test_what_cannot_be_used(given: dict[str, str], environment: dict[str, str],
         read_settings(given, environment, None)
 
 
+@pytest.mark.parametrize("token", ["größer als acht", "two\nlines of it", "\udce9 a byte alone"])
+def test_a_token_that_no_header_carries(token: str) -> None:
+    with pytest.raises(UsageError, match="signs of ASCII alone") as refused:
+        read_settings({}, {}, token)
+    assert token not in str(refused.value)
+
+
 def test_other_machines_with_a_token_and_any_name() -> None:
     found = read_settings({"host": "0.0.0.0"}, {}, "a long secret")
     assert found.hosts is None

@@ -4,6 +4,7 @@ A format is one file with ``FORMAT = Format(...)``, named in ``registry.EXPORT_F
 classifier by what that can give, as a graph or a scikit-learn model, and never by its kind.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,8 @@ class Format:
     ``code``: Python that runs in the folder of an export, with ``packages`` alone, and defines
     ``classify(texts)``: for each text its label or None, the probabilities in the order of the
     labels or None, and the raw answer or None. The card shows it, and the proof runs it.
+    ``literals``: names that stand in the code, each with the value of the record of an export that
+    :meth:`code_for` writes there.
     ``parse(answer, labels)``: the label of a raw answer, as tunelab reads it; None where the code
     gives the labels. ``packages``: what the code imports, with the name by which pip installs it,
     and ``writers`` what writes the format beside these. ``extra``: the extra of tunelab that
@@ -66,10 +69,18 @@ class Format:
     writers: Mapping[str, str] = field(default_factory=dict)
     extra: str | None = None
     note: str = ""
+    literals: Mapping[str, str] = field(default_factory=dict)
     most_rows: int = 1000
     prompt_ids: str = ""
     parse: Callable[[str, Sequence[str]], str | None] | None = None
     no_probabilities: str | None = None
+
+    def code_for(self, about: Mapping[str, Any]) -> str:
+        """The code of one export; ``about`` is what ``write`` returned."""
+        code = self.code
+        for name, key in self.literals.items():
+            code = code.replace(name, json.dumps(about[key], indent=4))
+        return code
 
     @property
     def default_type(self) -> str:

@@ -19,6 +19,8 @@ from tunelab.serving.formats.merged import merges, parse, prompt_settings
 from tunelab.serving.gguf_vocabulary import read_vocabulary
 from tunelab.serving.gguf_weights import TYPES, family_of, tensors, write_sizes
 
+# What a Modelfile of Ollama puts around a text of several lines, and cannot hold in it.
+_QUOTES = '"""'
 _MODEL, _MODELFILE = "model.gguf", "Modelfile"
 
 
@@ -33,6 +35,9 @@ def _refusal(source: Source) -> str | None:
         read_vocabulary(fitted.encoder.tokenizer, int(config.vocab_size))
     except UsageError as error:
         return str(error)
+    system = fitted.encoder.format.system
+    if _QUOTES in system or system.endswith('"'):
+        return "its system prompt holds three quotes or ends with one, which no Modelfile can hold"
     return None
 
 
@@ -128,14 +133,20 @@ def fixed_template(template: str, answer_start: str) -> str:
 
 
 def _modelfile(settings: Mapping[str, Any]) -> str:
-    """How Ollama reads the file; the chat template is in it."""
+    """How Ollama reads the file; a chat template is in it, and a plain prompt is written here."""
     lines = [
         f"FROM ./{_MODEL}",
         "PARAMETER temperature 0",
         f"PARAMETER num_predict {settings['answer_tokens']}",
     ]
-    if settings["system"] and settings["style"] == "chat":
-        lines.append(f'SYSTEM """{settings["system"]}"""')
+    if settings["style"] == "plain":
+        # Without it Ollama would give the text alone; braces of the prompt are text.
+        whole = settings["template"].removesuffix(" {label}")
+        whole = whole.replace("{system}", settings["system"]).lstrip("\n")
+        whole = whole.replace("{{", '{{ "{{" }}').replace("{text}", "{{ .Prompt }}")
+        lines.append(f"TEMPLATE {_QUOTES}{whole}{_QUOTES}")
+    elif settings["system"]:
+        lines.append(f"SYSTEM {_QUOTES}{settings['system']}{_QUOTES}")
     return "\n".join(lines) + "\n"
 
 

@@ -19,6 +19,8 @@ from tunelab.serving.formats.contract import SETTINGS, Format, Source
 def merges(source: Source) -> str | None:
     """Why a classifier has no weights of a language model that answers in words; None if it has."""
     if not isinstance(source.fitted, LanguageModel) or "method" not in source.record:
+        if isinstance(source.fitted, LanguageModel):
+            return "it has no trained weights to merge"
         return "it holds a language model that answers in words, and this classifier is none"
     method = str(source.record["method"])
     if find_method(method).merge is None:
@@ -40,6 +42,7 @@ def prompt_settings(fitted: LanguageModel) -> dict[str, Any]:
         "messages": _messages(encoder),
         "answer_start": encoder.start or "",
         "answer_tokens": encoder.answer_room,
+        "most_tokens": encoder.max_length - encoder.answer_room,
     }
 
 
@@ -121,6 +124,16 @@ model = AutoModelForCausalLM.from_pretrained(".", dtype="auto", local_files_only
 
 
 def question(text):
+    while True:
+        whole = rendered(text)
+        ids = tokenizer(whole, add_special_tokens=False)["input_ids"]
+        extra = len(ids) - prompt["most_tokens"]
+        if extra <= 0 or not text:
+            return whole
+        text = text[:-extra]  # a text that does not fit is cut at its end
+
+
+def rendered(text):
     if prompt["style"] == "plain":
         whole = prompt["template"].removesuffix(" {label}").replace("{system}", prompt["system"])
         return (tokenizer.bos_token or "") + whole.replace("{text}", text).lstrip("\\n")

@@ -51,6 +51,8 @@ def _write(source: Source, folder: Path, type: str) -> Mapping[str, Any]:
         _trace(graph, folder / _MODEL)
         if type == _INTEGER:
             _quantize(folder)
+    except (OSError, MemoryError):
+        raise
     except Exception as error:
         raise RunError(
             f"{source.fitted.name} cannot be written as ONNX ({first_line(error)}); torch knows no "

@@ -31,7 +31,7 @@ def _write(source: Source, folder: Path, type: str) -> Mapping[str, Any]:
     trusted = dump_model(model, folder / _MODEL, source.fitted.name)
     # As in the study, where a model that looks at no text has no probabilities.
     given = hasattr(getattr(source.fitted, "model", model), "predict_proba")
-    settings = {"labels": list(source.fitted.labels), "trusted": trusted, "probabilities": given}
+    settings = {"labels": list(source.fitted.labels), "probabilities": given}
     write_json(folder / SETTINGS, settings)
     return {"trusted_types": trusted}
 
@@ -44,6 +44,7 @@ FORMAT = Format(
     write=_write,
     packages={"skops": "skops", "sklearn": "scikit-learn"},
     library="sklearn",
+    literals={"TRUSTED_TYPES": "trusted_types"},
     code='''import json
 from pathlib import Path
 
@@ -52,8 +53,9 @@ from skops.io import load
 
 settings = json.loads(Path("classifier.json").read_text(encoding="utf-8"))
 labels = settings["labels"]
-# The types beside those of scikit-learn, NumPy and SciPy that the file may hold.
-model = load("classifier.skops", trusted=settings["trusted"])
+# Check these types: the file may use their code, beside that of scikit-learn, NumPy and SciPy.
+trusted = TRUSTED_TYPES
+model = load("classifier.skops", trusted=trusted)
 
 
 def classify(texts):

@@ -28,15 +28,16 @@ from tunelab.serving.http.bodies import (
     texts_of,
 )
 from tunelab.serving.http.chat import Asked, Steps, read_chat, streamed_answer, whole_answer
-from tunelab.serving.http.guard import Traffic, guarded
+from tunelab.serving.http.guard import Traffic, guarded, note_error
 from tunelab.serving.http.labelling import TextLabel
 from tunelab.serving.http.log import write_line
 from tunelab.serving.http.metrics import Metrics, resident_bytes
 from tunelab.serving.http.model_thread import ModelThread
 from tunelab.serving.http.page import describe_service
-from tunelab.serving.http.refusals import RequestError, error_body
+from tunelab.serving.http.refusals import FAILED, RequestError, error_body
 from tunelab.serving.http.served import Served
 from tunelab.serving.http.settings import ServeSettings
+from tunelab.serving.reviewed_answers import needing_review
 
 Found = TypeVar("Found")
 # What becomes a line of the log: the event and its values.
@@ -128,7 +129,13 @@ class Service:
 
 def build_paths(service: Service) -> FastAPI:
     """The paths without their guard."""
-    web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, title="tunelab serve")
+    web = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        title="tunelab serve",
+        redirect_slashes=False,
+    )
 
     @web.get("/healthz", tags=["health"])
     async def healthz() -> JSONResponse:
@@ -245,8 +252,7 @@ def build_paths(service: Service) -> FastAPI:
     @web.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
         # It is raised again behind this answer, so that the guard writes it to the log.
-        message = "the service failed; its log names the request."
-        return Response(error_body(500, message), 500, media_type="application/json")
+        return Response(error_body(500, FAILED), 500, media_type="application/json")
 
     @web.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
@@ -335,7 +341,7 @@ def _classified(
     """The answer to a request for labels, as :class:`ClassifyResponse`."""
     assert one.fitted is not None
     names = one.fitted.labels
-    confidence, review = _reviewed(one, labels)
+    shown, review = _reviewed(one, labels)
     return {
         "model": one.id,
         **one.about,
@@ -345,32 +351,34 @@ def _classified(
             {
                 "label": label.label,
                 "reason": label.reason,
-                "probabilities": dict(zip(names, label.probabilities, strict=True))
-                if with_probabilities and label.probabilities is not None
+                "probabilities": dict(zip(names, row, strict=True))
+                if with_probabilities and row is not None
                 else None,
-                "confidence": sure,
+                "confidence": None if row is None or look is None else max(row),
                 "needs_review": look,
             }
-            for label, sure, look in zip(labels, confidence, review, strict=True)
+            for label, row, look in zip(labels, shown, review, strict=True)
         ],
     }
 
 
 def _reviewed(
     one: Served, labels: Sequence[TextLabel]
-) -> tuple[list[float | None], list[bool | None]]:
-    """How sure each label is, and whether a person should look; None where there is no rule."""
-    if one.rule is None or any(label.probabilities is None for label in labels):
-        return [None] * len(labels), [None] * len(labels)
+) -> tuple[Sequence[Sequence[float] | None], Sequence[bool | None]]:
+    """The probabilities of each text, and whether a person should look at it.
+
+    As `tunelab predict` gives them: calibrated where there is a rule. Without a rule nothing says
+    who should look, which is None.
+    """
+    rows = [label.probabilities for label in labels]
+    if one.rule is None or one.fitted is None or any(row is None for row in rows):
+        return rows, [None] * len(labels)
     import numpy as np
 
-    given = np.array([label.probabilities for label in labels], dtype=float)
-    sure = one.rule.calibrated(given).max(axis=1).tolist()
-    look = one.rule.needs_review(given).tolist()
-    # A text without a label is nobody's but a person's.
-    return sure, [
-        bool(below) or label.label is None for below, label in zip(look, labels, strict=True)
-    ]
+    given = np.array(rows, dtype=float)
+    answers = [label.label for label in labels]
+    look = needing_review(one.rule, one.fitted.labels, answers, given)
+    return one.rule.calibrated(given).tolist(), look
 
 
 def _count_labels(
@@ -452,7 +460,9 @@ async def _told(
     """A stream, whose tokens are counted at its end."""
     done: list[Generation] = []
     try:
-        async for part in streamed_answer(asked, steps, deadline, done):
+        async for part in streamed_answer(
+            asked, steps, deadline, done, on_failure=lambda error: note_error(facts, error)
+        ):
             yield part
     finally:
         steps.give_up()

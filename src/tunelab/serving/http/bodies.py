@@ -242,12 +242,13 @@ def generation_values(request: ChatRequest, settings: ServeSettings) -> Mapping[
         raise RequestError(400, "give either max_tokens or max_completion_tokens.")
     if request.stream_options is not None and not request.stream:
         raise RequestError(400, "stream_options needs stream: true.")
-    tokens = request.max_completion_tokens or request.max_tokens
-    if tokens is not None and tokens > settings.new_tokens:
+    answers = request.n or 1
+    tokens = request.max_completion_tokens or request.max_tokens or 1
+    if tokens * answers > settings.new_tokens:
         raise RequestError(
             400,
-            f"{tokens} tokens are asked for and {settings.new_tokens} are written at most; "
-            "lower max_tokens.",
+            f"{tokens * answers} tokens are asked for and {settings.new_tokens} are written at "
+            f"most, in all answers together; lower max_tokens{' or n' if answers > 1 else ''}.",
         )
     stop = [request.stop] if isinstance(request.stop, str) else request.stop
     if stop is not None and len(stop) > _MOST_STOPS:
@@ -266,7 +267,7 @@ def generation_values(request: ChatRequest, settings: ServeSettings) -> Mapping[
         "samples": request.n,
     }
     named = {name: value for name, value in given.items() if value is not None}
-    return {"max_new_tokens": min(128, settings.new_tokens), **named}
+    return {"max_new_tokens": min(128, settings.new_tokens // answers), **named}
 
 
 def _refuse_number(word: str) -> NoReturn:

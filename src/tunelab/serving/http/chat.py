@@ -3,13 +3,13 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from tunelab.errors import UsageError
+from tunelab.errors import RunError, TunelabError, UsageError
 from tunelab.generation.chat import make_settings
 from tunelab.generation.local_model import LocalModel
 from tunelab.generation.outcome import Ending, Generation, Progress
@@ -19,7 +19,7 @@ from tunelab.prompts.conversation import Message
 from tunelab.prompts.prompting import Prompt
 from tunelab.serving.http.bodies import ChatRequest, generation_values, messages_of
 from tunelab.serving.http.model_thread import ModelThread, Writing
-from tunelab.serving.http.refusals import RequestError, error_body
+from tunelab.serving.http.refusals import FAILED, RequestError, error_body
 from tunelab.serving.http.settings import ServeSettings
 
 # How OpenAI's clients are told why an answer ended.
@@ -86,6 +86,22 @@ def _prompt(answerer: LocalModel, messages: list[Message]) -> Prompt:
     return messages
 
 
+def _begin(asked: Asked) -> Iterator[Progress]:
+    """The steps of the answer.
+
+    Raises:
+        UsageError: the model's chat template refuses the conversation.
+    """
+    try:
+        asked.answerer.count(asked.prompt)
+    except RunError:
+        raise UsageError(
+            "the chat template of this model refuses the conversation; let user and assistant take "
+            "turns, the user first and last."
+        ) from None
+    return asked.answerer.stream([asked.prompt], asked.settings)
+
+
 class Steps:
     """The steps of an answer, from the thread that writes it to the loop that sends it."""
 
@@ -101,7 +117,7 @@ class Steps:
         self._steps = steps
         self._first: Progress | None = None
         self._writing = Writing(
-            begin=lambda: asked.answerer.stream([asked.prompt], asked.settings),
+            begin=lambda: _begin(asked),
             on_step=tell,
             on_end=tell,
         )
@@ -178,11 +194,17 @@ async def whole_answer(asked: Asked, steps: Steps, deadline: float) -> dict[str,
 
 
 async def streamed_answer(
-    asked: Asked, steps: Steps, deadline: float, done: list[Generation]
+    asked: Asked,
+    steps: Steps,
+    deadline: float,
+    done: list[Generation],
+    *,
+    on_failure: Callable[[Exception], None],
 ) -> AsyncIterator[bytes]:
     """The answer as events; ``done`` is given each whole answer.
 
-    What fails on the way ends the stream with an event that holds the error.
+    What fails on the way ends the stream with an event that holds the error. ``on_failure`` is
+    given what the service, and not the request, is to blame for.
     """
     for sample in range(asked.settings.samples):
         yield _chunk(asked, [_choice(sample, {"role": "assistant", "content": ""}, None)])
@@ -200,7 +222,9 @@ async def streamed_answer(
         yield b"data: " + error_body(error.status, error.message) + b"\n\n"
         return
     except Exception as error:
-        yield b"data: " + error_body(500, f"the model failed: {error}") + b"\n\n"
+        on_failure(error)
+        message = str(error) if isinstance(error, TunelabError) else FAILED
+        yield b"data: " + error_body(500, message) + b"\n\n"
         return
     if asked.include_usage:
         yield _chunk(asked, [], usage=usage_of(done))

@@ -99,8 +99,10 @@ class StoppingServer(Server):
         super().__init__(config)
         self._on_stop = on_stop
 
-    def listen(self) -> None:
-        """Take requests on the host and the port of the configuration until a signal comes.
+    def bind(self) -> socket.socket:
+        """The socket that listens on the host and the port of the configuration.
+
+        Connections wait there until :meth:`listen` takes them.
 
         Raises:
             RunError: the port was taken in between.
@@ -108,10 +110,17 @@ class StoppingServer(Server):
         host, port = self.config.host, self.config.port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            listener = socket.create_server((host, port), family=family, backlog=2048)
+            return socket.create_server((host, port), family=family, backlog=2048)
         except OSError as error:
             raise RunError(f"cannot listen on {host}, port {port} ({error.strerror}).") from None
-        self.run([listener])
+
+    def listen(self, listener: socket.socket | None = None) -> None:
+        """Take requests until a signal comes; None: on a socket that :meth:`bind` makes now.
+
+        Raises:
+            RunError: as :meth:`bind`.
+        """
+        self.run([listener or self.bind()])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop, or end the process where it has begun."""
@@ -145,7 +154,10 @@ class StoppingServer(Server):
 
 
 def _accept_all(listener: socket.socket) -> list[socket.socket]:
-    """The connections that wait to be accepted, of which no more may wait from now on."""
+    """The connections that wait to be accepted.
+
+    From now on the system lets one more wait at most, which the closing resets.
+    """
     found: list[socket.socket] = []
     listener.listen(0)
     while True:

@@ -25,7 +25,7 @@ from tunelab.guards.web_requests import (
     with_headers,
 )
 from tunelab.serving.http.metrics import Metrics
-from tunelab.serving.http.refusals import RequestError, error_body
+from tunelab.serving.http.refusals import FAILED, RequestError, error_body
 from tunelab.serving.http.settings import ServeSettings
 
 # Who asks whether the service lives has no token.
@@ -91,17 +91,16 @@ def guarded(
             if not seen.status:
                 await refuse(answer, error)
         except Exception as error:
-            seen.facts["error"] = type(error).__name__
-            seen.facts["where"] = _where(error)
+            note_error(seen.facts, error)
             if not seen.status:
-                await refuse(
-                    answer, RequestError(500, "the service failed; its log names the request.")
-                )
+                await refuse(answer, RequestError(500, FAILED))
         finally:
             seconds = time.monotonic() - began
             path = scope["path"] if scope["path"] in paths else "other"
             metrics.count("tunelab_requests_total", path=path, status=str(seen.status))
             metrics.observe("tunelab_request_seconds", seconds, path=path)
+            if "error" in seen.facts:
+                metrics.count("tunelab_errors_total", path=path, error=seen.facts["error"])
             log(
                 "request",
                 {
@@ -151,7 +150,7 @@ def check_token(token: str, authorization: str) -> None:
     """
     kind, _, given = authorization.partition(" ")
     # Headers are read as Latin-1, which gives the bytes that were sent.
-    same = hmac.compare_digest(given.strip().encode("latin-1"), token.encode("utf-8"))
+    same = hmac.compare_digest(given.strip(" \t").encode("latin-1"), token.encode("utf-8"))
     if kind.lower() != "bearer" or not same:
         raise RequestError(
             401,
@@ -261,6 +260,12 @@ def _watched(send: Send, seen: _Seen, traffic: Traffic, seconds: float) -> Send:
             await send(message)
 
     return sending
+
+
+def note_error(facts: dict[str, Any], error: Exception) -> None:
+    """Tell the line of the log the kind of an error and where it comes from, never its text."""
+    facts["error"] = type(error).__name__
+    facts["where"] = _where(error)
 
 
 def _where(error: Exception) -> str:

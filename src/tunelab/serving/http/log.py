@@ -13,7 +13,8 @@ def write_line(event: str, values: Mapping[str, Any], stream: TextIO | None = No
     A line that cannot be written, as its reader is gone, is lost: the service goes on.
     """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    line = json.dumps({"time": now, "event": event, **values}, ensure_ascii=False)
+    # In ASCII, since half a character, or standard output in another encoding, would lose the line.
+    line = json.dumps({"time": now, "event": event, **values})
     try:
         target = stream or sys.stdout
         target.write(line + "\n")

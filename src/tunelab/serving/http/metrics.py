@@ -29,6 +29,7 @@ class _Histogram:
 
 _COUNTERS: Mapping[str, str] = {
     "tunelab_requests_total": "Requests that were answered, by path and status.",
+    "tunelab_errors_total": "Requests that ended in an error of the service, by path and kind.",
     "tunelab_texts_total": "Texts that were labelled, by model.",
     "tunelab_labels_total": "Labels that were given, by model; an empty label stands for none.",
     "tunelab_needs_review_total": "Texts that a person should look at, by model.",

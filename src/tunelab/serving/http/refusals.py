@@ -21,6 +21,8 @@ TYPES: Mapping[int, str] = {
     503: "unavailable_error",
     504: "timeout_error",
 }
+# What is said of an error that nobody expected, whose own text may hold that of a request.
+FAILED = "the service failed; its log names the request."
 
 
 @dataclass

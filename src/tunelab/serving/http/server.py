@@ -19,14 +19,15 @@ def serve(
 
     Raises:
         UsageError: a classifier or a model cannot be opened.
-        RunError: one is damaged.
+        RunError: one is damaged, or the port was taken in between.
     """
     service = Service(open_served(classifiers, models, device=settings.device), settings)
     server = make_server(service)
+    listener = server.bind()
     write_line("start", {"models": list(service.served), "address": address})
-    sys.stderr.write(f"{address}  (Ctrl-C ends it)\n")
+    sys.stderr.write(f"ready: {address}  (Ctrl-C ends it)\n")
     sys.stderr.flush()
-    server.listen()
+    server.listen(listener)
     service.models.stop(settings.request_seconds)
     write_line("stop", {})
 

@@ -71,8 +71,8 @@ def read_settings(
     The variable of ``--batch-texts`` is ``TUNELAB_SERVE_BATCH_TEXTS``, and so on.
 
     Raises:
-        UsageError: a variable of no option, a value of the wrong type or out of its range, or
-            other machines are let in without a token.
+        UsageError: a variable of no option, a value of the wrong type or out of its range, a token
+            that is not ASCII, or other machines are let in without a token.
     """
     known = {f"{PREFIX}{name.upper()}": name for name in OPTIONS}
     strange = [
@@ -93,6 +93,11 @@ def read_settings(
         elif variable in environment:
             values[name] = _converted(name, environment[variable], variable)
     settings = ServeSettings(**values, token=token)
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise UsageError(
+            "the token holds a character that a header cannot carry; use letters, digits and signs "
+            "of ASCII alone."
+        )
     if settings.host not in LOOPBACK and token is None:
         raise UsageError(
             f"--host {settings.host} lets other machines connect, which needs a token: write one "
