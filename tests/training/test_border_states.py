@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import OPTConfig, OPTForCausalLM
 
 from conftest import LABELS, build_model, build_tokenizer, shorten_windows
 from tunelab import registry
 from tunelab.config import Training
 from tunelab.errors import UsageError
 from tunelab.evaluation.metrics.training_time import time_doubt
-from tunelab.inference.layer_list import find_layers, lowest_trained
+from tunelab.inference.layer_list import find_layers, lowest_trained, states_before
 from tunelab.inference.packed_attention import packed_attention
 from tunelab.inference.packing import pack_rows
 from tunelab.models.state_cache import state_file
@@ -283,7 +284,7 @@ def test_why_the_whole_model_runs(
     padded = _reason(_adapted(), rows, packing=False)
     assert padded == {"border": 2, "whole_model": "rows are not packed"}
     drops = _adapted()
-    drops.config.attention_dropout = 0.1
+    _first(drops).self_attn.attention_dropout = 0.1
     assert "drop out" in _reason(drops, rows)["whole_model"]
     other = _adapted()
     top = other.get_base_model().model.layers[2]
@@ -292,6 +293,40 @@ def test_why_the_whole_model_runs(
         top.mlp.act_fn, "forward", lambda x: x * (1 + float(len(vars(_first(other)))))
     )
     assert "other answers" in _reason(other, rows)["whole_model"]
+
+
+def _opt(**chosen: Any) -> Any:
+    shape = {"vocab_size": 600, "hidden_size": 32, "ffn_dim": 64, "word_embed_proj_dim": 32}
+    config = OPTConfig(**shape, num_hidden_layers=3, num_attention_heads=4, **chosen)
+    torch.manual_seed(0)
+    settings = METHODS["lora"].Settings(r=4, layers="top-1")
+    return METHODS["lora"].adapt(OPTForCausalLM(config), settings)
+
+
+@pytest.mark.parametrize("chosen", [{"dropout": 0.1}, {"dropout": 0.0, "layerdrop": 0.1}])
+def test_dropout_without_a_module(chosen: dict[str, float], rows: list[EncodedExample]) -> None:
+    # The model of OPT calls the function, and leaves out layers in its own forward pass.
+    model = _opt(**chosen).train()
+    ids = [run_ids(row) for row in rows]
+    before = torch.get_rng_state()
+    states, whole = border_states(model, ids, 0, packed=True, sharded=False)
+    assert states is None
+    assert whole is not None
+    assert "drop out numbers at random" in whole["whole_model"]
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_states_are_those_of_evaluation(rows: list[EncodedExample]) -> None:
+    model = _opt(dropout=0.5).train()
+    model.base_model.model.model.decoder.layers[2].eval()
+    modes = [module.training for module in model.modules()]
+    found = find_layers(model)
+    assert found is not None
+    ids = torch.tensor([rows[0].ids])
+    states = states_before(found, 2, input_ids=ids)
+    assert [module.training for module in model.modules()] == modes
+    assert torch.equal(states, states_before(found, 2, input_ids=ids))
+    assert not torch.equal(states, states_before(found, 2, training=True, input_ids=ids))
 
 
 def _first(model: Any) -> Any:

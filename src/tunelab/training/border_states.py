@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 # Of the way in which states are computed: another one gives them other keys.
 _FORM = "rows 1"
 _SHARED_STEP = 8
+_TRIAL_TOKENS = 16
 
 
 @dataclass
@@ -220,7 +221,7 @@ def border_states(
         reason = "rows are not packed"
     elif sharded:
         reason = "the weights are sharded over processes"
-    elif _drops(found.layers[:border], model.config):
+    elif _random_below(found, border, min(rows, key=len)):
         reason = "the layers below drop out numbers at random"
     if reason is None:
         limit = most_bytes()
@@ -234,15 +235,21 @@ def border_states(
     return None, {"border": border, "whole_model": reason}
 
 
-def _drops(layers: Sequence[Any], config: Any) -> bool:
+def _random_below(found: LayerList, border: int, row: Sequence[int]) -> bool:
+    """Whether the layers below give other states each time in training: by running them twice."""
     import torch
 
-    text = config.get_text_config()
-    return bool(getattr(text, "attention_dropout", 0)) or any(
-        isinstance(module, torch.nn.Dropout) and module.p > 0
-        for layer in layers
-        for module in layer.modules()
-    )
+    # Whole layers are left out at random, too seldom for two runs to show it.
+    if getattr(found.parent.config, "layerdrop", 0):
+        return True
+    device = next(found.parent.parameters()).device
+    ids = torch.tensor([list(row[:_TRIAL_TOKENS])], device=device)
+    # A training draws the same random numbers with and without this trial.
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        first, second = (
+            states_before(found, border, training=True, input_ids=ids) for _ in range(2)
+        )
+    return not torch.equal(first, second)
 
 
 def _agrees(states: BorderStates, rows: Sequence[Sequence[int]], prefix: int) -> bool:
