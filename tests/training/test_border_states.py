@@ -264,7 +264,7 @@ def test_other_rows_threads_and_weights_have_other_states(
 def test_a_damaged_row_is_computed_again(rows: list[EncodedExample], tmp_path: Path) -> None:
     expected = _weights(_train(tmp_path / "first", rows))
     with closing(sqlite3.connect(state_file())) as database, database:
-        database.execute("UPDATE states SET content = zeroblob(length(content))")
+        database.execute("UPDATE contents SET content = zeroblob(length(content))")
     found = _train(tmp_path / "second", rows)
     assert found.border_states is not None
     assert found.border_states["rows_computed"] > 0
