@@ -79,7 +79,12 @@ def test_a_folder_in_the_place_of_the_file(store: BoundedStore) -> None:
 
 def test_nothing_is_half_written(store: BoundedStore) -> None:
     store.keep(CONTENTS, MOST)
-    with pytest.raises(KeyError), store._changed() as database:
-        database.execute("DELETE FROM contents")
-        raise KeyError
+
+    def stop_halfway() -> None:
+        with store._changed() as database:
+            database.execute("DELETE FROM contents")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        stop_halfway()
     assert store.read(KEYS) == CONTENTS

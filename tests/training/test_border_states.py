@@ -161,10 +161,14 @@ def test_a_window_shorter_than_the_rows(family: str, rows: list[EncodedExample])
 
 
 def _train(
-    folder: Path, rows: list[EncodedExample], precision: str = "float32", **options: Any
+    folder: Path,
+    rows: list[EncodedExample],
+    precision: str = "float32",
+    dropout: float = 0.0,
+    **options: Any,
 ) -> TrainingOutcome:
     defaults: dict[str, Any] = {"tracking": [], "epochs": 3, "batch_size": 4, "warmup": 0}
-    model = _adapted()
+    model = _adapted(dropout=dropout)
     if precision != "float32":
         model = METHODS["lora"].adapt(
             build_model().to(getattr(torch, precision)),
@@ -219,6 +223,19 @@ def test_kept_and_computed_states_train_to_the_same_bits(
         assert _losses(other) == _losses(first)
         assert all(torch.equal(value, expected[name]) for name, value in _weights(other).items())
         assert torch.equal(found, logits[0])
+
+
+def test_dropout_of_the_adapter_and_accumulated_steps(
+    rows: list[EncodedExample], tmp_path: Path
+) -> None:
+    options = {"dropout": 0.2, "gradient_accumulation": 2, "batch_size": 2, "epochs": 2}
+    first, later = (_train(tmp_path / name, rows, **options) for name in ("first", "later"))
+    assert first.border_states is not None
+    assert later.border_states is not None
+    assert first.border_states["rows_computed"] > 0 == later.border_states["rows_computed"]
+    assert _losses(later) == _losses(first)
+    expected = _weights(first)
+    assert all(torch.equal(value, expected[name]) for name, value in _weights(later).items())
 
 
 def test_sixteen_bits(rows: list[EncodedExample], tmp_path: Path) -> None:
@@ -327,6 +344,27 @@ def test_states_are_those_of_evaluation(rows: list[EncodedExample]) -> None:
     assert [module.training for module in model.modules()] == modes
     assert torch.equal(states, states_before(found, 2, input_ids=ids))
     assert not torch.equal(states, states_before(found, 2, training=True, input_ids=ids))
+
+
+def test_more_states_than_the_limit(
+    rows: list[EncodedExample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = _states(_adapted(), rows)[0].size([run_ids(row) for row in rows])
+    monkeypatch.setenv("TUNELAB_STATES", f"{size - 1} B")
+    assert "more than the limit of" in _reason(_adapted(), rows)["whole_model"]
+    monkeypatch.setenv("TUNELAB_STATES", f"{size} B")
+    _states(_adapted(), rows)
+
+
+def test_rows_of_another_process_are_not_of_an_earlier_training(
+    rows: list[EncodedExample],
+) -> None:
+    model, ids = _adapted(), [run_ids(row) for row in rows]
+    one, other = _states(model, rows)[0], _states(model, rows)[0]
+    one._own_states(ids[:3])
+    other._own_states(ids[:4])
+    assert (other.read, other.computed, other.kept_before) == (3, 1, 0)
+    assert _states(model, rows)[0].kept_before == 4
 
 
 def _first(model: Any) -> Any:
