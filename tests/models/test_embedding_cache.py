@@ -28,7 +28,7 @@ def _vectors(count: int, width: int = 16) -> dict[str, Vector]:
 
 def _count() -> int:
     with closing(sqlite3.connect(cache_file())) as database:
-        return int(database.execute("SELECT COUNT(*) FROM vectors").fetchone()[0])
+        return int(database.execute("SELECT COUNT(*) FROM contents").fetchone()[0])
 
 
 def test_the_same_bits_by_text_and_encoder() -> None:
@@ -103,3 +103,4 @@ def test_a_table_of_another_version() -> None:
         database.execute("CREATE TABLE vectors (number INTEGER)")
     assert read_vectors("a", ["text 1"]) == {}
     keep_vectors("a", _vectors(2))
+    assert read_vectors("a", ["text 1"]).keys() == {"text 1"}

@@ -1,5 +1,7 @@
 """Scores from kept states are the bits of the whole model, and kept only where they serve again."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,15 @@ from conftest import build_model
 from tunelab import registry
 from tunelab.inference.layer_list import find_layers, lowest_adapted
 from tunelab.inference.scoring import LabelLikelihoods, score_labels
-from tunelab.models.lower_layers import KeptBatches, keeping_batches, kept_batches
+from tunelab.models import lower_layers
+from tunelab.models.lower_layers import (
+    KeptBatches,
+    decode_states,
+    encode_states,
+    keeping_batches,
+    kept_batches,
+    lower_identity,
+)
 from tunelab.models.state_cache import state_file
 
 PROMPTS = [[1, 7, 8, 9, *range(20 + number, 26 + 2 * number)] for number in range(9)]
@@ -72,7 +82,7 @@ def test_the_same_bits_without_running_the_layers_below(family: str) -> None:
     assert _scored(other, again) == _scored(other, None) != whole
 
 
-def test_a_damaged_batch_is_run() -> None:
+def test_another_batch_or_size_finds_nothing() -> None:
     model = _adapted(layers="top-1")
     below = _kept(model)
     assert below is not None
@@ -80,6 +90,44 @@ def test_a_damaged_batch_is_run() -> None:
     assert below.read("a batch", 6).shape == (1, 6, 32)
     assert below.read("a batch", 5) is None
     assert below.read("another", 6) is None
+
+
+def test_a_damaged_batch_is_run() -> None:
+    model = _adapted(layers="top-1")
+    whole = _scored(model, None)
+    assert _scored(model, _kept(model)) == whole
+    with closing(sqlite3.connect(state_file())) as database, database:
+        database.execute("UPDATE contents SET content = substr(content, 1, length(content) - 4)")
+    assert _scored(model, _kept(model)) == whole
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_states_keep_their_type(dtype: Any) -> None:
+    states = torch.arange(12).view(3, 4).to(dtype)
+    content = encode_states(states)
+    found = decode_states(content, 3)
+    assert found.dtype == dtype
+    assert torch.equal(found, states)
+    # Four tokens of three numbers would fit too, and are another hidden size.
+    assert decode_states(content, 4) is None
+    assert decode_states(content[:-1], 3) is None
+    for other in (b"", b"no states", b"load 4\n" + content, b"float32 x\n1234"):
+        assert decode_states(other, 3) is None
+
+
+def test_another_processor_or_version_has_other_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = _adapted(layers="top-1")
+    found = find_layers(model)
+    assert found is not None
+    before = lower_identity(model, found, 2, "a form")
+    model_name, amx = lower_layers._cpu()
+    assert isinstance(amx, bool)
+    for other in ((f"{model_name} II", amx), (model_name, not amx)):
+        with monkeypatch.context() as patch:
+            patch.setattr(lower_layers, "_cpu", lambda other=other: other)
+            assert lower_identity(model, found, 2, "a form") != before
+    monkeypatch.setattr(lower_layers, "__version__", "0.0.0")
+    assert lower_identity(model, found, 2, "a form") != before
 
 
 def test_a_model_that_answers_otherwise_runs_whole(monkeypatch: pytest.MonkeyPatch) -> None:

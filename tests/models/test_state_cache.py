@@ -45,7 +45,7 @@ def test_the_same_bytes() -> None:
 def test_a_changed_row_is_left_out() -> None:
     keep_states(_contents(3))
     with closing(sqlite3.connect(state_file())) as database, database:
-        database.execute("UPDATE states SET content = ? WHERE key = ?", (b"other", _key(1)))
+        database.execute("UPDATE contents SET content = ? WHERE key = ?", (b"other", _key(1)))
     assert read_states([_key(n) for n in range(3)]).keys() == {_key(0), _key(2)}
     keep_states(_contents(1, first=1))
     assert len(read_states([_key(n) for n in range(3)])) == 3

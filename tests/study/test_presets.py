@@ -57,6 +57,9 @@ def test_adapters_in_the_top_layers_stand_beside_those_in_all() -> None:
     assert "lora-top-10" in {cell.name for cell in tuned_cells(open_study("emotion-cpu"))}
     claim = next(one for one in open_study("emotion-cpu").claims if one.left == "lora-top-10")
     assert (claim.right, claim.relation) == ("lora", "about")
+    larger = open_study("llama-3.2-1b")
+    assert [entry.called for entry in larger.methods] == ["lora", "lora-head"]
+    assert "lora-top-10" not in {claim.left for claim in larger.claims}
     with pytest.raises(UsageError, match="unknown side of a claim 'lorra-top-10'"):
         open_study(
             "emotion-cpu",

@@ -19,7 +19,7 @@ TOP = "methods=[{name: lora, id: lora-top-1, r: 4, layers: top-1}]"
 
 def _rows() -> int:
     with closing(sqlite3.connect(state_file())) as database:
-        return int(database.execute("SELECT COUNT(*) FROM states").fetchone()[0])
+        return int(database.execute("SELECT COUNT(*) FROM contents").fetchone()[0])
 
 
 def test_seeds_share_states_and_answer_as_without_them(

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import OPTConfig, OPTForCausalLM
 
 from conftest import LABELS, build_model, build_tokenizer, shorten_windows
 from tunelab import registry
 from tunelab.config import Training
 from tunelab.errors import UsageError
 from tunelab.evaluation.metrics.training_time import time_doubt
-from tunelab.inference.layer_list import find_layers, lowest_trained
+from tunelab.inference.layer_list import find_layers, lowest_trained, states_before
 from tunelab.inference.packed_attention import packed_attention
 from tunelab.inference.packing import pack_rows
 from tunelab.models.state_cache import state_file
@@ -160,10 +161,14 @@ def test_a_window_shorter_than_the_rows(family: str, rows: list[EncodedExample])
 
 
 def _train(
-    folder: Path, rows: list[EncodedExample], precision: str = "float32", **options: Any
+    folder: Path,
+    rows: list[EncodedExample],
+    precision: str = "float32",
+    dropout: float = 0.0,
+    **options: Any,
 ) -> TrainingOutcome:
     defaults: dict[str, Any] = {"tracking": [], "epochs": 3, "batch_size": 4, "warmup": 0}
-    model = _adapted()
+    model = _adapted(dropout=dropout)
     if precision != "float32":
         model = METHODS["lora"].adapt(
             build_model().to(getattr(torch, precision)),
@@ -220,6 +225,19 @@ def test_kept_and_computed_states_train_to_the_same_bits(
         assert torch.equal(found, logits[0])
 
 
+def test_dropout_of_the_adapter_and_accumulated_steps(
+    rows: list[EncodedExample], tmp_path: Path
+) -> None:
+    options = {"dropout": 0.2, "gradient_accumulation": 2, "batch_size": 2, "epochs": 2}
+    first, later = (_train(tmp_path / name, rows, **options) for name in ("first", "later"))
+    assert first.border_states is not None
+    assert later.border_states is not None
+    assert first.border_states["rows_computed"] > 0 == later.border_states["rows_computed"]
+    assert _losses(later) == _losses(first)
+    expected = _weights(first)
+    assert all(torch.equal(value, expected[name]) for name, value in _weights(later).items())
+
+
 def test_sixteen_bits(rows: list[EncodedExample], tmp_path: Path) -> None:
     found = [
         _train(tmp_path / name, rows, precision="bfloat16", epochs=1) for name in ("first", "later")
@@ -263,7 +281,7 @@ def test_other_rows_threads_and_weights_have_other_states(
 def test_a_damaged_row_is_computed_again(rows: list[EncodedExample], tmp_path: Path) -> None:
     expected = _weights(_train(tmp_path / "first", rows))
     with closing(sqlite3.connect(state_file())) as database, database:
-        database.execute("UPDATE states SET content = zeroblob(length(content))")
+        database.execute("UPDATE contents SET content = zeroblob(length(content))")
     found = _train(tmp_path / "second", rows)
     assert found.border_states is not None
     assert found.border_states["rows_computed"] > 0
@@ -283,7 +301,7 @@ def test_why_the_whole_model_runs(
     padded = _reason(_adapted(), rows, packing=False)
     assert padded == {"border": 2, "whole_model": "rows are not packed"}
     drops = _adapted()
-    drops.config.attention_dropout = 0.1
+    _first(drops).self_attn.attention_dropout = 0.1
     assert "drop out" in _reason(drops, rows)["whole_model"]
     other = _adapted()
     top = other.get_base_model().model.layers[2]
@@ -292,6 +310,61 @@ def test_why_the_whole_model_runs(
         top.mlp.act_fn, "forward", lambda x: x * (1 + float(len(vars(_first(other)))))
     )
     assert "other answers" in _reason(other, rows)["whole_model"]
+
+
+def _opt(**chosen: Any) -> Any:
+    shape = {"vocab_size": 600, "hidden_size": 32, "ffn_dim": 64, "word_embed_proj_dim": 32}
+    config = OPTConfig(**shape, num_hidden_layers=3, num_attention_heads=4, **chosen)
+    torch.manual_seed(0)
+    settings = METHODS["lora"].Settings(r=4, layers="top-1")
+    return METHODS["lora"].adapt(OPTForCausalLM(config), settings)
+
+
+@pytest.mark.parametrize("chosen", [{"dropout": 0.1}, {"dropout": 0.0, "layerdrop": 0.1}])
+def test_dropout_without_a_module(chosen: dict[str, float], rows: list[EncodedExample]) -> None:
+    # The model of OPT calls the function, and leaves out layers in its own forward pass.
+    model = _opt(**chosen).train()
+    ids = [run_ids(row) for row in rows]
+    before = torch.get_rng_state()
+    states, whole = border_states(model, ids, 0, packed=True, sharded=False)
+    assert states is None
+    assert whole is not None
+    assert "drop out numbers at random" in whole["whole_model"]
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_states_are_those_of_evaluation(rows: list[EncodedExample]) -> None:
+    model = _opt(dropout=0.5).train()
+    model.base_model.model.model.decoder.layers[2].eval()
+    modes = [module.training for module in model.modules()]
+    found = find_layers(model)
+    assert found is not None
+    ids = torch.tensor([rows[0].ids])
+    states = states_before(found, 2, input_ids=ids)
+    assert [module.training for module in model.modules()] == modes
+    assert torch.equal(states, states_before(found, 2, input_ids=ids))
+    assert not torch.equal(states, states_before(found, 2, training=True, input_ids=ids))
+
+
+def test_more_states_than_the_limit(
+    rows: list[EncodedExample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = _states(_adapted(), rows)[0].size([run_ids(row) for row in rows])
+    monkeypatch.setenv("TUNELAB_STATES", f"{size - 1} B")
+    assert "more than the limit of" in _reason(_adapted(), rows)["whole_model"]
+    monkeypatch.setenv("TUNELAB_STATES", f"{size} B")
+    _states(_adapted(), rows)
+
+
+def test_rows_of_another_process_are_not_of_an_earlier_training(
+    rows: list[EncodedExample],
+) -> None:
+    model, ids = _adapted(), [run_ids(row) for row in rows]
+    one, other = _states(model, rows)[0], _states(model, rows)[0]
+    one._own_states(ids[:3])
+    other._own_states(ids[:4])
+    assert (other.read, other.computed, other.kept_before) == (3, 1, 0)
+    assert _states(model, rows)[0].kept_before == 4
 
 
 def _first(model: Any) -> Any:

@@ -35,6 +35,9 @@ def test_balanced_weights_are_those_of_scikit_learn() -> None:
 def test_given_weights() -> None:
     labels = ("joy", "fear", "anger")
     assert class_weights({"fear": 3.0}, TRUTH, labels) == {"joy": 1.0, "fear": 3.0, "anger": 1.0}
+    # Rows of validation may have a label that no training row has.
+    named = class_weights({"none": 2.0}, TRUTH, (*labels, "none"))
+    assert named == {"joy": 1.0, "fear": 1.0, "anger": 1.0, "none": 2.0}
     assert class_weights(None, TRUTH, labels) is None
     with pytest.raises(UsageError, match="did you mean fear"):
         class_weights({"faer": 3.0}, TRUTH, labels)

@@ -1,8 +1,8 @@
 """The list of a model's layers, and running a part of it: from the bottom, or from given states.
 
-Both parts run by the model's own forward pass. The layers that are not wanted hand on what they
-get, so that no family needs code of its own; whether that gives what the whole model gives is for
-a trial to see (:mod:`tunelab.inference.trial`).
+Both parts run by the model's own forward pass. The layers that are not wanted return their input,
+so that no family needs code of its own; a trial tells whether the result is that of the whole model
+(:mod:`tunelab.inference.trial`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,9 +41,9 @@ def find_layers(model: Any) -> LayerList | None:
 
 
 def lowest_trained(model: Any, layers: Sequence[Any]) -> int:
-    """The index of the lowest layer that trains something; 0 where anything below may be trained.
+    """The index of the lowest layer with trained parameters; 0 where a parameter below is trained.
 
-    What is trained besides may stand in an output layer of its own.
+    An output layer that shares no weights with the embedding may be trained too.
     """
     output, embedding = model.get_output_embeddings(), model.get_input_embeddings()
     above = set(map(id, output.parameters())) if output is not None else set()
@@ -73,11 +73,14 @@ def lowest_adapted(model: Any, layers: Sequence[Any]) -> int:
     return next(index for index, number in enumerate(adapted) if number)
 
 
-def states_before(found: LayerList, border: int, **arguments: Any) -> Any:
+def states_before(
+    found: LayerList, border: int, *, training: bool = False, **arguments: Any
+) -> Any:
     """Hidden states (B, S, hidden) at the input of the layer with index ``border``.
 
-    ``arguments``: of the forward pass of the list's parent. Neither gradients nor autocast: the
-    states are those of the weights' own type, wherever they are asked for.
+    ``arguments``: of the forward pass of the list's parent. It runs in evaluation, or with dropout
+    where ``training``, whatever the model's own mode. Neither gradients nor autocast: the states
+    are those of the weights' own type.
     """
     import torch
 
@@ -85,16 +88,17 @@ def states_before(found: LayerList, border: int, **arguments: Any) -> Any:
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(torch.autocast(device, enabled=False))
-        stack.enter_context(_handing_on(found.layers[border:]))
-        seen = stack.enter_context(seen_at(found.layers, border))
+        stack.enter_context(_in_mode(found.parent, training))
+        stack.enter_context(_passing_through(found.layers[border:]))
+        seen = stack.enter_context(inputs_of(found.layers, border))
         found.parent(**arguments, use_cache=False)
     (states,) = seen
     return states
 
 
 @contextmanager
-def seen_at(layers: Sequence[Any], border: int) -> Iterator[list[Any]]:
-    """Within this context each forward pass adds its states at the layer ``border`` to a list."""
+def inputs_of(layers: Sequence[Any], border: int) -> Iterator[list[Any]]:
+    """Within this context each forward pass adds the input of the layer ``border`` to a list."""
     seen: list[Any] = []
 
     def keep(_: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -121,7 +125,7 @@ def begin_at(layers: Sequence[Any], border: int, states: Any) -> Iterator[None]:
             return (states, *inputs[1:]), named
         return inputs, {**named, "hidden_states": states}
 
-    with _handing_on(layers[:border]):
+    with _passing_through(layers[:border]):
         handle = layers[border].register_forward_pre_hook(replace, with_kwargs=True)
         try:
             yield
@@ -130,10 +134,22 @@ def begin_at(layers: Sequence[Any], border: int, states: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _handing_on(layers: Sequence[Any]) -> Iterator[None]:
-    """Within this context these layers answer with what they are given."""
+def _in_mode(model: Any, training: bool) -> Iterator[None]:
+    """Within this context a model is in training or in evaluation; then as each module was."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.train(training)
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+@contextmanager
+def _passing_through(layers: Sequence[Any]) -> Iterator[None]:
+    """Within this context these layers return their input."""
     for layer in layers:
-        layer.forward = _hand_on
+        layer.forward = _return_input
     try:
         yield
     finally:
@@ -141,5 +157,5 @@ def _handing_on(layers: Sequence[Any]) -> Iterator[None]:
             del layer.forward
 
 
-def _hand_on(hidden_states: Any, *_: Any, **__: Any) -> Any:
+def _return_input(hidden_states: Any, *_: Any, **__: Any) -> Any:
     return hidden_states

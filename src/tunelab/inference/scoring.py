@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from tunelab.guards.refusals import explain_errors, name_of
 from tunelab.inference.embeddings import check_known
 from tunelab.inference.head import output_at
-from tunelab.inference.layer_list import begin_at, seen_at
+from tunelab.inference.layer_list import begin_at, inputs_of
 from tunelab.inference.token_trees import TreeBatch, build_continuations, build_tree_batch
 from tunelab.inference.tree_reading import BATCH_TOKENS, cut_rows, read_prefix, read_trees
 from tunelab.inference.trial import passes
@@ -155,7 +155,7 @@ def _read_from(model: Any, batch: TreeBatch, below: BelowBorder | None, known: o
     if states is not None:
         with begin_at(below.layers, below.border, states.to(batch.ids.device)):
             return read_trees(model, batch)
-    with seen_at(below.layers, below.border) as seen:
+    with inputs_of(below.layers, below.border) as seen:
         logits = read_trees(model, batch)
     below.keep(known, seen[0])
     return logits
@@ -177,7 +177,7 @@ def _begins_exactly(
     def same_bits() -> bool:
         batch = build_tree_batch([shortest], tree, device=model.device)
         with tree_attention(model):
-            with seen_at(below.layers, below.border) as seen:
+            with inputs_of(below.layers, below.border) as seen:
                 expected = read_trees(model, batch)
             with begin_at(below.layers, below.border, seen[0]):
                 return torch.equal(read_trees(model, batch), expected)

@@ -1,9 +1,9 @@
-"""What the layers below an adapter come to, kept on disk: what the keys are made of, and batches.
+"""The outputs of the layers below an adapter, kept on disk: their keys, and batches of prompts.
 
-An adapter in the top layers leaves the layers below as they are. What they give to a batch of
+An adapter in the top layers leaves the layers below as they are. Their output for a batch of
 prompts is the same for every seed, trial of a sweep and adapter with the same border, so that a
-batch that is scored again begins at the border. Kept are the states of the whole batch, as the
-whole model came to them, and only the same batch finds them: the scores are the same bits.
+batch that is scored again begins at the border. The states of a whole batch are kept, as the whole
+model computed them, and only the same batch finds them: the scores are the same bits.
 """
 
 import hashlib
@@ -13,23 +13,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from tunelab import __version__
 from tunelab.inference.layer_list import LayerList, find_layers, lowest_adapted
 from tunelab.models.state_cache import keep_states, most_bytes, read_states
 
-_FORM = "batches 1"
-_ON: ContextVar[bool] = ContextVar("kept_batches_on", default=False)
+_FORM = "batches 2"
+_KEEPING: ContextVar[bool] = ContextVar("keeping_batches", default=False)
 
 
 @contextmanager
 def keeping_batches() -> Iterator[None]:
     """A context in which scored batches are kept: their rows are asked again, as a study's are."""
-    before = _ON.set(True)
+    before = _KEEPING.set(True)
     try:
         yield
     finally:
-        _ON.reset(before)
+        _KEEPING.reset(before)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,6 @@ class KeptBatches:
     layers: Sequence[Any]
     border: int
     identity: bytes
-    dtype: Any
 
     def read(self, batch: object, tokens: int) -> Any:
         """States (1, ``tokens``, hidden) of a batch, or None where they are not kept.
@@ -48,7 +50,7 @@ class KeptBatches:
         """
         key = self._key(batch)
         content = read_states([key], used=True).get(key)
-        states = None if content is None else decode_states(content, tokens, self.dtype)
+        states = None if content is None else decode_states(content, tokens)
         return None if states is None else states[None]
 
     def keep(self, batch: object, states: Any) -> None:
@@ -65,12 +67,12 @@ def kept_batches(model: Any) -> KeptBatches | None:
     Raises:
         UsageError: the variable that bounds the cache is no size.
     """
-    found = find_layers(model) if _ON.get() and most_bytes() else None
+    found = find_layers(model) if _KEEPING.get() and most_bytes() else None
     border = lowest_adapted(model, found.layers) if found is not None else 0
     if found is None or border == 0:
         return None
     identity = lower_identity(model, found, border, _FORM)
-    return KeptBatches(found.layers, border, identity, model.dtype)
+    return KeptBatches(found.layers, border, identity)
 
 
 def lower_identity(model: Any, found: LayerList, border: int, form: str) -> bytes:
@@ -87,7 +89,8 @@ def lower_identity(model: Any, found: LayerList, border: int, form: str) -> byte
     values.pop("use_cache", None)
     parts = (
         *(form, border, model.dtype, model.device.type),
-        *(torch.__version__, transformers.__version__, platform.machine()),
+        *(__version__, torch.__version__, transformers.__version__),
+        _processor(model.device),
         *(torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()),
         torch.get_float32_matmul_precision(),
         getattr(getattr(torch.backends.mkldnn, "matmul", None), "fp32_precision", None),
@@ -103,18 +106,48 @@ def lower_identity(model: Any, found: LayerList, border: int, form: str) -> byte
     return digest.digest()
 
 
-def encode_states(states: Any) -> bytes:
-    """The bytes of states on the CPU."""
+def _processor(device: Any) -> tuple[Any, ...]:
+    """What computes: other processors sum in another order, and have other instructions."""
     import torch
 
-    return bytes(states.contiguous().view(torch.uint8).numpy().tobytes())
+    found: tuple[Any, ...] = (platform.machine(), *_cpu())
+    if device.type == "cuda":
+        capability = torch.cuda.get_device_capability(device)
+        found += (torch.cuda.get_device_name(device), capability, torch.version.cuda)
+    return found
 
 
-def decode_states(content: bytes, tokens: int, dtype: Any) -> Any:
+@cache
+def _cpu() -> tuple[str, bool]:
+    """The model of the processor, and whether it has AMX as far as the system tells."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor(), False
+    values = dict(line.partition(":")[::2] for line in told.splitlines())
+    named = {name.strip(): value.strip() for name, value in values.items()}
+    model = named.get("model name") or platform.processor()
+    return model, "amx_tile" in named.get("flags", "").split()
+
+
+def encode_states(states: Any) -> bytes:
+    """States (tokens, hidden) or (1, tokens, hidden) on the CPU, with their type and size."""
+    import torch
+
+    name = str(states.dtype).removeprefix("torch.")
+    numbers = states.contiguous().view(torch.uint8).numpy().tobytes()
+    return f"{name} {states.shape[-1]}\n".encode() + bytes(numbers)
+
+
+def decode_states(content: bytes, tokens: int) -> Any:
     """What :func:`encode_states` wrote, (``tokens``, hidden), or None where it has another size."""
     import torch
 
-    values = torch.frombuffer(bytearray(content), dtype=dtype)
-    if not tokens or len(values) % tokens:
+    head, _, numbers = content.partition(b"\n")
+    name, _, hidden = head.decode("ascii", "replace").partition(" ")
+    dtype = getattr(torch, name, None)
+    if not (isinstance(dtype, torch.dtype) and hidden.isdecimal()):
         return None
-    return values.view(tokens, -1)
+    if not numbers or len(numbers) != tokens * int(hidden) * dtype.itemsize:
+        return None
+    return torch.frombuffer(bytearray(numbers), dtype=dtype).view(tokens, int(hidden))

@@ -1,4 +1,4 @@
-"""Training that begins at the lowest trained layer: what is below runs once for each row.
+"""Training from hidden states: the layers below the lowest trained one run once for each row.
 
 Where a method trains the top layers alone, the hidden states at their border are the same in every
 epoch, seed, trial of a sweep and validation. They are computed once for each row and kept on disk
@@ -28,13 +28,15 @@ from tunelab.inference.layer_list import (
 )
 from tunelab.inference.packing import Layout, pack_rows
 from tunelab.models.lower_layers import decode_states, encode_states, lower_identity
-from tunelab.models.state_cache import keep_states, most_bytes, read_states
+from tunelab.models.state_cache import LIMIT, count_states, keep_states, most_bytes, read_states
+from tunelab.numbers import data_size
 
 _log = logging.getLogger(__name__)
 
 # Of the way in which states are computed: another one gives them other keys.
-_FORM = "rows 1"
+_FORM = "rows 2"
 _SHARED_STEP = 8
+_TRIAL_TOKENS = 16
 
 
 @dataclass
@@ -44,7 +46,7 @@ class BorderStates:
     ``shared`` are the token ids that are run once, and ``identity`` stands for all that decides the
     bits besides a row's own ids; without it nothing is kept on disk, and states are computed each
     time. ``computed`` and ``read`` count rows, each as often as it was needed, and ``kept_before``
-    those that were on disk when they were needed first; ``seconds`` is what all that took.
+    those that were on disk before the training; ``seconds`` is what all that took.
     """
 
     model: Any
@@ -57,7 +59,7 @@ class BorderStates:
     kept_before: int = 0
     seconds: float = 0.0
     _prefix: tuple[Any, dict[int, Any]] | None = None
-    _noted: set[bytes] = field(default_factory=set)
+    _used: set[bytes] = field(default_factory=set)
 
     def packed(self, rows: Sequence[Sequence[int]], layout: Layout, tokens: int) -> Any:
         """States (1, ``tokens``, hidden) of the packed ``rows``, which a layout places.
@@ -81,8 +83,13 @@ class BorderStates:
         self.seconds += time.perf_counter() - start
         return packed
 
+    def count_kept(self, rows: Sequence[Sequence[int]]) -> None:
+        """Set ``kept_before``, before the training of these rows and by all of its processes."""
+        if self.identity is not None:
+            self.kept_before = count_states(list({self._key(row) for row in rows}))
+
     def record(self) -> dict[str, Any]:
-        """What a record tells of it."""
+        """The counts and seconds, for the record of the training."""
         return {
             "border": self.border,
             "rows_computed": self.computed,
@@ -91,13 +98,20 @@ class BorderStates:
             "seconds": self.seconds,
         }
 
+    def size(self, rows: Sequence[Sequence[int]]) -> int:
+        """Bytes of the states of all different rows, behind the shared tokens; runs one row."""
+        different = {tuple(row) for row in rows}
+        some = self._compute([min(different, key=len)]).popitem()[1]
+        tokens = sum(len(row) - len(self.shared) for row in different)
+        return int(tokens * some.shape[-1] * some.dtype.itemsize)
+
     def _own_states(self, rows: Sequence[Sequence[int]]) -> dict[tuple[int, ...], Any]:
         """For each row the states behind the shared tokens: (its own tokens, hidden)."""
         wanted = {self._key(row): tuple(row) for row in rows}
         states: dict[tuple[int, ...], Any] = {}
         kept = {} if self.identity is None else self._read(list(wanted))
         for key, content in kept.items():
-            value = decode_states(content, len(wanted[key]) - len(self.shared), self.model.dtype)
+            value = decode_states(content, len(wanted[key]) - len(self.shared))
             if value is not None:
                 states[wanted[key]] = value
         self.read += len(states)
@@ -108,16 +122,15 @@ class BorderStates:
             self.computed += len(new)
             if self.identity is not None:
                 keep_states({key: encode_states(new[row]) for key, row in missing.items()})
-                self._noted.update(missing)
+                self._used.update(missing)
         return states
 
     def _read(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """From disk; a training notes the use of a row once."""
-        fresh = [key for key in keys if key not in self._noted]
+        """From disk; a training writes once that a row was used."""
+        fresh = [key for key in keys if key not in self._used]
         found = read_states(fresh, used=True) if fresh else {}
-        self.kept_before += len(found)
-        found |= read_states([key for key in keys if key in self._noted])
-        self._noted.update(found)
+        found |= read_states([key for key in keys if key in self._used])
+        self._used.update(found)
         return found
 
     def _compute(self, rows: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], Any]:
@@ -203,10 +216,11 @@ class StatesCollator:
 def border_states(
     model: Any, rows: Sequence[Sequence[int]], prefix: int, *, packed: bool, sharded: bool
 ) -> tuple[BorderStates | None, dict[str, Any] | None]:
-    """The states of a training, or why it runs the whole model: a record, and None for neither.
+    """The states that a training begins at, or a record that tells why it runs the whole model.
 
-    ``rows`` are token ids that share their first ``prefix``; ``packed`` is whether they are packed
-    in training, and ``sharded`` whether the model's weights are divided over processes.
+    Both are None where all layers are trained. ``rows`` are token ids that share their first
+    ``prefix``; ``packed`` is whether they are packed in training, and ``sharded`` whether the
+    model's weights are divided over processes.
 
     Raises:
         UsageError: the variable that bounds the cache is no size.
@@ -220,29 +234,43 @@ def border_states(
         reason = "rows are not packed"
     elif sharded:
         reason = "the weights are sharded over processes"
-    elif _drops(found.layers[:border], model.config):
+    elif _random_below(found, border, min(rows, key=len)):
         reason = "the layers below drop out numbers at random"
     if reason is None:
         limit = most_bytes()
         shared = tuple(rows[0][: prefix // _SHARED_STEP * _SHARED_STEP])
         states = BorderStates(model, found, border, shared)
-        if _agrees(states, rows, prefix):
+        if not _agrees(states, rows, prefix):
+            reason = "this model gives other answers when it begins at hidden states"
+        elif limit and (size := states.size(rows)) > limit:
+            reason = (
+                f"the hidden states of all rows take {data_size(size)}, which is more than the "
+                f"limit of {data_size(limit)} ({LIMIT})"
+            )
+        else:
             identity = lower_identity(model, found, border, _FORM) if limit else None
-            return BorderStates(model, found, border, shared, identity), None
-        reason = "this model gives other answers when it begins at hidden states"
+            states = BorderStates(model, found, border, shared, identity)
+            states.count_kept(rows)
+            return states, None
     _log.warning("the layers below the trained ones are run in every step, since %s.", reason)
     return None, {"border": border, "whole_model": reason}
 
 
-def _drops(layers: Sequence[Any], config: Any) -> bool:
+def _random_below(found: LayerList, border: int, row: Sequence[int]) -> bool:
+    """Whether the layers below give other states each time in training: by running them twice."""
     import torch
 
-    text = config.get_text_config()
-    return bool(getattr(text, "attention_dropout", 0)) or any(
-        isinstance(module, torch.nn.Dropout) and module.p > 0
-        for layer in layers
-        for module in layer.modules()
-    )
+    # Whole layers are left out at random, too seldom for two runs to show it.
+    if getattr(found.parent.config, "layerdrop", 0):
+        return True
+    device = next(found.parent.parameters()).device
+    ids = torch.tensor([list(row[:_TRIAL_TOKENS])], device=device)
+    # A training draws the same random numbers with and without this trial.
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        first, second = (
+            states_before(found, border, training=True, input_ids=ids) for _ in range(2)
+        )
+    return not torch.equal(first, second)
 
 
 def _agrees(states: BorderStates, rows: Sequence[Sequence[int]], prefix: int) -> bool:
