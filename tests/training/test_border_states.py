@@ -228,7 +228,12 @@ def test_kept_and_computed_states_train_to_the_same_bits(
 def test_dropout_of_the_adapter_and_accumulated_steps(
     rows: list[EncodedExample], tmp_path: Path
 ) -> None:
-    options = {"dropout": 0.2, "gradient_accumulation": 2, "batch_size": 2, "epochs": 2}
+    options: dict[str, Any] = {
+        "dropout": 0.2,
+        "gradient_accumulation": 2,
+        "batch_size": 2,
+        "epochs": 2,
+    }
     first, later = (_train(tmp_path / name, rows, **options) for name in ("first", "later"))
     assert first.border_states is not None
     assert later.border_states is not None

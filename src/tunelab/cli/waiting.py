@@ -3,6 +3,7 @@
 OpenMP spins for some milliseconds while a thread waits, which is quickest on a machine that does
 nothing else. Two processes on the same cores then wait at the cost of each other: each of two
 trainings at once took six times as long as one alone, and less than twice as long with few spins
+(`benchmarks/tuning/beside.py`).
 """
 
 import os

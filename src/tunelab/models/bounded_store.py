@@ -60,9 +60,10 @@ class BoundedStore:
 
     def count(self, keys: Sequence[bytes]) -> int:
         """How many of the keys are kept, damaged ones too."""
+        found = 0
         with self._if_it_works("read"):
-            return sum(1 for _ in self._select("key", keys))
-        return 0
+            found = sum(1 for _ in self._select("key", keys))
+        return found
 
     def keep(self, contents: Mapping[bytes, bytes], most_bytes: int) -> None:
         """Write contents by their keys; others make room where the file exceeds ``most_bytes``."""
