@@ -60,10 +60,10 @@ class BoundedStore:
 
     def count(self, keys: Sequence[bytes]) -> int:
         """How many of the keys are kept, damaged ones too."""
-        found = 0
+        found: list[object] = []
         with self._if_it_works("read"):
-            found = sum(1 for _ in self._select("key", keys))
-        return found
+            found += self._select("key", keys)
+        return len(found)
 
     def keep(self, contents: Mapping[bytes, bytes], most_bytes: int) -> None:
         """Write contents by their keys; others make room where the file exceeds ``most_bytes``."""
