@@ -155,7 +155,7 @@ def test_a_text_is_encoded_once(encoder: Path) -> None:
     assert (first.vectors[0] == first.vectors[2]).all()
     # A cache that was changed gives the same vectors, which are computed again.
     with closing(sqlite3.connect(cache_file())) as database, database:
-        database.execute("UPDATE vectors SET vector = zeroblob(length(vector))")
+        database.execute("UPDATE contents SET content = zeroblob(length(content))")
     assert np.allclose(embed_texts(loaded, texts).vectors, first.vectors, atol=1e-6)
 
 

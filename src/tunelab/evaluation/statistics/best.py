@@ -86,11 +86,15 @@ def can_be_best(
         return BestSet((True,) * count, (None,) * count, 0, NO_ROWS)
     if count == 1:
         return BestSet((True,), (None,), rows, ONE_CLASSIFIER)
+    if groups is not None and len(groups) != rows:
+        raise ValueError("every row needs its group")
     clusters = clusters_of(groups)
-    few = None if clusters is None else clusters.too_few()
-    if few is not None:
-        return BestSet((True,) * count, (None,) * count, rows, few)
-    patterns, times = _patterns(_by_group(table, groups))
+    if clusters is not None:
+        few = clusters.too_few()
+        if few is not None:
+            return BestSet((True,) * count, (None,) * count, rows, few)
+        table = _sums_of_groups(table, clusters)
+    patterns, times = _patterns(table)
     if not len(patterns):
         return BestSet((True,) * count, (None,) * count, rows, ALL_ALIKE)
     gains = patterns[:, None, :] - patterns[:, :, None]
@@ -274,20 +278,11 @@ def _table(values: Sequence[Sequence[float]]) -> Any:
     return table
 
 
-def _by_group(table: Any, groups: Sequence[object] | None) -> Any:
+def _sums_of_groups(table: Any, clusters: Clusters) -> Any:
     """The sums of each group of rows, for every classifier."""
     import numpy as np
 
-    if groups is None:
-        return table
-    if len(groups) != table.shape[1]:
-        raise ValueError("every row needs its group")
-    clusters = clusters_of(groups)
-    if clusters is None:
-        return table
-    sums = np.zeros((len(table), clusters.count))
-    np.add.at(sums.T, clusters.index, table.T)
-    return sums
+    return np.array([clusters.sums(values) for values in table])
 
 
 def _patterns(table: Any) -> tuple[Any, Any]:
