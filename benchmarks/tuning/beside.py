@@ -20,9 +20,8 @@ from typing import Any
 
 from tunelab.runs.results import load_result
 
-# What the environment of a command holds: nothing of it, what tunelab sets by itself, and others.
+# What the environment of a command holds.
 WAYS: dict[str, dict[str, str]] = {
-    "as tunelab sets it": {},
     "libgomp's own": {"GOMP_SPINCOUNT": "300000", "OMP_WAIT_POLICY": "ACTIVE"},
     "no spinning": {"GOMP_SPINCOUNT": "0"},
     "1,000 spins": {"GOMP_SPINCOUNT": "1000"},

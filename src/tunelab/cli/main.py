@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import NoReturn
 
 from tunelab import __version__
-from tunelab.cli.waiting import wait_briefly
 from tunelab.errors import RunError, TunelabError, UsageError
 from tunelab.guards.visible_text import visible
 
@@ -64,7 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 a run failed, 2 a wrong call."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
-    wait_briefly()
     try:
         return _dispatch([word for word in given if word != "--debug"], debug)
     except TunelabError as error:
