@@ -36,7 +36,8 @@ def test_each_fine_tuned_model_is_compared_with_its_model(
     monkeypatch.setattr(forgetting, "read_prompts", lambda _: prompts)
     monkeypatch.setattr(forgetting, "_TOKENS", 3)
     words = [
-        "evaluation={forgetting: true, modes: [generate]}",
+        "evaluation={forgetting: true, modes: [generate], facts_seconds: 0, max_new_tokens: 4,"
+        " baselines: [majority]}",
         "models={instruct: null}",
         f"methods=[{{name: lora, model: '{workspace.folder / 'model'}'}},"
         f" {{name: prompt_tuning, virtual_tokens: 2, model: '{workspace.folder / 'model'}'}}]",
