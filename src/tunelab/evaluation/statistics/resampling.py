@@ -151,16 +151,16 @@ def count_interval(
     found = _value(statistic, cells, counts, len(labels))
     if found.value is None:
         return found
-    (sample,) = count_bootstrap(
-        [statistic],
-        cells,
-        counts,
-        len(labels),
+    sample, reason = _resampled(
+        statistic,
+        (cells, counts),
+        truth,
+        predicted,
+        labels,
+        clusters,
         seed=seed,
         resamples=resamples,
-        grouped=_grouped(cells, labels, clusters, truth, predicted),
     )
-    reason = _no_interval(sample, cells, sum(counts), labels=len(labels), clusters=clusters)
     if reason:
         return Estimate(found.value, None, None, reason)
     low, high = _holding(found.value, limits(sample, **_spread(sample, clusters)))
@@ -268,16 +268,16 @@ def count_against(
     own = _value(statistic, cells, counts, len(labels))
     reason = own.reason
     if own.value is not None:
-        (sample,) = count_bootstrap(
-            [statistic],
-            cells,
-            counts,
-            len(labels),
+        sample, reason = _resampled(
+            statistic,
+            (cells, counts),
+            truth,
+            predicted,
+            labels,
+            clusters,
             seed=seed,
             resamples=resamples,
-            grouped=_grouped(cells, labels, clusters, truth, predicted),
         )
-        reason = _no_interval(sample, cells, sum(counts), labels=len(labels), clusters=clusters)
         if reason is None:
             spread = _spread(sample, clusters)
             ends = _holding(own.value, limits(sample, **spread))
@@ -296,6 +296,34 @@ def count_against(
         rows_needed=None,
         reason=reason,
     )
+
+
+def _resampled(
+    statistic: Statistic,
+    counted: tuple[list[tuple[int, ...]], list[int]],
+    truth: Sequence[str],
+    predicted: Sequence[str | None],
+    labels: Sequence[str],
+    clusters: Clusters | None,
+    *,
+    seed: int,
+    resamples: int,
+) -> tuple[Bootstrap, str | None]:
+    """One classifier's statistic, resampled, and why it has no interval, if so.
+
+    ``counted``: the cells of its answers, and the rows of each.
+    """
+    cells, counts = counted
+    (sample,) = count_bootstrap(
+        [statistic],
+        cells,
+        counts,
+        len(labels),
+        seed=seed,
+        resamples=resamples,
+        grouped=_grouped(cells, labels, clusters, truth, predicted),
+    )
+    return sample, _no_interval(sample, cells, sum(counts), labels=len(labels), clusters=clusters)
 
 
 def count_bootstrap(
