@@ -12,10 +12,10 @@ from typing import Any
 from tunelab.config import Study, make_study, to_dict
 from tunelab.errors import RunError, TunelabError, UsageError
 from tunelab.runs.results import Result
-from tunelab.study.cells import Work
 from tunelab.study.engines.local import CellOutcome
 from tunelab.study.engines.ray_runtime import check_resources, limit_threads, runtime
 from tunelab.study.engines.resources import needs_of
+from tunelab.study.engines.work import Work
 from tunelab.study.mirror import cell_mirror, fetch
 from tunelab.study.prepare import PreparedData
 
