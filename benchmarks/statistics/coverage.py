@@ -22,8 +22,8 @@ from designs import LABELS, Seeds, answer_lengths, one_model, two_models
 from tunelab.evaluation.metrics import wilson_interval
 from tunelab.evaluation.metrics.f1 import STATISTICS
 from tunelab.evaluation.statistics.bootstrap import limits
+from tunelab.evaluation.statistics.cell_bootstrap import count_bootstrap, of_cells
 from tunelab.evaluation.statistics.comparison import compare_means, tango_interval
-from tunelab.evaluation.statistics.resampling import count_bootstrap, of_cells
 from tunelab.evaluation.statistics.seeds import across_seeds
 
 ROWS = (100, 240, 1000, 2000)
