@@ -11,7 +11,10 @@ from tunelab.evaluation.statistics.cell_bootstrap import (
     counts_of_sides,
 )
 from tunelab.evaluation.statistics.clusters import Clusters
-from tunelab.evaluation.statistics.confusion_counts import Statistic
+
+# Metrics of other packages may import the two from here.
+from tunelab.evaluation.statistics.confusion_counts import Counts as Counts
+from tunelab.evaluation.statistics.confusion_counts import Statistic as Statistic
 from tunelab.evaluation.statistics.estimates import Difference, Estimate
 
 RESAMPLES = 5000
