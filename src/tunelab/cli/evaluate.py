@@ -61,7 +61,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from tunelab.models.kinds import find_language_model
     from tunelab.report.findings import notes as notes_on_scores
     from tunelab.runs.results import write_table
-    from tunelab.study.evaluate import is_stored, notes
+    from tunelab.serving.evaluate import is_stored, notes
 
     study = make_study(apply_overrides({}, split_overrides(arguments.overrides)))
     if not 0 <= arguments.seed < 2**32:
@@ -109,7 +109,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _labels(arguments: argparse.Namespace) -> tuple[str, ...] | None:
     """The labels that models choose among."""
-    from tunelab.study.label_choice import parse_labels
+    from tunelab.serving.label_choice import parse_labels
 
     if arguments.labels is None:
         return None
