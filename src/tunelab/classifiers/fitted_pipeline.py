@@ -39,7 +39,7 @@ class FittedPipeline:
     def size(self) -> Size:
         """The numbers that a linear model was fitted to; of other models they are not known."""
         found = count_learnt(self.model)
-        reason = None if found is not None else "only linear models tell their parameters"
+        reason = None if found is not None else "only linear models report their parameters"
         return Size(found, reason=reason)
 
     def estimator(self) -> Any:

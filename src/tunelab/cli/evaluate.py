@@ -6,7 +6,7 @@ prompt of a study (prompt.system=..., evaluation.max_new_tokens=...), adapters w
 Adapters answer with the labels that they were trained with, also where FILE lacks some of them.
 Models choose among the same labels, among those of --labels, or without either among those of FILE.
 A row of FILE whose label is none of these counts as wrong, and what is compared has the same labels
-to choose from; the lines below the table tell.
+to choose from; the lines below the table say so.
 
 FILE may also be the predictions.parquet of a run, or one that --save wrote: it is then measured
 again, with other settings if you like (evaluation.normalize=mean), and no model is loaded.

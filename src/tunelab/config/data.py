@@ -31,7 +31,7 @@ class Data(Section):
     label: Text = Field("label", description="column that holds the label")
     group: Text | None = Field(
         None,
-        description="column that tells which rows belong together, such as author: they stay in "
+        description="column that says which rows belong together, such as author: they stay in "
         "one split, and intervals and tests count groups; null: all rows are independent",
     )
     slices: Annotated[list[Text], Field(max_length=20)] = Field(

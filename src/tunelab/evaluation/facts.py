@@ -88,9 +88,11 @@ def of_training(trained: Mapping[str, Any] | None, unknown: Mapping[str, str]) -
         memory = None
         reasons["train_memory_bytes"] = "the training was interrupted and went on"
     elif memory is None:
-        reasons["train_memory_bytes"] = "this system does not tell, or an older version trained it"
+        reasons["train_memory_bytes"] = (
+            "this system does not report it, or an older version trained it"
+        )
     if trained.get("trainable_parameters") is None:
-        reasons["trained_parameters"] = "only linear models tell their parameters"
+        reasons["trained_parameters"] = "only linear models report their parameters"
     return {
         "trained_parameters": trained.get("trainable_parameters"),
         "train_seconds": trained.get("seconds"),

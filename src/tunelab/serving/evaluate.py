@@ -181,7 +181,7 @@ def _about_labels(result: Mapping[str, Any]) -> Iterator[str]:
         which = "this label" if len(absent) == 1 else "one of these labels"
         yield f"no row of the file has {which}, which can still be answered: {listed(absent)}."
     if len(absent) == len(labels) - 1 and not unknown:
-        yield "all rows have one label, so the scores do not say how well it is told from others."
+        yield "all rows have one label, so the scores do not say how well the labels are separated."
     if len(over) < len(labels) + len(unknown):
         yield (
             f"macro-F1 is the mean over {len(over)} of {len(labels) + len(unknown)} labels, those "

@@ -1,7 +1,7 @@
 """The Ray engine: every cell is a task, and what it leaves in the run folder is its only result.
 
 A task whose worker died is run again. A stage that was finished is then found finished, and a
-training goes on from its last whole checkpoint, so no cell is done twice.
+training continues from its last whole checkpoint, so no cell is done twice.
 """
 
 from collections.abc import Iterator, Sequence
