@@ -26,6 +26,7 @@ class Opened:
         self._open_classifier, self._texts = open_classifier, texts
         self._device, self._seconds = device, seconds
         self._fitted: Fitted | None = None
+        self._is_open = False
         self._facts: dict[str, Any] | Exception | None = None
 
     def get(self) -> Fitted:
@@ -40,7 +41,7 @@ class Opened:
                     self._open, self._texts, seconds=self._seconds, device=self._device
                 )
             except FAULTS as error:
-                if self._fitted is None:
+                if not self._is_open:
                     raise
                 self._facts = error
         return self._fitted or self._open()
@@ -58,4 +59,5 @@ class Opened:
 
     def _open(self) -> Fitted:
         self._fitted = self._open_classifier()
+        self._is_open = True
         return self._fitted
