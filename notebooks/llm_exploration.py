@@ -895,11 +895,12 @@ figure("scores")
 figure("confusion")
 
 # %% [markdown]
-# The findings are those of the report: the best model, each fine-tuned model against each that was
-# not, tested on the same rows and corrected for the number of tests. What the rows do not decide
-# is said to be undecided.
+# The decision says which classifier to take, and how sure that is. The findings are those of the
+# report: the best model, each fine-tuned model against each that was not, tested on the same rows
+# and corrected for the number of tests. What the rows do not decide is called undecided.
 
 # %%
+conclude(*run.decision.answer, *run.decision.notes)
 conclude(*run.findings)
 
 # %% [markdown]

@@ -8,19 +8,15 @@ and once over rows, as if these were independent. The promise is 93 to 97 % for 
 most 5 % of false findings for the test. The standard error over 2,000 studies is 0.5 points.
 """
 
-import argparse
-import json
 import math
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtr, ndtri
+from simulation import Cell, simulate
 
 from tunelab.evaluation.metrics.constructors import share
 from tunelab.evaluation.metrics.f1 import STATISTICS
@@ -41,8 +37,6 @@ MEAN_ROWS = 10
 COMMON, OWN, ROW = 0.8, 0.5, 1.0
 PROMISE = (0.93, 0.97)
 MOST_FALSE = 0.065
-
-Cell = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -74,31 +68,19 @@ class Authors:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=2000)
-    parser.add_argument("--resamples", type=int, default=500, help="of each bootstrap")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    found: list[Cell] = []
-    work = partial(study, arguments.studies, arguments.resamples, arguments.seed)
-    designs = list(enumerate(product(GROUPS, SIZES, ACCURACIES)))
-    with ProcessPoolExecutor(arguments.processes) as pool:
-        for cells in pool.map(work, designs):
-            found += cells
-            print("\n".join(map(row, cells)), flush=True)
-            if arguments.json:
-                record = {
-                    "studies": arguments.studies,
-                    "resamples": arguments.resamples,
-                    "seed": arguments.seed,
-                    "kept": sum(cell["kept"] or 0 for cell in found),
-                    "cells": found,
-                }
-                arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    promised = [cell for cell in found if cell["kept"] is not None]
-    print(f"\n{sum(cell['kept'] for cell in promised)} of {len(promised)} promises hold.")
+    simulate(
+        __doc__,
+        product(GROUPS, SIZES, ACCURACIES),
+        study,
+        show=row,
+        conclude=_conclude,
+        options={"resamples": (500, "of each bootstrap")},
+    )
+
+
+def _conclude(found: list[Cell]) -> tuple[int, str]:
+    promised = [cell["kept"] for cell in found if cell["kept"] is not None]
+    return sum(promised), f"{sum(promised)} of {len(promised)} promises hold."
 
 
 def study(

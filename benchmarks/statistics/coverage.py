@@ -6,24 +6,21 @@ The promise is 93 to 97 %. An interval that is undefined for a study counts neit
 reported beside the coverage. The standard error of a coverage over 2,000 studies is 0.5 points.
 """
 
-import argparse
-import json
 import math
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from designs import LABELS, Seeds, answer_lengths, one_model, two_models
+from simulation import Cell, simulate
 
 from tunelab.evaluation.metrics import wilson_interval
 from tunelab.evaluation.metrics.f1 import STATISTICS
 from tunelab.evaluation.statistics.bootstrap import limits
+from tunelab.evaluation.statistics.cell_bootstrap import count_bootstrap, of_cells
 from tunelab.evaluation.statistics.comparison import compare_means, tango_interval
-from tunelab.evaluation.statistics.resampling import count_bootstrap, of_cells
 from tunelab.evaluation.statistics.seeds import across_seeds
 
 ROWS = (100, 240, 1000, 2000)
@@ -35,35 +32,22 @@ SPREADS = (0.01, 0.03)
 PROMISE = (0.93, 0.97)
 
 Interval = tuple[float | None, float | None]
-Cell = dict[str, Any]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=2000)
-    parser.add_argument("--resamples", type=int, default=800, help="of each bootstrap")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    found = []
-    work = partial(study, arguments.studies, arguments.resamples, arguments.seed)
-    designs = list(enumerate(all_designs()))
-    with ProcessPoolExecutor(arguments.processes) as pool:
-        for cells in pool.map(work, designs):
-            found += cells
-            print("\n".join(row(cell) for cell in cells), flush=True)
+    simulate(
+        __doc__,
+        all_designs(),
+        study,
+        show=row,
+        conclude=_conclude,
+        options={"resamples": (800, "of each bootstrap")},
+    )
+
+
+def _conclude(found: list[Cell]) -> tuple[int, str]:
     kept = sum(cell["kept"] for cell in found)
-    print(f"\n{kept} of {len(found)} intervals cover between 93 and 97 %.")
-    if arguments.json:
-        record = {
-            "studies": arguments.studies,
-            "resamples": arguments.resamples,
-            "seed": arguments.seed,
-            "kept": kept,
-            "cells": found,
-        }
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return kept, f"{kept} of {len(found)} intervals cover between 93 and 97 %."
 
 
 def all_designs() -> Iterator[Cell]:

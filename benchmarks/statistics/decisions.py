@@ -8,16 +8,12 @@ group gains over the best of another is simultaneous, so that it too covers at l
 that is told before a run is compared with how often the test that we use decides.
 """
 
-import argparse
-import json
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from designs import Several
+from simulation import Cell, simulate
 
 from tunelab.evaluation.statistics.best import can_be_best, gain_of_group
 from tunelab.evaluation.statistics.comparison import compare
@@ -41,28 +37,14 @@ FIELDS = {
 # Rows of an author, and how much classifiers differ from author to author.
 AUTHOR, BY_AUTHOR = 10, 0.8
 
-Cell = dict[str, Any]
-
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    found = []
-    work = partial(study, arguments.studies, arguments.seed)
-    with ProcessPoolExecutor(arguments.processes) as pool:
-        for cell in pool.map(work, list(enumerate(all_designs()))):
-            found.append(cell)
-            print(told(cell), flush=True)
-    kept = sum(cell["kept"] for cell in found if "kept" in cell)
-    promised = sum("kept" in cell for cell in found)
-    print(f"\n{kept} of {promised} promises hold.")
-    if arguments.json:
-        record = {"studies": arguments.studies, "seed": arguments.seed, "cells": found}
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    simulate(__doc__, all_designs(), study, show=line, conclude=_conclude)
+
+
+def _conclude(found: list[Cell]) -> tuple[int, str]:
+    promised = [cell["kept"] for cell in found if "kept" in cell]
+    return sum(promised), f"{sum(promised)} of {len(promised)} promises hold."
 
 
 def all_designs() -> Iterator[Cell]:
@@ -82,12 +64,16 @@ def all_designs() -> Iterator[Cell]:
             yield {"what": "power", "rows": rows, "difference": difference}
 
 
-def study(studies: int, seed: int, numbered: tuple[int, Cell]) -> Cell:
+def study(studies: int, seed: int, numbered: tuple[int, Cell]) -> list[Cell]:
     """One design."""
     number, design = numbered
     generator = np.random.default_rng([seed, number])
-    if design["what"] == "power":
-        return of_power(design, studies, generator)
+    work = of_power if design["what"] == "power" else of_promise
+    return [work(design, studies, generator)]
+
+
+def of_promise(design: Cell, studies: int, generator: Any) -> Cell:
+    """How often the set holds the best, or the interval of the gain the true one."""
     accuracies = FIELDS[design["field"]]
     clustered = "grouped" in design
     model = Several(accuracies, author=AUTHOR if clustered else 1, by_author=BY_AUTHOR)
@@ -137,7 +123,7 @@ def of_power(design: Cell, studies: int, generator: Any) -> Cell:
     }
 
 
-def told(cell: Cell) -> str:
+def line(cell: Cell) -> str:
     about = ", ".join(
         f"{key} {value}" for key, value in cell.items() if key in ("seeds", "grouped", "difference")
     )

@@ -7,15 +7,12 @@ shares too; with a difference, the share is their power. The intervals of the la
 the accuracy under label shift must hold the true values in 95 % (93 to 97 over 2,000 samples).
 """
 
-import argparse
 import json
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from simulation import Cell, simulate
 
 from tunelab.evaluation.drift.label_shift import label_shift
 from tunelab.evaluation.drift.two_sample import tell_apart
@@ -39,28 +36,21 @@ SHIFTS = {
 }
 ROWS = ((240, 100), (240, 1000), (1000, 1000))
 
-Cell = dict[str, Any]
-
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=2000)
-    parser.add_argument("--power", type=int, default=200, help="samples of what promises nothing")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    found = []
-    work = partial(study, arguments.studies, arguments.power, arguments.seed)
-    with ProcessPoolExecutor(arguments.processes) as pool:
-        for cell in pool.map(work, list(enumerate(all_designs()))):
-            found.append(cell)
-            print(json.dumps(cell), flush=True)
+    simulate(
+        __doc__,
+        all_designs(),
+        study,
+        show=json.dumps,
+        conclude=_conclude,
+        options={"power": (200, "samples of what promises nothing")},
+    )
+
+
+def _conclude(found: list[Cell]) -> tuple[int, str]:
     promised = [cell["kept"] for cell in found if "kept" in cell]
-    print(f"\n{sum(promised)} of {len(promised)} promises hold.")
-    if arguments.json:
-        record = {"studies": arguments.studies, "seed": arguments.seed, "cells": found}
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return sum(promised), f"{sum(promised)} of {len(promised)} promises hold."
 
 
 def all_designs() -> Iterator[Cell]:
@@ -73,13 +63,13 @@ def all_designs() -> Iterator[Cell]:
             yield {"what": "labels", "shift": shift, "rows": rows, "texts": texts}
 
 
-def study(studies: int, power: int, seed: int, numbered: tuple[int, Cell]) -> Cell:
+def study(studies: int, power: int, seed: int, numbered: tuple[int, Cell]) -> list[Cell]:
     """One design."""
     number, design = numbered
     generator = np.random.default_rng([seed, number])
     if design["what"] == "labels":
-        return design | of_labels(design, studies, generator)
-    return design | of_texts(design, power if design["other_words"] else studies, generator)
+        return [design | of_labels(design, studies, generator)]
+    return [design | of_texts(design, power if design["other_words"] else studies, generator)]
 
 
 def of_texts(design: Cell, studies: int, generator: Any) -> Cell:

@@ -13,15 +13,11 @@ wrong. Temperature, threshold and label sets are fitted to the validation rows, 
 - Label sets hold the true label as often as wanted within a point, in the mean over studies.
 """
 
-import argparse
-import json
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from simulation import Cell, simulate
 
 from tunelab.evaluation.review.conformal import METHODS, label_sets
 from tunelab.evaluation.review.temperature import fit_temperature, with_temperature
@@ -39,27 +35,14 @@ KINDS: dict[str, dict[str, float]] = {
     "rounded": {"labels": 6, "clear": 6.0, "sure": 1.0, "noise": 0.5, "decimals": 1},
 }
 
-Cell = dict[str, Any]
-
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    found = []
-    work = partial(study, arguments.studies, arguments.seed)
-    with ProcessPoolExecutor(arguments.processes) as pool:
-        for cell in pool.map(work, list(enumerate(all_designs()))):
-            found.append(cell)
-            print(told(cell), flush=True)
+    simulate(__doc__, all_designs(), study, show=line, conclude=_conclude)
+
+
+def _conclude(found: list[Cell]) -> tuple[int, str]:
     kept = sum(all(cell["kept"].values()) for cell in found)
-    print(f"\n{kept} of {len(found)} designs keep all of their promises.")
-    if arguments.json:
-        record = {"studies": arguments.studies, "seed": arguments.seed, "cells": found}
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return kept, f"{kept} of {len(found)} designs keep all of their promises."
 
 
 def all_designs() -> Iterator[Cell]:
@@ -114,13 +97,13 @@ def softmax(logits: Any) -> Any:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def study(studies: int, seed: int, numbered: tuple[int, Cell]) -> Cell:
+def study(studies: int, seed: int, numbered: tuple[int, Cell]) -> list[Cell]:
     """One design."""
     number, design = numbered
     generator = np.random.default_rng([seed, number])
     population = Population(KINDS[design["kind"]], generator)
     work = of_threshold if design["what"] == "threshold" else of_sets
-    return work(design, population, studies, generator)
+    return [work(design, population, studies, generator)]
 
 
 def of_threshold(design: Cell, population: Population, studies: int, generator: Any) -> Cell:
@@ -199,7 +182,7 @@ def of_sets(design: Cell, population: Population, studies: int, generator: Any) 
     }
 
 
-def told(cell: Cell) -> str:
+def line(cell: Cell) -> str:
     mark = "" if all(cell["kept"].values()) else "  outside"
     head = f"{cell['what']:9} {cell['kind']:12} rows {cell['rows']:5}"
     if cell["what"] == "threshold":

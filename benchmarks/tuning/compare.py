@@ -9,9 +9,7 @@ After a turn that warms them up they take turns of equally many rows; medians ar
 
 import argparse
 import json
-import os
 import platform
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 
 import torch
 from arithmetic import matrix_speed, useful_arithmetic
+from contest import Contestant, finish, start_contestant, take_turn
 from rows import MAX_LENGTH, draw_rows
 
 from tunelab.methods import lora
@@ -63,14 +62,13 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
         for turn in range(options.turns + 1):
             speeds.append(matrix_speed())
             for name, process in processes.items():
-                answer = _turn(process)
+                answer = take_turn(process)
                 turns[name].append(answer)
                 rate = answer["rows"] / answer["seconds"]
                 when = f"turn {turn}" if turn else "warm-up"
                 print(f"{when}: {NAMES[name]}: {rate:.2f} examples/s", file=sys.stderr, flush=True)
         for process in processes.values():
-            process.stdin.close()  # type: ignore[union-attr]
-            process.wait()
+            finish(process)
     rates = {
         name: [answer["rows"] / answer["seconds"] for answer in answers[1:]]
         for name, answers in turns.items()
@@ -126,7 +124,7 @@ def as_text(results: dict[str, Any]) -> str:
 
 
 def _task(options: argparse.Namespace) -> tuple[dict[str, Any], list[float]]:
-    """What every contestant is told, and the useful arithmetic of each turn."""
+    """What every contestant is given, and the useful arithmetic of each turn."""
     loaded = load(MODEL)
     count = options.turn_rows * (options.turns + 1)
     rows = draw_rows(loaded, count, SEED)
@@ -177,31 +175,10 @@ def _task(options: argparse.Namespace) -> tuple[dict[str, Any], list[float]]:
     return task, work
 
 
-def _start(name: str, peers: str, task: Path) -> "subprocess.Popen[str]":
+def _start(name: str, peers: str, task: Path) -> Contestant:
     python = sys.executable if name == "tunelab" else peers
-    process = subprocess.Popen(
-        [python, str(CONTESTANTS / f"with_{name}.py"), str(task)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(CONTESTANTS.parent)},
-    )
-    _answer(process)
-    return process
-
-
-def _turn(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    process.stdin.write("go\n")  # type: ignore[union-attr]
-    process.stdin.flush()  # type: ignore[union-attr]
-    return _answer(process)
-
-
-def _answer(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    for line in process.stdout:  # type: ignore[union-attr]
-        if line.startswith("TURN "):
-            return dict(json.loads(line.removeprefix("TURN ")))
-    raise SystemExit(f"{process.args[1]} ended early; run it by hand to see why")  # type: ignore[index]
+    command = [python, str(CONTESTANTS / f"with_{name}.py"), str(task)]
+    return start_contestant(command, {"PYTHONPATH": str(CONTESTANTS.parent)})
 
 
 if __name__ == "__main__":

@@ -10,9 +10,7 @@ empty. `--top` is the number of layers; `--trials 0` leaves the sweep out.
 
 import argparse
 import json
-import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from contest import Contestant, finish, start_contestant, take_turn
 from turns import Turns, report
 
 MODEL = "smollm2-135m-instruct"
@@ -58,14 +57,13 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
         for kind, turns in (("epochs", options.epochs), ("trials", options.trials)):
             for turn in range(turns):
                 for way, process in running.items():
-                    answer = _turn(process)
+                    answer = take_turn(process)
                     found[way][kind].append(answer["seconds"])
                     peaks[way] = answer["peak"]
                     line = f"{kind[:-1]} {turn + 1}: {way}: {answer['seconds']:.2f} s"
                     print(line, file=sys.stderr, flush=True)
         for process in running.values():
-            process.stdin.close()  # type: ignore[union-attr]
-            process.wait()
+            finish(process)
     speeds = {way: [options.rows / one for one in times["epochs"]] for way, times in found.items()}
     later = {way: median(values[1:] or values) for way, values in speeds.items()}
     whole, top = ways
@@ -158,35 +156,14 @@ def _finish(start: float, more: bool) -> None:
         sys.stdin.readline()
 
 
-def _start(way: str, cache: Path) -> "subprocess.Popen[str]":
+def _start(way: str, cache: Path) -> Contestant:
     from tunelab.models.cache import cache_folder
 
     # Hidden states begin anew, and the model need not.
     cache.mkdir()
     (cache / "models").symlink_to(cache_folder() / "models")
-    process = subprocess.Popen(
-        [sys.executable, __file__, *sys.argv[1:], "--way", way],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"TUNELAB_CACHE": str(cache)},
-    )
-    _answer(process)
-    return process
-
-
-def _turn(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    process.stdin.write("go\n")  # type: ignore[union-attr]
-    process.stdin.flush()  # type: ignore[union-attr]
-    return _answer(process)
-
-
-def _answer(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    for line in process.stdout:  # type: ignore[union-attr]
-        if line.startswith("TURN "):
-            return dict(json.loads(line.removeprefix("TURN ")))
-    raise SystemExit(f"{process.args[-1]} ended early; run it by hand to see why")  # type: ignore[index]
+    command = [sys.executable, __file__, *sys.argv[1:], "--way", way]
+    return start_contestant(command, {"TUNELAB_CACHE": str(cache)})
 
 
 if __name__ == "__main__":

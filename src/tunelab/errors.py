@@ -10,6 +10,10 @@ class TunelabError(Exception):
     exit_code = 1
 
 
+# What one part of a study may raise while the other parts go on.
+FAULTS = (TunelabError, RuntimeError, ValueError, MemoryError)
+
+
 class UsageError(TunelabError):
     """The call was wrong: a name, a type, a file, a size. Nothing was started."""
 

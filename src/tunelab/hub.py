@@ -25,7 +25,7 @@ def download(
 ) -> Path:
     """The folder with those ``files`` of a model repository, downloaded if they are not here.
 
-    A complete snapshot that is here is used as it is, without a request: a study that goes on
+    A complete snapshot that is here is used as it is, without a request: a study that continues
     later must not find other files under the same name.
 
     Args:

@@ -116,7 +116,7 @@ CLASSIFIERS = PlugIns(
 # How the files of a saved classifier are read.
 CLASSIFIER_FORMATS: Mapping[str, str] = {
     "adapter": "tunelab.classifiers.adapters",
-    "scikit-learn": "tunelab.classifiers.scikit_learn",
+    "scikit-learn": "tunelab.classifiers.fitted_pipeline",
     "embedding": "tunelab.classifiers.embedding",
     "setfit": "tunelab.classifiers.setfit",
     "encoder": "tunelab.classifiers.fitted_encoder",

@@ -9,9 +9,9 @@ import pytest
 import tunelab
 from conftest import Workspace
 from tunelab.errors import UsageError
+from tunelab.evaluation.shared_rows import shared_indices
 from tunelab.evaluation.statistics.comparison import compare_shares
 from tunelab.evaluation.statistics.corrections import holm
-from tunelab.study.shared_rows import shared_indices
 
 
 def _right(run: Any, name: str) -> dict[tuple[str, str], bool]:

@@ -25,10 +25,11 @@ from tunelab.models.kinds import HEAD_FILE
 from tunelab.models.loading import load
 from tunelab.runs.results import ADAPTER_RECORD
 from tunelab.runs.seals import FILES, file_hashes, sealed
+from tunelab.serving.adapter_usage import adapter_usage
+from tunelab.serving.base_models import find_card
+from tunelab.serving.evaluate import evaluate_file, read_labelled
 from tunelab.serving.export import export_adapter
 from tunelab.serving.formats.contract import Source, find_format, formats_for
-from tunelab.serving.model_card import adapter_usage, find_card
-from tunelab.study.evaluate import evaluate_file, read_labelled
 
 X = [f"{text} {number}" for number in range(2) for label in TEXTS for text in TEXTS[label]]
 Y = [label for _ in range(2) for label in TEXTS for _ in TEXTS[label]]

@@ -12,8 +12,9 @@ import pytest
 
 import tunelab
 from tunelab.classifiers.contract import Context, Task
+from tunelab.classifiers.fitted_pipeline import FittedPipeline
 from tunelab.classifiers.registered import find_classifier
-from tunelab.classifiers.scikit_learn import FittedPipeline, kind_of
+from tunelab.classifiers.scikit_learn import kind_of
 from tunelab.config import Training
 from tunelab.data.examples import Example
 from tunelab.errors import RunError, UsageError

@@ -70,7 +70,7 @@ def test_a_chat_and_its_history(talk: Talk) -> None:
         f"user: hello\nassistant: {first.text.strip()}\n"
         f"user: and?\nassistant: {second.text.strip()}\n"
     )
-    assert "(its length is reached; /continue goes on)" in err
+    assert "(its length is reached; /continue resumes it)" in err
 
 
 def test_saved_and_gone_on_with(talk: Talk, tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_an_interrupt_ends_an_answer_and_it_goes_on(workspace: Workspace, tmp_pa
     process.send_signal(signal.SIGINT)
     _, err = process.communicate("/continue\n", timeout=300)
     assert process.returncode == 0, err
-    assert "(interrupted; /continue goes on)" in err
+    assert "(interrupted; /continue resumes it)" in err
     stored = json.loads(saved.read_text(encoding="utf-8"))
     whole = _answer([_said("user", "hello")], temperature=0.9, seed=4, max_new_tokens=450)
     found = stored["messages"][-1]["content"]

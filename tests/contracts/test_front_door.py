@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,13 @@ from conftest import Workspace
 ROOT = Path(__file__).parents[2]
 # Pages for people who write a plug-in, which imports the contracts that it fulfils.
 PLUG_INS = {"add-a-classifier.md", "add-a-method.md", "add-a-metric.md"}
-_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(
+    r"^[ \t]*```[ \t]*(?:python|py)\b[^\n]*\n(.*?)^[ \t]*```", re.MULTILINE | re.DOTALL
+)
+# Python in a line of a shell, or in prose.
+_IMPORT = re.compile(r"(?:from|import) (tunelab\.[\w.]+)")
+# A name for importlib.
+_MODULE = re.compile(r"tunelab(\.[a-z_]+)+$")
 
 
 def _cells() -> Iterator[tuple[str, str]]:
@@ -30,15 +37,27 @@ def _cells() -> Iterator[tuple[str, str]]:
 
 
 def _blocks() -> Iterator[tuple[str, str]]:
+    for path in _pages():
+        for block in _BLOCK.findall(path.read_text(encoding="utf-8")):
+            yield path.name, block
+
+
+def _pages() -> Iterator[Path]:
     for path in (ROOT / "README.md", *sorted((ROOT / "docs" / "pages").rglob("*.md"))):
         if path.name not in PLUG_INS:
-            for block in _BLOCK.findall(path.read_text(encoding="utf-8")):
-                yield path.name, block
+            yield path
 
 
 def inside(code: str) -> list[str]:
     """The parts of tunelab that code takes from elsewhere than the front door."""
-    tree, found = ast.parse(code), []
+    tree, found = ast.parse(textwrap.dedent(code)), []
+    names = {"tunelab"} | {
+        one.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for one in node.names
+        if one.name == "tunelab" and one.asname
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [one.name for one in node.names if one.name.startswith("tunelab.")]
@@ -48,8 +67,10 @@ def inside(code: str) -> list[str]:
                 found.append(module)
             elif module == "tunelab":
                 found += [one.name for one in node.names if one.name not in tunelab.__all__]
-        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "tunelab":
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in names:
             found += [f"tunelab.{node.attr}"] * (node.attr not in tunelab.__all__)
+        elif isinstance(node, ast.Constant) and _MODULE.match(str(node.value)):
+            found.append(str(node.value))
     return found
 
 
@@ -60,6 +81,11 @@ def test_examples_use_the_front_door_alone(codes: Any) -> None:
     assert {where: found for where, code in examples if (found := inside(code))} == {}
 
 
+def test_no_page_names_an_import_of_the_inside() -> None:
+    texts = {path.name: path.read_text(encoding="utf-8") for path in _pages()}
+    assert {name: found for name, text in texts.items() if (found := _IMPORT.findall(text))} == {}
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -67,6 +93,8 @@ def test_examples_use_the_front_door_alone(codes: Any) -> None:
         "from tunelab.report import build",
         "from tunelab import registry",
         "import tunelab\ntunelab.config.make_study({})",
+        "import tunelab as lab\nlab.config.make_study({})",
+        "    importlib.import_module('tunelab.study.run')",
     ],
 )
 def test_an_import_of_the_inside_is_found(code: str) -> None:

@@ -34,7 +34,7 @@ METRIC = '''
 import numpy as np
 
 from tunelab.evaluation.metrics.constructors import count_metric
-from tunelab.evaluation.statistics.resampling import Counts, Statistic
+from tunelab.evaluation.statistics.confusion_counts import Counts, Statistic
 
 
 def _jaccard(counts: Counts):

@@ -150,7 +150,7 @@ def test_quotation_marks_behind_a_backslash(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('text,label\n"a" b,x\n', "line 2: text goes on after a closing quotation mark"),
+        ('text,label\n"a" b,x\n', "line 2: text continues after a closing quotation mark"),
         ('text,label\nc,y\n"a,x\n', "line 3: a quotation mark opens here and is never closed"),
         ("text,label\na,x\nb,c,y\n", "line 3: 3 cells, but the header has 2; put a text with com"),
         ("text;label\na;x\nb;c;y\nd;x\ne;y\nf;x\ng;y\n", "line 3: 3 cells.*with semicolons"),

@@ -13,8 +13,8 @@ from scipy.special import ndtr
 from tunelab.evaluation.metrics import wilson_interval
 from tunelab.evaluation.metrics.f1 import STATISTICS
 from tunelab.evaluation.statistics.bootstrap import limits
+from tunelab.evaluation.statistics.cell_bootstrap import count_bootstrap, of_cells
 from tunelab.evaluation.statistics.comparison import compare_means, tango_interval
-from tunelab.evaluation.statistics.resampling import count_bootstrap, of_cells
 from tunelab.evaluation.statistics.seeds import across_seeds
 
 STUDIES = 2000

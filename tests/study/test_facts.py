@@ -165,7 +165,7 @@ def test_calls_within_the_time() -> None:
     found = _measured(quick, texts, seconds=1.0)
     assert quick.calls == [1] * (2 + SINGLES) + [8, 100]
     assert found["batch_rows"] == 100
-    assert found["unknown"]["parameters"] == "the classifier does not tell"
+    assert found["unknown"]["parameters"] == "the classifier does not report them"
     slow = _Counted(slow=0.02)
     found = _measured(slow, texts, seconds=0.1)
     assert slow.calls == [1, 1, 1, 1, 1, 8]

@@ -59,7 +59,7 @@ def test_a_cell_of_ray_reads_and_writes_the_bucket(
 ) -> None:
     """What a worker does with a cell, on a machine that shares no disk with the driver."""
     from tunelab.config import to_dict
-    from tunelab.study.cells import cells_of
+    from tunelab.study.cell_list import cells_of
     from tunelab.study.engines.ray import _run as run_on_worker
     from tunelab.study.opening import open_study
     from tunelab.study.prepare import prepare

@@ -3,7 +3,7 @@
 import pytest
 
 from tunelab.errors import UsageError
-from tunelab.study.cells import cells_of, tuned_cells
+from tunelab.study.cell_list import cells_of, tuned_cells
 from tunelab.study.opening import open_study, preset_names
 from tunelab.study.resolution import method_settings
 

@@ -23,7 +23,7 @@ class RunBudget:
     ``sentences`` say it, ``notes`` what to know beside them. ``fine_tuning_pays`` is yes, no,
     undecided, or None where there is nothing to compare; ``pays_from`` is the number of rows a
     label from which on it pays, None unless it is yes. ``done`` of the ``planned`` trainings were
-    done; ``left_out`` tells of the others. ``rows`` are the test rows. ``record`` holds everything
+    done; ``left_out`` names the others. ``rows`` are the test rows. ``record`` holds everything
     as JSON values.
     """
 

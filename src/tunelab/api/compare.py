@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from tunelab.api.opened_run import Run, open_run
 from tunelab.api.tables import as_html, as_text, frame
 from tunelab.errors import UsageError
-from tunelab.study.shared_rows import METRICS, compare_runs
+from tunelab.evaluation.shared_rows import METRICS, compare_runs
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tunelab.evaluation.comparisons import Comparison
-    from tunelab.study.shared_rows import SharedSide
+    from tunelab.evaluation.shared_rows import SharedSide
 
 _COLUMNS = (
     *("left", "right", "metric", "left_value", "right_value", "difference", "low", "high"),

@@ -74,7 +74,7 @@ def evaluate(
     from tunelab.evaluation.predictions import read_models
     from tunelab.guards.validation import validated
     from tunelab.runs.results import read_table
-    from tunelab.study.evaluate import evaluate_file, evaluate_stored, is_stored
+    from tunelab.serving.evaluate import evaluate_file, evaluate_stored, is_stored
 
     asked = validated(Evaluation, settings)
     given = validated(Prompt, prompt or {}, prefix="prompt.")
@@ -140,7 +140,7 @@ def _rows(file: Any, *, text: str, label: str) -> list[Any]:
     """Labelled rows of a file or a data frame, without the blank ones."""
     from tunelab.data.columns import to_examples
     from tunelab.data.readers import check_data_file
-    from tunelab.study.evaluate import read_labelled
+    from tunelab.serving.evaluate import read_labelled
 
     path = _path(file)
     if path is not None:

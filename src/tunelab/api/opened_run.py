@@ -70,7 +70,7 @@ class Failure:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a value can stand in a cell of a table."""
+    """Whether a value can be in a cell of a table."""
     return value is None or isinstance(value, str | int | float | bool)
 
 

@@ -21,7 +21,7 @@ class RunReview:
     """Which answers a person should look at, of each classifier with probabilities.
 
     ``wanted`` is the accuracy that the answers without a person should have, ``coverage`` the share
-    of label sets that should hold the true label. ``sentences`` tells it in words for each
+    of label sets that should hold the true label. ``sentences`` says it in words for each
     classifier. ``left_out`` are classifiers without a review, with the reason. ``record`` holds
     everything, such as the curve of risk by coverage.
     """

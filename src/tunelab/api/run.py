@@ -39,7 +39,7 @@ def run(
     Raises:
         UsageError: a key or a name is unknown, or the data does not fit; nothing was begun.
         RunError: a part of the study failed. The others are finished, and ``open_run`` shows
-            them; the same call goes on from there.
+            them; the same call continues from there.
     """
     chosen = open_study(study, **overrides)
     folder = _local(out) if out is not None else Path("runs") / chosen.name

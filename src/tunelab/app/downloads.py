@@ -33,7 +33,7 @@ class DownloadNeededError(UsageError):
 
 
 def require_models(names: Iterable[str]) -> None:
-    """Refuse to go on where a model is not on this machine.
+    """Refuse to continue where a model is not on this machine.
 
     Raises:
         DownloadNeededError: as said, with all that is missing.

@@ -42,7 +42,7 @@ def create(runs: Path, name: str) -> Path:
 
 
 def start(runs: Path, folder: Path, study: str | None = None) -> None:
-    """Run a study, or go on with it; ``study`` is its YAML the first time.
+    """Run a study, or continue with it; ``study`` is its YAML the first time.
 
     Raises:
         UsageError: another run of the app is at work; two would slow each other down.

@@ -113,7 +113,7 @@ def read_losses(stage: Path) -> list[Loss]:
 def _events(stage: Path) -> Iterator[tuple[str, int, float]]:
     """Every scalar of the TensorBoard files of a stage: name, step, value.
 
-    A training that goes on writes another file, and repeats the steps since its checkpoint.
+    A training that continues writes another file, and repeats the steps since its checkpoint.
     """
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 

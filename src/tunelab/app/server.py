@@ -90,7 +90,7 @@ def build_app(settings: AppSettings) -> App:
             pwa=False,
             mcp_server=False,
             theme=theme(),
-            # As css, Gradio would let it reach what stands in its container alone.
+            # As css, Gradio would let it reach what is in its container alone.
             head=f"<style>{STYLE}</style>",
         )
     hosts = None if settings.host not in LOOPBACK else frozenset(LOOPBACK)

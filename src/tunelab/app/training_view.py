@@ -31,7 +31,7 @@ def draw_checks(values: Mapping[str, Any], view: Any) -> Markup:
     faults = [
         {"check": "rows that repeat an earlier row", "found": sum(checks["repeated"].values())},
         {"check": "texts with more than one label", "found": checks["conflicting"]},
-        {"check": "texts that stand in two splits", "found": sum(checks["shared"].values())},
+        {"check": "texts that are in two splits", "found": sum(checks["shared"].values())},
         {"check": "rows without a visible character", "found": sum(checks["blank"].values())},
         {"check": "pairs of nearly equal texts", "found": checks["near_duplicates"]},
         {"check": "rows left out because of the above", "found": sum(left_out.values())},

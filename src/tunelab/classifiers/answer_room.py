@@ -40,7 +40,7 @@ def check_answers(study: Study, labels: Sequence[str]) -> None:
 
     Models that answer through a head alone write no label.
 
-    A model that cannot be fetched is left out: the cells that need it tell why.
+    A model that cannot be fetched is left out: the cells that need it report why.
 
     Raises:
         UsageError: two labels cannot be told apart, a label has no room, or the prompt describes a
@@ -118,7 +118,7 @@ def decoded_labels(encoder: Encoder) -> Mapping[str, str]:
 
 
 def check_parsing(labels: Sequence[str]) -> None:
-    """Prove that each label is read as itself; tell which are not with marks around them.
+    """Prove that each label is read as itself; say which are not with marks around them.
 
     Raises:
         UsageError: a label is not read as itself.

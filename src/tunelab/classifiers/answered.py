@@ -14,7 +14,7 @@ from tunelab.runs.results import write_table
 TABLE = "predictions.parquet"
 # The rule by which an answer's tokens are counted, beside the counts.
 COUNTED = "kept text"
-# What a record tells of the asking, which measuring the answers again leaves as it was.
+# What a record says of the asking, which measuring the answers again leaves as it was.
 ABOUT = (
     "licence",
     "licence_url",

@@ -47,7 +47,7 @@ def _prove(values: Mapping[str, Any], context: Context, labels: Sequence[str]) -
     try:
         tokenizer = load_tokenizer(settings.model)
     except TunelabError:
-        # A model that cannot be fetched: the cell that needs it tells why.
+        # A model that cannot be fetched: the cell that needs it reports why.
         return
     check_model(tokenizer, context.prompt, labels, context.evaluation, name=settings.model)
 
@@ -59,7 +59,7 @@ KIND = ClassifierKind(
     defaults={"shots": 0, "examples": "random", "encoder": "all-minilm-l6-v2", "calibrate": False},
     explanation="""A language model that is asked as it is, with training rows shown in its prompt.
 
-``shots`` rows stand in the prompt before every text. ``examples`` is random: the same rows for
+``shots`` rows are in the prompt before every text. ``examples`` is random: the same rows for
 every text, the labels as evenly as possible; or nearest: for each text those of the most similar
 vectors by ``encoder``, whatever their labels, the most similar one last. With ``calibrate`` it
 writes no answers, and labels are scored by contextual calibration: each label's probability is

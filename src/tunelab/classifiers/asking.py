@@ -87,7 +87,7 @@ def answer(
             stop_tokens=stop_tokens(encoder, model),
             max_new_tokens=_limit(model, encoder, prompts, evaluation),
             batch_size=evaluation.batch_size,
-            # A plain prompt is made of lines, and a base model goes on with further ones.
+            # A plain prompt is made of lines, and a base model continues with further ones.
             stop_at_newline=encoder.format.style == "plain",
             title=title,
             progress=progress,

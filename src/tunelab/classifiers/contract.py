@@ -101,7 +101,7 @@ class Size:
     """How large a fitted classifier is.
 
     ``parameters`` are all numbers that it was fitted to, those of a model within it included; None
-    where it cannot tell, with the ``reason``. ``model_bytes`` are those of the files of a model
+    where it is not known, with the ``reason``. ``model_bytes`` are those of the files of a model
     that it reads beside its own. ``metered``: each answer is paid for, so that its speed is not
     measured.
     """

@@ -22,9 +22,9 @@ from tunelab.classifiers.contract import (
 )
 from tunelab.classifiers.embedded_texts import EmbeddedTexts, embed_texts
 from tunelab.classifiers.embedding_heads import HEADS, fit_head
+from tunelab.classifiers.fitted_pipeline import check_evaluation, recorded_labels
 from tunelab.classifiers.head_layer import head_layer
 from tunelab.classifiers.learnt_numbers import count_learnt
-from tunelab.classifiers.scikit_learn import check_evaluation, recorded_labels
 from tunelab.classifiers.skops_files import MODEL_FILE, dump_model, load_model, refused
 from tunelab.classifiers.text_graph import TextGraph, encoder_graph
 from tunelab.config import Evaluation

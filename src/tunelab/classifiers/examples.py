@@ -1,4 +1,4 @@
-"""The examples that stand in a prompt before a text: drawn once, or the nearest ones of each."""
+"""The examples that are in a prompt before a text: drawn once, or the nearest ones of each."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
@@ -66,7 +66,7 @@ def check_encoder(settings: ExampleSettings) -> None:
 def drawn(settings: ExampleSettings, task: Task) -> tuple[Shot, ...]:
     """The examples that every text has.
 
-    Rows that are just as many stand in their own order: a saved classifier has those alone.
+    Rows that are just as many keep their own order: a saved classifier has those alone.
     """
     if settings.are_near:
         return ()

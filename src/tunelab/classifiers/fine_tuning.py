@@ -50,7 +50,7 @@ def fine_tune(
 
     ``settings`` are the method's own, checked. With ``answers`` of head, a head on the last token
     of the prompt is trained with the adapter, and the labels' words are not. Checkpoints go to
-    ``folder``; a training that was killed goes on from the last complete one. The caller removes
+    ``folder``; a training that was killed continues from the last complete one. The caller removes
     them when it has kept the outcome
     (:func:`tunelab.training.checkpoints.remove_checkpoints`). Without a ``title`` no progress is
     shown.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tunelab.classifiers import stored
 from tunelab.classifiers.contract import Answers, Fitted, LabelAnswer, Size
 from tunelab.classifiers.embedded_texts import token_ids
-from tunelab.classifiers.scikit_learn import check_evaluation, recorded_labels
+from tunelab.classifiers.fitted_pipeline import check_evaluation, recorded_labels
 from tunelab.classifiers.skops_files import first_line
 from tunelab.classifiers.text_graph import TextGraph, encoder_graph, merged
 from tunelab.config import Evaluation

@@ -38,7 +38,7 @@ def measure_facts(
     size = opened.size
     unknown: dict[str, str] = {}
     if size.parameters is None:
-        unknown["parameters"] = size.reason or "the classifier does not tell"
+        unknown["parameters"] = size.reason or "the classifier does not report them"
     speed: dict[str, Any] = dict.fromkeys(("median_ms", "p95_ms", "rows_per_second"))
     try:
         if size.metered:
@@ -50,7 +50,7 @@ def measure_facts(
         unknown |= dict.fromkeys(speed, str(error).rstrip("."))
     watched = watch()
     if watched["memory_bytes"] is None:
-        unknown["memory_bytes"] = "this system and device do not tell the highest memory"
+        unknown["memory_bytes"] = "this system and device do not report the highest memory"
     return {
         "parameters": size.parameters,
         "model_bytes": size.model_bytes,

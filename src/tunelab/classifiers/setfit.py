@@ -13,8 +13,8 @@ from tunelab.classifiers import stored
 from tunelab.classifiers.contract import ClassifierKind, Context, Estimator, Fitted, Task
 from tunelab.classifiers.embedded_texts import embed_texts, token_ids
 from tunelab.classifiers.embedding import FittedEmbedding, encoder_memory, load_head
+from tunelab.classifiers.fitted_pipeline import check_evaluation, recorded_labels
 from tunelab.classifiers.learnt_numbers import count_learnt
-from tunelab.classifiers.scikit_learn import check_evaluation, recorded_labels
 from tunelab.classifiers.skops_files import MODEL_FILE, dump_model, refused
 from tunelab.config import Evaluation
 from tunelab.errors import UsageError

@@ -32,7 +32,7 @@ _TYPES = (
 class TextClassifier(ClassifierMixin, BaseEstimator):
     """Fine-tune a small language model to label texts; follows scikit-learn's rules.
 
-    It is trained as a study trains, with the same functions. It stands in pipelines, in
+    It is trained as a study trains, with the same functions. It works in pipelines, in
     `cross_val_score`, `GridSearchCV` and `CalibratedClassifierCV`.
 
     Parameters:

@@ -41,7 +41,7 @@ class LinearOverTfidf(ClassifierMixin, BaseEstimator):
     ) -> "LinearOverTfidf":
         """Fit the features and the classifier to texts ``X`` with labels ``y``.
 
-        ``groups`` tell which texts belong together; a fold of a cross-validation divides none.
+        ``groups`` say which texts belong together; a fold of a cross-validation divides none.
 
         Raises:
             ValueError: no text holds a visible character, or there is one label only.

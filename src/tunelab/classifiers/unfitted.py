@@ -1,7 +1,7 @@
 """Classifiers that have nothing to fit, on disk: their settings and the rows that they show.
 
 A language model that is asked, a model of entailment and a hosted model are saved as what a study
-says of them, with the labels, the prompt and the training rows that stand in it. Where each text
+says of them, with the labels, the prompt and the training rows that are in it. Where each text
 has its own examples, these are all training rows. The models themselves are not copied; their
 hashes are compared when the classifier is opened.
 """

@@ -3,7 +3,7 @@
   tunelab chat --model smollm2-135m-instruct [--system TEXT] [--template NAME] [--load FILE]
   tunelab chat --model smollm2-135m-instruct --play math-teacher [--template own --template none]
 
-In a chat: /help tells the commands, Ctrl-C ends an answer, and /continue goes on with it.
+In a chat: /help lists the commands, Ctrl-C ends an answer, and /continue resumes it.
 Conversations: math-teacher, two-experts, or a YAML file.
 """
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _HELP = """\
 /system TEXT     set the system's text (empty: none)     /settings        show settings
 /set NAME=VALUE  set one, as in temperature=0.7          /history         show what was said
-/model NAME      go on with another model                /template NAME   own, none, chatml, …
-/continue        go on with an answer that was cut       /again           answer once more
+/model NAME      continue with another model             /template NAME   own, none, chatml, …
+/continue        continue an answer that was cut         /again           answer once more
 /save FILE       save the chat                           /load FILE       load one
 /clear           forget what was said                    /quit            leave (or Ctrl-D)"""
 
@@ -39,7 +39,7 @@ _HELP = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `tunelab chat`."""
     add_model(parser, several=False)
-    parser.add_argument("--load", type=Path, metavar="FILE", help="go on with a saved chat")
+    parser.add_argument("--load", type=Path, metavar="FILE", help="continue with a saved chat")
     parser.add_argument("--save", type=Path, metavar="FILE", help="save the chat at its end")
     parser.add_argument("--play", metavar="FILE", help="play a conversation file")
     parser.add_argument("--turns", type=int, metavar="N", help="with --play: further turns")
@@ -137,7 +137,7 @@ class _Terminal:
         """Read lines and answer them until the input ends."""
         from tunelab.generation.chat import save_chat
 
-        _tell(f"{self.chat.model}; /help tells the commands.")
+        _tell(f"{self.chat.model}; /help lists the commands.")
         try:
             self._converse()
         finally:
@@ -204,7 +204,7 @@ class _Terminal:
         elif word == "/again":
             if not chat.messages:
                 raise UsageError("nothing was asked yet.")
-            # The seed stays, so that each time has its own and a cut answer goes on with it.
+            # The seed stays, so that each time has its own and a cut answer continues with it.
             again = replace(chat.settings, seed=chat.settings.seed + 1)
             self._answer(replace(chat, settings=again, unfinished=None))
         elif word == "/clear":
@@ -262,7 +262,7 @@ class _Terminal:
             self.chat = chat.answered(done)
             if done.ending in ("interrupted", "length"):
                 why = "interrupted" if done.ending == "interrupted" else "its length is reached"
-                _tell(f"({why}; /continue goes on)")
+                _tell(f"({why}; /continue resumes it)")
             elif done.ending == "context":
                 _tell("(the context is full)")
 

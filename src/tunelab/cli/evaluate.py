@@ -6,7 +6,7 @@ prompt of a study (prompt.system=..., evaluation.max_new_tokens=...), adapters w
 Adapters answer with the labels that they were trained with, also where FILE lacks some of them.
 Models choose among the same labels, among those of --labels, or without either among those of FILE.
 A row of FILE whose label is none of these counts as wrong, and what is compared has the same labels
-to choose from; the lines below the table tell.
+to choose from; the lines below the table say so.
 
 FILE may also be the predictions.parquet of a run, or one that --save wrote: it is then measured
 again, with other settings if you like (evaluation.normalize=mean), and no model is loaded.
@@ -61,7 +61,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from tunelab.models.kinds import find_language_model
     from tunelab.report.findings import notes as notes_on_scores
     from tunelab.runs.results import write_table
-    from tunelab.study.evaluate import is_stored, notes
+    from tunelab.serving.evaluate import is_stored, notes
 
     study = make_study(apply_overrides({}, split_overrides(arguments.overrides)))
     if not 0 <= arguments.seed < 2**32:
@@ -109,7 +109,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _labels(arguments: argparse.Namespace) -> tuple[str, ...] | None:
     """The labels that models choose among."""
-    from tunelab.study.label_choice import parse_labels
+    from tunelab.serving.label_choice import parse_labels
 
     if arguments.labels is None:
         return None

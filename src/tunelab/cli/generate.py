@@ -100,7 +100,7 @@ def _compare(
     from tunelab.models.kinds import find_language_model
 
     for name in names:
-        # A wrong name is told before the others have answered.
+        # A wrong name is refused before the others have answered.
         _ = open_endpoint(name) if is_endpoint(name) else find_language_model(name)
     answers: list[Any] = []
     readers = {}

@@ -30,7 +30,7 @@ def free_port(host: str, port: int) -> int:
 
 
 def shown_host(host: str) -> str:
-    """A host as it stands in an address."""
+    """A host as it is in an address."""
     return f"[{host}]" if ":" in host else host
 
 

@@ -7,7 +7,7 @@ URL such as s3://bucket/new.csv is fetched. - reads standard input: a text a lin
 
 OUT is a file that ends in .csv, .tsv, .jsonl, .json or .parquet, or a folder (or a URL) of Parquet
 parts; without it, or with -, JSON lines are printed, or what --format says. With OUT a call that
-was killed goes on where it was. In .csv and .tsv an apostrophe stands before a text that a
+was killed continues where it was. In .csv and .tsv an apostrophe stands before a text that a
 spreadsheet would run as a formula; the other kinds hold every text as it is.
 
 A study leaves a rule beside each classifier (review.json): a temperature that makes probabilities
@@ -106,7 +106,7 @@ def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
     target = find_target(arguments.out, files)
     if target.parts is not None and arguments.format is not None:
         raise UsageError(
-            "--format tells what is printed; with --out the ending of the file says it."
+            "--format sets what is printed; with --out the ending of the file says it."
         )
     if target.parts is not None and STANDARD_INPUT in arguments.files:
         raise UsageError(
@@ -127,7 +127,7 @@ def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
     reference = None if arguments.no_drift else read_reference(arguments.adapter)
     rule, asked = _rule_of(arguments)
     tell: Any = partial(_tell, arguments, files, target, reference, rule)
-    # A language model tells probabilities in a pass of its own.
+    # A language model gives probabilities in a pass of its own.
     evaluation = Evaluation(
         batch_size=arguments.batch_size,
         modes=["generate", "score"] if rule or asked else ["generate"],
@@ -223,7 +223,7 @@ def from_standard_input(files: list[str], form: str = "txt") -> Iterator[list[st
 
     if STANDARD_INPUT not in files:
         if form != "txt":
-            raise UsageError("--input-format tells what standard input is; name - to read it.")
+            raise UsageError("--input-format says what standard input is; name - to read it.")
         yield files
         return
     if len(files) > 1:

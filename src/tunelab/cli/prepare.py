@@ -124,7 +124,7 @@ def _faults(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     found: list[tuple[str, str, Mapping[str, int | None]]] = [
         ("repeated", "rows that repeat an earlier one", checks["repeated"]),
         ("conflicting", "texts with several labels", {"train": checks["conflicting"]}),
-        ("shared", "texts that stand in an earlier split", checks["shared"]),
+        ("shared", "texts that are in an earlier split", checks["shared"]),
         ("blank", "rows without a visible character", checks["blank"]),
         ("", "pairs that are nearly the same", {"train": checks["near_duplicates"]}),
     ]

@@ -31,7 +31,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if len(folders) == 1:
         if out is not None:
             raise UsageError(
-                "--out names the page of several runs; the report of one run stands in its folder."
+                "--out names the page of several runs; the report of one run is in its folder."
             )
         print(f"Report: {build_report(folders[0])}")
         return 0

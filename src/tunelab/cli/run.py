@@ -1,6 +1,6 @@
 """Run a whole study: data, baselines, models, fine-tuning, evaluation, report.
 
-Finished stages are kept, so the same command goes on after an interruption.
+Finished stages are kept, so the same command continues after an interruption.
 """
 
 import argparse
@@ -205,7 +205,7 @@ def time_notes(facts: Sequence[Any]) -> Iterator[str]:
     if names:
         yield (
             f"other work ran beside {', '.join(names)}, or a training was interrupted, so that "
-            "their times tell little; the report says which."
+            "their times say little; the report says which."
         )
 
 

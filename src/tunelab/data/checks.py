@@ -20,7 +20,7 @@ class DataReport:
 
     ``repeated``: by split, rows that repeat an earlier text of the same split.
     ``conflicting``: texts of the training split with several labels. ``shared``: texts of
-    validation and of test that also stand in an earlier split. ``blank``: by split, rows without
+    validation and of test that are also in an earlier split. ``blank``: by split, rows without
     a visible character. ``near_duplicates``: pairs of training rows that share at least 80 % of
     their shingles without being the same, or None where there are too many rows to compare.
     """

@@ -200,7 +200,7 @@ def _broken(path: Path, line: int, reason: str) -> UsageError:
     if "unexpected end" in reason:
         return UsageError(f"{position}: a quotation mark opens here and is never closed; {double}.")
     if "expected after" in reason:
-        return UsageError(f"{position}: text goes on after a closing quotation mark; {double}.")
+        return UsageError(f"{position}: text continues after a closing quotation mark; {double}.")
     return UsageError(f"{position}: {reason}.")
 
 
@@ -340,7 +340,7 @@ def _tab_layout(path: Path, layout: Layout, notes: LoadingNotes) -> Layout:
         if any(len(cells) not in (0, width) for _, cells in _records(path, layout)):
             return plain
     except UsageError:
-        # The row that does not fit is told of as the lines stand.
+        # The message names the row that does not fit by its line in the file.
         return plain
     notes.sentences += file_notes.sentences
     return layout

@@ -1,4 +1,4 @@
-"""Rows that belong together, such as the texts of one author: named, kept in one split, told.
+"""Rows that belong together, such as the texts of one author: named, kept in one split, reported.
 
 A classifier that has learnt an author's way of writing knows something of the author's test rows.
 Scores of new authors are therefore measured on authors none of whose rows were trained on.
@@ -22,7 +22,7 @@ from tunelab.errors import UsageError
 def with_groups(dataset: Dataset, column: str, *, text: str, label: str) -> Dataset:
     """The rows with their group from a column; a row without a value is a group of its own.
 
-    Notes tell how many groups there are, which rows have none, and which groups stand in two of
+    Notes tell how many groups there are, which rows have none, and which groups are in two of
     the splits as they came.
 
     Raises:
@@ -32,7 +32,7 @@ def with_groups(dataset: Dataset, column: str, *, text: str, label: str) -> Data
     if column in (text, label):
         raise UsageError(
             f"data.group={column} is the column of the {'text' if column == text else 'label'}; "
-            "name the column that tells which rows belong together, such as author."
+            "name the column that says which rows belong together, such as author."
         )
     splits = {
         split: _grouped(rows, column, split, (text, label))

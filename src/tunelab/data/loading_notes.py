@@ -1,4 +1,4 @@
-"""What a person should know of how rows were read: gathered while they are, and told once."""
+"""What a person should know of how rows were read: collected, and then reported once."""
 
 import unicodedata
 from collections import Counter

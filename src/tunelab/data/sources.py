@@ -42,7 +42,7 @@ def source_kind(source: str) -> str:
 
 
 def open_source(source: str, *, text: str, label: str) -> Dataset:
-    """Load the data that a study names; what is unusual about it stands in its ``notes``.
+    """Load the data that a study names; what is unusual about it is in its ``notes``.
 
     Raises:
         UsageError: the source or a row of it cannot be used, or the column of the labels does not

@@ -71,7 +71,7 @@ def compare_pairs(
 def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """The comparisons of one family, with Holm's correction over its tests.
 
-    A test that stands in it twice counts once. What has no p-value is no test.
+    A test that is in it twice counts once. What has no p-value is no test.
     """
     family = {_key(one): one.difference.p_value for one in comparisons}
     found = dict(zip(family, holm(list(family.values())), strict=True))

@@ -72,6 +72,36 @@ def facts_to_show(records: Iterable[Mapping[str, Any]]) -> list[Fact]:
     ]
 
 
+def of_training(trained: Mapping[str, Any] | None, unknown: Mapping[str, str]) -> dict[str, Any]:
+    """What the record of a training says of its cost, with a reason for each unknown value.
+
+    Args:
+        trained: the record, or None for a classifier that is not trained.
+        unknown: the reasons for what is not known yet.
+    """
+    if trained is None:
+        none = {"trained_parameters": 0, "train_seconds": 0.0, "train_memory_bytes": 0}
+        return {**none, "unknown": unknown}
+    reasons = dict(unknown)
+    memory = trained.get("memory_bytes")
+    if trained.get("resumed"):
+        memory = None
+        reasons["train_memory_bytes"] = "the training was interrupted and went on"
+    elif memory is None:
+        reasons["train_memory_bytes"] = (
+            "this system does not report it, or an older version trained it"
+        )
+    if trained.get("trainable_parameters") is None:
+        reasons["trained_parameters"] = "only linear models report their parameters"
+    return {
+        "trained_parameters": trained.get("trainable_parameters"),
+        "train_seconds": trained.get("seconds"),
+        "train_memory_bytes": memory,
+        "train_doubt": time_doubt(trained),
+        "unknown": reasons,
+    }
+
+
 def of_requests(asked: Mapping[str, Any], unknown: Mapping[str, str]) -> dict[str, Any]:
     """The price of answers, and the times of those that were requests to a server.
 

@@ -21,7 +21,7 @@ GROUP = "group"
 class Generated:
     """Answers in words. ``labels`` are parsed from them, or None for the reason in ``reasons``.
 
-    ``stopped`` tells which answers ended by themselves; the others were cut at their limit.
+    ``stopped`` says which answers ended by themselves; the others were cut at their limit.
     ``tokens`` counts those of the text that was kept, None where that was not counted.
     ``first_tokens``: (rows, labels), of a hosted model: the log-probability of the tokens that
     begin each label, in nats, where the answer names it; None where the server did not give it.
@@ -40,7 +40,7 @@ class Likelihoods:
     """How likely each label is after each text, in nats, summed over its tokens.
 
     ``logprobs``: (rows, labels). ``empty``: (labels,), after an empty text. ``tokens``: (labels,),
-    the tokens of each label. ``forced`` tells for each row whether the true label is what the
+    the tokens of each label. ``forced`` says for each row whether the true label is what the
     model says under teacher forcing.
     """
 
@@ -88,7 +88,7 @@ def parse_all(
 ) -> Generated:
     """Parse every answer; ``columns`` are the other fields of :class:`Generated`.
 
-    ``failed`` tells which rows have no answer, as the request for it failed.
+    ``failed`` says which rows have no answer, as the request for it failed.
     """
     parsed = [
         ParsedAnswer(None, FAILED) if lost else parse_answer(answer, labels, stopped=ended)

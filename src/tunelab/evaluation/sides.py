@@ -144,7 +144,7 @@ def missed_in_words(name: str, values: Mapping[str, Any]) -> str:
         "texts; "
     )
     if scored is None:
-        return f"{told}with score among evaluation.modes its likeliest labels would tell more"
+        return f"{told}with score among evaluation.modes its likeliest labels would say more"
     return f"{told}by its likeliest label it has {number(scored['scores']['accuracy'])}"
 
 

@@ -68,7 +68,7 @@ def reply(
     notice: Callable[[str], None] = lambda text: None,
     begun: Generation | None = None,
 ) -> Iterator[Progress]:
-    """Answer the last question of a chat, step by step; with ``begun``, go on from there.
+    """Answer the last question of a chat, step by step; with ``begun``, continue from there.
 
     Raises:
         UsageError: the question does not fit the context; the numbers are named.

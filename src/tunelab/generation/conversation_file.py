@@ -40,7 +40,7 @@ class Good(Section):
     )
     about: Text = Field(description="what is looked for, in words")
     contains: Annotated[list[Text], Field(min_length=1)] = Field(
-        description="words or numbers, one of which must stand in the answer"
+        description="words or numbers, one of which must be in the answer"
     )
 
 

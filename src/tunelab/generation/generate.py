@@ -41,7 +41,7 @@ def generate(
 
     The answers are those of one-by-one generation, up to ties within rounding, and sampled ones
     repeat with their seed whatever the batch; the same prompt given twice has the same answers.
-    ``begun`` are answers that were interrupted, or ended by length: they go on where they ended,
+    ``begun`` are answers that were interrupted, or ended by length: they continue where they ended,
     to what they would have been without it. ``interrupt`` is asked before every token.
 
     Raises:

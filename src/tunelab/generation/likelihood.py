@@ -51,7 +51,7 @@ def answer_likelihoods(
         )
         longest = max(len(answer_ids) for _, _, answer_ids in batch)
         with torch.inference_mode():
-            # Rows end together, so the answers stand in the last columns.
+            # Rows end together, so the answers are in the last columns.
             logits = model(
                 input_ids=padded.input_ids,
                 attention_mask=padded.attention_mask,

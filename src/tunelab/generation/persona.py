@@ -56,7 +56,7 @@ def score_persona(
     """Score one answer of ``speaker``.
 
     ``before`` are the texts of the turns before it, ``wanted`` lists of words of which one each
-    must stand in the answer, and ``replies`` tells whether anyone spoke before.
+    must be in the answer, and ``replies`` says whether anyone spoke before.
     """
     return PersonaScore(
         addresses=_addresses(text, others) if replies else None,
@@ -97,12 +97,12 @@ def repeats(text: str, before: Sequence[str]) -> bool:
 
 
 def contains_any(text: str, words: Sequence[str]) -> bool:
-    """Whether one of the words, or numbers, stands in a text as a whole, in any case."""
+    """Whether one of the words, or numbers, is in a text as a whole, in any case."""
     return any(contains_word(text, word) for word in words)
 
 
 def contains_word(text: str, word: str) -> bool:
-    """Whether a word or number stands in a text as a whole: 4 does not stand in 14 or in 4.5."""
+    """Whether a word or number is in a text as a whole: 4 is not in 14 or in 4.5."""
     number = word.strip().lstrip("+-−").replace(",", "").replace(".", "").isdigit()
     before, after = (r"(?<![\w.,])", r"(?![\w]|[.,]\d)") if number else (r"(?<!\w)", r"(?!\w)")
     if number and not word.startswith(("-", "−")):

@@ -1,7 +1,7 @@
 """Parquet from strangers: a file of some kilobytes that would become gigabytes is not read.
 
 What a column says of itself is looked at first. Then its texts are read as dictionaries, in which
-a text that stands in many rows stands once, and their lengths are added up, so that the check
+a text that is in many rows is stored once, and their lengths are added up, so that the check
 takes no more memory than the file's own pages.
 """
 

@@ -1,4 +1,4 @@
-"""Values checked against a pydantic model; what is wrong is told in one sentence."""
+"""Values checked against a pydantic model; one sentence says what is wrong."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ def validated(
 ) -> Model:
     """Nested dictionaries as an instance of a model.
 
-    ``prefix`` stands before each key that is told of, and ``where`` before the sentence.
+    ``prefix`` stands before each key that is named, and ``where`` before the sentence.
 
     Raises:
         UsageError: an unknown key, with the near matches, or a value of the wrong type.

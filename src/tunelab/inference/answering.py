@@ -24,7 +24,7 @@ class Answer:
 
     ``ids`` leaves out the stop token. ``kept`` counts those of ``ids`` that ``text`` was read from:
     without blank ones around it, and without what stands behind the end of a line where lines are
-    answers. ``stopped`` tells whether the answer ended by itself, at a stop token or at the end of
+    answers. ``stopped`` says whether the answer ended by itself, at a stop token or at the end of
     its line.
     """
 

@@ -10,7 +10,7 @@ _log = logging.getLogger(__name__)
 
 
 def embedding_count(model: Any) -> int | None:
-    """How many tokens a model has embeddings for, or None where it does not tell."""
+    """How many tokens a model has embeddings for, or None where it does not say."""
     weight = getattr(model.get_input_embeddings(), "weight", None)
     return None if weight is None else int(weight.shape[0])
 

@@ -56,7 +56,7 @@ class EncoderWithHead(torch.nn.Module):
 
     @property
     def has_virtual_keys(self) -> bool:
-        """Whether a soft prompt stands in attention alone, as keys and values of each layer."""
+        """Whether a soft prompt is in attention alone, as keys and values of each layer."""
         config = getattr(self.encoder, "active_peft_config", None)
         return getattr(config, "peft_type", None) == "PREFIX_TUNING"
 

@@ -1,7 +1,7 @@
 """The list of a model's layers, and running a part of it: from the bottom, or from given states.
 
 Both parts run by the model's own forward pass. The layers that are not wanted return their input,
-so that no family needs code of its own; a trial tells whether the result is that of the whole model
+so that no family needs code of its own; a trial says whether the result is that of the whole model
 (:mod:`tunelab.inference.trial`).
 """
 

@@ -8,8 +8,8 @@ the tokens that an earlier row of the batch already has behind the same beginnin
 
 A token's result depends on the tokens before it in its row and on nothing else, so rows that
 begin alike share it: the rows form a tree. Every layer but attention works on single tokens and
-needs to know nothing of this. Attention is told by a :class:`Layout` where the tokens of each row
-stand. Each token's result is the one that it has where its row is run alone and in full, and
+needs to know nothing of this. A :class:`Layout` gives attention the positions of each row's
+tokens. Each token's result is the one that it has where its row is run alone and in full, and
 gradients add up over the rows that share it.
 """
 
@@ -23,7 +23,7 @@ from tunelab.inference.prefix_tree import PrefixTree
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the rows stand in a packed sequence of T tokens, the first ``prefix`` common to all.
+    """Where the rows are in a packed sequence of T tokens, the first ``prefix`` common to all.
 
     ``rows`` gives for each row the indices of its own tokens, those behind the prefix. B is the
     number of rows and S the longest of them.

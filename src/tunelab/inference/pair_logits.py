@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PairLogits:
-    """``logits``: array (pairs, classes), float32. ``cut`` tells which first texts were cut."""
+    """``logits``: array (pairs, classes), float32. ``cut`` says which first texts were cut."""
 
     logits: "np.ndarray"
     cut: list[bool]

@@ -27,7 +27,7 @@ class Batch:
 
 
 def pad_rows(rows: Sequence[Sequence[int]], *, prefix: int, pad_token: int, device: Any) -> Batch:
-    """Pad what follows the prefix on the left; positions go on from the prefix."""
+    """Pad what follows the prefix on the left; positions continue from the prefix."""
     import torch
 
     longest = max(len(row) - prefix for row in rows)

@@ -1,6 +1,6 @@
 """Attention of one new token for each row, for every model that asks transformers for its own.
 
-Without gradients. A row's keys and values stand in cells of its own behind the shared prefix.
+Without gradients. A row's keys and values are in cells of its own behind the shared prefix.
 """
 
 from contextlib import AbstractContextManager

@@ -1,7 +1,7 @@
 """What rows keep while they are answered: a prefix once for all, and cells of their own.
 
 The keys and values of what all rows begin with are held once and read by every row. Those of the
-rest of each row stand in cells, one array for each layer, with room for the tokens to come, so
+rest of each row are in cells, one array for each layer, with room for the tokens to come, so
 that a new token is written where it belongs and nothing is copied.
 """
 
@@ -19,7 +19,7 @@ class RowCache:
     """Keys and values of B rows behind a prefix of P tokens, C cells each, of which some are used.
 
     ``prefix`` maps a layer to (K, P, D) keys and values, with virtual tokens at its beginning;
-    ``cells`` to (K, B, C, D) ones. ``positions``: (B, C), of what stands in the cells, −1 in
+    ``cells`` to (K, B, C, D) ones. ``positions``: (B, C), of what is in the cells, −1 in
     those that are padding. ``used``: how many cells of each row are written; new tokens of all
     rows go into the same column. ``next_positions``: (B,), of the tokens that come next.
     """

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 class LabelLikelihoods:
     """Each list has a row for each prompt and a column for each label.
 
-    ``logprobs`` are sums over the label's tokens, in nats. ``forced`` tells whether each token
+    ``logprobs`` are sums over the label's tokens, in nats. ``forced`` says whether each token
     of the label is the most likely one of the whole vocabulary after the label's tokens before
     it: what a model gets right under teacher forcing. ``way`` is ``trees``, or ``plain`` where
     the model cannot run trees.

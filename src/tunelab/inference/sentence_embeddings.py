@@ -1,6 +1,6 @@
 """Vectors of texts by an encoder: run in batches of like length, then the mean or the first token.
 
-The vector of a text does not depend on the batch that it stands in, up to rounding: padding is
+The vector of a text does not depend on the batch that it is in, up to rounding: padding is
 neither attended to nor averaged over.
 """
 

@@ -5,7 +5,7 @@ T tokens holds them one behind the other
 
     text 1  text 2  text 3 …
 
-and every layer but attention runs on single tokens. Attention is told by :class:`Spans` which
+and every layer but attention runs on single tokens. Attention learns from :class:`Spans` which
 tokens belong together. With virtual tokens (a soft prompt) each text has its own copy of them, as
 what becomes of them depends on the text that they see.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Spans:
-    """Where texts stand in a packed batch: one behind the other, ``lengths`` tokens each.
+    """Where texts are in a packed batch: one behind the other, ``lengths`` tokens each.
 
     B is their number, S the longest of them and T the sum.
     """

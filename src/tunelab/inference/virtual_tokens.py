@@ -3,8 +3,8 @@
 A soft prompt is a run of V trained vectors at the beginning of every row: as embeddings before
 those of the row (prompt tuning, P-tuning), or as keys and values before those of each layer
 (prefix tuning). PEFT's own forward pass returns logits that are longer by V, drops the positions
-it is given, and puts the prompt once more before rows that go on from a cache. Here the prompt is
-part of the model: rows, positions, masks, caches and packed layouts speak of the row's own tokens
+it is given, and puts the prompt once more before rows that continue from a cache. Here the prompt
+is part of the model: rows, positions, masks, caches and packed layouts hold the row's own tokens
 alone, and so do the logits. Whatever runs a model can run one with a soft prompt.
 """
 
@@ -102,7 +102,7 @@ def _kept(model: Any, base: Any) -> dict[int, tuple[Any, Any]]:
 
 
 def _as_keys(model: Any, base: Any, input_ids: Any, cache: Any, *, packed: bool) -> dict[str, Any]:
-    """What the base model is told of a prompt that stands in its layers."""
+    """What the base model is given of a prompt that is in its layers."""
     from transformers import DynamicCache
 
     pairs = virtual_keys(model)

@@ -46,7 +46,7 @@ def block_terms(
 
 
 def layer_tokens(method: Method[Any], method_settings: Any, settings: StepSettings) -> int:
-    """T: tokens that the layers run. Some virtual ones stand in attention alone."""
+    """T: tokens that the layers run. Some virtual ones are in attention alone."""
     if method.virtual_in_attention_alone:
         return settings.tokens
     return rows_tokens(method, method_settings, settings)[0]

@@ -109,7 +109,7 @@ def highest(profiler: Any, *, scratch: bool = True) -> int:
 
 
 def _events(roots: Any) -> Iterator[tuple[Any, frozenset[int]]]:
-    """All events of a profile, each with the kernels that it stands in, by their events' numbers.
+    """All events of a profile, each with the kernels that it is in, by their events' numbers.
 
     Operations that are made of others are no kernels, as PyTorch's linear layer; a trace sees what
     they make. Nor are those that do nothing but allocate: what calls them asks for itself.

@@ -60,7 +60,7 @@ class AdapterFiles:
     """What the files of an adapter may hold, as it may come from a stranger.
 
     ``peft_type``: PEFT's own name of the method in adapter_config.json. ``settings``: the keys
-    there that may differ from PEFT's defaults. ``fits(values, shapes)`` tells whether the
+    there that may differ from PEFT's defaults. ``fits(values, shapes)`` says whether the
     configuration's sizes are those of the weights; ``shapes``: sizes by the weights' names.
     """
 
@@ -107,7 +107,7 @@ class Method(Generic[S]):
     ``adapter``: what its saved files may hold, None for a method that saves a whole model.
 
     ``trains_all_weights``: whether the model's own weights are trained and nothing is added.
-    ``virtual_tokens(settings)``: tokens that it puts before every row; they stand in attention
+    ``virtual_tokens(settings)``: tokens that it puts before every row; they are in attention
     alone, and pass no other layer, where ``virtual_in_attention_alone``. ``kept(kinds, settings,
     fused)``: what a block keeps for it, of the linear layers that the model has; ``fused``: whether
     layers run in the fused form. ``top_layers(settings)``: how many of the last layers it acts

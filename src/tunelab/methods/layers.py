@@ -83,7 +83,7 @@ def trained_layers(shape: ModelShape, top: int | None) -> int:
 
 
 def _position(name: str) -> tuple[str, int]:
-    """The list that a module stands in and its index there, from its full name; -1 for no list."""
+    """The list that a module is in and its index there, from its full name; -1 for no list."""
     parts = name.split(".")
     for place, part in enumerate(parts):
         if part.isdecimal():

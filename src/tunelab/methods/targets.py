@@ -84,7 +84,7 @@ def target_kinds(present: Sequence[str], targets: str | Sequence[str]) -> list[s
 
 
 def module_names(model: Any, kinds: Iterable[str], top: int | None = None) -> list[str]:
-    """What PEFT is told of the layers of these kinds: the kinds, or every layer's full name.
+    """What PEFT is given for the layers of these kinds: the kinds, or every layer's full name.
 
     PEFT takes a name for the end of a module's name. Where another module's name ends so too, as
     one of an image encoder, the output layer's, or one below the ``top`` last layers of the model,
@@ -124,7 +124,7 @@ def put_on(model: Any, config: Any) -> Any:
     config.task_type = TaskType.CAUSAL_LM if writes else TaskType.FEATURE_EXTRACTION
     try:
         with warnings.catch_warnings():
-            # Linear layers beside Conv1D ones: PEFT tells that it takes each as it is stored.
+            # Linear layers beside Conv1D ones: PEFT says that it takes each as it is stored.
             warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
             return get_peft_model(model, config)
     except (ValueError, TypeError, AttributeError, KeyError, NotImplementedError) as error:

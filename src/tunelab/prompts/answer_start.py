@@ -9,7 +9,7 @@ from tunelab.prompts.rendering import Piece
 
 
 def answer_start(question: Sequence[Piece], row: Sequence[Piece]) -> str | None:
-    """What the prompt writes behind ``question``, or None where ``row`` goes on from it as it is.
+    """What the prompt writes behind ``question``, or None where ``row`` continues from it as it is.
 
     ``question`` is a conversation that asks, ``row`` the same with its answer, as the template
     renders both. Some templates write an empty block of reasoning before the last answer only

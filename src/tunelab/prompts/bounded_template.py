@@ -224,14 +224,14 @@ class _Environment(ImmutableSandboxedEnvironment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree: nodes.Template = _Paying().visit(super()._parse(source, name, filename))
         for node in tree.find_all(nodes.Node):
-            # What was put in stands in no line.
+            # What was put in is in no line.
             node.lineno = node.lineno or 1
         tree.set_environment(self)
         return tree
 
 
 class _Generation(Extension):
-    """The tag that marks what an assistant wrote; what stands in it is written as it is."""
+    """The tag that marks what an assistant wrote; what is in it is written as it is."""
 
     tags = {"generation"}  # noqa: RUF012 - as the base class has it
 

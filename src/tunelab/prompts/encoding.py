@@ -46,7 +46,7 @@ class Encoder:
     ``answer_room`` the most tokens of one, ``max_length`` the tokens of a row at most, with the
     examples that stand before every text. ``start`` is what the prompt writes behind the template's
     own question, such as an empty block of reasoning; None where that is nothing. ``trained``
-    tells that a model was trained to answer in this format, with a label alone.
+    says that a model was trained to answer in this format, with a label alone.
 
     Raises:
         RunError: the template puts no stop token after an answer, begins the answer of a

@@ -1,4 +1,4 @@
-"""What a model is given to go on from: a text, a conversation, or token ids."""
+"""What a model is given to continue from: a text, a conversation, or token ids."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What stands in an answer besides the answer: the blocks in which a model reasons first."""
+"""What is in an answer besides the answer: the blocks in which a model reasons first."""
 
 import re
 from dataclasses import dataclass

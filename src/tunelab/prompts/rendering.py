@@ -10,7 +10,7 @@ from tunelab.prompts.conversation import PLAIN_ANSWER, PLAIN_TEMPLATE, Message, 
 from tunelab.prompts.own_template import own_template
 
 # Some templates write today's date into the prompt (Llama 3 does). A prompt must be the same on
-# every day, so all of them are told this one: the date that Llama 3's template falls back to.
+# every day, so all of them get this one: the date that Llama 3's template falls back to.
 FIXED_DATE = "26 Jul 2024"
 
 _MARK = "\ue000{}\ue001"
@@ -37,7 +37,7 @@ def render_chat(
     The text is that of ``apply_chat_template``. A second rendering, with marks in place of the
     contents, tells the template's characters from the data's. Where a template has no place for
     a system message, the message is put before the user's first one. Without ``reasoning`` the
-    template is told that no reasoning is wanted, by the names that templates have for it.
+    template is asked for no reasoning, by the names that templates have for it.
 
     Raises:
         RunError: the template refuses the conversation, changes the contents, or runs away.

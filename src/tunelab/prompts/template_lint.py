@@ -201,12 +201,12 @@ def _date(tokenizer: Any) -> list[TemplateFinding]:
         return [
             _fault(
                 "date",
-                "today's date stands in the prompt, so that it changes from day to day; tunelab "
+                "today's date is in the prompt, so that it changes from day to day; tunelab "
                 "gives it a fixed one",
             )
         ]
     if len(by_setting) > 1:
-        return [_note("date", "a date stands in the prompt; tunelab gives it a fixed one")]
+        return [_note("date", "a date is in the prompt; tunelab gives it a fixed one")]
     return []
 
 

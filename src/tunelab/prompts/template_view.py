@@ -40,7 +40,7 @@ class RenderedPrompt:
 
 @dataclass(frozen=True)
 class Change:
-    """Where two renderings differ: the tokens of the one that stand in place of the other's."""
+    """Where two renderings differ: the tokens of the one that are in place of the other's."""
 
     left: tuple[str, ...]
     right: tuple[str, ...]

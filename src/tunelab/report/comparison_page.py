@@ -9,13 +9,13 @@ from tunelab.errors import RunError
 from tunelab.evaluation.claims import ALPHA
 from tunelab.evaluation.measuring import recorded
 from tunelab.evaluation.metrics import Metric, all_metrics, find_metric
+from tunelab.evaluation.shared_rows import METRICS, SharedRows, compare_runs, run_titles
 from tunelab.evaluation.sides import Side, grouped_sides
 from tunelab.evaluation.statistics.seeds import summarize
 from tunelab.numbers import UNDEFINED, interval, with_unit
 from tunelab.report.page import render
 from tunelab.runs.results import write_text
 from tunelab.runs.run_folder import RunFolder, read_run
-from tunelab.study.shared_rows import METRICS, SharedRows, compare_runs, run_titles
 
 PAGE = "comparison.html"
 

@@ -35,7 +35,7 @@ class Finding:
 def find(run: RunFolder, verdicts: Verdicts) -> list[Finding]:
     """The best model, what stands against the numbers, and each fine-tuned model's comparisons.
 
-    What was not tested is told as it was counted, without a verdict.
+    What was not tested is given as it was counted, without a verdict.
     """
     scored = [result for result in run.evaluated if _accuracy(result) is not None]
     if not scored:
@@ -171,7 +171,7 @@ def _few_rows(models: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
     yield (
         f"The test has only {counted(rows, 'row')}: an accuracy near 0.5 is then known to within "
         f"{reach:.0f} points on either side, and small differences cannot be found. More test rows "
-        "would tell more."
+        "would say more."
     )
 
 
@@ -215,7 +215,7 @@ def _against(comparison: Comparison, sides: Mapping[str, Side]) -> Finding:
 def _silent(scored: Sequence[Result]) -> Iterator[str]:
     for result in scored:
         scores = result.values["scores"]
-        # Most answers without a label are told by the notes.
+        # The notes name a classifier most of whose answers have no label.
         if not scores["unparsed"] or format_missed(result.values):
             continue
         yield f"{result.name} {unlabelled_in_words(result.values)}; these count as wrong."

@@ -126,7 +126,7 @@ def _seed_groups(run: RunFolder) -> list[list[str]]:
 def _doubts(sides: list[Side], tables: Mapping[str, Any]) -> tuple[str, dict[int, str]]:
     """Likely label noise by the fine-tuned model that scores best, and what it rests on.
 
-    A model that is wrong on many rows doubts right labels, so that none are told of by it.
+    A model that is wrong on many rows doubts right labels, so that it reports none.
     """
     scored = [
         side

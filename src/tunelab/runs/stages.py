@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 STUDY = "study.yaml"
 _LOCK = ".lock"
-# What is written before any work: nothing to go on from.
+# What is written before any work: nothing to continue from.
 _BEFORE_WORK = (_LOCK, STUDY, "environment.json", "predict.json")
 # Part of every hash: raised when stages write something else than before.
 FORMAT = 3
@@ -51,8 +51,8 @@ def locked(out: Path) -> Iterator[None]:
     """Hold the run folder, so that two processes do not write into it together.
 
     The process that holds it may hold it again; one that was killed holds it no longer. Where the
-    work fails before it has anything to go on from, a folder that was new is removed again, and one
-    that was empty is left empty.
+    work fails before it has anything to continue from, a folder that was new is removed again, and
+    one that was empty is left empty.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -93,7 +93,7 @@ def _missing_folders(out: Path) -> list[Path]:
 
 
 def _is_begun(out: Path) -> bool:
-    """Whether a folder holds something that the same command would go on from."""
+    """Whether a folder holds something that the same command would continue from."""
     for path in out.rglob("*"):
         if path.is_dir() or (path.parent == out and path.name in _BEFORE_WORK):
             continue

@@ -14,20 +14,12 @@ from tunelab.evaluation.verdicts import Verdicts
 from tunelab.numbers import count, data_size
 from tunelab.runs.results import CLASSIFIERS, Result
 from tunelab.runs.seals import FILES
+from tunelab.serving.base_models import base_in_words, find_card
+from tunelab.serving.card_data import data_checks, label_list, label_rows
+from tunelab.serving.card_scores import all_score_rows, headlines, score_row
+from tunelab.serving.card_training import hardware, setting
 from tunelab.serving.card_verdicts import decision_on, verdicts_on
 from tunelab.serving.inert_markdown import Markdown, fill, one_line, plain_name
-from tunelab.serving.model_card import (
-    all_score_rows,
-    base_in_words,
-    data_checks,
-    find_card,
-    hardware,
-    headlines,
-    label_list,
-    label_rows,
-    score_row,
-    setting,
-)
 
 
 def make_classifier_card(

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunelab.numbers import counted
+from tunelab.serving.base_models import base_in_words, base_model, find_card, licence_keys
 from tunelab.serving.formats.contract import Format
 from tunelab.serving.inert_markdown import Markdown, fill, plain_name
-from tunelab.serving.model_card import base_in_words, base_model, find_card, licence_keys
 from tunelab.serving.proof import Proof
 from tunelab.serving.proof_table import proof_rows, verdict_in_words
 

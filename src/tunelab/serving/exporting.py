@@ -197,7 +197,7 @@ def _as_exported(record: Mapping[str, Any], out: Path, *, force: bool) -> Export
     if failed is not None and not force:
         raise RunError(
             f"{out} holds this export, and its proof failed: {failed}. Remove it and choose "
-            "another type, or go on with --force."
+            "another type, or continue with --force."
         )
     return Exported(record["export"], record["type"], record["proof"], record.get("about", {}))
 

@@ -108,7 +108,7 @@ def predict_files(
     work: "partial[Iterator[tuple[Chunk, Counts]]]",
     review: Mapping[str, Any] | None = None,
 ) -> Labelled:
-    """Label every row of files; a call that was killed goes on where it was.
+    """Label every row of files; a call that was killed continues where it was.
 
     ``target`` is a folder (or a URL) of Parquet parts, or a file that they become when all are
     there. ``adapter`` tells what labels from what did, and ``work`` takes chunks and, as ``out``,

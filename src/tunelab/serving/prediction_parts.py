@@ -295,7 +295,7 @@ def _parts(out: str) -> set[int]:
 
 
 def _same_but_edited(before: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
-    """Whether all that differs is what stands in the files, which have the same names."""
+    """Whether all that differs is what is in the files, which have the same names."""
 
     def apart(asked: Mapping[str, Any]) -> dict[str, Any]:
         kept = {key: asked[key] for key in asked if key not in ("version", SEAL, FILES)}

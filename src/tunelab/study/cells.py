@@ -1,31 +1,26 @@
-"""The cells of a study: its classifiers, each with the seed that it is fitted with."""
+"""A cell of a study: one classifier with the seed that it is fitted with, and its stages."""
 
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tunelab.classifiers.answered import ABOUT, TABLE, ask_rows, keep, measured
-from tunelab.classifiers.asked import AskedModel
-from tunelab.classifiers.contract import Context, Estimator, Fitted, Task
-from tunelab.classifiers.examples import ExampleSettings
-from tunelab.classifiers.measured import measure_facts, watch_work
-from tunelab.classifiers.registered import find_classifier
+from tunelab.classifiers.contract import Estimator, Task
+from tunelab.classifiers.measured import watch_work
+from tunelab.classifiers.opened import Opened
 from tunelab.classifiers.stored import trained_by
-from tunelab.classifiers.tuned import TunedModel
-from tunelab.config import MethodEntry, Study, fingerprint
-from tunelab.errors import TunelabError, UsageError
-from tunelab.evaluation.facts import of_requests
+from tunelab.config import Study, fingerprint
+from tunelab.errors import FAULTS, TunelabError
+from tunelab.evaluation.facts import of_requests, of_training
 from tunelab.evaluation.metrics import all_metrics
-from tunelab.evaluation.metrics.training_time import time_doubt
 from tunelab.evaluation.predictions import Predictions, read_predictions
 from tunelab.models.lower_layers import keeping_batches
 from tunelab.runs.folder_size import folder_bytes
 from tunelab.runs.results import (
-    ADAPTERS,
     EVALUATE,
     EVALUATE_WORDING,
     TRAIN,
@@ -41,44 +36,9 @@ from tunelab.runs.run_folder import VALIDATION
 from tunelab.runs.stages import run_stage
 from tunelab.serving.drift_reference import make_reference, remove_reference, write_reference
 from tunelab.study.prepare import PreparedData
-from tunelab.study.resolution import (
-    classifier_entries,
-    learning_rate,
-    method_settings,
-    model_card,
-)
 from tunelab.study.together import stage_together
-from tunelab.training.class_weights import class_weights
 
 _log = logging.getLogger(__name__)
-
-# What a stage may raise that the answers do not depend on.
-FAULTS = (TunelabError, RuntimeError, ValueError, MemoryError)
-
-
-class Work(Protocol):
-    """What an engine runs: a part of a study that depends on no other one.
-
-    ``name`` is that of its stages. ``estimator`` tells what it needs of a machine.
-    """
-
-    @property
-    def name(self) -> str:
-        """Unique among what an engine is given."""
-
-    @property
-    def estimator(self) -> Estimator:
-        """The classifier that it trains or asks."""
-
-    def run(
-        self,
-        study: Study,
-        data: PreparedData,
-        out: Path,
-        *,
-        on_stage: Callable[[], object] = lambda: None,
-    ) -> list[Result]:
-        """Do its stages; ``on_stage`` is called when one is finished."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +78,7 @@ class Cell:
             trained = train_cell(self, data, out)
             on_stage()
         seconds = study.evaluation.facts_seconds if self.of is None else 0
-        opened = Opened(self, data, out, seconds=seconds)
+        opened = _opened(self, data, out, seconds=seconds)
         asked = ask_cell(study, self, data, trained, out, opened)
         if trained is not None and self.of is None:
             _keep_reference(study, self, data, asked, out)
@@ -144,178 +104,6 @@ class Cell:
             yield
         except FAULTS as error:
             _log.warning("%s: %s: %s", self.name, what, error)
-
-
-class Opened:
-    """A fitted classifier that the stages of a cell share, opened when the first one asks.
-
-    With ``seconds`` its facts are measured as soon as it is open, for so long at most: what is held
-    later by other stages is none of its own.
-    """
-
-    def __init__(self, cell: Cell, data: PreparedData, out: Path, *, seconds: float = 0) -> None:
-        self._cell, self._data, self._out, self._seconds = cell, data, out, seconds
-        self._fitted: Fitted | None = None
-        self._is_open = False
-        self._facts: dict[str, Any] | Exception | None = None
-
-    def get(self) -> Fitted:
-        """The classifier.
-
-        Raises:
-            TunelabError: it cannot be opened.
-        """
-        if self._fitted is None and self._seconds:
-            texts = [row.text for row in self._data.splits["test"]]
-            device = self._cell.estimator.device
-            try:
-                self._facts = measure_facts(self._open, texts, seconds=self._seconds, device=device)
-            except FAULTS as error:
-                if not self._is_open:
-                    raise
-                self._facts = error
-        return self._fitted or self._open()
-
-    def facts(self) -> dict[str, Any]:
-        """What :func:`measure_facts` found.
-
-        Raises:
-            Exception: what it raised, or it cannot be opened.
-        """
-        self.get()
-        if isinstance(self._facts, Exception):
-            raise self._facts
-        return dict(self._facts or {})
-
-    def _open(self) -> Fitted:
-        task, target = _task(self._cell, self._data), _target(self._cell, self._out)
-        self._fitted = self._cell.estimator.open(target, task)
-        self._is_open = True
-        return self._fitted
-
-
-def cells_of(study: Study) -> list[Cell]:
-    """All cells of a study, in the order in which they are run and shown."""
-    context = _context(study)
-    return [
-        *_classifier_cells(study, context),
-        *(Cell(one.name, one, study.seed) for one in _asked(study, context)),
-        *tuned_cells(study),
-        *_cells_of_other_wordings(study),
-    ]
-
-
-def _cells_of_other_wordings(study: Study) -> Iterator[Cell]:
-    """What reads a prompt, once more for each other wording; methods are trained under it."""
-    for number, wording in enumerate(study.prompt.variants, start=2):
-        prompt = study.prompt.model_copy(update={"system": wording, "variants": []})
-        other = study.model_copy(update={"prompt": prompt})
-        context = _context(other)
-        cells = [
-            *_classifier_cells(other, context, prompted=True),
-            *(Cell(one.name, one, other.seed) for one in _asked(other, context)),
-            *tuned_cells(other, kept_in=WORDINGS),
-        ]
-        for cell in cells:
-            name = f"{cell.name}-wording{number}"
-            yield replace(cell, name=name, wording=number, of=cell.name)
-
-
-def _classifier_cells(study: Study, context: Context, *, prompted: bool = False) -> Iterator[Cell]:
-    """Those of the study's classifiers; one for each training seed where chance decides.
-
-    ``prompted``: only those that read the instruction.
-    """
-    for name, use, settings in classifier_entries(study):
-        kind = find_classifier(use)
-        if prompted and not kind.prompted:
-            continue
-        estimator = kind.make(settings, context)
-        if not kind.seeded:
-            yield Cell(name, estimator, study.seed)
-            continue
-        for seed in study.training.seeds:
-            yield Cell(_seeded_name(study, name, seed), estimator, seed, group=name)
-
-
-def _seeded_name(study: Study, group: str, seed: int) -> str:
-    return group + (f"-seed{seed}" if len(study.training.seeds) > 1 else "")
-
-
-def tuned_cells(study: Study, *, kept_in: str = ADAPTERS) -> list[Cell]:
-    """The cells of the study's methods, one for each training seed."""
-    context = _context(study)
-    return [
-        Cell(name, _tuned(study, entry, context, name=name, seed=seed, kept_in=kept_in), seed)
-        for entry in study.methods
-        for seed in study.training.seeds
-        for name in [_seeded_name(study, entry.called, seed)]
-    ]
-
-
-def _tuned(
-    study: Study,
-    entry: MethodEntry,
-    context: Context,
-    *,
-    name: str,
-    seed: int,
-    kept_in: str = ADAPTERS,
-) -> TunedModel:
-    return TunedModel(
-        name=name,
-        group=entry.called,
-        model=model_card(study, entry.model).name,
-        method=entry.name,
-        settings=method_settings(entry),
-        learning_rate=learning_rate(study, entry),
-        seed=seed,
-        answers=entry.answers,
-        prompt=study.prompt,
-        training=study.training,
-        evaluation=study.evaluation,
-        context=context,
-        kept_in=kept_in,
-    )
-
-
-def estimators(study: Study, *, seed: int) -> dict[str, Estimator]:
-    """Each classifier and method of a study by its name, before it is fitted with a seed.
-
-    The models that are asked as they are have no entry.
-    """
-    context = _context(study)
-    return {
-        **{
-            name: find_classifier(use).make(settings, context)
-            for name, use, settings in classifier_entries(study)
-        },
-        **{
-            entry.called: _tuned(study, entry, context, name=entry.called, seed=seed)
-            for entry in study.methods
-        },
-    }
-
-
-def check_classifiers(study: Study, labels: Sequence[str]) -> None:
-    """Refuse a classifier of the study that cannot work here or with these labels.
-
-    Raises:
-        UsageError: as said, such as an endpoint without its key or a weight of an unknown label.
-    """
-    context = _context(study)
-    class_weights(study.training.class_weights, labels, labels)
-    for name, use, settings in classifier_entries(study):
-        try:
-            find_classifier(use).prove(settings, context, labels)
-        except UsageError as error:
-            raise UsageError(f"{name}: {error}") from None
-
-
-def device_and_dtype(study: Study) -> tuple[str, str]:
-    """The device of a study and the type of its weights."""
-    context = _context(study)
-    return context.device, context.dtype
 
 
 def train_cell(
@@ -372,7 +160,7 @@ def ask_cell(
         if not estimator.trains:
             estimator.fit(task, folder=folder, target=_target(cell, out), title="")
         if found is None:
-            fitted_now = (opened or Opened(cell, data, out)).get()
+            fitted_now = (opened or _opened(cell, data, out)).get()
             # Other seeds and trials are asked the same rows.
             with keeping_batches():
                 found = ask_rows(fitted_now, data.splits["test"], title=cell.name)
@@ -446,7 +234,7 @@ def measure_cell(
     def work(folder: Path) -> dict[str, Any]:
         found = opened.facts()
         own = folder_bytes(target) if trained is not None else 0
-        told = _of_training(trained, found["unknown"])
+        told = of_training(None if trained is None else trained.values, found["unknown"])
         return {
             **estimator.about,
             **found,
@@ -484,58 +272,18 @@ def _keep_reference(study: Study, cell: Cell, data: PreparedData, asked: Result,
     write_reference(target, reference)
 
 
-def _of_training(trained: Result | None, unknown: Mapping[str, str]) -> dict[str, Any]:
-    """What a training tells of itself, with the reasons for what it does not know."""
-    if trained is None:
-        none = {"trained_parameters": 0, "train_seconds": 0.0, "train_memory_bytes": 0}
-        return {**none, "unknown": unknown}
-    values, reasons = trained.values, dict(unknown)
-    memory = values.get("memory_bytes")
-    if values.get("resumed"):
-        memory = None
-        reasons["train_memory_bytes"] = "the training was interrupted and went on"
-    elif memory is None:
-        reasons["train_memory_bytes"] = "this system does not tell, or an older version trained it"
-    if values.get("trainable_parameters") is None:
-        reasons["trained_parameters"] = "only linear models tell their parameters"
-    return {
-        "trained_parameters": values.get("trainable_parameters"),
-        "train_seconds": values.get("seconds"),
-        "train_memory_bytes": memory,
-        "train_doubt": time_doubt(values),
-        "unknown": reasons,
-    }
-
-
-def _asked(study: Study, context: Context) -> Iterator[AskedModel]:
-    """The models that are asked as they are; the base model once more where examples are shown."""
-    shots = study.evaluation.shots
-    asked = [("base", study.models.base, "base", 0)]
-    if shots:
-        asked.append((f"base-{shots}-shot", study.models.base, "base", shots))
-    asked.append(("instruct", study.models.instruct, "instruct", 0))
-    for name, model, role, shown in asked:
-        if model is not None:
-            yield AskedModel(
-                name=name,
-                role=role,
-                model=model,
-                prompt=study.prompt,
-                evaluation=study.evaluation,
-                context=context,
-                training=study.training,
-                examples=ExampleSettings(shots=shown),
-            )
-
-
-def _context(study: Study) -> Context:
-    return Context(
-        study.device, study.training.precision, study.prompt, study.evaluation, study.training
-    )
-
-
 def _task(cell: Cell, data: PreparedData) -> Task:
     return Task(data.splits["train"], data.splits["validation"], tuple(data.labels), seed=cell.seed)
+
+
+def _opened(cell: Cell, data: PreparedData, out: Path, *, seconds: float = 0) -> Opened:
+    """The fitted classifier, which the stages share; ``seconds``: for its facts."""
+    return Opened(
+        lambda: cell.estimator.open(_target(cell, out), _task(cell, data)),
+        [row.text for row in data.splits["test"]],
+        device=cell.estimator.device,
+        seconds=seconds,
+    )
 
 
 def _target(cell: Cell, out: Path) -> Path:

@@ -13,7 +13,7 @@ from tunelab.generation.settings import GenerationSettings
 from tunelab.models.loading import model_hash
 from tunelab.runs.results import Result, write_json
 from tunelab.runs.stages import run_stage
-from tunelab.study.cells import device_and_dtype
+from tunelab.study.cell_list import device_and_dtype
 from tunelab.study.resolution import ROLES
 
 RECORD = "conversations.json"

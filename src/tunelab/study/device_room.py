@@ -77,7 +77,7 @@ def _methods(study: Study) -> Iterator[tuple[int, ModelShape, _Chosen]]:
 
 
 def _peak(shape: ModelShape, own: _Chosen, step: StepSettings) -> int | None:
-    """Bytes, or None where the method cannot have its settings: that is told elsewhere."""
+    """Bytes, or None where the method cannot have its settings, which another check reports."""
     try:
         return estimate(shape, *own, step).peak
     except TunelabError:

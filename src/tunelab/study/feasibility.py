@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 def check_feasible(study: Study) -> dict[int, ParameterCount]:
     """What each method trains, by its index in the study.
 
-    A model that cannot be fetched is left out: the cells that need it tell why.
+    A model that cannot be fetched is left out: the cells that need it report why.
 
     Raises:
         UsageError: a method cannot have these settings with this model, and the message names the
@@ -65,7 +65,7 @@ def _check_adapts(folder: Path, method: Method[Any], settings: Any, answers: Ans
     except TunelabError:
         raise
     except Exception as error:
-        # What cannot be seen without numbers is told by the cell that has them.
+        # The cell that has numbers reports what cannot be seen without them.
         _log.debug("%s cannot be tried without numbers", folder, exc_info=error)
 
 

@@ -18,7 +18,7 @@ from tunelab.methods.contract import find_method
 from tunelab.models.loading import load, load_tokenizer, model_hash
 from tunelab.runs.results import FORGETTING, Result
 from tunelab.runs.stages import run_stage
-from tunelab.study.cells import device_and_dtype, tuned_cells
+from tunelab.study.cell_list import device_and_dtype, tuned_cells
 from tunelab.tokenizers.parallel import built_in
 
 _LANGUAGE = "en"

@@ -21,7 +21,7 @@ from tunelab.models.loading import model_hash
 from tunelab.runs.results import Result, write_json, write_text
 from tunelab.runs.seals import FILES, SEAL, is_intact, sealed
 from tunelab.runs.stages import run_stage
-from tunelab.study.cells import device_and_dtype
+from tunelab.study.cell_list import device_and_dtype
 from tunelab.study.resolution import open_models
 
 RECORD = "open.json"

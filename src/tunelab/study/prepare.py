@@ -28,7 +28,7 @@ _FAULTS = {
     "blank": "without a visible character",
     "conflicting": "whose text has several labels",
     "repeated": "that repeat a row",
-    "shared": "whose text stands in a later split",
+    "shared": "whose text is in a later split",
 }
 
 

@@ -11,7 +11,7 @@ from tunelab.classifiers.answer_room import check_answers
 from tunelab.classifiers.answered import TABLE
 from tunelab.config import Study, fingerprint, to_dict
 from tunelab.data.examples import label_counts
-from tunelab.errors import RunError, TunelabError
+from tunelab.errors import FAULTS, RunError, TunelabError
 from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.measuring import recorded
 from tunelab.runs.results import (
@@ -27,14 +27,8 @@ from tunelab.runs.run_folder import RunFolder, read_run
 from tunelab.runs.seals import is_intact, sealed
 from tunelab.runs.stages import open_folder
 from tunelab.serving.cards import write_cards
-from tunelab.study.cells import (
-    FAULTS,
-    cells_of,
-    check_classifiers,
-    device_and_dtype,
-    train_cell,
-    tuned_cells,
-)
+from tunelab.study.cell_list import cells_of, check_classifiers, device_and_dtype, tuned_cells
+from tunelab.study.cells import train_cell
 from tunelab.study.conversations import play_conversations
 from tunelab.study.device_room import check_device_memory
 from tunelab.study.engines.local import Engine, run_here

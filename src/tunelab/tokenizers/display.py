@@ -18,7 +18,7 @@ _ISOLATE_RIGHT_TO_LEFT, _END_OF_ISOLATE = "\u2067", "\u2069"
 def draw_pieces(result: Mapping[str, Any], text: str, *, width: int) -> "list[Text]":
     """Lines of the pieces of one entry of :func:`tunelab.tokenizers.compare.compare_text`.
 
-    Lines break between pieces. Those of a text that runs from right to left stand in an isolate of
+    Lines break between pieces. Those of a text that runs from right to left are in an isolate of
     that direction and at the right margin; a terminal that knows bidirectional text orders the
     pieces so, and others show them in the order of reading.
     """

@@ -48,7 +48,7 @@ def built_in() -> list[Word]:
 def score(tokenizer: FastTokenizer, words: Sequence[Word], *, seed: int) -> dict[str, Any]:
     """Precision, recall and F1 over all boundaries of the words, with intervals over words.
 
-    Each word is cut behind another, as it stands in a sentence. ``categories`` hold the same
+    Each word is cut behind another, as it is in a sentence. ``categories`` hold the same
     without intervals.
     """
     texts = [_BEFORE + word.word for word in words]

@@ -1,4 +1,4 @@
-"""Everything that a report tells of several tokenizers, as plain values.
+"""Everything that a report shows of several tokenizers, as plain values.
 
 A report reads this record alone, so that it needs neither the tokenizers nor their libraries.
 """

@@ -16,7 +16,7 @@ def build(pieces: Sequence[Piece], *, prefix: bool) -> Any:
     """A fast tokenizer (`tokenizers.Tokenizer`) that gives SentencePiece's ids.
 
     With ``prefix`` a ``▁`` stands before every text. Pieces that the user defined are kept whole
-    wherever they stand in a text; control tokens in a text are plain text.
+    wherever they are in a text; control tokens in a text are plain text.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
 

@@ -97,7 +97,7 @@ def test_without_ray_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_a_cell_asks_for(workspace: Workspace) -> None:
-    from tunelab.study.cells import cells_of
+    from tunelab.study.cell_list import cells_of
     from tunelab.study.engines.resources import PROCESS, needs_of
     from tunelab.study.opening import open_study
 

@@ -45,13 +45,13 @@ class HostedModel:
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """The model's name and the prompt; the server tells no licence, hash or lineage."""
+        """The model's name and the prompt; the server reports no licence, hash or lineage."""
         return {"model": self.settings.model, "prompt": self.format.to_dict()}
 
     @property
     def size(self) -> Size:
         """Unknown; each answer may be paid for."""
-        return Size(None, reason="the server does not tell the size of its model", metered=True)
+        return Size(None, reason="the server does not report the size of its model", metered=True)
 
     def answer(self, texts: Sequence[str], *, title: str = "") -> Answers:
         """Ask for the label of each text in words; texts that repeat are asked once.

@@ -6,8 +6,8 @@ Source: Brodersen and others, The Balanced Accuracy and Its Posterior Distributi
 from typing import Any
 
 from tunelab.evaluation.metrics.constructors import count_metric
+from tunelab.evaluation.statistics.confusion_counts import Counts, Statistic
 from tunelab.evaluation.statistics.few_rows import mean_interval_doubt, single_row_doubt
-from tunelab.evaluation.statistics.resampling import Counts, Statistic
 
 
 def _mean_recall(counts: Counts) -> Any:

@@ -48,7 +48,7 @@ class ClaimMetric(ABC):
     def files(
         self, run: RunFolder, claim: Claim, names: Sequence[str]
     ) -> Iterator[tuple[Result, str]]:
-        """The stages and their files that the values of the sides stand in."""
+        """The stages and their files that the values of the sides are in."""
 
     def origin(self, run: RunFolder, name: str) -> Origin | None:
         """The model behind a side; None where there is none or it is not part of the run."""

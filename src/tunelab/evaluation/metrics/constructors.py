@@ -15,6 +15,7 @@ from tunelab.evaluation.statistics.clusters import (
     mean_against,
 )
 from tunelab.evaluation.statistics.comparison import compare_means, compare_shares, share_against
+from tunelab.evaluation.statistics.confusion_counts import Statistic
 from tunelab.evaluation.statistics.estimates import Difference, Estimate, undefined
 from tunelab.evaluation.statistics.limits import (
     Span,
@@ -26,7 +27,6 @@ from tunelab.evaluation.statistics.limits import (
     mean_span,
 )
 from tunelab.evaluation.statistics.resampling import (
-    Statistic,
     count_against,
     count_difference,
     count_interval,

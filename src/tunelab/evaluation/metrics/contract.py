@@ -83,7 +83,7 @@ class Metric:
         unit: how it is printed.
         best: whether high or low values are good.
         headline: whether the first tables show it and models are compared in it; other metrics
-            stand in results.parquet and in the table of all scores.
+            are in results.parquet and in the table of all scores.
         chart: whether the bar chart of scores shows it.
         limits: the least and the highest value that it can have.
         doubt: why some models cannot be compared in it, or None where they can.

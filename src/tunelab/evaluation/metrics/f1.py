@@ -5,8 +5,8 @@ from typing import Any
 
 from tunelab.evaluation.metrics.constructors import count_metric
 from tunelab.evaluation.metrics.contract import Answered
+from tunelab.evaluation.statistics.confusion_counts import Counts, Statistic
 from tunelab.evaluation.statistics.few_rows import macro_doubt, mean_interval_doubt
-from tunelab.evaluation.statistics.resampling import Counts, Statistic
 
 
 def _each_label(counts: Counts) -> tuple[Any, Any]:

@@ -7,7 +7,7 @@ agrees with no row.
 from typing import Any
 
 from tunelab.evaluation.metrics.constructors import count_metric
-from tunelab.evaluation.statistics.resampling import Counts, Statistic
+from tunelab.evaluation.statistics.confusion_counts import Counts, Statistic
 
 
 def _kappa(counts: Counts) -> Any:

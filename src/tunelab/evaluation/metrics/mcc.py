@@ -7,7 +7,7 @@ Source: Gorodkin, Comparing two K-category assignments by a K-category correlati
 from typing import Any
 
 from tunelab.evaluation.metrics.constructors import count_metric
-from tunelab.evaluation.statistics.resampling import Counts, Statistic
+from tunelab.evaluation.statistics.confusion_counts import Counts, Statistic
 
 
 def _correlation(counts: Counts) -> Any:

@@ -35,7 +35,7 @@ def like_measured(left: Record, right: Record) -> str | None:
 
 
 def read(name: str) -> Callable[[Record], float | None]:
-    """Reads a number that stands in the record under this name."""
+    """Reads a number that is in the record under this name."""
 
     def of(record: Record) -> float | None:
         value: Any = record.get(name)

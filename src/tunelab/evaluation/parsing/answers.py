@@ -236,8 +236,8 @@ class _Reader:
             lines = [*lines[:_LINES], *lines[-_LINES:]]
         alone = [self._whole(line) for line in lines] if len(lines) > 1 else []
         if alone and (alone[0] is not None or alone[-1] is not None):
-            # Behind "Answer:" the first line alone still counts: a model that goes on with another
-            # text and its label has answered there.
+            # Behind "Answer:" the first line alone still counts: a model that continues with
+            # another text and its label has answered there.
             counted = alone[:1] if ranks.get(0) or ranks.get(1) else alone
             own = {entry.label for entry in counted if entry is not None and entry.label}
             own = {unicodedata.normalize("NFC", label) for label in own if label is not None}
@@ -273,7 +273,7 @@ def _sentence_end(text: str, start: int, spans: Sequence[Span]) -> int:
 def _undressed(text: str, signs: set[str]) -> list[tuple[str, bool]]:
     """The text, and what is left of it without one mark after another, the nearest form first.
 
-    The flag tells that marks were taken that could be a part of a label made of signs.
+    The flag says that marks were taken that could be a part of a label made of signs.
     """
     seen: dict[str, bool] = {}
     queue = [(text, False)]

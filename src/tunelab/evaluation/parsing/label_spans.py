@@ -1,4 +1,4 @@
-"""Where labels stand in a text, in any script."""
+"""Where labels are in a text, in any script."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ class LabelFinder:
         return self._folded.get(folded_key(text)) or self._joined.get(joined_key(text)) or set()
 
     def spans(self, text: str) -> list[Span]:
-        """Where labels stand in a text in NFC. Of labels within a label the longest counts."""
+        """Where labels are in a text in NFC. Of labels within a label the longest counts."""
         folded, positions = fold(text)
         positions.append(len(text))
         joined, origins = _one_blank(folded)
@@ -209,5 +209,5 @@ def _after_pattern(label: str) -> str:
         return rf"(?!{_LETTER}|_+{_LETTER}){ending}"
     if _PUNCTUATION.match(last):
         return r"""(?=$|[\s"'`*)\]}».,;:!?。，！？،؟])"""
-    # An emoji may go on with a skin tone or as a part of another.
+    # An emoji may continue with a skin tone or as a part of another.
     return r"(?![\U0001F3FB-\U0001F3FF\u200d])"

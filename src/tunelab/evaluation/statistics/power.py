@@ -21,7 +21,7 @@ _LEVEL = 0.05
 _TERMS = 400
 
 
-# Differences of accuracy of which is told how many rows they take.
+# Differences of accuracy for which the needed rows are reported.
 WANTED = (0.02, 0.05)
 _POWER = 0.8
 

@@ -1,31 +1,25 @@
 """Intervals of functions of the confusion matrix, and of their differences, by resampling rows."""
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Sequence
 
-from tunelab.evaluation.statistics.bootstrap import (
-    CONFIDENCE,
-    Bootstrap,
-    bootstrap,
-    limits,
-    two_sided_p,
+from tunelab.evaluation.statistics.bootstrap import CONFIDENCE, Bootstrap, limits, two_sided_p
+from tunelab.evaluation.statistics.cell_bootstrap import (
+    count_bootstrap,
+    count_cells,
+    count_grouped,
+    counts_of_sides,
 )
 from tunelab.evaluation.statistics.clusters import Clusters
+
+# Metrics of other packages may import the two from here.
+from tunelab.evaluation.statistics.confusion_counts import Counts as Counts
+from tunelab.evaluation.statistics.confusion_counts import Statistic as Statistic
 from tunelab.evaluation.statistics.estimates import Difference, Estimate
 
 RESAMPLES = 5000
 POWER = 0.8
 PAIRED_BOOTSTRAP = "paired bootstrap"
-
-# Hits that a label without any is given in the bootstrap; see count_bootstrap.
-_HIDDEN_HITS = 0.25
-# Labels that are given so many; more of them share the hits of this number. With 77 labels in 160
-# rows, a model that is nearly always wrong would else be credited with ten times its hits.
-_MOST_HIDDEN = 6
 
 # Rows below which resamples are too few different ones to show an interval.
 LEAST_ROWS = 10
@@ -34,81 +28,6 @@ _MOST_UNDEFINED = 0.05
 
 _EFFECT = "difference in standard deviations of one row's influence"
 _NO_ROWS = "there are no rows"
-
-
-@dataclass(frozen=True)
-class Counts:
-    """The confusion matrices of some samples of rows, in float64; shares count as well as rows.
-
-    ``weights``: (samples, cells), how often each cell was drawn. ``true`` and ``given``: (cells,),
-    the labels of a cell, of which ``labels`` stands for an answer without one.
-    """
-
-    weights: Any
-    true: Any
-    given: Any
-    labels: int
-
-    @cached_property
-    def hits(self) -> Any:
-        """Right rows of each label: (samples, labels)."""
-        return self.weights @ (self._true * self._given)
-
-    @cached_property
-    def support(self) -> Any:
-        """True rows of each label: (samples, labels)."""
-        return self.weights @ self._true
-
-    @cached_property
-    def predicted(self) -> Any:
-        """Rows that were given each label: (samples, labels)."""
-        return self.weights @ self._given
-
-    @cached_property
-    def rows(self) -> Any:
-        """All rows: (samples,)."""
-        return self.support.sum(axis=1)
-
-    @cached_property
-    def unparsed(self) -> Any:
-        """Rows whose answer has no label: (samples,)."""
-        return self.rows - self.predicted.sum(axis=1)
-
-    @cached_property
-    def confusion(self) -> Any:
-        """A row a true label, a column a given one, the last for no label: (samples, labels,
-        labels + 1). Large with many labels.
-        """
-        import numpy as np
-
-        width = self.labels + 1
-        cells = np.eye(self.labels * width)[self.true * width + self.given]
-        return (self.weights @ cells).reshape(-1, self.labels, width)
-
-    @cached_property
-    def _true(self) -> Any:
-        import numpy as np
-
-        return np.eye(self.labels)[self.true]
-
-    @cached_property
-    def _given(self) -> Any:
-        import numpy as np
-
-        return np.eye(self.labels + 1)[self.given][:, : self.labels]
-
-
-@dataclass(frozen=True)
-class Statistic:
-    """A number that follows from a confusion matrix.
-
-    ``of`` maps :class:`Counts` to (samples,), NaN where it is not defined. It must not depend on
-    how many rows there are, only on their shares. ``why`` says of one sample why it is not
-    defined.
-    """
-
-    of: Callable[[Counts], Any]
-    why: Callable[[Counts], str] = lambda counts: "it is not defined for these rows"
 
 
 def count_value(
@@ -122,7 +41,7 @@ def count_value(
     Raises:
         ValueError: as :func:`count_interval`.
     """
-    cells, counts = _cells(labels, truth, predicted)
+    cells, counts = count_cells(labels, truth, predicted)
     return _value(statistic, cells, counts, len(labels))
 
 
@@ -147,7 +66,7 @@ def count_interval(
     Raises:
         ValueError: the lengths differ, or a label is not among ``labels``.
     """
-    cells, counts = _cells(labels, truth, predicted)
+    cells, counts = count_cells(labels, truth, predicted)
     found = _value(statistic, cells, counts, len(labels))
     if found.value is None:
         return found
@@ -194,7 +113,7 @@ def count_difference(
     """
     from scipy.stats import norm
 
-    cells, counts = _cells(labels, truth, left, right)
+    cells, counts = count_cells(labels, truth, left, right)
     rows = sum(counts)
     low = high = p_value = effect = needed = None
     details: dict[str, float | int] = {}
@@ -208,7 +127,7 @@ def count_difference(
             len(labels),
             seed=seed,
             resamples=resamples,
-            grouped=_grouped(cells, labels, clusters, truth, left, right),
+            grouped=count_grouped(cells, labels, clusters, truth, left, right),
         )
         reason = (
             "left and right give the same answers"
@@ -263,7 +182,7 @@ def count_against(
     Raises:
         ValueError: as :func:`count_interval`.
     """
-    cells, counts = _cells(labels, truth, predicted)
+    cells, counts = count_cells(labels, truth, predicted)
     low = high = p_value = None
     own = _value(statistic, cells, counts, len(labels))
     reason = own.reason
@@ -321,78 +240,9 @@ def _resampled(
         len(labels),
         seed=seed,
         resamples=resamples,
-        grouped=_grouped(cells, labels, clusters, truth, predicted),
+        grouped=count_grouped(cells, labels, clusters, truth, predicted),
     )
     return sample, _no_interval(sample, cells, sum(counts), labels=len(labels), clusters=clusters)
-
-
-def count_bootstrap(
-    statistics: Sequence[Statistic],
-    cells: Sequence[Sequence[int]],
-    counts: Sequence[int],
-    labels: int,
-    *,
-    seed: int,
-    resamples: int,
-    grouped: Any = None,
-) -> list[Bootstrap]:
-    """Statistics of rows that are counted in cells, each resampled.
-
-    A cell is (true label, predicted one), or (true label, left's, right's) for the difference;
-    ``labels`` stands for an unparsed answer. The value of each is that of the rows drawn from.
-
-    A label whose few rows are all missed has an F1 of 0 in every resample, as if that were
-    certain. The resamples therefore draw from rows among which such a label has a fraction of a
-    hit: without it, macro-F1 with four rows of the rarest label is covered in 92 % of studies.
-    More than six such labels share the hits of six.
-
-    ``grouped``: (groups, cells), the rows of each group in each cell, where groups are drawn.
-    """
-    smoothed = _with_hidden_hits(cells, counts, labels)
-    if grouped is not None:
-        kinds, times = _kinds(grouped, cells, counts, labels, list(smoothed))
-        return bootstrap(
-            times,
-            of_cells(statistics, list(smoothed), labels),
-            rows=int(times.sum()),
-            seed=seed,
-            resamples=resamples,
-            units=kinds,
-        )
-    return bootstrap(
-        list(smoothed.values()),
-        of_cells(statistics, list(smoothed), labels),
-        rows=int(sum(counts)),
-        seed=seed,
-        resamples=resamples,
-    )
-
-
-def of_cells(
-    statistics: Sequence[Statistic], cells: Sequence[Sequence[int]], labels: int
-) -> Callable[[Any], Any]:
-    """The function from weights (samples, cells) to the statistics, (samples, statistics).
-
-    Of three columns it gives left's value minus right's.
-    """
-    import numpy as np
-
-    def values(weights: Any) -> Any:
-        sides = [
-            np.stack([statistic.of(counts) for statistic in statistics], axis=1)
-            for counts in _sides(weights, cells, labels)
-        ]
-        return sides[0] - sides[1] if len(sides) > 1 else sides[0]
-
-    return values
-
-
-def _sides(weights: Any, cells: Sequence[Sequence[int]], labels: int) -> list[Counts]:
-    """The confusion matrices of left and, where there are three columns, of right."""
-    import numpy as np
-
-    table, weights = np.asarray(cells, dtype=int), np.asarray(weights, dtype=float)
-    return [Counts(weights, table[:, 0], column, labels) for column in table[:, 1:].T]
 
 
 def _value(
@@ -401,87 +251,13 @@ def _value(
     """The statistic, or left's minus right's; None with the reason where it is not defined."""
     if not sum(counts):
         return Estimate(None, None, None, _NO_ROWS)
-    sides = _sides([counts], cells, labels)
+    sides = counts_of_sides([counts], cells, labels)
     values = [float(statistic.of(side)[0]) for side in sides]
     for name, side, value in zip(("left", "right"), sides, values, strict=False):
         if math.isnan(value):
             why = statistic.why(side)
             return Estimate(None, None, None, why if len(sides) == 1 else f"on the {name}, {why}")
     return Estimate(values[0] - values[1] if len(values) > 1 else values[0], None, None)
-
-
-def _with_hidden_hits(
-    cells: Sequence[Sequence[int]], counts: Sequence[int], labels: int
-) -> dict[tuple[int, ...], float]:
-    seen = {tuple(cell): float(count) for cell, count in zip(cells, counts, strict=True)}
-    smoothed = dict(seen)
-    for cell, hit, part in _hidden_hits(cells, counts, labels):
-        smoothed[hit] = smoothed.get(hit, 0.0) + part * seen[cell]
-    return smoothed
-
-
-def _hidden_hits(
-    cells: Sequence[Sequence[int]], counts: Sequence[int], labels: int
-) -> Iterator[tuple[tuple[int, ...], tuple[int, ...], float]]:
-    """A cell of a label that is always missed, the hit beside it, and which part of it is one."""
-    seen = {tuple(cell): float(count) for cell, count in zip(cells, counts, strict=True)}
-    of_label: dict[int, dict[tuple[int, ...], float]] = {}
-    for cell, count in seen.items():
-        of_label.setdefault(cell[0], {})[cell] = count
-    for side in range(1, len(cells[0])):
-        missed = [
-            (label, own)
-            for label, own in of_label.items()
-            if label < labels and all(cell[side] != label for cell in own)
-        ]
-        hits = _HIDDEN_HITS * min(1.0, _MOST_HIDDEN / max(1, len(missed)))
-        for label, own in missed:
-            support = sum(own.values())
-            for cell in own:
-                yield cell, (*cell[:side], label, *cell[side + 1 :]), hits / support
-
-
-def _kinds(
-    grouped: Any,
-    cells: Sequence[Sequence[int]],
-    counts: Sequence[int],
-    labels: int,
-    smoothed: Sequence[tuple[int, ...]],
-) -> tuple[Any, Any]:
-    """Groups that are alike, (kinds, smoothed cells), and how many there are of each kind."""
-    import numpy as np
-
-    kinds, times = np.unique(np.asarray(grouped, dtype=float), axis=0, return_counts=True)
-    column = {cell: position for position, cell in enumerate(smoothed)}
-    row = {tuple(cell): position for position, cell in enumerate(cells)}
-    spread = np.zeros((len(row), len(column)))
-    for cell, position in row.items():
-        spread[position, column[cell]] = 1.0
-    for cell, hit, part in _hidden_hits(cells, counts, labels):
-        spread[row[cell], column[hit]] += part
-    return kinds @ spread, times
-
-
-def _grouped(
-    cells: Sequence[tuple[int, ...]],
-    labels: Sequence[str],
-    clusters: Clusters | None,
-    truth: Sequence[str],
-    *answers: Sequence[str | None],
-) -> Any:
-    """The rows of each group in each cell, (groups, cells); None where rows are independent."""
-    import numpy as np
-
-    if clusters is None:
-        return None
-    order: dict[str | None, int] = {label: position for position, label in enumerate(labels)}
-    order[None] = len(labels)
-    column = {cell: position for position, cell in enumerate(cells)}
-    table = np.zeros((clusters.count, len(cells)))
-    rows = zip(truth, *answers, strict=True)
-    at = [column[tuple(order[value] for value in row)] for row in rows]
-    np.add.at(table, (clusters.index, at), 1.0)
-    return table
 
 
 def _spread(sample: Bootstrap, clusters: Clusters | None) -> dict[str, float]:
@@ -497,27 +273,6 @@ def _spread(sample: Bootstrap, clusters: Clusters | None) -> dict[str, float]:
 def _holding(value: float, interval: tuple[float, float]) -> tuple[float, float]:
     """The interval, with the value inside it where smoothing moved past it."""
     return min(interval[0], value), max(interval[1], value)
-
-
-def _cells(
-    labels: Sequence[str], truth: Sequence[str], *answers: Sequence[str | None]
-) -> tuple[list[tuple[int, ...]], list[int]]:
-    """The distinct rows as indices of labels, in order, and how many rows each stands for."""
-    if any(len(guesses) != len(truth) for guesses in answers):
-        lengths = ", ".join(str(len(guesses)) for guesses in answers)
-        raise ValueError(f"{len(truth)} true labels and {lengths} predicted ones")
-    order: dict[str | None, int] = {label: position for position, label in enumerate(labels)}
-    if not set(truth) <= order.keys():
-        raise ValueError("a true label is not among the labels")
-    order[None] = len(labels)
-    try:
-        counted = Counter(
-            tuple(order[value] for value in row) for row in zip(truth, *answers, strict=True)
-        )
-    except KeyError as error:
-        raise ValueError(f"the label {error} is not among the labels") from None
-    cells = sorted(counted)
-    return cells, [counted[cell] for cell in cells]
 
 
 def _no_interval(

@@ -98,7 +98,7 @@ def open_endpoint(name: str, patience: Timeouts | None = None) -> EndpointModel:
     """The endpoint that ``http://HOST:PORT/v1#MODEL`` names; a key is read from TUNELAB_API_KEY.
 
     Raises:
-        UsageError: no model is named, the address is none, or a secret stands in it: it would
+        UsageError: no model is named, the address is none, or a secret is in it: it would
             be written into records. It is not repeated then.
     """
     url, _, model = name.partition("#")

@@ -10,7 +10,7 @@ from tunelab.generation.endpoint.request import Request
 
 # Statuses that another try may better; every other refusal is final.
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
-# Of what a server says of an error: bytes that are read, and characters that are told.
+# Of what a server says of an error: bytes that are read, and characters that are shown.
 _READ, _TOLD = 20_000, 200
 
 

@@ -28,7 +28,7 @@ _COSTS = {
 def collect(run: RunFolder) -> "pd.DataFrame":
     """Columns: classifier, cost, value, accuracy, low, high, front; of two classifiers or more.
 
-    ``front`` tells whether no other classifier costs as little and is as accurate.
+    ``front`` says whether no other classifier costs as little and is as accurate.
     """
     import pandas as pd
 

@@ -28,9 +28,9 @@ class Point:
 
 
 def panel_rows(who: str, cost: str, points: Sequence[Point]) -> list[dict[str, Any]]:
-    """A row for each point; its name stands in the column ``who``.
+    """A row for each point; its name is in the column ``who``.
 
-    ``front`` tells whether no other costs as little and is as accurate.
+    ``front`` says whether no other costs as little and is as accurate.
     """
     front = set(pareto_front([(point.value, -point.accuracy) for point in points]))
     return [

@@ -29,7 +29,7 @@ _COSTS = {
 def collect(run: RunFolder) -> "pd.DataFrame":
     """Columns: method, cost, value, accuracy, low, high, front; of two methods or more.
 
-    ``front`` tells whether no other method costs as little and is as accurate.
+    ``front`` says whether no other method costs as little and is as accurate.
     """
     import pandas as pd
 

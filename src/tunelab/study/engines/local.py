@@ -8,7 +8,7 @@ from pathlib import Path
 from tunelab.config import Study
 from tunelab.errors import RunError, TunelabError
 from tunelab.runs.results import Result
-from tunelab.study.cells import Work
+from tunelab.study.engines.work import Work
 from tunelab.study.prepare import PreparedData
 
 _log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """The Ray engine: every cell is a task, and what it leaves in the run folder is its only result.
 
 A task whose worker died is run again. A stage that was finished is then found finished, and a
-training goes on from its last whole checkpoint, so no cell is done twice.
+training continues from its last whole checkpoint, so no cell is done twice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,10 @@ from typing import Any
 from tunelab.config import Study, make_study, to_dict
 from tunelab.errors import RunError, TunelabError, UsageError
 from tunelab.runs.results import Result
-from tunelab.study.cells import Work
 from tunelab.study.engines.local import CellOutcome
 from tunelab.study.engines.ray_runtime import check_resources, limit_threads, runtime
 from tunelab.study.engines.resources import needs_of
+from tunelab.study.engines.work import Work
 from tunelab.study.mirror import cell_mirror, fetch
 from tunelab.study.prepare import PreparedData
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tunelab.errors import TunelabError
-from tunelab.study.cells import Work
+from tunelab.study.engines.work import Work
 
 # Python with torch and transformers, before a model is there.
 PROCESS = 1_500_000_000

@@ -6,7 +6,7 @@ from tunelab.config import Budget, Study
 from tunelab.data.nested_draws import mean_per_label, short_labels
 from tunelab.errors import UsageError
 from tunelab.numbers import counted
-from tunelab.study.cells import estimators
+from tunelab.study.cell_list import estimators
 from tunelab.study.label_budget.plan import BudgetPlan
 
 

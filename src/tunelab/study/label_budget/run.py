@@ -15,7 +15,7 @@ from tunelab.errors import RunError, TunelabError
 from tunelab.evaluation.label_budget.answers import BudgetCell
 from tunelab.numbers import duration, number
 from tunelab.runs.results import Result
-from tunelab.study.cells import estimators
+from tunelab.study.cell_list import estimators
 from tunelab.study.engines.local import Engine
 from tunelab.study.label_budget.answers import raced, right_rows
 from tunelab.study.label_budget.plan import BudgetPlan

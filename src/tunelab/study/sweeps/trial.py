@@ -12,7 +12,8 @@ from tunelab.config import Study, fingerprint, to_dict
 from tunelab.errors import TunelabError
 from tunelab.runs.results import FITTED
 from tunelab.runs.stages import open_folder
-from tunelab.study.cells import ask_cell, cells_of, train_cell
+from tunelab.study.cell_list import cells_of
+from tunelab.study.cells import ask_cell, train_cell
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.prepare import PreparedData
 from tunelab.study.sweeps.goals import Goal, Outcome, all_goals

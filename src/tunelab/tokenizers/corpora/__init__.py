@@ -1,1 +1,1 @@
-"""The texts that come with the laboratory; README.md beside them tells how they were made."""
+"""The texts that come with the laboratory; README.md beside them says how they were made."""

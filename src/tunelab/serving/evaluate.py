@@ -27,10 +27,11 @@ from tunelab.evaluation.comparisons import compare_pairs
 from tunelab.evaluation.measuring import answered
 from tunelab.evaluation.metrics import Resampling, all_metrics
 from tunelab.evaluation.predictions import Predictions, read_models
+from tunelab.evaluation.shared_rows import OTHER_LABELS
 from tunelab.guards.bounded_files import is_file
 from tunelab.models.loading import load, load_tokenizer
 from tunelab.runs.results import read_table
-from tunelab.study.label_choice import (
+from tunelab.serving.label_choice import (
     LabelChoice,
     choice_of,
     counted,
@@ -39,7 +40,6 @@ from tunelab.study.label_choice import (
     near,
     same_numbers,
 )
-from tunelab.study.shared_rows import OTHER_LABELS
 
 _log = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ def _about_labels(result: Mapping[str, Any]) -> Iterator[str]:
         which = "this label" if len(absent) == 1 else "one of these labels"
         yield f"no row of the file has {which}, which can still be answered: {listed(absent)}."
     if len(absent) == len(labels) - 1 and not unknown:
-        yield "all rows have one label, so the scores do not say how well it is told from others."
+        yield "all rows have one label, so the scores do not say how well the labels are separated."
     if len(over) < len(labels) + len(unknown):
         yield (
             f"macro-F1 is the mean over {len(over)} of {len(labels) + len(unknown)} labels, those "

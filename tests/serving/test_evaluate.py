@@ -268,8 +268,8 @@ def test_labels_that_cannot_be_are_refused_before_a_model_is_loaded(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("tunelab.study.evaluate.load", None)
-    monkeypatch.setattr("tunelab.study.evaluate.open_classifier", None)
+    monkeypatch.setattr("tunelab.serving.evaluate.load", None)
+    monkeypatch.setattr("tunelab.serving.evaluate.open_classifier", None)
     positions = {"MODEL": workspace.folder / "model", "ADAPTER": adapters / "three"}
     file = _rows(tmp_path / "rows.csv", *labels)
     said = _json(

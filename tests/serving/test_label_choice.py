@@ -6,7 +6,7 @@ import pytest
 
 from tunelab.data.examples import Example
 from tunelab.errors import UsageError
-from tunelab.study.label_choice import labels_for_models, parse_labels, same_numbers
+from tunelab.serving.label_choice import labels_for_models, parse_labels, same_numbers
 
 
 def _rows(labels: Sequence[str]) -> list[Example]:
