@@ -1,0 +1,158 @@
+"""The page Label in a browser: two people at once, a reload, keys, and hostile texts."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from made_labelling import HOSTILE_TEXTS, write_classified_run
+from served_app import Visitor, browsing, served, why_no_browser
+from tunelab.guards.visible_text import has_hidden
+
+REASON = why_no_browser()
+pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("labelling")
+    write_classified_run(folder / "runs" / "first")
+    rows = [{"text": text} for text in HOSTILE_TEXTS]
+    lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+    (folder / "texts.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(workplace: Path) -> Iterator[str]:
+    with served(workplace / "runs", "--labels", str(workplace / "labels")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with browsing() as found:
+        yield found
+
+
+def _records(workplace: Path) -> list[dict[str, Any]]:
+    path = workplace / "labels" / "texts" / "labels.jsonl"
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+
+
+def _row(page: Any) -> str:
+    """The row that stands on the page."""
+    return str(page.locator("#row [data-choice=skip]").get_attribute("data-row"))
+
+
+def _begin(page: Any, who: str) -> str:
+    page.wait_for_function("document.querySelector('#project input').value == 'texts'")
+    page.locator("#who input, #who textarea").first.fill(who)
+    page.get_by_role("button", name="Start labelling").click()
+    page.wait_for_selector("#row [data-choice=skip]")
+    return _row(page)
+
+
+def _next(page: Any, before: str) -> str:
+    """The row after ``before``, once it stands there."""
+    page.wait_for_function(
+        "row => { const one = document.querySelector('#row [data-choice=skip]');"
+        " return one ? one.dataset.row != row : document.querySelector('#row .tl-done'); }",
+        arg=before,
+    )
+    return _row(page) if page.locator("#row [data-choice=skip]").count() else ""
+
+
+def _start_project(page: Any, workplace: Path) -> None:
+    page.get_by_role("button", name="New labelling project").click()
+    page.locator("#file input[type=file]").set_input_files(workplace / "texts.jsonl")
+    page.wait_for_function("document.querySelector('#text-column input').value == 'text'")
+    page.locator("#name input, #name textarea").first.fill("../texts")
+    page.get_by_role("button", name="Start the project").click()
+    page.get_by_role("alert").get_by_text("lower-case letters").wait_for()
+    page.locator("#name input, #name textarea").first.fill("texts")
+    page.get_by_role("button", name="Start the project").click()
+    page.get_by_text("The labelling project texts is there").wait_for()
+
+
+def test_two_people_a_reload_and_hostile_texts(browser: Any, address: str, workplace: Path) -> None:
+    ann, ben = Visitor(browser, address), Visitor(browser, address, width=390)
+    page = ann.open("label")
+    _start_project(page, workplace)
+    first = _begin(page, "Ann")
+    other = ben.open("label")
+    theirs = _begin(other, "Ben")
+    # Two people have different rows in front of them.
+    assert first != theirs
+    # A reload goes on: the same name, the same project, the same row.
+    page.reload()
+    page.wait_for_selector("#row [data-choice=skip]")
+    assert _row(page) == first
+    assert page.locator("#who input, #who textarea").first.input_value() == "Ann"
+    # A label by a key, one by a button, a skip, and the last one taken back.
+    page.locator("h1").click()
+    page.keyboard.press("1")
+    second = _next(page, first)
+    page.get_by_role("group", name="Labels").get_by_role("button", name="joy").click()
+    third = _next(page, second)
+    page.keyboard.press("s")
+    fourth = _next(page, third)
+    page.keyboard.press("u")
+    assert _next(page, fourth) == third
+    assert len({first, second, third, fourth, theirs}) == 5
+    assert [(one["action"], one["label"]) for one in _records(workplace)] == [
+        ("label", "anger"),
+        ("label", "joy"),
+        ("skip", None),
+        ("undo", None),
+    ]
+    # Both go on at once until nothing is left; every text is shown, and none runs.
+    seen = {}
+    here, there = third, theirs
+    while here or there:
+        for view, row in ((page, here), (other, there)):
+            if row:
+                text = view.locator("#row .tl-text")
+                seen[row] = (text.inner_text(), text.get_attribute("dir"))
+                view.get_by_role("group", name="Labels").get_by_role("button", name="fear").click()
+        here, there = here and _next(page, here), there and _next(other, there)
+    assert page.locator("#row img, #row script, #row iframe").count() == 0
+    assert not any(has_hidden(text) for text, _ in seen.values())
+    assert ("کتاب‌ها را می‌خوانم", "rtl") in seen.values()
+    assert any("⟨202E⟩" in text for text, _ in seen.values())
+    assert other.evaluate("document.documentElement.scrollWidth") <= 390
+    held = [one for one in _records(workplace) if one["action"] == "label"]
+    # Nobody's label was lost, and no row was given to both.
+    assert len({one["row"] for one in held}) == len(held) == len(HOSTILE_TEXTS)
+    assert {one["text"] for one in held} == set(HOSTILE_TEXTS)
+    assert {one["who"] for one in held} == {"Ann", "Ben"}
+    # Ben labels what Ann has labelled, and they differ.
+    other.get_by_role("combobox", name="Rows").click()
+    other.get_by_role("option", name="Rows that others have labelled").click()
+    again = _next(other, "")
+    assert {one["who"] for one in held if one["row"] == again} == {"Ann"}
+    given = next(one["label"] for one in held if one["row"] == again)
+    unlike = "fear" if given != "fear" else "joy"
+    other.get_by_role("group", name="Labels").get_by_role("button", name=unlike).click()
+    _next(other, again)
+    other.get_by_role("button", name="Labels so far").click()
+    other.get_by_role("button", name="Show agreement").click()
+    other.wait_for_selector("#sums table")
+    sums = other.locator("#sums").inner_text()
+    assert "Agreement of two people" in sums
+    assert "1 row with different labels" in sums
+    assert "100 more labels would bring is not known" in sums
+    other.get_by_role("button", name="Write the labels").click()
+    with other.expect_download() as download:
+        other.get_by_role("link", name="CSV").or_(
+            other.get_by_role("button", name="CSV")
+        ).first.click()
+    lines = Path(download.value.path()).read_text(encoding="utf-8")
+    assert lines.startswith("text,label,who,when,row,number,said,probability\n")
+    assert ben.faults() == []
+    assert ann.leave() == []
+    assert ben.leave() == []
