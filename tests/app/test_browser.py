@@ -17,7 +17,7 @@ from served_app import HOSTILE, Visitor, browsing, served, why_no_browser
 REASON = why_no_browser()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 PERSIAN_ROWS = (("خیلی خوب بود", "راضی"), ("دیر رسید (GPT)!", "ناراضی"))
-PAGES = ("", "tokenize", "compare", "classify", "memory", "fine-tune", "studies")
+PAGES = ("", "tokenize", "compare", "classify", "label", "memory", "fine-tune", "studies")
 
 
 @pytest.fixture(scope="module")

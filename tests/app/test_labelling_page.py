@@ -49,6 +49,16 @@ def _row(page: Any) -> str:
     return str(page.locator("#row [data-choice=skip]").get_attribute("data-row"))
 
 
+def _shown(page: Any) -> tuple[str, str]:
+    """The text that stands on the page, and its direction."""
+    text = page.locator("#row .tl-text")
+    return text.inner_text(), str(text.get_attribute("dir"))
+
+
+def _press(page: Any, label: str) -> None:
+    page.get_by_role("group", name="Labels").get_by_role("button", name=label).click()
+
+
 def _begin(page: Any, who: str) -> str:
     page.wait_for_function("document.querySelector('#project input').value == 'texts'")
     page.locator("#who input, #who textarea").first.fill(who)
@@ -93,11 +103,13 @@ def test_two_people_a_reload_and_hostile_texts(browser: Any, address: str, workp
     page.wait_for_selector("#row [data-choice=skip]")
     assert _row(page) == first
     assert page.locator("#who input, #who textarea").first.input_value() == "Ann"
+    seen = {_shown(page), _shown(other)}
     # A label by a key, one by a button, a skip, and the last one taken back.
     page.locator("h1").click()
     page.keyboard.press("1")
     second = _next(page, first)
-    page.get_by_role("group", name="Labels").get_by_role("button", name="joy").click()
+    seen.add(_shown(page))
+    _press(page, "joy")
     third = _next(page, second)
     page.keyboard.press("s")
     fourth = _next(page, third)
@@ -111,19 +123,17 @@ def test_two_people_a_reload_and_hostile_texts(browser: Any, address: str, workp
         ("undo", None),
     ]
     # Both go on at once until nothing is left; every text is shown, and none runs.
-    seen = {}
     here, there = third, theirs
     while here or there:
         for view, row in ((page, here), (other, there)):
             if row:
-                text = view.locator("#row .tl-text")
-                seen[row] = (text.inner_text(), text.get_attribute("dir"))
-                view.get_by_role("group", name="Labels").get_by_role("button", name="fear").click()
+                seen.add(_shown(view))
+                _press(view, "fear")
         here, there = here and _next(page, here), there and _next(other, there)
     assert page.locator("#row img, #row script, #row iframe").count() == 0
-    assert not any(has_hidden(text) for text, _ in seen.values())
-    assert ("کتاب‌ها را می‌خوانم", "rtl") in seen.values()
-    assert any("⟨202E⟩" in text for text, _ in seen.values())
+    assert not any(has_hidden(text) for text, _ in seen)
+    assert ("کتاب‌ها را می‌خوانم", "rtl") in seen
+    assert any("⟨202E⟩" in text for text, _ in seen)
     assert other.evaluate("document.documentElement.scrollWidth") <= 390
     held = [one for one in _records(workplace) if one["action"] == "label"]
     # Nobody's label was lost, and no row was given to both.
@@ -133,11 +143,12 @@ def test_two_people_a_reload_and_hostile_texts(browser: Any, address: str, workp
     # Ben labels what Ann has labelled, and they differ.
     other.get_by_role("combobox", name="Rows").click()
     other.get_by_role("option", name="Rows that others have labelled").click()
-    again = _next(other, "")
+    other.wait_for_selector("#row [data-choice=skip]")
+    again = _row(other)
     assert {one["who"] for one in held if one["row"] == again} == {"Ann"}
     given = next(one["label"] for one in held if one["row"] == again)
     unlike = "fear" if given != "fear" else "joy"
-    other.get_by_role("group", name="Labels").get_by_role("button", name=unlike).click()
+    _press(other, unlike)
     _next(other, again)
     other.get_by_role("button", name="Labels so far").click()
     other.get_by_role("button", name="Show agreement").click()

@@ -15,6 +15,7 @@ from tunelab.app.settings import AppSettings
 from tunelab.app.uploads import named
 from tunelab.data.columns import labels_of, texts_of
 from tunelab.data.readers import read_rows
+from tunelab.data.text_identity import identity
 from tunelab.errors import TunelabError, UsageError
 from tunelab.guards.bounded_files import is_file
 from tunelab.guards.visible_text import has_hidden
@@ -45,7 +46,6 @@ WHICH: Mapping[str, str] = {
 _SHOWN, _SHORT = 20_000, 120
 # Labels that have a key, and rows of the table of differences.
 _KEYS, _MOST = 9, 50
-_NO_LABEL_COLUMN = ""
 
 
 def start(
@@ -188,7 +188,7 @@ def draw_text(text: str) -> Markup:
         ]
     direction = "rtl" if runs_right_to_left(text) else "ltr"
     parts = [tag("p", *pieces, class_="tl-pieces tl-text", dir=direction, tabindex="0")]
-    if not text.strip():
+    if not identity(text):
         parts.append(notice("This row has no visible text.", "note"))
     if rest > 0:
         parts.append(
@@ -274,7 +274,9 @@ def draw_labels(settings: AppSettings, name: str) -> Markup:
             "rows of both": one.rows,
             "same label": one.same,
             "Cohen's kappa": number(one.kappa.value),
-            "95 % interval": interval(one.kappa.low, one.kappa.high),
+            "95 % interval": interval(one.kappa.low, one.kappa.high)
+            if one.kappa.low is not None
+            else one.kappa.reason,
         }
         for one in agreements(history, project.rows)
     ]

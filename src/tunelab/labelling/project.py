@@ -19,6 +19,8 @@ from tunelab.runs.results import make_folder, read_json, write_json, write_text
 
 PROJECT, ROWS, LABELS, RESERVED = "project.json", "rows.jsonl", "labels.jsonl", "reserved.json"
 _VERSION = 1
+# What a line of rows.jsonl holds: a row to label, or one that has its label.
+_QUEUED, _LABELLED = "queued", "labelled"
 # Bytes of rows.jsonl.
 _LARGEST = 500_000_000
 # Seconds for which a row that somebody has in front of them is given to nobody else.
@@ -81,8 +83,8 @@ def start_project(folder: Path, queue: Queue, about: About) -> "Project":
     if not about.labels:
         raise UsageError("the classifier has no labels to choose from.")
     make_folder(folder)
-    lines = [{"queued": to_json(row)} for row in queue.rows]
-    lines += [{"labelled": asdict(row)} for row in queue.labelled]
+    lines = [{_QUEUED: to_json(row)} for row in queue.rows]
+    lines += [{_LABELLED: asdict(row)} for row in queue.labelled]
     written = (json.dumps(line, ensure_ascii=False, allow_nan=False) for line in lines)
     write_text(folder / ROWS, "".join(f"{line}\n" for line in written))
     write_json(folder / PROJECT, {"version": _VERSION, **asdict(about)})
@@ -107,10 +109,8 @@ class Project:
                 raise ValueError("another version")
             self.about = About(**{**record, **_tuples(record, ("labels", "notes"))})
             lines = list(_lines(folder))
-            self.rows = tuple(from_json(line["queued"]) for line in lines if "queued" in line)
-            self.labelled = tuple(
-                SourceRow(**line["labelled"]) for line in lines if "labelled" in line
-            )
+            self.rows = tuple(from_json(row) for kind, row in lines if kind == _QUEUED)
+            self.labelled = tuple(SourceRow(**row) for kind, row in lines if kind == _LABELLED)
         except (RunError, OSError, ValueError, TypeError, KeyError, AttributeError):
             raise UsageError(
                 f"the labelling project {folder.name} is damaged; start another one. The labels "
@@ -222,6 +222,7 @@ class Project:
                 },
             )
             self._file.append(record)
+            self._release(who, row, moment)
             return record
 
     def _next(self, who: str, which: Which, now: float) -> QueuedRow | None:
@@ -237,6 +238,12 @@ class Project:
                 self._reserve(who, row.id, now)
                 return row
         return None
+
+    def _release(self, who: str, row: str, now: float) -> None:
+        reserved = read_reservations(self.folder / RESERVED)
+        if who in reserved and reserved[who].row == row:
+            del reserved[who]
+            write_reservations(self.folder / RESERVED, reserved, now)
 
     def _reserve(self, who: str, row: str, now: float) -> None:
         reserved = read_reservations(self.folder / RESERVED)
@@ -289,11 +296,14 @@ def _is_different(history: History, row: str, who: str) -> bool:
 _WANTS = {"new": _is_new, "second": _is_for_second, "different": _is_different}
 
 
-def _lines(folder: Path) -> Iterator[Any]:
+def _lines(folder: Path) -> Iterator[tuple[str, Any]]:
     content = read_bounded(within(folder, folder / ROWS), _LARGEST).decode("utf-8")
     for line in content.split("\n"):
         if line:
-            yield json.loads(line)
+            (pair,) = json.loads(line).items()
+            if pair[0] not in (_QUEUED, _LABELLED):
+                raise ValueError("no row")
+            yield pair
 
 
 def _tuples(record: Mapping[str, Any], keys: Sequence[str]) -> dict[str, tuple[Any, ...]]:
