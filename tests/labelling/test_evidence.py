@@ -3,6 +3,7 @@
 import pytest
 
 from tunelab.labelling.evidence import drift_of_rows, said_of
+from tunelab.labelling.predicted import said_in
 from tunelab.serving.drift_reference import make_reference
 from tunelab.serving.review_rule import ReviewRule
 
@@ -24,6 +25,38 @@ def test_probabilities_are_calibrated_and_reviewed_by_the_rule() -> None:
 def test_a_classifier_without_probabilities_has_labels_alone() -> None:
     (found,) = said_of(LABELS, ["joy"], None, ReviewRule(1.0, 0.7, 0.9))
     assert (found.label, found.probabilities, found.needs_review) == ("joy", None, None)
+
+
+def test_what_predict_wrote_is_read_again() -> None:
+    nested = {"label": "joy", "needs_review": True, "probabilities": {"fear": 0.4, "joy": 0.6}}
+    cells = {
+        "label": "",
+        "needs_review": "false",
+        "probabilities.fear": "0.7",
+        "probabilities.joy": "0.3",
+    }
+    found = said_in([nested, cells], LABELS)
+    assert found is not None
+    assert (found[0].label, found[0].needs_review, found[0].probability) == ("joy", True, 0.6)
+    assert (found[1].label, found[1].needs_review) == (None, False)
+    assert found[1].probabilities == {"fear": 0.7, "joy": 0.3}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"probabilities": {"fear": 1.0}},
+        {"probabilities": {"fear": 0.5, "joy": 0.5, "love": 0.0}},
+        {"probabilities": {"fear": 0.5, "joy": None}},
+        {"probabilities": {"fear": float("nan"), "joy": 0.5}},
+        {"probabilities": {"fear": 5, "joy": -4}},
+        {"probabilities": {"fear": 0.1, "joy": 0.1}},
+        {"probabilities": "joy", "probabilities.joy": "1"},
+    ],
+)
+def test_a_file_of_another_kind_is_not_taken_for_one(row: dict[str, object]) -> None:
+    assert said_in([row], LABELS) is None
 
 
 def test_rows_that_drifted_have_small_p_values() -> None:

@@ -208,6 +208,21 @@ def test_a_damaged_line_is_named(project: Project, line: str) -> None:
             project.progress()
 
 
+def test_a_file_that_was_edited_by_hand_is_read_anew(project: Project) -> None:
+    first, second = project.rows[0].id, project.rows[1].id
+    project.label("Ann", first, "joy")
+    project.label("Ann", second, "joy")
+    path = project.folder / "labels.jsonl"
+    lines = path.read_text(encoding="utf-8").split("\n")
+    edited = path.with_suffix(".new")
+    edited.write_text("\n".join([lines[1].replace("Ann", "Annabel" * 60), ""]), encoding="utf-8")
+    edited.replace(path)
+    assert project.history().labels(first) == {}
+    assert project.history().labels(second) == {"Annabel" * 60: "joy"}
+    path.unlink()
+    assert project.history().labels(second) == {}
+
+
 def test_a_damaged_reservation_loses_no_label(project: Project) -> None:
     row = _id(project, "Ann")
     (project.folder / "reserved.json").write_text("[", encoding="utf-8")

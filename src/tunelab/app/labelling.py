@@ -1,7 +1,7 @@
 """Label: start a labelling project, and show a row, the progress, and where people differ."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,7 @@ from tunelab.app.markup import Markup, join, notice, share_bar, table, tag
 from tunelab.app.names import check_run_name, classifier_folder, pick, project_names
 from tunelab.app.settings import AppSettings
 from tunelab.app.uploads import named
+from tunelab.classifiers.stored import labels_of as labels_of_classifier
 from tunelab.data.columns import labels_of, texts_of
 from tunelab.data.readers import read_rows
 from tunelab.data.text_identity import identity
@@ -22,6 +23,7 @@ from tunelab.guards.visible_text import has_hidden
 from tunelab.labelling.agreement import agreements, different
 from tunelab.labelling.evidence import drift_of_rows, said_of
 from tunelab.labelling.export import export_labels
+from tunelab.labelling.predicted import said_in
 from tunelab.labelling.project import (
     LEASE,
     PROJECT,
@@ -30,7 +32,7 @@ from tunelab.labelling.project import (
     check_which,
     start_project,
 )
-from tunelab.labelling.queue import QueuedRow, SourceRow, order_rows
+from tunelab.labelling.queue import QueuedRow, Said, SourceRow, order_rows
 from tunelab.labelling.records import utc
 from tunelab.numbers import count, counted, interval, number, share
 from tunelab.serving.drift_reference import read_reference
@@ -46,6 +48,8 @@ WHICH: Mapping[str, str] = {
 _SHOWN, _SHORT = 20_000, 120
 # Labels that have a key, and rows of the table of differences.
 _KEYS, _MOST = 9, 50
+# Rows of a file that was labelled before by `tunelab predict`.
+MOST_PREDICTED = 20_000
 
 
 def start(
@@ -65,49 +69,59 @@ def start(
     if not classifier:
         raise UsageError("choose a classifier. The page Fine-tune trains one.")
     saved = classifier_folder(settings.runs, classifier)
-    rows = read_source(file, text, label or None)
+    labels = labels_of_classifier(saved)
+    rows, said = read_source(file, text, label or None, labels)
     texts = [row.text for row in rows]
-    labelled = ask(settings, texts, [classifier], False)[0]
-    said = said_of(
-        labelled.labels, labelled.chosen, labelled.probabilities, read_review_rule(saved)
-    )
-    drift, drift_words = drift_of_rows(read_reference(saved), texts, labelled.chosen)
-    queue = order_rows(rows, said, labelled.labels, drift)
+    if said is None:
+        labelled = ask(settings, texts, [classifier], False)[0]
+        rule = read_review_rule(saved)
+        said = said_of(labelled.labels, labelled.chosen, labelled.probabilities, rule)
+    answers = [one.label for one in said]
+    drift, drift_words = drift_of_rows(read_reference(saved), texts, answers)
+    queue = order_rows(rows, said, labels, drift)
     about = About(
-        labels=labelled.labels,
+        labels=labels,
         classifier=classifier,
         file=file.name,
         made=utc(time.time()),
         drift=drift_words,
         more_labels=_more_labels(saved),
-        notes=tuple(_notes(rows, labelled.labels, len(queue.labelled))),
+        notes=tuple(_notes(rows, labels, len(queue.labelled))),
         repeated=queue.repeated,
     )
     start_project(folder, queue, about)
     return name
 
 
-def read_source(file: Path, text: str, label: str | None) -> list[SourceRow]:
+def read_source(
+    file: Path, text: str, label: str | None, labels: Sequence[str]
+) -> tuple[list[SourceRow], list[Said] | None]:
     """The rows of a file, with their labels where there is a column of labels.
+
+    Also what a classifier with these ``labels`` said of them, where `tunelab predict` wrote the
+    file with all probabilities; else None.
 
     Raises:
         UsageError: a row cannot be used, or there are more than the page takes.
     """
     with named(file):
-        read = list(islice(read_rows(file, labelled=False), MOST_ROWS + 1))
-        if len(read) > MOST_ROWS:
+        read = list(islice(read_rows(file, labelled=False), MOST_PREDICTED + 1))
+        said = said_in([row for _, row in read], labels)
+        if len(read) > (MOST_ROWS if said is None else MOST_PREDICTED):
             raise UsageError(
-                f"the file has more than {MOST_ROWS:,} rows, the most that the page takes; upload "
-                "a part of it."
+                f"the file has more than {MOST_ROWS:,} rows, the most that the page lets a "
+                "classifier label; upload a part of it, or what tunelab predict --probabilities "
+                f"wrote of it, of which the page takes {MOST_PREDICTED:,} rows."
             )
         texts = texts_of(read, text, where=file.name)
         given: Any = [None] * len(read)
         if label:
             given = labels_of(read, label, where=file.name)
-        return [
+        rows = [
             SourceRow(line, content, one)
             for (line, _), content, one in zip(read, texts, given, strict=True)
         ]
+        return rows, said
 
 
 def open_project(settings: AppSettings, name: object) -> Project:

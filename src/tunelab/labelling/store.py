@@ -57,19 +57,22 @@ class LabelFile:
         self.history = History()
         self._end = 0
         self._lines = 0
+        self._node = 0
 
     def refresh(self) -> History:
         """Read what others have appended. A last line that was not finished counts for nothing.
 
         Raises:
-            UsageError: a line is damaged, or the file became shorter.
+            UsageError: a line is damaged.
             RunError: it cannot be read.
         """
         try:
-            size = self.path.stat().st_size if self.path.exists() else 0
-            if size < self._end:
-                # Somebody edited it by hand.
+            about = self.path.stat() if self.path.exists() else None
+            size, node = (0, 0) if about is None else (about.st_size, about.st_ino)
+            if size < self._end or node != self._node:
+                # The first time, or somebody edited it by hand.
                 self.history, self._end, self._lines = History(), 0, 0
+                self._node = node
             if size == self._end:
                 return self.history
             with self.path.open("rb") as file:

@@ -54,7 +54,7 @@ def build(settings: AppSettings) -> None:
         values = kept if isinstance(kept, dict) else {}
         projects, classifiers = project_names(settings.labels), classifier_names(settings.runs)
         project = values.get("project")
-        which = values.get("which")
+        which = str(values.get("which"))
         who = values.get("who")
         who = who if isinstance(who, str) else ""
         project = project if project in projects else (projects[0] if projects else None)
