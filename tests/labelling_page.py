@@ -1,41 +1,21 @@
-"""The page Label in a browser: two people at once, a reload, keys, and hostile texts."""
+"""Two people who label in two browsers at once, as the test of the pages drives them."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from made_labelling import HOSTILE_TEXTS, write_classified_run
-from served_app import Visitor, browsing, served, why_no_browser
+from served_app import Visitor
 from tunelab.guards.visible_text import has_hidden
 
 SHOWN = HOSTILE_TEXTS[:8]
-REASON = why_no_browser()
-pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
 
-@pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("labelling")
-    write_classified_run(folder / "runs" / "first")
-    rows = [{"text": text} for text in SHOWN]
-    lines = (json.dumps(row, ensure_ascii=False) for row in rows)
-    (folder / "texts.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def address(workplace: Path) -> Iterator[str]:
-    with served(workplace / "runs", "--labels", str(workplace / "labels")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with browsing() as found:
-        yield found
+def write_texts_to_label(workplace: Path) -> None:
+    """texts.jsonl in the workplace, and the run ``classified`` with a classifier."""
+    write_classified_run(workplace / "runs" / "classified")
+    lines = (json.dumps({"text": text}, ensure_ascii=False) for text in SHOWN)
+    (workplace / "texts.jsonl").write_text("\n".join(lines), encoding="utf-8")
 
 
 def _records(workplace: Path) -> list[dict[str, Any]]:
@@ -90,8 +70,8 @@ def _start_project(page: Any, workplace: Path) -> None:
     page.get_by_text("The labelling project texts is there").wait_for()
 
 
-def test_two_people_a_reload_and_hostile_texts(browser: Any, address: str, workplace: Path) -> None:
-    ann, ben = Visitor(browser, address), Visitor(browser, address, width=390)
+def label_together(ann: Visitor, ben: Visitor, workplace: Path) -> None:
+    """Start a project with texts.jsonl of the workplace, and label all of it, two at once."""
     page = ann.open("label")
     _start_project(page, workplace)
     first = _begin(page, "Ann")
@@ -166,5 +146,3 @@ def test_two_people_a_reload_and_hostile_texts(browser: Any, address: str, workp
         ).first.click()
     lines = Path(download.value.path()).read_text(encoding="utf-8")
     assert lines.startswith("text,label,who,when,row,number,said,probability\n")
-    assert ann.leave() == []
-    assert ben.leave() == []
