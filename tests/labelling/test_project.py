@@ -232,10 +232,11 @@ def test_a_damaged_reservation_loses_no_label(project: Project) -> None:
     assert project.history().labels(row) == {"Ann": "joy", "Ben": "joy"}
 
 
-def _work(folder: Path, who: str) -> None:
-    project = Project(folder)
+def _work(folder: Path, who: str, shared: Project | None = None) -> None:
+    project = shared or Project(folder)
     while (row := project.next_row(who)) is not None:
         project.label(who, row.id, "joy" if who == "Ann" else "fear")
+        assert sum(project.progress().people.values()) > 0
 
 
 def test_threads_and_processes_lose_no_label(tmp_path: Path) -> None:
@@ -243,7 +244,9 @@ def test_threads_and_processes_lose_no_label(tmp_path: Path) -> None:
     start_project(folder, made_queue([f"text {n}" for n in range(60)]), ABOUT)
     other = multiprocessing.get_context("fork").Process(target=_work, args=(folder, "Ben"))
     other.start()
-    threads = [Thread(target=_work, args=(folder, who)) for who in ("Ann", "Cem")]
+    # As in the app, the threads of one process share what is open.
+    shared = Project(folder)
+    threads = [Thread(target=_work, args=(folder, who, shared)) for who in ("Ann", "Cem")]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -257,7 +260,9 @@ def test_threads_and_processes_lose_no_label(tmp_path: Path) -> None:
     assert project.progress().labelled == 60
 
 
-@pytest.mark.parametrize("who", ["", "  ", "x" * 61, "a\u202eb", "a\x00b", None, 3])
+@pytest.mark.parametrize(
+    "who", ["", "  ", "x" * 61, "a\u202eb", "a\x00b", "a\ud800", "\u200b", None, 3]
+)
 def test_what_is_no_name_of_a_person(project: Project, who: str) -> None:
     with pytest.raises(UsageError, match="write your name first"):
         project.next_row(who)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from uuid import uuid4
 
+from tunelab.data.text_identity import identity
 from tunelab.errors import RunError, UsageError
 from tunelab.guards.bounded_files import is_file, read_bounded, within
 from tunelab.guards.visible_text import has_hidden
@@ -176,23 +177,25 @@ class Project:
             return record
 
     def history(self) -> History:
-        """What holds now.
+        """What holds now, read anew: what others add later does not change it.
 
         Raises:
             UsageError: labels.jsonl is damaged.
         """
         with locked(self.folder):
-            return self._file.refresh()
+            return LabelFile(self.folder / LABELS).refresh()
 
     def progress(self) -> Progress:
         """How far the labelling is."""
-        history = self.history()
-        labels = [history.labels(row.id) for row in self.rows]
+        with locked(self.folder):
+            history = self._file.refresh()
+            labels = [history.labels(row.id) for row in self.rows]
+            people = {who: history.labelled_by(who) for who in history.people()}
         return Progress(
             rows=len(self.rows),
             labelled=sum(bool(one) for one in labels),
             different=sum(bool(one) and settled(one) is None for one in labels),
-            people={who: history.labelled_by(who) for who in history.people()},
+            people=people,
         )
 
     def _answer(
@@ -252,13 +255,14 @@ class Project:
 
 
 def check_person(who: str) -> str:
-    """The name of a person, without blanks around it.
+    """The name of a person, composed (NFC) and without blanks around it.
 
     Raises:
-        UsageError: it is empty, too long, or holds hidden characters.
+        UsageError: it is empty, too long, or holds characters that hide or cannot be written.
     """
-    name = " ".join(who.split()) if isinstance(who, str) else ""
-    if not name or len(name) > _LONGEST_NAME or has_hidden(name):
+    name = identity(who) if isinstance(who, str) else ""
+    halves = any("\ud800" <= sign <= "\udfff" for sign in name)
+    if not name or len(name) > _LONGEST_NAME or has_hidden(name) or halves:
         raise UsageError(
             f"write your name first, in 1 to {_LONGEST_NAME} characters; it stands beside your "
             "labels."
