@@ -12,18 +12,20 @@ from typing import Any
 import pytest
 
 from conftest import write_model, write_rows
+from labelling_page import label_together, write_texts_to_label
 from served_app import HOSTILE, Visitor, browsing, served, why_no_browser
 
 REASON = why_no_browser()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 PERSIAN_ROWS = (("خیلی خوب بود", "راضی"), ("دیر رسید (GPT)!", "ناراضی"))
-PAGES = ("", "tokenize", "compare", "classify", "memory", "fine-tune", "studies")
+PAGES = ("", "tokenize", "compare", "classify", "label", "memory", "fine-tune", "studies")
 
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
     write_model(folder / "tiny")
+    write_texts_to_label(folder)
     rows = write_rows(folder / "rows.csv")
     with rows.open("a", encoding="utf-8") as file:
         file.write('"' + HOSTILE.replace('"', '""') + '",joy,x,a\n')
@@ -32,7 +34,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(workplace: Path) -> Iterator[str]:
-    with served(workplace / "runs", "--model", str(workplace / "tiny")) as found:
+    words = ("--model", str(workplace / "tiny"), "--labels", str(workplace / "labels"))
+    with served(workplace / "runs", *words) as found:
         yield found
 
 
@@ -233,6 +236,10 @@ def test_classify_a_text_and_a_file(visit: Any, finished: str, workplace: Path) 
     assert len(lines) == 74
 
 
+def test_two_people_label_at_once(visit: Any, workplace: Path) -> None:
+    label_together(visit(), visit(width=390), workplace)
+
+
 def test_memory_follows_the_form(visit: Any) -> None:
     page = visit().open("memory")
     page.wait_for_selector("#bars .tl-bar")
@@ -305,7 +312,8 @@ def test_a_hostile_name_and_a_broken_file(visit: Any, workplace: Path) -> None:
     _fill(page, "name", "broken")
     _press(page, "Start")
     page.locator("#message").get_by_role("alert").get_by_text("broken.csv").wait_for()
-    assert {path.name for path in (workplace / "runs").iterdir()} <= {"first", "long"}
+    found = {path.name for path in (workplace / "runs").iterdir()}
+    assert found <= {"classified", "first", "long"}
 
 
 def _get(address: str, path: str, **headers: str) -> tuple[int, bytes]:

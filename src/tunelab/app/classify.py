@@ -145,27 +145,37 @@ def ask(
 def _ask(
     settings: AppSettings, texts: Sequence[str], names: Sequence[str], untuned: bool
 ) -> list[Labelled]:
+    found = []
+    for name in dict.fromkeys(names):
+        opened = open_tuned(classifier_folder(settings.runs, name), settings.device)
+        found.append(_labelled(name, opened, texts))
+        before = _before_tuning(opened, settings) if untuned and len(found) == 1 else None
+        if before is not None:
+            found.insert(0, _labelled(before.name, before, texts))
+    return found
+
+
+def _before_tuning(opened: Any, settings: AppSettings) -> Any:
+    """The language model that a classifier was made of, with its prompt; None where there is none.
+
+    Only here, as classical classifiers need none of these imports.
+    """
     from tunelab.classifiers.headed_model import HeadedModel
     from tunelab.classifiers.language_model import LanguageModel
     from tunelab.config import Evaluation
     from tunelab.prompts.encoding import Encoder
 
-    found = []
-    for name in dict.fromkeys(names):
-        opened = open_tuned(classifier_folder(settings.runs, name), settings.device)
-        found.append(_labelled(name, opened, texts))
-        if untuned and len(found) == 1 and isinstance(opened, LanguageModel | HeadedModel):
-            card = opened.loaded.card.name
-            plain = open_model(card, settings.device)
-            before = LanguageModel(
-                f"{Path(card).name}, before fine-tuning",
-                plain,
-                plain.model,
-                Encoder(opened.loaded.tokenizer, opened.encoder.format),
-                Evaluation(),
-            )
-            found.insert(0, _labelled(before.name, before, texts))
-    return found
+    if not isinstance(opened, LanguageModel | HeadedModel):
+        return None
+    card = opened.loaded.card.name
+    plain = open_model(card, settings.device)
+    return LanguageModel(
+        f"{Path(card).name}, before fine-tuning",
+        plain,
+        plain.model,
+        Encoder(opened.loaded.tokenizer, opened.encoder.format),
+        Evaluation(),
+    )
 
 
 def _labelled(name: str, classifier: Any, texts: Sequence[str]) -> Labelled:

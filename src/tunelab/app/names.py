@@ -13,16 +13,16 @@ JOB = "app/job.json"
 _FOUND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
-def check_run_name(name: str) -> str:
-    """The name of a new run, if it may name a folder.
+def check_run_name(name: str, kind: str = "run") -> str:
+    """The name of a new run, or of another ``kind`` of folder, if it may name one.
 
     Raises:
         UsageError: it is anything else than small letters, digits and hyphens.
     """
     if not isinstance(name, str) or not _RUN.fullmatch(name):
         raise UsageError(
-            "the name of a run must have 1 to 40 lower-case letters, digits and hyphens, and begin "
-            "with a letter or digit, for example my-first-run."
+            f"the name of a {kind} must have 1 to 40 lower-case letters, digits and hyphens, and "
+            f"begin with a letter or digit, for example my-first-{kind.split()[-1]}."
         )
     return name
 
@@ -101,6 +101,21 @@ def classifier_folder(runs: Path, name: object) -> Path:
     """
     folders = {_title(folder): folder for folder in _classifiers(runs)}
     return folders[pick("classifier", name, list(folders))]
+
+
+def project_names(labels: Path) -> list[str]:
+    """The labelling projects in a folder, in alphabetical order."""
+    from tunelab.labelling.project import PROJECT
+
+    if not labels.is_dir():
+        return []
+    return sorted(
+        folder.name
+        for folder in labels.iterdir()
+        if _RUN.fullmatch(folder.name)
+        and (folder / PROJECT).is_file()
+        and (folder / PROJECT).resolve().is_relative_to(labels.resolve())
+    )
 
 
 def model_names(more: Sequence[str]) -> list[str]:

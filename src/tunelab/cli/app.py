@@ -1,4 +1,4 @@
-"""Open the web pages: tokenize, compare, classify, memory, fine-tune, and finished studies.
+"""Open the web pages: tokenize, compare, classify, label, memory, fine-tune, finished studies.
 
 The pages listen on this machine alone. With --host they can be reached from others, and then ask
 for a password, which is read from --password-file or TUNELAB_APP_PASSWORD; use a proxy with TLS
@@ -19,6 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `tunelab app`."""
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="the runs (default: runs)"
+    )
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        default=Path("labels"),
+        metavar="DIR",
+        help="the labelling projects (default: labels)",
     )
     parser.add_argument(
         "--port", type=int, default=7860, metavar="N", help="default: 7860; 0 picks a free one"
@@ -66,6 +73,7 @@ def execute(arguments: argparse.Namespace) -> int:
         settings = AppSettings(
             runs=arguments.runs.resolve(),
             scratch=Path(scratch).resolve(),
+            labels=arguments.labels.resolve(),
             models=tuple(arguments.model),
             host=arguments.host,
             port=port,

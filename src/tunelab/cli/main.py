@@ -32,7 +32,7 @@ VERBS = {
     "serve": "answer requests over HTTP with classifiers and language models",
     "export": "write a classifier as ONNX, GGUF, skops or a merged model, and prove it",
     "report": "rebuild report.html of a run folder, or compare several runs",
-    "app": "the web pages: tokenize, compare, classify, memory, fine-tune, finished studies",
+    "app": "the web pages: tokenize, compare, classify, label, memory, fine-tune, finished studies",
     "doctor": "device, memory, token, cache, what is installed, what can run here",
 }
 

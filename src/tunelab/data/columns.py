@@ -113,6 +113,21 @@ def texts_of(
         yield _text_of(row, column, where, number)
 
 
+def labels_of(
+    rows: Iterable[tuple[int, Mapping[str, Any]]], column: str, *, where: str
+) -> Iterator[str | None]:
+    """The label of each numbered row in normal form, None where it has none.
+
+    Raises:
+        UsageError: there is no such column, or a label is none that could be answered.
+    """
+    for position, (number, row) in enumerate(rows):
+        _check_columns((column,), row, where, number if position else None)
+        label = normal_label(_raw_label(row[column], column, where, number))
+        _check_label(label, where, number)
+        yield label or None
+
+
 def _text_of(row: Mapping[str, Any], column: str, where: str, number: int) -> str:
     value = row[column]
     if _is_nothing(value):

@@ -2,12 +2,12 @@
 
 import gradio as gr
 
-from tunelab.app.pages import classify, compare, finetune, memory, start, studies, tokenize
+from tunelab.app.pages import classify, compare, finetune, label, memory, start, studies, tokenize
 from tunelab.app.settings import AppSettings
 
 # Seconds that uploads and downloads stay.
 _KEPT = 6 * 3600
-PAGES = (tokenize, compare, classify, memory, finetune, studies)
+PAGES = (tokenize, compare, classify, label, memory, finetune, studies)
 
 
 def build_pages(settings: AppSettings) -> gr.Blocks:
