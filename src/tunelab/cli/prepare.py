@@ -37,6 +37,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from tunelab.errors import UsageError
     from tunelab.evaluation.statistics.power import power_of_rows
     from tunelab.runs.stages import open_folder
+    from tunelab.study.choosing_cost import choosing_costs
     from tunelab.study.encoded_view import view_encoding
     from tunelab.study.label_budget.planning import make_plan
     from tunelab.study.opening import open_study
@@ -55,6 +56,7 @@ def execute(arguments: argparse.Namespace) -> int:
             print(f"Note: {sentence}", file=sys.stderr, flush=True)
     values = data.result.values
     plan = make_plan(study, values["counts"]["sample"]["train"])
+    choosing = choosing_costs(study, values["counts"]["sample"]["train"])
     # A study without a language model has no tokens to show.
     reads = arguments.model or study.methods or study.models.instruct or arguments.show
     view = None
@@ -71,6 +73,7 @@ def execute(arguments: argparse.Namespace) -> int:
         "budget": None
         if plan is None
         else {**plan.to_dict(), "trainings": plan.trainings, "trained_rows": plan.trained_rows},
+        "choosing": choosing,
         "model": None if view is None else view.model,
         "style": None if view is None else view.format.style,
         "prompt_hash": None if view is None else view.format.hash,
@@ -86,7 +89,10 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.format != "json":
         stream = sys.stdout if arguments.format == "table" else sys.stderr
         budget = [] if plan is None else [plan.sentence(), *plan.notes()]
-        print("\n".join([*_sentences(values, view), *power.sentences(), *budget]), file=stream)
+        print(
+            "\n".join([*_sentences(values, view), *power.sentences(), *budget, *choosing]),
+            file=stream,
+        )
         if view is not None:
             _draw(view)
     return 0

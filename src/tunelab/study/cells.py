@@ -42,10 +42,12 @@ from tunelab.runs.stages import run_stage
 from tunelab.serving.drift_reference import make_reference, remove_reference, write_reference
 from tunelab.study.prepare import PreparedData
 from tunelab.study.resolution import (
+    candidates_of,
     classifier_entries,
     learning_rate,
     method_settings,
     model_card,
+    training_of,
 )
 from tunelab.study.together import stage_together
 from tunelab.training.class_weights import class_weights
@@ -262,6 +264,7 @@ def _tuned(
     seed: int,
     kept_in: str = ADAPTERS,
 ) -> TunedModel:
+    candidates = candidates_of(study, entry)
     return TunedModel(
         name=name,
         group=entry.called,
@@ -272,9 +275,10 @@ def _tuned(
         seed=seed,
         answers=entry.answers,
         prompt=study.prompt,
-        training=study.training,
+        training=training_of(study, entry),
         evaluation=study.evaluation,
         context=context,
+        candidates=candidates if candidates.number > 1 else None,
         kept_in=kept_in,
     )
 
