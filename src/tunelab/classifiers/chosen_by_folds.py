@@ -90,6 +90,8 @@ def count_right(
     with warnings.catch_warnings():
         # A candidate that has not settled is judged by its answers like any other.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        # Many labels of few rows each are no mistake.
+        warnings.filterwarnings("ignore", message="The number of unique classes")
         for fitted, asked in folds.split(
             rows, truth[rows], None if groups is None else together[rows]
         ):
