@@ -21,7 +21,8 @@ from tunelab.prompts.encoding import Encoder
 # Things that a parcel service is asked about: each begins with, ends with or holds another one.
 PARCELS = [
     "parcel_arrival", "parcel_delivery", "parcel_delivery_estimate",
-    "parcel_delivery_estimate_late", "parcel", "parcel_lost", "parcel_lost_abroad", "lost_parcel", "lost_parcel_claim", "lost",
+    "parcel_delivery_estimate_late", "parcel", "parcel_lost", "parcel_lost_abroad", "lost_parcel",
+    "lost_parcel_claim", "lost",
     "parcel_not_arrived", "parcel_not_working_link", "not_arrived", "arrival", "arrival_time",
     "arrival_time_change", "delivery", "delivery_estimate", "delivery_time", "delivery_times",
     "delivery_to_neighbour", "delivery_to_neighbour_refused", "delivery_refused", "refused",
