@@ -353,7 +353,6 @@ def test_masks_of_persian_rows(settings: AppSettings) -> None:
 
 
 def test_a_form_becomes_a_study(settings: AppSettings) -> None:
-
     form = _form(settings, train_rows=0.0, method="ia3", beside=False)
     study = make_study(study_values(form, STARTER, settings.models))
     assert study.data.source == "starter"
