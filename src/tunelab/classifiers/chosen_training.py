@@ -72,7 +72,7 @@ def values_of(
         return tuple(float(f"{default * multiple:.6g}") for multiple in multiples)
     if isinstance(given, list):
         return tuple(given)
-    return (default if given is None or isinstance(given, str) else float(given),)
+    return (default if given is None else float(given),)
 
 
 def count_of(rates: Candidate | None, epochs: Candidate | None = None) -> int:
