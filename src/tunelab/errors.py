@@ -24,3 +24,7 @@ class RunError(TunelabError):
     """The call was right, but running it failed."""
 
     exit_code = 1
+
+
+class DivergedError(RunError):
+    """The loss of a training is no number any more."""

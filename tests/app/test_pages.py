@@ -11,7 +11,9 @@ from tunelab.app.compare import compare
 from tunelab.app.data_view import draw_instruction, draw_labels, draw_upload
 from tunelab.app.downloads import DownloadNeededError, button_words, first_models
 from tunelab.app.finetune import (
+    HEAD,
     OWN,
+    RIVALS,
     STARTER,
     Form,
     begin,
@@ -39,8 +41,10 @@ from tunelab.app.tokenize import (
 )
 from tunelab.app.training_view import draw_checks, draw_masks
 from tunelab.app.uploads import Labels, Upload, accept, count_labels, keep, look_at
+from tunelab.config import make_study
 from tunelab.data.column_guess import Proposal
 from tunelab.errors import UsageError
+from tunelab.study.resolution import check_names
 from tunelab.tokenizers.compare import compare_text
 from tunelab.tokenizers.loading import describe
 
@@ -349,8 +353,6 @@ def test_masks_of_persian_rows(settings: AppSettings) -> None:
 
 
 def test_a_form_becomes_a_study(settings: AppSettings) -> None:
-    from tunelab.config import make_study
-
     form = _form(settings, train_rows=0.0, method="ia3", beside=False)
     study = make_study(study_values(form, STARTER, settings.models))
     assert study.data.source == "starter"
@@ -424,3 +426,41 @@ def test_two_sides_write_in_turn(settings: AppSettings) -> None:
         }
         with pytest.raises(UsageError):
             list(compare(settings, **asked))  # type: ignore[arg-type]
+
+
+def test_a_head_and_rivals_of_the_form(settings: AppSettings) -> None:
+    form = _form(settings, answers=HEAD, rivals=[*RIVALS, *RIVALS])
+    study = make_study(study_values(form, STARTER, settings.models))
+    check_names(study)
+    assert [entry.called for entry in study.methods] == ["lora-head"]
+    assert [entry.name for entry in study.classifiers] == ["tfidf-logistic", "embedding", "encoder"]
+    assert {claim.left for claim in study.claims} == {"lora-head"}
+    # What a form without them asks for stays what it was.
+    plain = study_values(_form(settings), STARTER, settings.models)
+    assert plain["classifiers"] == []
+    assert "answers" not in plain["methods"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"answers": "neither"}, "choose the answer from the list"),
+        ({"answers": None}, "choose the answer from the list"),
+        ({"rivals": ["../x"]}, "choose the classifier from the list"),
+        ({"rivals": [3]}, "choose the classifier from the list"),
+    ],
+)
+def test_answers_and_rivals_are_of_the_list(
+    change: dict[str, object], message: str, settings: AppSettings
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        study_values(_form(settings, **change), STARTER, settings.models)
+
+
+def test_the_preview_of_a_head_shows_the_label(settings: AppSettings) -> None:
+    _, view = preview(settings, _form(settings, answers=HEAD))
+    made = draw_masks(view)
+    assert made.count("The head learns: ") == 3
+    assert "no token is trained" in made
+    assert 'class="tl-piece trained"' not in made
+    assert view.rows[0].answer in made

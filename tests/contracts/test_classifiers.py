@@ -1,7 +1,8 @@
 """The contract of a classifier holds for every registered kind."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from tunelab import registry
 from tunelab.classifiers.contract import Context, Task
 from tunelab.classifiers.registered import find_classifier
 from tunelab.classifiers.stored import labels_of, open_classifier, trained_by
-from tunelab.config import Evaluation, Prompt
+from tunelab.classifiers.tuned import TunedModel
+from tunelab.config import Evaluation, Prompt, Training
 from tunelab.data.examples import Example
 from tunelab.errors import UsageError
+from tunelab.methods.contract import find_method
 from tunelab.serving.http.labelling import label_in_one_pass
 
 ROWS = [
@@ -66,7 +69,61 @@ def test_the_contract(
     kind.prove(own, CONTEXT, NAMES)
     with pytest.raises(UsageError, match=r"classifiers\.0\.no_such_setting"):
         kind.check({**own, "no_such_setting": 1}, "classifiers.0.")
-    made = kind.make(own, CONTEXT)
+    _holds(lambda: kind.make(own, CONTEXT), name, tmp_path)
+
+
+# Settings that take another way through the code of their kind.
+OTHER_WAYS: dict[str, tuple[str, dict[str, Any]]] = {
+    "embedding-knn": ("embedding", {"head": "knn"}),
+    "encoder-lora": ("encoder", {"method": "lora", "r": 2}),
+    "encoder-prefix": ("encoder", {"method": "prefix_tuning", "virtual_tokens": 2}),
+    "asked-nearest": ("asked", {"examples": "nearest"}),
+    "asked-calibrated": ("asked", {"calibrate": True}),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_WAYS)
+def test_the_contract_of_other_ways(
+    name: str,
+    settings: dict[str, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TUNELAB_CACHE", str(tmp_path / "cache"))
+    use, more = OTHER_WAYS[name]
+    own = {**settings[use], **more}
+    if name == "asked-nearest":
+        own["encoder"] = settings["encoder"]["model"]
+    kind = find_classifier(use)
+    kind.check(own, "classifiers.0.")
+    _holds(lambda: kind.make(own, CONTEXT), name, tmp_path)
+
+
+@pytest.mark.parametrize("answers", ["words", "head"])
+def test_the_contract_of_a_fine_tuned_language_model(
+    answers: Any, settings: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    make = partial(
+        TunedModel,
+        name="lora",
+        group="lora",
+        model=settings["asked"]["model"],
+        method="lora",
+        settings=find_method("lora").Settings(r=2, alpha=4),
+        learning_rate=0.01,
+        seed=1,
+        answers=answers,
+        prompt=CONTEXT.prompt,
+        training=Training(epochs=0.5, tracking=[]),
+        evaluation=CONTEXT.evaluation,
+        context=CONTEXT,
+    )
+    _holds(make, "lora", tmp_path)
+
+
+def _holds(make: Callable[[], Any], name: str, tmp_path: Path) -> None:
+    """What every classifier promises, from its key to the last probability."""
+    made = make()
     task = Task(ROWS, [], NAMES, seed=1)
     json.dumps([dict(made.about), dict(made.key(task)), dict(made.answer_key())])
     assert {"kind", "model"} <= set(made.about)
@@ -120,7 +177,7 @@ def test_the_contract(
     )
     assert [one.label for one in other.label(ASKED)] == labels
     if made.trains:
-        again = kind.make(own, CONTEXT)
+        again = make()
         assert dict(again.key(task)) == dict(made.key(task))
         again.fit(task, folder=tmp_path / "again" / "stage", target=tmp_path / "twice", title="")
         assert [one.label for one in again.open(tmp_path / "twice", task).label(ASKED)] == labels

@@ -172,6 +172,7 @@ KEYS: dict[str, tuple[str, Look, list[str]]] = {
     "methods.model": ("base", _value("model"), ["models.base={folder}/other"]),
     "methods.answers": ("head", _value("trainable_parameters"), []),
     "methods.learning_rate": ("0.002", _value("learning_rate"), []),
+    "methods.epochs": ("1", _value("steps"), []),
     "classifiers": ("[]", _cells, CLASSIFIER),
     "classifiers.name": ("again", _cells, CLASSIFIER),
     "classifiers.use": ("majority", _classical, CLASSIFIER),

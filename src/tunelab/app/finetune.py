@@ -14,11 +14,21 @@ from tunelab.app.form_words import in_form_words
 from tunelab.app.names import check_run_name, model_names, pick
 from tunelab.app.settings import AppSettings
 from tunelab.app.uploads import accept, keep, look_at, named
+from tunelab.config import AnswersWith, MethodEntry
 from tunelab.errors import TunelabError, UsageError
 
 STARTER, OWN = "the starter corpus", "my own file"
 # Training and test rows that the form begins with; 0 is all.
 ROWS: Mapping[str, tuple[int, int]] = {STARTER: (300, 90), OWN: (0, 0)}
+WORDS, HEAD = "the label in words", "a score for each label"
+ANSWERS: Mapping[str, AnswersWith] = {WORDS: "words", HEAD: "head"}
+ENCODER = "all-minilm-l6-v2"
+# What a user would pick instead: the words of the form, and the classifier of the study.
+RIVALS: Mapping[str, Mapping[str, Any]] = {
+    "TF-IDF, logistic regression": {"name": "tfidf-logistic"},
+    "sentence embeddings": {"name": "embedding", "model": ENCODER},
+    "fine-tuned encoder": {"name": "encoder", "model": ENCODER},
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,8 @@ class Form:
     rank: float
     max_length: float
     beside: bool
+    answers: str = WORDS
+    rivals: Sequence[str] = ()
 
 
 def study_values(form: Form, source: str, models: Sequence[str]) -> dict[str, Any]:
@@ -51,7 +63,10 @@ def study_values(form: Form, source: str, models: Sequence[str]) -> dict[str, An
     """
     model = pick("model", form.model, models)
     method = pick("method", form.method, list(registry.METHODS))
+    answers = ANSWERS[pick("answer", form.answers, list(ANSWERS))]
     entry: dict[str, Any] = {"name": method, "model": model}
+    if answers != "words":
+        entry["answers"] = answers
     if has_rank(method):
         entry |= {"r": _whole(form.rank), "alpha": 2 * _whole(form.rank)}
     own = source != STARTER
@@ -64,6 +79,7 @@ def study_values(form: Form, source: str, models: Sequence[str]) -> dict[str, An
         "prompt": {"system": form.system, "max_length": _whole(form.max_length)},
         "models": {"base": None, "instruct": model if form.beside else None},
         "methods": [entry],
+        "classifiers": [dict(RIVALS[rival]) for rival in _rivals(form)],
         "training": {
             "epochs": form.epochs,
             "batch_size": _whole(form.batch_size),
@@ -75,8 +91,18 @@ def study_values(form: Form, source: str, models: Sequence[str]) -> dict[str, An
     if own:
         values["data"] |= {"text": form.text, "label": form.label}
     if form.beside:
-        values["claims"] = _claims(method)
+        values["claims"] = _claims(MethodEntry(name=method, answers=answers).called)
     return values
+
+
+def _rivals(form: Form) -> list[str]:
+    return [pick("classifier", rival, list(RIVALS)) for rival in dict.fromkeys(form.rivals or ())]
+
+
+def _models(form: Form) -> list[str]:
+    """The models that the study of a form reads."""
+    read = (RIVALS[rival].get("model") for rival in _rivals(form))
+    return [form.model, *(name for name in read if name is not None)]
 
 
 def has_rank(method: str) -> bool:
@@ -140,7 +166,7 @@ def _prepared(settings: AppSettings, form: Form) -> Iterator[tuple[Path | None, 
     try:
         file = _file(settings, form)
         study = _checked(form, STARTER if file is None else str(file), settings)
-        require_models([form.model])
+        require_models(_models(form))
         folders = tempfile.TemporaryDirectory(dir=settings.scratch)
         with folders as folder, named(file or Path(folder)):
             yield file, study, prepare(study.data, seed=study.seed, out=Path(folder))

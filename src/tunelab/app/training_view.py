@@ -81,10 +81,21 @@ def draw_masks(view: Any) -> Markup:
     rows = [
         tag("div", *map(_line, reading_lines(row)), class_="tl-pieces tl-mask") for row in view.rows
     ]
+    if view.answers == "head":
+        # The label stands beside the row, as the model does not write it.
+        rows = [
+            tag("div", row, tag("p", "The head learns: ", tag("bdi", tag("code", shown.answer))))
+            for row, shown in zip(rows, view.rows, strict=True)
+        ]
+        first = ["A linear layer on the last token learns the label; no token is trained. "]
+    else:
+        first = [
+            tag("span", "trained", class_="tl-piece trained"),
+            ": the model learns to write these tokens. ",
+        ]
     legend = tag(
         "p",
-        tag("span", "trained", class_="tl-piece trained"),
-        ": the model learns to write these tokens. ",
+        *first,
         tag("span", "control token", class_="tl-piece special"),
         ": added by the chat template. All other tokens are read, not trained.",
         class_="tl-help",

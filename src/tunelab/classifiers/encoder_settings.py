@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tunelab.config import Count, Integer, Number, Scheduler, Text, Training
+from tunelab.classifiers.chosen_training import EPOCHS, RATES, Candidates, values_of
+from tunelab.config import Candidate, Count, Integer, Number, Scheduler, Text, Training
 from tunelab.errors import UsageError
 from tunelab.guards.validation import validated
 from tunelab.methods.contract import Method, find_method
@@ -17,6 +18,7 @@ from tunelab.models.loading import fetch, is_here
 # The learning rate of a whole encoder of a width of 384 (MiniLM). It falls with the square of the
 # width, to 5e-5 at 768 (BERT) and 2.8e-5 at 1024.
 _RATE, _WIDTH = 2e-4, 384
+_EPOCHS = 8.0
 
 
 class Settings(BaseModel):
@@ -26,10 +28,16 @@ class Settings(BaseModel):
 
     model: Text = Field("all-minilm-l6-v2", description="an encoder: a name, a folder, owner/name")
     method: Text = Field("full", description="full, lora, ia3, prompt_tuning, ...")
-    learning_rate: Annotated[Number, Field(gt=0)] | Literal["auto"] = Field(
-        "auto", description="highest learning rate; auto: by the method and the encoder's width"
+    learning_rate: Candidate | Literal["auto"] = Field(
+        "auto",
+        description="highest learning rate; auto: by the method and the encoder's width; choose, "
+        "or a list: chosen on a part of the training rows",
     )
-    epochs: Annotated[Number, Field(gt=0)] = Field(8.0, description="passes over the rows at most")
+    epochs: Candidate = Field(
+        _EPOCHS,
+        description="passes over the rows at most; choose, or a list: chosen on a part of the "
+        "training rows",
+    )
     batch_size: Count = Field(16, description="rows of an optimizer step")
     scheduler: Scheduler = Field("linear", description="transformers' name of the schedule")
     head_dropout: Annotated[Number, Field(ge=0, lt=1)] = Field(
@@ -80,7 +88,7 @@ def training_of(settings: Settings, shared: Training) -> Training:
     """The settings of the loop: the classifier's own, and the study's for the rest."""
     return shared.model_copy(
         update={
-            "epochs": settings.epochs,
+            "epochs": values_of(settings.epochs, _EPOCHS, EPOCHS)[0],
             "batch_size": settings.batch_size,
             "scheduler": settings.scheduler,
             "batch_tokens": None,
@@ -90,12 +98,21 @@ def training_of(settings: Settings, shared: Training) -> Training:
 
 
 def learning_rate_of(settings: Settings, method: Method[Any], width: int) -> float:
-    """The named learning rate, or the one for a method and an encoder's width."""
-    if settings.learning_rate != "auto":
-        return settings.learning_rate
+    """The named learning rate, or the one for a method and an encoder's width.
+
+    Of several to choose from it is the first.
+    """
+    return candidates_of(settings, method, width).rates[0]
+
+
+def candidates_of(settings: Settings, method: Method[Any], width: int) -> Candidates:
+    """The learning rates and epochs that are compared, one of each where nothing is chosen."""
     if method.trains_all_weights:
-        return float(f"{_RATE * (_WIDTH / width) ** 2:.2g}")
-    return float(method.learning_rate or Training().learning_rate)
+        default = float(f"{_RATE * (_WIDTH / width) ** 2:.2g}")
+    else:
+        default = float(method.learning_rate or Training().learning_rate)
+    rate = None if settings.learning_rate == "auto" else settings.learning_rate
+    return Candidates(values_of(rate, default, RATES), values_of(settings.epochs, _EPOCHS, EPOCHS))
 
 
 def _all_settings(theirs: type[MethodSettings]) -> type[BaseModel]:

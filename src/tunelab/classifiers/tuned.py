@@ -1,11 +1,12 @@
 """A language model that a method fine-tunes to label texts, in words or through a head."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tunelab.classifiers.answer_keys import answering, step_for
+from tunelab.classifiers.chosen_training import Candidates, fit_chosen
 from tunelab.classifiers.contract import Context, Fitted, Task
 from tunelab.classifiers.stored import open_classifier
 from tunelab.config import AnswersWith, Evaluation, Prompt, Training
@@ -25,7 +26,8 @@ class TunedModel:
     """``method`` with its ``settings`` trains ``model`` on conversations that end in the label.
 
     With ``answers`` of head, a linear layer on the last token before the label is trained with it.
-    ``group`` is the name that its training seeds share.
+    ``group`` is the name that its training seeds share. ``candidates`` are the learning rates and
+    epochs to choose from, None where nothing is chosen.
     """
 
     name: str
@@ -40,6 +42,7 @@ class TunedModel:
     evaluation: Evaluation
     context: Context
     answers: AnswersWith = "words"
+    candidates: Candidates | None = None
     trains: bool = True
     kept_in: str = ADAPTERS
 
@@ -64,8 +67,10 @@ class TunedModel:
         training = self.training.key(exclude={"seeds", "learning_rate", "precision", "tracking"})
         # Only where it is no words: what was trained before there were heads stays valid.
         head = {} if self.answers == "words" else {"answers": self.answers}
+        chosen = {} if self.candidates is None else {"choose": vars(self.candidates)}
         return {
             **head,
+            **chosen,
             "model": model_hash(self.model),
             "prompt": self.prompt.decides,
             "training": training,
@@ -82,10 +87,38 @@ class TunedModel:
             return {"device": self.context.device, "dtype": self.context.dtype}
         return answering(self.evaluation, self.context)
 
+    @property
+    def candidate_count(self) -> int:
+        """How many learning rates and epochs are compared before the training."""
+        return 1 if self.candidates is None else self.candidates.number
+
     def fit(
         self, task: Task, *, folder: Path, target: Path, title: str, callbacks: Sequence[Any] = ()
     ) -> Mapping[str, Any]:
-        """Fine-tune the model and write the adapter with its prompt."""
+        """Fine-tune the model and write the adapter with its prompt.
+
+        Where the learning rate or the epochs are to be chosen, that comes first.
+        """
+        if self.candidates is None:
+            return self._fit(task, folder=folder, target=target, title=title, callbacks=callbacks)
+        return fit_chosen(
+            self.candidates,
+            self._with,
+            task,
+            name=self.name,
+            folder=folder,
+            target=target,
+            title=title,
+            callbacks=callbacks,
+        )
+
+    def _with(self, rate: float, epochs: float) -> "TunedModel":
+        training = self.training.model_copy(update={"epochs": epochs})
+        return replace(self, learning_rate=rate, training=training, candidates=None)
+
+    def _fit(
+        self, task: Task, *, folder: Path, target: Path, title: str, callbacks: Sequence[Any] = ()
+    ) -> Mapping[str, Any]:
         from tunelab.classifiers.fine_tuning import fine_tune
         from tunelab.prompts.viewer import measure_lengths
         from tunelab.runs.results import write_table

@@ -37,6 +37,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from tunelab.errors import UsageError
     from tunelab.evaluation.statistics.power import power_of_rows
     from tunelab.runs.stages import open_folder
+    from tunelab.study.choosing_cost import choosing_costs
     from tunelab.study.encoded_view import view_encoding
     from tunelab.study.label_budget.planning import make_plan
     from tunelab.study.opening import open_study
@@ -55,6 +56,7 @@ def execute(arguments: argparse.Namespace) -> int:
             print(f"Note: {sentence}", file=sys.stderr, flush=True)
     values = data.result.values
     plan = make_plan(study, values["counts"]["sample"]["train"])
+    choosing = choosing_costs(study, values["counts"]["sample"]["train"])
     # A study without a language model has no tokens to show.
     reads = arguments.model or study.methods or study.models.instruct or arguments.show
     view = None
@@ -71,7 +73,9 @@ def execute(arguments: argparse.Namespace) -> int:
         "budget": None
         if plan is None
         else {**plan.to_dict(), "trainings": plan.trainings, "trained_rows": plan.trained_rows},
+        "choosing": choosing,
         "model": None if view is None else view.model,
+        "answers": None if view is None else view.answers,
         "style": None if view is None else view.format.style,
         "prompt_hash": None if view is None else view.format.hash,
         "lengths": None if view is None else asdict(view.lengths),
@@ -86,7 +90,10 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.format != "json":
         stream = sys.stdout if arguments.format == "table" else sys.stderr
         budget = [] if plan is None else [plan.sentence(), *plan.notes()]
-        print("\n".join([*_sentences(values, view), *power.sentences(), *budget]), file=stream)
+        print(
+            "\n".join([*_sentences(values, view), *power.sentences(), *budget, *choosing]),
+            file=stream,
+        )
         if view is not None:
             _draw(view)
     return 0
@@ -151,9 +158,18 @@ def _sentences(values: Mapping[str, Any], view: Any) -> list[str]:
         f"Padding: {lengths.padding_to_max_length:.1%} of all tokens to max_length, "
         f"{lengths.padding_in_batches:.1%} in batches as they come, "
         f"{lengths.padding_by_length:.1%} in batches of like length.",
-        f"{lengths.trained_share:.1%} of the tokens are trained; all rows begin with the same "
-        f"{lengths.shared_prefix} tokens.",
+        f"{_trained(view)}; all rows begin with the same {lengths.shared_prefix} tokens.",
     ]
+
+
+def _trained(view: Any) -> str:
+    """What is trained of the rows."""
+    if view.answers == "head":
+        return (
+            "No token is trained: a head learns which of the "
+            f"{len(view.format.labels)} labels it is from the last token"
+        )
+    return f"{view.lengths.trained_share:.1%} of the tokens are trained"
 
 
 def _draw(view: Any) -> None:
@@ -167,4 +183,13 @@ def _draw(view: Any) -> None:
         console.rule(f"row {number}: {len(row.tokens)} tokens")
         console.print(draw_row(row))
         console.print(f"[bold]assistant header[/] {escape(repr(row.header))}")
-        console.print(f"[bold]trained after it[/] {escape(repr(row.answer))}")
+        if view.answers == "head":
+            number = view.format.labels.index(row.answer) + 1
+            console.print(
+                f"[bold]the head learns[/] label {number} of {len(view.format.labels)}: "
+                f"{escape(repr(row.answer))}, from the token "
+                f"{escape(repr(row.tokens[-1].text))}",
+                highlight=False,
+            )
+        else:
+            console.print(f"[bold]trained after it[/] {escape(repr(row.answer))}")

@@ -11,12 +11,23 @@ from tunelab.config.data import Data, Fault, Sample
 from tunelab.config.judging import Budget, Claim, Constraints, DecisionSettings, ReviewSettings
 from tunelab.config.study import Study, fingerprint, make_study, to_dict, to_yaml
 from tunelab.config.training import ClassWeights, EarlyStopping, Sampling, Scheduler, Training
-from tunelab.config.values import Bytes, Count, Integer, Number, Section, Size, Text
+from tunelab.config.values import (
+    Bytes,
+    Candidate,
+    Count,
+    Integer,
+    Number,
+    Positive,
+    Section,
+    Size,
+    Text,
+)
 
 __all__ = [
     "AnswersWith",
     "Budget",
     "Bytes",
+    "Candidate",
     "Claim",
     "ClassWeights",
     "ClassifierEntry",
@@ -33,6 +44,7 @@ __all__ = [
     "Mode",
     "Models",
     "Number",
+    "Positive",
     "Prompt",
     "ReviewSettings",
     "Sample",

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tunelab.config.values import Integer, Number, Section, Text
+from tunelab.config.values import Candidate, Integer, Section, Text
 
 AnswersWith = Literal["words", "head"]
 
@@ -64,8 +64,15 @@ class MethodEntry(BaseModel):
         description="words: the model writes the label; head: a linear layer on the last token "
         "gives a score for each label",
     )
-    learning_rate: Annotated[Number, Field(gt=0)] | None = Field(
-        None, description="this method's own, instead of the study's"
+    learning_rate: Candidate | None = Field(
+        None,
+        description="this method's own, instead of the study's; choose, or a list: chosen on a "
+        "part of the training rows",
+    )
+    epochs: Candidate | None = Field(
+        None,
+        description="this method's own, instead of the study's; choose, or a list: chosen on a "
+        "part of the training rows",
     )
 
     @property

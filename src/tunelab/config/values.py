@@ -21,6 +21,16 @@ def _text_only(value: Any) -> Any:
     return value
 
 
+def _candidates(value: Any) -> Any:
+    """Numbers to choose from, each above 0 and another."""
+    if not isinstance(value, list):
+        return value
+    numbers = [one for one in value if isinstance(one, int | float) and not isinstance(one, bool)]
+    if not value or len(set(numbers)) < len(value) or min(numbers) <= 0:
+        raise ValueError("must list different numbers above 0 to choose from")
+    return value
+
+
 def _bytes(value: Any) -> Any:
     """A number of bytes, also as a text such as 1.5GB (10⁹ bytes) or 200 MB."""
     if not isinstance(value, str):
@@ -37,6 +47,10 @@ Text = Annotated[str, BeforeValidator(_text_only)]
 Bytes = Annotated[float, BeforeValidator(_bytes), Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[Integer, Field(ge=1, le=10**9)]
 Size = Count | Literal["all"]
+# A setting of a training: a number, or chosen on a part of the training rows, among a list of one's
+# own or among multiples of the default.
+Positive = Annotated[Number, Field(gt=0)]
+Candidate = Annotated[Positive | Literal["choose"] | list[Positive], BeforeValidator(_candidates)]
 
 
 class Section(BaseModel):

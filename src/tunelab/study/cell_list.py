@@ -13,10 +13,12 @@ from tunelab.errors import UsageError
 from tunelab.runs.results import ADAPTERS, WORDINGS
 from tunelab.study.cells import Cell
 from tunelab.study.resolution import (
+    candidates_of,
     classifier_entries,
     learning_rate,
     method_settings,
     model_card,
+    training_of,
 )
 from tunelab.training.class_weights import class_weights
 
@@ -89,6 +91,7 @@ def _tuned(
     seed: int,
     kept_in: str = ADAPTERS,
 ) -> TunedModel:
+    candidates = candidates_of(study, entry)
     return TunedModel(
         name=name,
         group=entry.called,
@@ -99,9 +102,10 @@ def _tuned(
         seed=seed,
         answers=entry.answers,
         prompt=study.prompt,
-        training=study.training,
+        training=training_of(study, entry),
         evaluation=study.evaluation,
         context=context,
+        candidates=candidates if candidates.number > 1 else None,
         kept_in=kept_in,
     )
 

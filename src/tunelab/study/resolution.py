@@ -6,8 +6,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from tunelab import registry
+from tunelab.classifiers.chosen_training import EPOCHS, RATES, Candidates, values_of
 from tunelab.classifiers.registered import find_classifier
-from tunelab.config import Claim, MethodEntry, Study
+from tunelab.config import Claim, MethodEntry, Study, Training
 from tunelab.data.sources import source_kind
 from tunelab.errors import UsageError
 from tunelab.generation.comparison import MEASURES
@@ -214,9 +215,25 @@ def model_card(study: Study, name: str) -> ModelCard:
 
 
 def learning_rate(study: Study, entry: MethodEntry) -> float:
-    """The entry's own learning rate, else the method's, else the study's."""
-    own = entry.learning_rate or method_of(entry).learning_rate
-    return float(own or study.training.learning_rate)
+    """The entry's own learning rate, else the method's, else the study's.
+
+    Of several to choose from it is the first.
+    """
+    return candidates_of(study, entry).rates[0]
+
+
+def candidates_of(study: Study, entry: MethodEntry) -> Candidates:
+    """The learning rates and epochs of an entry, one of each where nothing is chosen."""
+    rate = float(method_of(entry).learning_rate or study.training.learning_rate)
+    return Candidates(
+        values_of(entry.learning_rate, rate, RATES),
+        values_of(entry.epochs, study.training.epochs, EPOCHS),
+    )
+
+
+def training_of(study: Study, entry: MethodEntry) -> Training:
+    """The study's settings of training with the entry's own epochs."""
+    return study.training.model_copy(update={"epochs": candidates_of(study, entry).epochs[0]})
 
 
 def claim_sides(study: Study) -> list[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunelab.errors import RunError
+from tunelab.errors import DivergedError, RunError
 from tunelab.guards.refusals import explain_errors, name_of
 from tunelab.inference.embeddings import check_known
 from tunelab.inference.sentence_embeddings import encode
@@ -113,7 +113,7 @@ def train_on_pairs(
                 losses.append(float(loss.detach()))
                 bar.update(len(batch))
                 if not math.isfinite(losses[-1]):
-                    raise RunError(
+                    raise DivergedError(
                         "the loss of the pairs is not a number any more; lower learning_rate (it "
                         f"was {learning_rate:g})."
                     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.config import Training
-from tunelab.errors import RunError
+from tunelab.errors import DivergedError, RunError
 from tunelab.guards.refusals import explain_errors
 from tunelab.runs.results import disk_failure
 from tunelab.training.objective import AnswerObjective, Objective
@@ -202,7 +202,7 @@ def train(
         peak_unknown = "the training was resumed, and its earlier part kept no highest memory"
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     if any(not math.isfinite(loss) for loss in losses):
-        raise RunError(
+        raise DivergedError(
             f"{title}: the loss is not a number any more; lower training.learning_rate "
             f"(it was {learning_rate:g}) or use training.precision=float32."
         )

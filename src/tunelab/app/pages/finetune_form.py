@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from tunelab import registry
-from tunelab.app.finetune import OWN, ROWS, STARTER, instruction
+from tunelab.app.finetune import ANSWERS, OWN, RIVALS, ROWS, STARTER, WORDS, instruction
 from tunelab.app.names import model_choices
 from tunelab.app.settings import AppSettings
 from tunelab.app.uploads import KINDS
@@ -71,6 +71,14 @@ def build_form(settings: AppSettings) -> tuple[list[Any], Any, dict[str, Any]]:
             minimum=0.1,
             elem_id="epochs",
         )
+    answers = gr.Radio(
+        list(ANSWERS),
+        value=WORDS,
+        label="Answers with",
+        info="In words the model writes the label. A score for each label comes from a linear "
+        "layer on the last token, which is trained with the method.",
+        elem_id="answers",
+    )
     with gr.Accordion("More settings", open=False), gr.Row():
         batch = gr.Number(
             16, label="Batch size", info="Rows per training step.", precision=0, minimum=1
@@ -92,6 +100,13 @@ def build_form(settings: AppSettings) -> tuple[list[Any], Any, dict[str, Any]]:
         label="Compare with the model before fine-tuning and with classical baselines",
         info="The report then says whether fine-tuning was worth it. The run takes longer.",
     )
+    rivals = gr.CheckboxGroup(
+        list(RIVALS),
+        value=[],
+        elem_id="rivals",
+        label="Compare with other classifiers",
+        info="They are trained on the same rows and answer the same test rows.",
+    )
     gr.HTML("<h2>3. Start</h2>", padding=False)
     name = gr.Textbox(
         "my-first-run",
@@ -111,4 +126,4 @@ def build_form(settings: AppSettings) -> tuple[list[Any], Any, dict[str, Any]]:
         "test_rows": test_rows,
         "model": model,
     }
-    return [*fields, epochs, batch, rate, rank, length, beside], known, named
+    return [*fields, epochs, batch, rate, rank, length, beside, answers, rivals], known, named

@@ -5,18 +5,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tunelab.classifiers.contract import Task
 from tunelab.classifiers.registered import find_classifier
 from tunelab.config import Models, Study, make_study, to_dict
 from tunelab.errors import UsageError
 from tunelab.guards.strict_yaml import apply_overrides
 from tunelab.registry import check_name
+from tunelab.study.cell_list import estimators
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.resolution import (
+    candidates_of,
     check_names,
     learning_rate,
     method_ids,
     method_settings,
     model_card,
+    training_of,
 )
 from tunelab.study.sweeps.space import Axis, edges
 
@@ -116,19 +120,33 @@ def deciding(study: Study, searched: Searched) -> dict[str, Any]:
     """All that decides what the searched entry learns and how it answers."""
     if searched.section == "classifiers":
         classifier = study.classifiers[searched.position]
-        return {"use": classifier.use or classifier.name, "settings": classifier.settings}
+        made = estimators(study, seed=study.seed)[classifier.name]
+        try:
+            # The rows are those of all trials.
+            key = made.key(Task((), (), (), seed=study.seed))
+        except UsageError:
+            # Its examples are drawn from rows; how many is one of its settings.
+            key = {}
+        return {
+            "use": classifier.use or classifier.name,
+            "settings": classifier.settings,
+            "key": {**key, **made.answer_key()},
+        }
     position = searched.position
     entry = study.methods[position]
     # Only where it is no words, so that a sweep of older settings goes on.
     head = {} if entry.answers == "words" else {"answers": entry.answers}
+    candidates = candidates_of(study, entry)
+    choose = {"choose": vars(candidates)} if candidates.number > 1 else {}
     return {
         **head,
+        **choose,
         "prompt": study.prompt.decides,
         "model": model_card(study, entry.model).name,
         "method": entry.name,
         "settings": method_settings(entry, position).model_dump(),
         "learning_rate": learning_rate(study, entry),
-        "training": study.training.key(exclude={"seeds", "tracking", "learning_rate"}),
+        "training": training_of(study, entry).key(exclude={"seeds", "tracking", "learning_rate"}),
         "evaluation": study.evaluation.model_dump(
             include={"modes", "max_new_tokens", "normalize", "calibrate"}
         ),
@@ -154,15 +172,20 @@ def check_space(study: Study, searched: Searched, axes: Sequence[Axis]) -> None:
             except UsageError as error:
                 raise UsageError(f"space: {axis.key}: {error}") from None
         if all(one == found[0] for one in found):
-            hint = (
-                f"; it has a learning rate of its own: {searched.key}.learning_rate"
-                if axis.key == "training.learning_rate" and searched.section == "methods"
-                else ""
-            )
+            hint = _own_key(study, searched, axis.key)
             raise UsageError(
                 f"space: {axis.key} changes nothing of what {name_of(study, searched)} learns "
                 f"or answers{hint}."
             )
+
+
+def _own_key(study: Study, searched: Searched, key: str) -> str:
+    """The entry's own key for one of the study's training, as a hint; empty where it has none."""
+    section, _, name = key.partition(".")
+    own = f"{searched.key}.{name}"
+    if section != "training" or value_of(study, own) is None:
+        return ""
+    return f"; it has its own: {own}"
 
 
 def check_edges(study: Study, searched: Searched, axes: Sequence[Axis]) -> None:
@@ -197,5 +220,7 @@ def _default(study: Study, key: str) -> Any:
     entry = study.methods[position]
     if parts[2] == "learning_rate":
         return learning_rate(study, entry)
+    if parts[2] == "epochs":
+        return training_of(study, entry).epochs
     # Not its dump, which leaves out what is not named in older studies.
     return dict(method_settings(entry, position)).get(parts[2])
