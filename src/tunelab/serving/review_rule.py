@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunelab.errors import UsageError
+from tunelab.evaluation.review.rows import confidence_of, is_kept, is_likeliest
 from tunelab.evaluation.review.temperature import with_temperature
 from tunelab.guards.bounded_files import is_file, read_bounded, within
 from tunelab.numbers import counted, share
@@ -45,18 +46,20 @@ class ReviewRule:
         """Probabilities as the classifier gives them, array (texts, labels), calibrated."""
         return with_temperature(probabilities, self.temperature)
 
-    def needs_review(self, probabilities: Any) -> "np.ndarray":
+    def needs_review(self, probabilities: Any, answers: Any = None) -> "np.ndarray":
         """Whether a person should look at each answer, array (texts,) of bool.
 
         ``probabilities``: (texts, labels), as the classifier gives them, not calibrated before.
+        ``answers``: (texts,), the columns of the labels that were answered, -1 for none; None where
+        these are the likeliest ones. An answer that is not the likeliest label needs a person.
         """
         import numpy as np
 
         table = self.calibrated(probabilities)
         if self.threshold is None:
             return np.ones(len(table), dtype=bool)
-        # Written so that NaN needs one too. A rounding in the last digits decides nothing.
-        needed: np.ndarray = ~(table.max(axis=1, initial=0.0) >= self.threshold - 1e-9)
+        sure = confidence_of(table, is_likeliest(probabilities, answers))
+        needed: np.ndarray = ~is_kept(sure, self.threshold)
         return needed
 
     def with_threshold(self, threshold: float) -> "ReviewRule":

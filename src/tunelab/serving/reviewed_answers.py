@@ -8,6 +8,7 @@ from tunelab.classifiers.contract import Answers, Fitted, LabelAnswer
 from tunelab.errors import UsageError
 from tunelab.evaluation.measuring import choose_labels
 from tunelab.evaluation.parsing.answers import FAILED
+from tunelab.evaluation.review.rows import NO_COLUMN
 from tunelab.serving.review_rule import ReviewRule
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Reviewing:
             UsageError: there is a rule, and the classifier has no probabilities.
         """
         found = self.classifier.answer(texts)
-        answers, table = _labels_of(found), _probabilities_of(found)
+        answers, table = labels_and_probabilities(found)
         if table is None:
             if self.rule is not None:
                 raise UsageError(
@@ -91,12 +92,21 @@ def needing_review(
     ``table``: probabilities (answers, labels) as the classifier gives them. An answer without a
     label, or with another one than the likeliest, always needs a person.
     """
-    unsure = rule.needs_review(table).tolist()
-    likeliest = table.argmax(axis=1).tolist() if len(table) else []
-    return [
-        below or answer != labels[best]
-        for below, answer, best in zip(unsure, answers, likeliest, strict=True)
-    ]
+    column = {label: position for position, label in enumerate(labels)}
+    columns = [NO_COLUMN if one is None else column[one] for one in answers]
+    needed: list[bool] = rule.needs_review(table, columns).tolist()
+    return needed
+
+
+def labels_and_probabilities(
+    found: Answers,
+) -> "tuple[list[LabelAnswer], np.ndarray | None]":
+    """The label of each text, and the probabilities (texts, labels) by which it is reviewed.
+
+    The labels are answers in words where there are some. None for a classifier that gave no
+    probabilities.
+    """
+    return _labels_of(found), _probabilities_of(found)
 
 
 def as_reviewed(answer: LabelAnswer) -> ReviewedAnswer:

@@ -45,15 +45,21 @@ def _reviewed(
     As `tunelab predict` gives them: calibrated where there is a rule. Without a rule nothing says
     who should look, which is None.
     """
-    rows = [label.probabilities for label in labels]
-    if one.rule is None or one.fitted is None or any(row is None for row in rows):
-        return rows, [None] * len(labels)
+    rows: list[Sequence[float] | None] = [label.probabilities for label in labels]
+    look: list[bool | None] = [None] * len(labels)
+    # A blank text was not asked, and says nothing of the others.
+    asked = [position for position, row in enumerate(rows) if row is not None]
+    if one.rule is None or one.fitted is None or not asked:
+        return rows, look
     import numpy as np
 
-    given = np.array(rows, dtype=float)
-    answers = [label.label for label in labels]
-    look = needing_review(one.rule, one.fitted.labels, answers, given)
-    return one.rule.calibrated(given).tolist(), look
+    given = np.array([rows[position] for position in asked], dtype=float)
+    answers = [labels[position].label for position in asked]
+    needed = needing_review(one.rule, one.fitted.labels, answers, given)
+    calibrated = one.rule.calibrated(given).tolist()
+    for position, row, needs in zip(asked, calibrated, needed, strict=True):
+        rows[position], look[position] = row, needs
+    return rows, look
 
 
 def count_labels(
