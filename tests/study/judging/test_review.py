@@ -82,6 +82,25 @@ def test_the_validation_rows_are_asked_and_the_rest_left_alone(folder: Path) -> 
     assert one.kept.accuracy.value == pytest.approx(right[kept].mean())
 
 
+def test_rows_that_belong_together_are_reviewed_by_group(folder: Path, tmp_path: Path) -> None:
+    draw = random.Random(1)
+    with (tmp_path / "rows.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label", "author"])
+        for number in range(400):
+            label = draw.choice(list(WORDS))
+            words = " ".join(draw.choices(WORDS[label].split(), k=2))
+            writer.writerow([f"{words} {number}", label, f"author {number // 2}"])
+    source = [f"data.source={tmp_path}/rows.csv", "data.group=author"]
+    run_study(open_study("own", [*source, *SETTINGS]), tmp_path / "run")
+    run = read_run(tmp_path / "run")
+    one = reviews_of(run).reviews[0]
+    assert one.groups == one.threshold.rows == one.rows / 2
+    assert one.kept is not None
+    assert one.kept.coverage.value is not None
+    assert read_review_rule(tmp_path / "run" / "classifiers" / "words") == rule_of(one)
+
+
 def test_it_is_kept_sealed_and_found_again_where_it_is_damaged(folder: Path) -> None:
     run = read_run(folder)
     record = json.loads((folder / "review.json").read_text(encoding="utf-8"))
