@@ -21,6 +21,7 @@ from tunelab.evaluation.measuring import recorded
 from tunelab.evaluation.metrics import Metric, all_metrics
 from tunelab.evaluation.metrics.training_time import time_doubt
 from tunelab.evaluation.origins import lineage_of
+from tunelab.evaluation.review.record import Reviews
 from tunelab.evaluation.sides import reads_prompts
 from tunelab.evaluation.statistics.few_rows import FEW_ROWS, macro_labels
 from tunelab.evaluation.verdicts import Verdicts
@@ -40,7 +41,7 @@ from tunelab.numbers import (
     with_unit,
 )
 from tunelab.runs.results import Result
-from tunelab.serving.card_verdicts import decision_on, verdicts_on
+from tunelab.serving.card_verdicts import decision_on, review_on, verdicts_on
 from tunelab.serving.inert_markdown import Markdown, fill, inert, one_line, plain_name
 
 _LICENCES = {
@@ -64,6 +65,7 @@ def make_card(
     record: Mapping[str, Any],
     verdicts: Verdicts | None = None,
     decision: Decision | None = None,
+    reviews: Reviews | None = None,
 ) -> str:
     """The card of one adapter, as text.
 
@@ -112,6 +114,7 @@ def make_card(
             "scores": [score_row(result) for result in (*own, *others)] if own else [],
             "verdicts": verdicts_on(names, verdicts) if verdicts is not None else None,
             "decision": decision_on(names, decision),
+            "review": review_on(trained.name, reviews),
             "others": _others(trained, others),
             "limits": _limits(study, trained, own, prompt),
             "facts": facts,

@@ -21,24 +21,28 @@ class ReviewedAnswer(LabelAnswer):
 
     ``probability`` is that of the label, and ``probabilities`` those of all labels by name,
     calibrated where the classifier has a rule; None where it has none, or none was asked for.
-    ``needs_review``: whether a person should look at it; None without a rule.
+    ``needs_review``: whether a person should look at it; None without a rule. ``label_set``: the
+    labels that may be the true one, the likeliest first; None where they were not asked for.
     """
 
     probability: float | None = None
     needs_review: bool | None = None
     probabilities: Mapping[str, float] | None = None
+    label_set: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Reviewing:
     """A classifier whose labels come with their probability, and with what a ``rule`` says of them.
 
-    ``all_labels``: whether the probabilities of all labels are kept.
+    ``all_labels``: whether the probabilities of all labels are kept. ``label_sets``: whether each
+    answer comes with its set of labels, which takes a rule that has some.
     """
 
     classifier: Fitted
     rule: ReviewRule | None = None
     all_labels: bool = False
+    label_sets: bool = False
 
     def label(self, texts: Sequence[str]) -> list[ReviewedAnswer]:
         """The label of each text. An answer that has no label, or another than the likeliest one,
@@ -67,8 +71,11 @@ class Reviewing:
         if self.rule is not None:
             given = [one.label for one in answers]
             needed = needing_review(self.rule, labels, given, table)
+        sets: Sequence[tuple[str, ...]] | None = None
+        if self.rule is not None and self.label_sets:
+            sets = self.rule.label_sets(table, labels)
         reviewed = []
-        for one, row, needs in zip(answers, shown, needed, strict=True):
+        for position, (one, row, needs) in enumerate(zip(answers, shown, needed, strict=True)):
             reviewed.append(
                 ReviewedAnswer(
                     one.label,
@@ -79,6 +86,7 @@ class Reviewing:
                     probabilities=dict(zip(labels, map(float, row), strict=True))
                     if self.all_labels
                     else None,
+                    label_set=None if sets is None else sets[position],
                 )
             )
         return reviewed

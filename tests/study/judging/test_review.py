@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import tunelab
 from tunelab.cli.main import main
+from tunelab.evaluation.review.words import advice
 from tunelab.report.build import build_report
 from tunelab.report.review_section import review_section, review_sentence
 from tunelab.runs.run_folder import read_run
@@ -250,9 +252,54 @@ def test_predict_with_a_threshold_or_an_accuracy_of_ones_own(
     )
 
 
+def test_predict_gives_label_sets(
+    folder: Path, texts: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = read_review_rule(folder / "classifiers" / "words")
+    assert rule is not None
+    assert (rule.coverage, rule.set_limit) == (
+        0.9,
+        reviews_of(read_run(folder)).reviews[0].sets[0].limit,
+    )
+    model = tunelab.load(folder / "classifiers" / "words")
+    expected = rule.label_sets(model.predict_proba(texts), list(model.classes_))
+    assert expected is not None
+    assert _predict(folder, "--label-sets") == 0
+    printed = capsys.readouterr()
+    rows = [json.loads(line) for line in printed.out.splitlines()]
+    assert [row["label_set"] for row in rows] == [*map(list, expected), None]
+    assert "holds the true label of 90.0 % of texts like the 150 validation rows" in printed.err
+    # The same in each kind of file, in a part of blank texts alone too, and after a kill.
+    options = ("--label-sets", "--probabilities", "--part-rows", "1")
+    for name in ("a.csv", "b.jsonl", "c.parquet"):
+        assert _predict(folder, "--out", name, *options) == 0
+    with Path("a.csv").open(encoding="utf-8", newline="") as file:
+        cells = [row["label_set"] for row in csv.DictReader(file)]
+    assert [json.loads(cell) for cell in cells[:-1]] == [*map(list, expected)]
+    assert cells[-1] == ""
+    lines = [json.loads(line) for line in Path("b.jsonl").read_text("utf-8").splitlines()]
+    assert [line["label_set"] for line in lines] == [*map(list, expected), None]
+    table = pq.read_table("c.parquet")
+    assert table["label_set"].to_pylist() == [*map(list, expected), None]
+    assert table.column_names[-2:] == ["label_set", "probabilities"]
+    assert _predict(folder, "--format", "csv", "--label-sets") == 0
+    header, *_ = capsys.readouterr().out.splitlines()
+    assert header.endswith(",needs_review,label_set")
+
+
+def test_the_card_says_when_to_ask_a_person(folder: Path) -> None:
+    one = reviews_of(read_run(folder)).reviews[0]
+    card = (folder / "classifiers" / "words" / "README.md").read_text(encoding="utf-8")
+    assert "When to ask a person:" in card
+    assert f"- {advice(one)}" in card
+    assert "Label sets for 90.0 % (LAC)" in card
+    assert "When to ask" not in (folder / "classifiers" / "majority" / "README.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "name", "message"),
     [
+        (["--label-sets"], "majority", "has no review.json"),
         (["--accuracy", "0.999"], "words", "at no threshold"),
         (["--accuracy", "95"], "words", "lies between 0 and 1"),
         (["--threshold", "nan"], "words", "from 0 to 1"),

@@ -100,7 +100,7 @@ def test_the_promise_is_of_what_predict_does(
     with rows.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["text"], *([text] for text in table["text"])])
     adapter = folder / REVIEWED[name] / name
-    assert main(["predict", str(rows), "--adapter", str(adapter)]) == 0
+    assert main(["predict", str(rows), "--adapter", str(adapter), "--label-sets"]) == 0
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     needed = [one["needs_review"] for one in answers]
     kept = [one["label"] == true for one, true in zip(answers, truth, strict=True)]
@@ -109,6 +109,8 @@ def test_the_promise_is_of_what_predict_does(
         assert all(needed)
     else:
         assert (review.kept.kept, review.kept.right) == (len(kept), sum(kept))
+    held = [true in one["label_set"] for one, true in zip(answers, truth, strict=True)]
+    assert sum(held) / len(held) == pytest.approx(review.sets[0].coverage.value)
     # The service says the same of the same texts.
     rule = read_review_rule(adapter)
     fitted = open_classifier(
@@ -119,6 +121,9 @@ def test_the_promise_is_of_what_predict_does(
     answer = classified(served, labels, with_probabilities=False)
     assert [one["needs_review"] for one in answer["results"]] == needed
     assert [one["label"] for one in answer["results"]] == [one["label"] for one in answers]
+    assert [list(one["label_set"]) for one in answer["results"]] == [
+        one["label_set"] for one in answers
+    ]
 
 
 def test_each_kind_is_looked_at(folder: Path) -> None:

@@ -18,6 +18,8 @@ from tunelab.study.judging.kept import Kept
 
 # Part of the key: raised when a review comes out in another way than before.
 _FORMAT = 2
+# The label sets that predict writes: the smallest, which need no chance.
+_SETS = "lac"
 # The column of the label that predict gives.
 _ANSWER = "answer"
 
@@ -84,6 +86,7 @@ def reviews_of(run: RunFolder) -> Reviews:
 
 def rule_of(found: Review) -> ReviewRule:
     """The rule that a review comes to."""
+    sets = next((one for one in found.sets if one.method == _SETS), None)
     return ReviewRule(
         temperature=found.temperature.value or 1.0,
         threshold=found.threshold.value,
@@ -91,6 +94,8 @@ def rule_of(found: Review) -> ReviewRule:
         rows=found.rows,
         reason=found.threshold.reason,
         thresholds=found.thresholds,
+        coverage=None if sets is None else sets.wanted,
+        set_limit=None if sets is None else sets.limit,
     )
 
 
