@@ -128,6 +128,7 @@ EXPORT_FORMATS: Mapping[str, str] = {
     "onnx": "tunelab.serving.formats.onnx:FORMAT",
     "merged": "tunelab.serving.formats.merged:FORMAT",
     "gguf": "tunelab.serving.formats.gguf:FORMAT",
+    "torchao": "tunelab.serving.formats.torchao:FORMAT",
 }
 FIGURES: Mapping[str, str] = {
     "label_budget": "tunelab.report.figures.label_budget",
