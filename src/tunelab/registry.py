@@ -176,6 +176,10 @@ SWEEP_FIGURES: Mapping[str, str] = {
     "sweep_front": "tunelab.report.figures.sweep_front",
 }
 
+MONITOR_FIGURES: Mapping[str, str] = {
+    "monitored_labels": "tunelab.report.figures.monitored_labels",
+}
+
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not known, with the near matches.

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -35,6 +35,7 @@ from tunelab.serving.http.metrics import Metrics, resident_bytes
 from tunelab.serving.http.model_thread import ModelThread
 from tunelab.serving.http.models import ability, find_classifier, find_model, listed
 from tunelab.serving.http.page import describe_service
+from tunelab.serving.http.record import AnswerRecord
 from tunelab.serving.http.refusals import FAILED, RequestError, error_body
 from tunelab.serving.http.served import Served
 from tunelab.serving.http.settings import ServeSettings
@@ -48,15 +49,21 @@ _METHOD = "this path has another method; the header Allow names it."
 class Service:
     """Everything that a service holds: its models, their thread, the traffic and the metrics.
 
-    ``log`` is given each event and its values.
+    ``log`` is given each event and its values, ``record`` each label.
     """
 
     def __init__(
-        self, served: Mapping[str, Served], settings: ServeSettings, *, log: Log = write_line
+        self,
+        served: Mapping[str, Served],
+        settings: ServeSettings,
+        *,
+        log: Log = write_line,
+        record: AnswerRecord | None = None,
     ) -> None:
         self.served = served
         self.settings = settings
         self.log = log
+        self.record = record
         self.traffic = Traffic()
         self.started = int(time.time())
         self.models = ModelThread(
@@ -82,6 +89,16 @@ class Service:
         self.metrics.count("tunelab_batches_total", model=model)
         self.metrics.observe("tunelab_batch_seconds", seconds, model=model)
         self.metrics.observe("tunelab_batch_size_texts", texts, model=model)
+
+    def keep(self, model: str, texts: Sequence[str], results: Sequence[Mapping[str, Any]]) -> None:
+        """Record the labels of a request. A record that cannot be written stops no answer."""
+        if self.record is None:
+            return
+        try:
+            self.record.write(model, texts, results)
+        except OSError as error:
+            self.metrics.count("tunelab_errors_total", path="record", error=type(error).__name__)
+            self.log("record", {"error": error.strerror or str(error), "lost": len(texts)})
 
     def ready(self) -> str | None:
         """Why no request should be sent now, or None."""
@@ -172,6 +189,7 @@ def build_paths(service: Service) -> FastAPI:
         )
         answer = classified(one, labels, with_probabilities=asked.probabilities)
         count_labels(service.metrics, one.id, answer["results"], facts)
+        service.keep(one.id, texts, answer["results"])
         return JSONResponse(answer)
 
     @web.post(
