@@ -1,6 +1,6 @@
 """How often `tunelab monitor` speaks up without a change, and how often it finds one.
 
-    python benchmarks/statistics/monitoring.py [--studies 2000] [--json FILE]
+    python benchmarks/statistics/monitoring.py [--studies 2000] [--designs NAME …] [--json FILE]
 
 Each simulated monitoring has a classifier's training texts and test rows, and five windows. Texts
 are drawn from topics, which are distributions over words; a classifier that errs labels them. An
@@ -38,6 +38,7 @@ DESIGNS: Mapping[str, tuple[Sequence[float], float]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=2000)
+    parser.add_argument("--designs", nargs="+", choices=list(DESIGNS), default=list(DESIGNS))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

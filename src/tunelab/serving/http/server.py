@@ -25,7 +25,7 @@ def serve(
         RunError: one is damaged, or the port was taken in between.
     """
     served = open_served(classifiers, models, device=settings.device)
-    record = _open_record(served, settings)
+    record = open_record(served, settings)
     service = Service(served, settings, record=record)
     server = make_server(service)
     listener = server.bind()
@@ -39,7 +39,12 @@ def serve(
     write_line("stop", {})
 
 
-def _open_record(served: Mapping[str, Served], settings: ServeSettings) -> AnswerRecord | None:
+def open_record(served: Mapping[str, Served], settings: ServeSettings) -> AnswerRecord | None:
+    """The record that the settings ask for, or None.
+
+    Raises:
+        UsageError: a classifier has nothing to be compared with, or the file cannot be written.
+    """
     if not settings.record:
         return None
     classifiers = [one for one in served.values() if one.fitted is not None]
