@@ -20,6 +20,7 @@ import numpy as np
 from simulation import Cell, simulate
 
 from tunelab.evaluation.review.conformal import METHODS, label_sets
+from tunelab.evaluation.review.rows import AskedRows
 from tunelab.evaluation.review.temperature import fit_temperature, with_temperature
 from tunelab.evaluation.review.threshold import choose_threshold, kept_at
 
@@ -164,8 +165,8 @@ def of_sets(design: Cell, population: Population, studies: int, generator: Any) 
         for method in METHODS:
             found = label_sets(
                 method,
-                (with_temperature(known, scale), truth),
-                (with_temperature(asked, scale), asked_truth),
+                AskedRows(with_temperature(known, scale), truth),
+                AskedRows(with_temperature(asked, scale), asked_truth),
                 labels,
                 coverage=design["coverage"],
                 seed=number,

@@ -128,6 +128,7 @@ EXPORT_FORMATS: Mapping[str, str] = {
     "onnx": "tunelab.serving.formats.onnx:FORMAT",
     "merged": "tunelab.serving.formats.merged:FORMAT",
     "gguf": "tunelab.serving.formats.gguf:FORMAT",
+    "torchao": "tunelab.serving.formats.torchao:FORMAT",
 }
 FIGURES: Mapping[str, str] = {
     "label_budget": "tunelab.report.figures.label_budget",
@@ -173,6 +174,10 @@ SWEEP_FIGURES: Mapping[str, str] = {
     "sweep_settings": "tunelab.report.figures.sweep_settings",
     "sweep_importance": "tunelab.report.figures.sweep_importance",
     "sweep_front": "tunelab.report.figures.sweep_front",
+}
+
+MONITOR_FIGURES: Mapping[str, str] = {
+    "monitored_labels": "tunelab.report.figures.monitored_labels",
 }
 
 

@@ -28,7 +28,7 @@ from tunelab.runs.seals import FILES, file_hashes, sealed
 from tunelab.serving.adapter_usage import adapter_usage
 from tunelab.serving.base_models import find_card
 from tunelab.serving.evaluate import evaluate_file, read_labelled
-from tunelab.serving.export import export_adapter
+from tunelab.serving.exporting import export_classifier
 from tunelab.serving.formats.contract import Source, find_format, formats_for
 
 X = [f"{text} {number}" for number in range(2) for label in TEXTS for text in TEXTS[label]]
@@ -147,8 +147,8 @@ def test_onnx_gives_the_same_probabilities(
 
 def test_it_is_not_taken_for_a_model_that_writes(folder: Path, whole: Path, tmp_path: Path) -> None:
     for path in (folder, whole):
-        with pytest.raises(UsageError, match="answers through a head, and has no words"):
-            export_adapter(path, tmp_path / "out")
+        with pytest.raises(UsageError, match="answers in words, and this classifier is none"):
+            export_classifier(path, tmp_path / "out", format="merged")
         with pytest.raises(UsageError, match="labels texts through a head and writes none"):
             load(str(path))
     assert not (tmp_path / "out").exists()

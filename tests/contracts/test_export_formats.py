@@ -41,9 +41,13 @@ EXPORTS: Mapping[str, tuple[str, ...]] = {
     "setfit": ("onnx",),
     "encoder-lora": ("onnx",),
     "encoder-prompt": (),
-    "lora": ("merged", "gguf"),
+    "lora": ("merged", "gguf", "torchao"),
     "prompt_tuning": (),
 }
+
+
+# Formats whose libraries are not among those that the tests need.
+OPTIONAL = {"torchao"}
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +115,8 @@ def test_the_code_of_its_card_answers_alike(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if format in OPTIONAL:
+        pytest.importorskip(format)
     fitted = open_classifier(folders[name], device="cpu", dtype="float32")
     expected = [one.label for one in fitted.label(ASKED)]
     try:

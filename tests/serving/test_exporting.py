@@ -187,3 +187,14 @@ def test_a_runtime_that_is_missing_says_what_to_install() -> None:
         check_installed(replace(lacking, extra=None))
     check_installed(skops.FORMAT)
     assert choose_type(onnx.FORMAT, None) == "float32"
+
+
+def test_torchao_is_named_where_it_is_missing_or_has_no_such_type(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match=r"torchao has no type 'int4'; its types are int8\."):
+        export_classifier(encoder, tmp_path / "out", format="torchao", type="int4")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "torchao" else 1)
+    with pytest.raises(UsageError, match=r"pip install 'tunelab\[torchao\]'"):
+        export_classifier(encoder, tmp_path / "out", format="torchao")
+    assert not (tmp_path / "out").exists()

@@ -1,6 +1,7 @@
 """The rule beside a saved classifier: what it sends to a person, and that it is read as written."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ RULE = ReviewRule(
     wanted_accuracy=0.95,
     rows=240,
     thresholds=((0.9, 0.4), (0.95, 0.55), (0.97, 0.8), (0.99, None)),
+    coverage=0.9,
 )
 
 
@@ -59,6 +61,24 @@ def test_another_threshold_or_accuracy() -> None:
         RULE.with_threshold(float("nan"))
 
 
+def test_label_sets_hold_what_is_likely_enough() -> None:
+    rule = ReviewRule(1.0, 0.5, 0.9, coverage=0.9, set_limit=0.7)
+    assert rule.label_sets(TABLE, ("a", "b", "c")) == [("a",), ("a", "b"), ("c",)]
+    strict = ReviewRule(1.0, 0.5, 0.9, coverage=0.9, set_limit=0.3)
+    assert strict.label_sets(TABLE, ("a", "b", "c")) == [("a",), (), ()]
+    # At the temperature of the rule: these are less sure than they look.
+    warm = ReviewRule(3.0, 0.5, 0.9, coverage=0.9, set_limit=0.7)
+    assert warm.label_sets([[0.7, 0.2, 0.1]], ("a", "b", "c")) == [("a", "b")]
+    assert rule.label_sets(np.zeros((0, 3)), ("a", "b", "c")) == []
+    assert RULE.label_sets(TABLE, ("a", "b", "c")) is None
+
+
+def test_another_answer_than_the_likeliest_needs_a_person() -> None:
+    assert RULE.needs_review(TABLE, [0, 0, 2]).tolist() == RULE.needs_review(TABLE).tolist()
+    lenient = ReviewRule(1.0, 0.0, 0.5)
+    assert lenient.needs_review(TABLE, [1, 0, -1]).tolist() == [True, False, True]
+
+
 def test_it_is_read_as_it_was_written(folder: Path) -> None:
     assert read_review_rule(folder) is None
     path = write_review_rule(folder, RULE)
@@ -69,6 +89,9 @@ def test_it_is_read_as_it_was_written(folder: Path) -> None:
     nothing = ReviewRule(1.0, None, 0.95, 12, "12 rows", ())
     write_review_rule(folder, nothing)
     assert read_review_rule(folder) == nothing
+    with_sets = replace(RULE, set_limit=0.42)
+    write_review_rule(folder, with_sets)
+    assert read_review_rule(folder) == with_sets
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "unsealed", "list", "another classifier"])

@@ -1,7 +1,7 @@
 """Write a classifier in a format that other programs run, and prove that it answers alike.
 
-onnx holds encoders, embeddings and heads; skops what is made of scikit-learn; gguf and merged a
-language model that answers in words. Without --format the first of them that can hold the
+onnx holds encoders, embeddings and heads; skops what is made of scikit-learn; gguf, merged and
+torchao a language model that answers in words. Without --format the first of them that can hold the
 classifier is taken. The export is run by its own runtime on the test rows of its run, or on --rows:
 labels, probabilities, accuracy, speed, memory and size are compared, and one whose accuracy differs
 by more than --margin is refused.
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="type",
         metavar="TYPE",
         help="of the weights: float32 or int8 (onnx); f16, q8_0, q4_0, q4_1 or f32 (gguf); "
-        "float32, bfloat16 or float16 (merged) (default: the first of these)",
+        "float32, bfloat16 or float16 (merged); int8 (torchao) (default: the first of these)",
     )
     parser.add_argument(
         "--rows",

@@ -30,6 +30,7 @@ VERBS = {
     "evaluate": "any model or adapter on a labelled file",
     "predict": "label a file with a trained adapter",
     "serve": "answer requests over HTTP with classifiers and language models",
+    "monitor": "texts and answers of a classifier in use, beside its training and test",
     "export": "write a classifier as ONNX, GGUF, skops or a merged model, and prove it",
     "report": "rebuild report.html of a run folder, or compare several runs",
     "app": "the web pages: tokenize, compare, classify, label, memory, fine-tune, finished studies",

@@ -63,6 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the probability of each label too: in .csv and .tsv a column for each",
     )
     parser.add_argument(
+        "--label-sets",
+        action="store_true",
+        help="the labels that may be the true one (label_set), by the study's review.coverage",
+    )
+    parser.add_argument(
         "--input-format",
         choices=INPUT_FORMATS,
         default="txt",
@@ -145,6 +150,7 @@ def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
             cpus=arguments.cpus,
             rule=rule,
             all_labels=arguments.probabilities,
+            label_sets=arguments.label_sets,
         )
     else:
         from tunelab.classifiers.stored import open_classifier
@@ -159,14 +165,21 @@ def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
             dtype=pick_dtype("auto", device),
             evaluation=evaluation,
         )
-        reviewing = Reviewing(opened, rule, arguments.probabilities)
+        reviewing = Reviewing(opened, rule, arguments.probabilities, arguments.label_sets)
         if asked:
             # Before any row is labelled, it is seen that there are probabilities.
             reviewing.label(["a text"])
         if target.parts is None:
             all_labels = opened.labels if arguments.probabilities else ()
             form = arguments.format or "jsonl"
-            labelled = print_labels(reviewing, files, form=form, all_labels=all_labels, **chosen)
+            labelled = print_labels(
+                reviewing,
+                files,
+                form=form,
+                all_labels=all_labels,
+                label_sets=arguments.label_sets,
+                **chosen,
+            )
             return int(tell(labelled))
         work = partial(label_here, opened=reviewing)
     labelled = predict_files(
@@ -205,6 +218,14 @@ def _rule_of(arguments: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
         own = rule or ReviewRule(temperature=1.0, threshold=None, wanted_accuracy=None)
         asked["threshold"] = arguments.threshold
         rule = own.with_threshold(arguments.threshold)
+    if arguments.label_sets:
+        if rule is None or rule.set_limit is None:
+            why = "no review.json" if rule is None else "no label sets in its review.json"
+            raise UsageError(
+                f"{arguments.adapter} has {why}; run its study with enough validation rows, or "
+                "ask for --probabilities."
+            )
+        asked["label_sets"] = rule.coverage
     if arguments.probabilities:
         asked["probabilities"] = True
     return rule, asked
@@ -264,6 +285,12 @@ def _tell(
         print(
             f"{needed} of {rows} ({share(needed / labelled.rows)}) "
             f"{'needs' if needed == 1 else 'need'} a person (needs_review): {_why(rule)}.",
+            file=sys.stderr,
+        )
+    if arguments.label_sets and rule is not None and rule.coverage is not None:
+        print(
+            f"label_set holds the true label of {share(rule.coverage)} of texts like the "
+            f"{rule.rows:,} validation rows.",
             file=sys.stderr,
         )
     if reference is not None:

@@ -6,6 +6,8 @@ from typing import Any
 from tunelab.evaluation.comparisons import Comparison
 from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.metrics import all_metrics
+from tunelab.evaluation.review.record import Reviews
+from tunelab.evaluation.review.words import sentences
 from tunelab.evaluation.verdicts import CLAIMED, EXPLORATORY, Verdicts
 from tunelab.numbers import UNDEFINED, counted, p_value, signed, signed_interval
 
@@ -35,6 +37,13 @@ def verdicts_on(names: Collection[str], verdicts: Verdicts) -> dict[str, Any]:
         ],
         "exploratory_tests": counted(verdicts.tests[EXPLORATORY], "test"),
     }
+
+
+def review_on(name: str, reviews: Reviews | None) -> list[str]:
+    """When to ask a person about the answers of a classifier, in sentences; empty if not known."""
+    if reviews is None:
+        return []
+    return [sentence for one in reviews.reviews if one.name == name for sentence in sentences(one)]
 
 
 def decision_on(names: Collection[str], decision: Decision | None) -> str:

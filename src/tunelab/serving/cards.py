@@ -6,6 +6,7 @@ from pathlib import Path
 from tunelab.classifiers.stored import ADAPTER, FORMAT
 from tunelab.config import Study
 from tunelab.evaluation.decisions import Decision
+from tunelab.evaluation.review.record import Reviews
 from tunelab.evaluation.verdicts import Verdicts
 from tunelab.runs.results import ADAPTER_RECORD, FITTED, Result, read_json, write_text
 from tunelab.serving.card_facts import fact_rows
@@ -22,10 +23,11 @@ def write_cards(
     results: Sequence[Result],
     verdicts: Verdicts | None = None,
     decision: Decision | None = None,
+    reviews: Reviews | None = None,
 ) -> list[Path]:
     """Write a card beside every classifier that was fitted, with the scores in ``results``.
 
-    ``verdicts`` and ``decision`` are the run's, None before it was judged.
+    ``verdicts``, ``decision`` and ``reviews`` are the run's, None before it was judged.
     """
     environment = read_json(out / "environment.json")
     evaluated = [result for result in results if result.stage == "evaluate"]
@@ -47,6 +49,7 @@ def write_cards(
             record=record,
             verdicts=verdicts,
             decision=decision,
+            reviews=reviews,
         )
         write_text(folder / CARD, text)
         written.append(folder / CARD)

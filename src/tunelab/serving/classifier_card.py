@@ -10,6 +10,7 @@ from tunelab.data.examples import SPLITS
 from tunelab.errors import TunelabError
 from tunelab.evaluation.collapse import collapse_of
 from tunelab.evaluation.decisions import Decision
+from tunelab.evaluation.review.record import Reviews
 from tunelab.evaluation.verdicts import Verdicts
 from tunelab.numbers import count, data_size
 from tunelab.runs.results import CLASSIFIERS, Result
@@ -18,7 +19,7 @@ from tunelab.serving.base_models import base_in_words, find_card
 from tunelab.serving.card_data import data_checks, label_list, label_rows
 from tunelab.serving.card_scores import all_score_rows, headlines, score_row
 from tunelab.serving.card_training import hardware, setting
-from tunelab.serving.card_verdicts import decision_on, verdicts_on
+from tunelab.serving.card_verdicts import decision_on, review_on, verdicts_on
 from tunelab.serving.inert_markdown import Markdown, fill, one_line, plain_name
 
 
@@ -33,10 +34,12 @@ def make_classifier_card(
     record: Mapping[str, Any],
     verdicts: Verdicts | None = None,
     decision: Decision | None = None,
+    reviews: Reviews | None = None,
 ) -> str:
     """The card as text.
 
-    ``record`` is the classifier's ``tunelab.json``, ``verdicts`` and ``decision`` the run's.
+    ``record`` is the classifier's ``tunelab.json``; ``verdicts``, ``decision`` and
+    ``reviews`` are the run's.
     """
     own = [result for result in evaluated if result.name == trained.name]
     others = [result for result in evaluated if result.name != trained.name]
@@ -80,6 +83,7 @@ def make_classifier_card(
             "scores": [score_row(result) for result in (*own, *others)] if own else [],
             "verdicts": None if verdicts is None else verdicts_on([trained.name], verdicts),
             "decision": decision_on([trained.name], decision),
+            "review": review_on(trained.name, reviews),
             "collapse": [
                 found.sentence(result.name)
                 for result in own

@@ -8,7 +8,7 @@ model changes no more than that, it is the rounding, and not the merge.
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -65,13 +65,6 @@ class Agreement:
     def to_dict(self) -> dict[str, Any]:
         """The agreement as JSON values."""
         return asdict(self)
-
-    @staticmethod
-    def from_dict(values: dict[str, Any]) -> "Agreement":
-        """The agreement from what :meth:`to_dict` gave."""
-        untouched = values.get("untouched")
-        found = Agreement(**{**values, "untouched": None})
-        return found if untouched is None else replace(found, untouched=Agreement(**untouched))
 
     @property
     def relative(self) -> float:

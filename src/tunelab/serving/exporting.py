@@ -20,7 +20,6 @@ from tunelab.runs.folder_size import folder_bytes
 from tunelab.runs.results import ADAPTER_RECORD, disk_failure, read_json, write_json, write_text
 from tunelab.runs.seals import FILES, SEAL, file_hashes, find_damage, is_intact, sealed
 from tunelab.serving.cards import CARD
-from tunelab.serving.export import name_locked
 from tunelab.serving.exported_card import proven_card
 from tunelab.serving.formats.contract import (
     Format,
@@ -30,6 +29,7 @@ from tunelab.serving.formats.contract import (
     choose_type,
     find_format,
 )
+from tunelab.serving.name_lock import name_locked
 from tunelab.serving.own_runtime import OwnAnswers, run_code
 from tunelab.serving.proof import Proof, ask_reference, compare_answers
 from tunelab.serving.proof_rows import ProofRows, rows_of_run, sample_rows

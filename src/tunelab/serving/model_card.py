@@ -14,6 +14,7 @@ from tunelab.data.examples import SPLITS
 from tunelab.data.sources import source_kind
 from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.measuring import recorded
+from tunelab.evaluation.review.record import Reviews
 from tunelab.evaluation.verdicts import Verdicts
 from tunelab.models.catalog import ModelCard
 from tunelab.numbers import count, share
@@ -24,7 +25,7 @@ from tunelab.serving.card_data import data_checks, label_list, label_rows
 from tunelab.serving.card_limits import limits_of, remarks_on_others
 from tunelab.serving.card_scores import all_score_rows, headlines, interval_in_words, score_row
 from tunelab.serving.card_training import hardware, software, training_settings
-from tunelab.serving.card_verdicts import decision_on, verdicts_on
+from tunelab.serving.card_verdicts import decision_on, review_on, verdicts_on
 from tunelab.serving.inert_markdown import Markdown, fill, plain_name
 
 # The language of the data sets that tunelab's presets name; of others it is not known.
@@ -42,6 +43,7 @@ def make_card(
     record: Mapping[str, Any],
     verdicts: Verdicts | None = None,
     decision: Decision | None = None,
+    reviews: Reviews | None = None,
 ) -> str:
     """The card of one adapter, as text.
 
@@ -90,6 +92,7 @@ def make_card(
             "scores": [score_row(result) for result in (*own, *others)] if own else [],
             "verdicts": verdicts_on(names, verdicts) if verdicts is not None else None,
             "decision": decision_on(names, decision),
+            "review": review_on(trained.name, reviews),
             "others": remarks_on_others(trained, others),
             "limits": limits_of(study, trained, own, prompt),
             "facts": facts,

@@ -14,7 +14,7 @@ from tunelab.errors import UsageError
 from tunelab.progress import row_bar
 from tunelab.runs.stages import locked
 from tunelab.runs.storage import is_remote
-from tunelab.serving.prediction_files import write_lines
+from tunelab.serving.prediction_files import LABEL_SET, write_lines
 from tunelab.serving.prediction_parts import (
     NO_LABEL,
     Counts,
@@ -66,10 +66,12 @@ def print_labels(
     rows: int = PART_ROWS,
     form: str = "jsonl",
     all_labels: Sequence[str] = (),
+    label_sets: bool = False,
 ) -> Labelled:
     """Write a line for each row to standard output, as JSON or, as ``form`` says, as csv or tsv.
 
-    ``all_labels`` have a column each in csv and tsv, where their probabilities were asked for.
+    ``all_labels`` have a column each in csv and tsv, where their probabilities were asked for, and
+    ``label_sets`` have one.
 
     Raises:
         UsageError: a file or a row of it cannot be used.
@@ -83,6 +85,9 @@ def print_labels(
             key = row["label"] if row["label"] is not None else NO_LABEL
             counts[key] = counts.get(key, 0) + 1
             to_review += row["needs_review"] is True
+            if label_sets:
+                # A blank text has none, and its row as many columns as the others.
+                row.setdefault(LABEL_SET, None)
             yield row
 
     write_lines(sys.stdout, counted(), form, all_labels)

@@ -12,6 +12,8 @@ from tunelab.runs.results import write_atomically
 
 # A column that is there where it was asked for: of each row the probability of each label.
 ALL_LABELS = "probabilities"
+# A list of labels, which is there where it was asked for; in .csv and .tsv it is written as JSON.
+LABEL_SET = "label_set"
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
@@ -101,7 +103,9 @@ def write_lines(
 
 
 def _written(value: Any) -> Any:
-    """A truth value as JSON and spreadsheets write it; others as they are."""
+    """A truth value and a list as JSON writes them; others as they are."""
+    if isinstance(value, list | tuple):
+        return json.dumps(value, ensure_ascii=False)
     return str(value).lower() if isinstance(value, bool) else value
 
 

@@ -2,7 +2,7 @@
 
     predict.json            what is labelled, with what, and the rows of a part
     part-00000000.parquet   file, row, text, label, answer, reason, probability, needs_review, and
-                            the probabilities of all labels where they were asked for
+                            label_set and the probabilities of all labels where they were asked for
     result.json             written last: its presence means that every row has its answer
 
 A chunk of rows has one part, named by the chunk's number. Whoever labels a chunk again writes the
@@ -22,7 +22,7 @@ from tunelab.errors import RunError, UsageError
 from tunelab.runs.results import RECORD
 from tunelab.runs.seals import FILES, SEAL, is_intact, sealed
 from tunelab.runs.storage import join, list_files, read_bytes, remove, write_bytes
-from tunelab.serving.prediction_files import ALL_LABELS, write_tables
+from tunelab.serving.prediction_files import ALL_LABELS, LABEL_SET, write_tables
 from tunelab.serving.reviewed_answers import ReviewedAnswer, as_reviewed
 from tunelab.serving.text_chunks import Chunk
 
@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 ORDER = "predict.json"
 NO_LABEL = "(none)"
 COLUMNS = ("file", "row", "text", "label", "answer", "reason", "probability", "needs_review")
+# Columns that are there where they were asked for, behind the others.
+OPTIONAL = (LABEL_SET, ALL_LABELS)
 Answers = Mapping[str, LabelAnswer]
 
 
@@ -151,6 +153,8 @@ def columns_of(answer: LabelAnswer) -> dict[str, Any]:
         "probability": reviewed.probability,
         "needs_review": reviewed.needs_review,
     }
+    if reviewed.label_set is not None:
+        found[LABEL_SET] = list(reviewed.label_set)
     if reviewed.probabilities is not None:
         found[ALL_LABELS] = dict(reviewed.probabilities)
     return found
@@ -172,6 +176,9 @@ def write_part(out: str, chunk: Chunk, answers: Sequence[LabelAnswer]) -> Counts
     }
     columns |= {name: [row[name] for row in rows] for name in COLUMNS if name not in columns}
     kinds = {"row": pa.int64(), "probability": pa.float64(), "needs_review": pa.bool_()}
+    if any(LABEL_SET in row for row in rows):
+        columns[LABEL_SET] = [row.get(LABEL_SET) for row in rows]
+        kinds[LABEL_SET] = pa.list_(pa.string())
     named = next((row[ALL_LABELS] for row in rows if ALL_LABELS in row), None)
     if named is not None:
         columns[ALL_LABELS] = [row.get(ALL_LABELS) for row in rows]
@@ -198,37 +205,40 @@ def join_parts(out: Path, parts: int, target: Path, *, named: bool = False) -> N
         RunError: ``target`` cannot be written, or a part is damaged.
     """
     files = [out / part_name(number) for number in range(parts)]
-    kind = _all_labels_of(files)
-    write_tables(target, lambda: (_table(part, kind) for part in files), named=named)
+    kinds = _optional_columns(files)
+    write_tables(target, lambda: (_table(part, kinds) for part in files), named=named)
 
 
-def _table(part: Path, all_labels: Any) -> Any:
-    """The rows of a part; ``all_labels`` is the type of that column where some part has it."""
+def _table(part: Path, kinds: Mapping[str, Any]) -> Any:
+    """The rows of a part; ``kinds`` are the types of the optional columns that some part has."""
     import pyarrow as pa
 
     table = _read(part.read_bytes())
     if table is None:
         raise RunError(f"{part} is damaged; run the same again.")
-    if all_labels is not None and ALL_LABELS not in table.column_names:
-        # A part of blank texts alone.
-        return table.append_column(ALL_LABELS, pa.nulls(len(table), all_labels))
-    return table
+    for name, kind in kinds.items():
+        if name not in table.column_names:
+            # A part of blank texts alone.
+            table = table.append_column(name, pa.nulls(len(table), kind))
+    return table.select([*COLUMNS, *kinds])
 
 
-def _all_labels_of(files: Sequence[Path]) -> Any:
-    """The type of the column with the probabilities of all labels, None where no part has it."""
+def _optional_columns(files: Sequence[Path]) -> dict[str, Any]:
+    """The optional columns that some part has, with their types."""
     import pyarrow
     import pyarrow.parquet as pq
 
+    found: dict[str, Any] = {}
     for part in files:
         try:
             schema = pq.read_schema(part)
         except (pyarrow.ArrowException, OSError):
             # Reading it will tell.
-            return None
-        if ALL_LABELS in schema.names:
-            return schema.field(ALL_LABELS).type
-    return None
+            continue
+        for name in OPTIONAL:
+            if name in schema.names:
+                found.setdefault(name, schema.field(name).type)
+    return {name: found[name] for name in OPTIONAL if name in found}
 
 
 def _read(content: bytes) -> Any:
@@ -241,7 +251,8 @@ def _read(content: bytes) -> Any:
     except (pyarrow.ArrowException, OSError):
         return None
     found = tuple(table.column_names)
-    return table if found in (COLUMNS, (*COLUMNS, ALL_LABELS)) else None
+    known = (*COLUMNS, *(name for name in OPTIONAL if name in found))
+    return table if found == known else None
 
 
 def _begin(out: str, order: Mapping[str, Any]) -> Labelled | None:
@@ -330,6 +341,7 @@ def _answers(table: Any) -> Answers:
             probability=row["probability"],
             needs_review=row["needs_review"],
             probabilities=row.get(ALL_LABELS),
+            label_set=None if row.get(LABEL_SET) is None else tuple(row[LABEL_SET]),
         )
         for row in table.drop_columns(["file", "row"]).to_pylist()
     }

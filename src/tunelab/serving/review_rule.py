@@ -1,12 +1,14 @@
 """Which answers of a saved classifier a person should look at: review.json beside its files."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunelab.errors import UsageError
+from tunelab.evaluation.review.conformal import lac_scores
+from tunelab.evaluation.review.rows import confidence_of, is_kept, is_likeliest
 from tunelab.evaluation.review.temperature import with_temperature
 from tunelab.guards.bounded_files import is_file, read_bounded, within
 from tunelab.numbers import counted, share
@@ -31,7 +33,9 @@ class ReviewRule:
     ``threshold`` is None where the validation ``rows`` could not promise that, and ``reason`` says
     why: then every answer goes to a person. ``wanted_accuracy`` is None where the threshold was
     chosen by somebody, and nothing is promised. ``thresholds`` holds the threshold of each of some
-    accuracies, for :meth:`with_accuracy`.
+    accuracies, for :meth:`with_accuracy`. ``coverage`` is the share of label sets that should hold
+    the true label, and ``set_limit`` what one minus the probability of a label in a set is at most;
+    None where the validation rows are too few for sets.
     """
 
     temperature: float
@@ -40,24 +44,48 @@ class ReviewRule:
     rows: int = 0
     reason: str | None = None
     thresholds: tuple[tuple[float, float | None], ...] = ()
+    coverage: float | None = None
+    set_limit: float | None = None
 
     def calibrated(self, probabilities: Any) -> "np.ndarray":
         """Probabilities as the classifier gives them, array (texts, labels), calibrated."""
         return with_temperature(probabilities, self.temperature)
 
-    def needs_review(self, probabilities: Any) -> "np.ndarray":
+    def needs_review(self, probabilities: Any, answers: Any = None) -> "np.ndarray":
         """Whether a person should look at each answer, array (texts,) of bool.
 
         ``probabilities``: (texts, labels), as the classifier gives them, not calibrated before.
+        ``answers``: (texts,), the columns of the labels that were answered, -1 for none; None where
+        these are the likeliest ones. An answer that is not the likeliest label needs a person.
         """
         import numpy as np
 
         table = self.calibrated(probabilities)
         if self.threshold is None:
             return np.ones(len(table), dtype=bool)
-        # Written so that NaN needs one too. A rounding in the last digits decides nothing.
-        needed: np.ndarray = ~(table.max(axis=1, initial=0.0) >= self.threshold - 1e-9)
+        sure = confidence_of(table, is_likeliest(probabilities, answers))
+        needed: np.ndarray = ~is_kept(sure, self.threshold)
         return needed
+
+    def label_sets(self, probabilities: Any, labels: Sequence[str]) -> list[tuple[str, ...]] | None:
+        """The labels that may be the true one of each text, the likeliest first; it may be none.
+
+        ``probabilities``: (texts, labels), as the classifier gives them. None where the rule has no
+        sets.
+
+        Source: Sadinle, Lei and Wasserman, 2019 (see :mod:`tunelab.evaluation.review.conformal`).
+        """
+        import numpy as np
+
+        if self.set_limit is None:
+            return None
+        table = self.calibrated(probabilities)
+        inside = lac_scores(table) <= self.set_limit + 1e-12
+        order = np.argsort(-table, axis=1, kind="stable") if len(table) else []
+        return [
+            tuple(labels[column] for column in columns if within[column])
+            for columns, within in zip(order, inside, strict=True)
+        ]
 
     def with_threshold(self, threshold: float) -> "ReviewRule":
         """The rule with a threshold that somebody chose; it promises no accuracy.
@@ -117,6 +145,9 @@ def read_review_rule(folder: Path) -> ReviewRule | None:
             thresholds=tuple(
                 (float(accuracy), _number(found)) for accuracy, found in record["thresholds"]
             ),
+            # Older files have no label sets.
+            coverage=_number(record.get("coverage")),
+            set_limit=_number(record.get("set_limit")),
         )
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         raise UsageError(
@@ -139,6 +170,8 @@ def write_review_rule(folder: Path, rule: ReviewRule) -> Path:
         "rows": rule.rows,
         "reason": rule.reason,
         "thresholds": [list(pair) for pair in rule.thresholds],
+        "coverage": rule.coverage,
+        "set_limit": rule.set_limit,
     }
     path = folder / REVIEW_RULE
     content = sealed(record, file_hashes(folder, [ADAPTER_RECORD]))

@@ -8,6 +8,7 @@ from tunelab.classifiers.contract import Answers, Fitted, LabelAnswer
 from tunelab.errors import UsageError
 from tunelab.evaluation.measuring import choose_labels
 from tunelab.evaluation.parsing.answers import FAILED
+from tunelab.evaluation.review.rows import NO_COLUMN
 from tunelab.serving.review_rule import ReviewRule
 
 if TYPE_CHECKING:
@@ -20,24 +21,28 @@ class ReviewedAnswer(LabelAnswer):
 
     ``probability`` is that of the label, and ``probabilities`` those of all labels by name,
     calibrated where the classifier has a rule; None where it has none, or none was asked for.
-    ``needs_review``: whether a person should look at it; None without a rule.
+    ``needs_review``: whether a person should look at it; None without a rule. ``label_set``: the
+    labels that may be the true one, the likeliest first; None where they were not asked for.
     """
 
     probability: float | None = None
     needs_review: bool | None = None
     probabilities: Mapping[str, float] | None = None
+    label_set: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Reviewing:
     """A classifier whose labels come with their probability, and with what a ``rule`` says of them.
 
-    ``all_labels``: whether the probabilities of all labels are kept.
+    ``all_labels``: whether the probabilities of all labels are kept. ``label_sets``: whether each
+    answer comes with its set of labels, which takes a rule that has some.
     """
 
     classifier: Fitted
     rule: ReviewRule | None = None
     all_labels: bool = False
+    label_sets: bool = False
 
     def label(self, texts: Sequence[str]) -> list[ReviewedAnswer]:
         """The label of each text. An answer that has no label, or another than the likeliest one,
@@ -47,7 +52,7 @@ class Reviewing:
             UsageError: there is a rule, and the classifier has no probabilities.
         """
         found = self.classifier.answer(texts)
-        answers, table = _labels_of(found), _probabilities_of(found)
+        answers, table = labels_and_probabilities(found)
         if table is None:
             if self.rule is not None:
                 raise UsageError(
@@ -66,8 +71,11 @@ class Reviewing:
         if self.rule is not None:
             given = [one.label for one in answers]
             needed = needing_review(self.rule, labels, given, table)
+        sets: Sequence[tuple[str, ...]] | None = None
+        if self.rule is not None and self.label_sets:
+            sets = self.rule.label_sets(table, labels)
         reviewed = []
-        for one, row, needs in zip(answers, shown, needed, strict=True):
+        for position, (one, row, needs) in enumerate(zip(answers, shown, needed, strict=True)):
             reviewed.append(
                 ReviewedAnswer(
                     one.label,
@@ -78,6 +86,7 @@ class Reviewing:
                     probabilities=dict(zip(labels, map(float, row), strict=True))
                     if self.all_labels
                     else None,
+                    label_set=None if sets is None else sets[position],
                 )
             )
         return reviewed
@@ -91,12 +100,21 @@ def needing_review(
     ``table``: probabilities (answers, labels) as the classifier gives them. An answer without a
     label, or with another one than the likeliest, always needs a person.
     """
-    unsure = rule.needs_review(table).tolist()
-    likeliest = table.argmax(axis=1).tolist() if len(table) else []
-    return [
-        below or answer != labels[best]
-        for below, answer, best in zip(unsure, answers, likeliest, strict=True)
-    ]
+    column = {label: position for position, label in enumerate(labels)}
+    columns = [NO_COLUMN if one is None else column[one] for one in answers]
+    needed: list[bool] = rule.needs_review(table, columns).tolist()
+    return needed
+
+
+def labels_and_probabilities(
+    found: Answers,
+) -> "tuple[list[LabelAnswer], np.ndarray | None]":
+    """The label of each text, and the probabilities (texts, labels) by which it is reviewed.
+
+    The labels are answers in words where there are some. None for a classifier that gave no
+    probabilities.
+    """
+    return _labels_of(found), _probabilities_of(found)
 
 
 def as_reviewed(answer: LabelAnswer) -> ReviewedAnswer:

@@ -14,10 +14,11 @@ from tunelab.classifiers.measured import watch_work
 from tunelab.classifiers.opened import Opened
 from tunelab.classifiers.stored import trained_by
 from tunelab.config import Study, fingerprint
-from tunelab.errors import FAULTS, TunelabError
+from tunelab.data.examples import groups_of
+from tunelab.errors import FAULTS, RunError, TunelabError
 from tunelab.evaluation.facts import of_requests, of_training
 from tunelab.evaluation.metrics import all_metrics
-from tunelab.evaluation.predictions import Predictions, read_predictions
+from tunelab.evaluation.predictions import GROUP, Predictions, read_predictions
 from tunelab.models.lower_layers import keeping_batches
 from tunelab.runs.folder_size import folder_bytes
 from tunelab.runs.results import (
@@ -35,6 +36,7 @@ from tunelab.runs.results import (
 from tunelab.runs.run_folder import VALIDATION
 from tunelab.runs.stages import run_stage
 from tunelab.serving.drift_reference import make_reference, remove_reference, write_reference
+from tunelab.serving.reviewed_answers import labels_and_probabilities
 from tunelab.study.prepare import PreparedData
 from tunelab.study.together import stage_together
 
@@ -83,9 +85,7 @@ class Cell:
         if trained is not None and self.of is None:
             _keep_reference(study, self, data, asked, out)
         on_stage()
-        # What a threshold promises takes rows as independent.
-        alone = self.of is None and study.data.group is None
-        validation = data.splits["validation"] if alone else ()
+        validation = data.splits["validation"] if self.of is None else ()
         if study.review and asked.values["scored"] is not None and validation:
             with self._beside("when to ask a person cannot be told"):
                 reviewed = review_cell(self, data, asked, trained, out, opened)
@@ -181,7 +181,7 @@ def review_cell(
     out: Path,
     opened: Opened,
 ) -> Result:
-    """Ask a classifier for the probabilities of the labels of the validation rows.
+    """Ask a classifier for labels and probabilities of the validation rows, as predict does.
 
     What follows from them is judged at the end, so that nothing of it is part of the key.
     """
@@ -189,13 +189,25 @@ def review_cell(
     def work(folder: Path) -> dict[str, Any]:
         fitted, rows = opened.get(), data.splits["validation"]
         started = time.perf_counter()
-        found = fitted.probabilities([row.text for row in rows], title=f"{cell.name} validation")
+        found = fitted.answer([row.text for row in rows], title=f"{cell.name} validation")
         seconds = time.perf_counter() - started
+        answers, table = labels_and_probabilities(found)
+        if table is None:
+            raise RunError("it gave no probabilities.")
+        groups = groups_of(rows) or [None] * len(rows)
         write_table(
             folder / VALIDATION,
             [
-                {"row": number, "truth": row.label, "probabilities": shares.tolist()}
-                for number, (row, shares) in enumerate(zip(rows, found, strict=True))
+                {
+                    "row": number,
+                    "truth": row.label,
+                    GROUP: group,
+                    "answer": answer.label,
+                    "probabilities": shares.tolist(),
+                }
+                for number, (row, group, answer, shares) in enumerate(
+                    zip(rows, groups, answers, table, strict=True)
+                )
             ],
         )
         return {
@@ -206,7 +218,9 @@ def review_cell(
             "seconds": seconds,
         }
 
-    return run_stage(out, "review", cell.name, {"asked": asked.values["asked"]}, work)
+    # Tables of before lack the answers.
+    inputs = {"asked": asked.values["asked"], "columns": 2}
+    return run_stage(out, "review", cell.name, inputs, work)
 
 
 def _is_validated(trained: Result) -> bool:

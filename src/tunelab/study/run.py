@@ -14,6 +14,7 @@ from tunelab.data.examples import label_counts
 from tunelab.errors import FAULTS, RunError, TunelabError
 from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.measuring import recorded
+from tunelab.evaluation.review.record import Reviews
 from tunelab.runs.results import (
     RECORD,
     TRAIN,
@@ -110,7 +111,7 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             _write_index(out, study, data, results, failures, budget)
         write_table(out / "results.parquet", tidy(results))
         write_predictions(results, out / TABLE)
-        verdicts = decision = None
+        verdicts = decision = reviews = None
         try:
             run = read_run(out)
             verdicts = judge_run(run)
@@ -124,8 +125,9 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
                     failures.append(_failed(part, error))
                 else:
                     decision = found if isinstance(found, Decision) else decision
+                    reviews = found if isinstance(found, Reviews) else reviews
         _write_index(out, study, data, results, failures, budget)
-        write_cards(study, out, data.result, results, verdicts, decision)
+        write_cards(study, out, data.result, results, verdicts, decision, reviews)
     if failures:
         first, reason = failures[0]
         others = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""

@@ -15,6 +15,7 @@ from tunelab.evaluation.review.conformal import (
     label_sets,
     lac_scores,
 )
+from tunelab.evaluation.review.rows import AskedRows
 
 LABELS = ("a", "b", "c", "d")
 
@@ -89,8 +90,8 @@ def test_the_mean_coverage_is_the_wanted_one(method: str) -> None:
         table, truth = _rows(1400, seed)
         sets = label_sets(
             method,
-            (table[:400], truth[:400].tolist()),
-            (table[400:], truth[400:].tolist()),
+            AskedRows(table[:400], truth[:400].tolist()),
+            AskedRows(table[400:], truth[400:].tolist()),
             LABELS,
             coverage=0.9,
             seed=seed,
@@ -103,7 +104,10 @@ def test_what_is_told_of_sets() -> None:
     table, truth = _rows(600, 5)
     truth[300:][truth[300:] == 3] = 0
     truth[300:310] = 3
-    halves = (table[:300], truth[:300].tolist()), (table[300:], truth[300:].tolist())
+    halves = (
+        AskedRows(table[:300], truth[:300].tolist()),
+        AskedRows(table[300:], truth[300:].tolist()),
+    )
     found = label_sets("lac", *halves, LABELS, coverage=0.9, seed=0)
     assert found.limit is not None
     inside = 1 - table[300:] <= found.limit + 1e-12
@@ -123,13 +127,20 @@ def test_too_few_rows_have_no_sets() -> None:
     table, truth = _rows(40, 5)
     few = label_sets(
         "lac",
-        (table[:8], truth[:8].tolist()),
-        (table, truth.tolist()),
+        AskedRows(table[:8], truth[:8].tolist()),
+        AskedRows(table, truth.tolist()),
         LABELS,
         coverage=0.9,
         seed=0,
     )
     assert (few.limit, few.mean_size, few.coverage.value) == (None, None, None)
     assert few.reason == few.coverage.reason == "8 validation rows of at least 9"
-    none = label_sets("lac", (table, truth.tolist()), (table[:0], []), LABELS, coverage=0.9, seed=0)
+    none = label_sets(
+        "lac",
+        AskedRows(table, truth.tolist()),
+        AskedRows(table[:0], []),
+        LABELS,
+        coverage=0.9,
+        seed=0,
+    )
     assert none.reason == "there are no test rows"

@@ -7,6 +7,7 @@ import pytest
 from scipy.special import softmax
 
 from tunelab.evaluation.review.record import Review, Reviews, make_review, read_reviews
+from tunelab.evaluation.review.rows import AskedRows
 from tunelab.evaluation.review.temperature import with_temperature
 from tunelab.evaluation.review.words import sentences
 
@@ -27,8 +28,8 @@ def _review(
     (known, truth), (asked, asked_truth) = _rows(rows, 1), _rows(1000, 2)
     return make_review(
         "lora-seed1",
-        (with_temperature(known, scale), truth),
-        (with_temperature(asked, scale), asked_truth),
+        AskedRows(with_temperature(known, scale), truth),
+        AskedRows(with_temperature(asked, scale), asked_truth),
         LABELS,
         group="lora",
         validated=validated,

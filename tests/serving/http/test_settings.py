@@ -15,7 +15,8 @@ def test_an_option_wins_over_its_variable() -> None:
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_every_option_acts_from_both_sides(name: str) -> None:
-    text = "127.0.0.1" if name == "host" else "cpu" if name == "device" else "3"
+    words = {"host": "127.0.0.1", "device": "cpu", "record": "a.jsonl", "record_as": "texts"}
+    text = words.get(name, "3")
     by_option = read_settings({name: text}, {}, None)
     by_variable = read_settings({}, {f"TUNELAB_SERVE_{name.upper()}": text}, None)
     assert by_option == by_variable

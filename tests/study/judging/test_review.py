@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import tunelab
 from tunelab.cli.main import main
+from tunelab.evaluation.review.words import advice
 from tunelab.report.build import build_report
 from tunelab.report.review_section import review_section, review_sentence
 from tunelab.runs.run_folder import read_run
@@ -80,6 +82,25 @@ def test_the_validation_rows_are_asked_and_the_rest_left_alone(folder: Path) -> 
     right = (table["predicted"] == table["truth"]).to_numpy()
     assert one.kept.coverage.value == pytest.approx(kept.mean())
     assert one.kept.accuracy.value == pytest.approx(right[kept].mean())
+
+
+def test_rows_that_belong_together_are_reviewed_by_group(folder: Path, tmp_path: Path) -> None:
+    draw = random.Random(1)
+    with (tmp_path / "rows.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label", "author"])
+        for number in range(400):
+            label = draw.choice(list(WORDS))
+            words = " ".join(draw.choices(WORDS[label].split(), k=2))
+            writer.writerow([f"{words} {number}", label, f"author {number // 2}"])
+    source = [f"data.source={tmp_path}/rows.csv", "data.group=author"]
+    run_study(open_study("own", [*source, *SETTINGS]), tmp_path / "run")
+    run = read_run(tmp_path / "run")
+    one = reviews_of(run).reviews[0]
+    assert one.groups == one.threshold.rows == one.rows / 2
+    assert one.kept is not None
+    assert one.kept.coverage.value is not None
+    assert read_review_rule(tmp_path / "run" / "classifiers" / "words") == rule_of(one)
 
 
 def test_it_is_kept_sealed_and_found_again_where_it_is_damaged(folder: Path) -> None:
@@ -231,9 +252,54 @@ def test_predict_with_a_threshold_or_an_accuracy_of_ones_own(
     )
 
 
+def test_predict_gives_label_sets(
+    folder: Path, texts: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = read_review_rule(folder / "classifiers" / "words")
+    assert rule is not None
+    assert (rule.coverage, rule.set_limit) == (
+        0.9,
+        reviews_of(read_run(folder)).reviews[0].sets[0].limit,
+    )
+    model = tunelab.load(folder / "classifiers" / "words")
+    expected = rule.label_sets(model.predict_proba(texts), list(model.classes_))
+    assert expected is not None
+    assert _predict(folder, "--label-sets") == 0
+    printed = capsys.readouterr()
+    rows = [json.loads(line) for line in printed.out.splitlines()]
+    assert [row["label_set"] for row in rows] == [*map(list, expected), None]
+    assert "holds the true label of 90.0 % of texts like the 150 validation rows" in printed.err
+    # The same in each kind of file, in a part of blank texts alone too, and after a kill.
+    options = ("--label-sets", "--probabilities", "--part-rows", "1")
+    for name in ("a.csv", "b.jsonl", "c.parquet"):
+        assert _predict(folder, "--out", name, *options) == 0
+    with Path("a.csv").open(encoding="utf-8", newline="") as file:
+        cells = [row["label_set"] for row in csv.DictReader(file)]
+    assert [json.loads(cell) for cell in cells[:-1]] == [*map(list, expected)]
+    assert cells[-1] == ""
+    lines = [json.loads(line) for line in Path("b.jsonl").read_text("utf-8").splitlines()]
+    assert [line["label_set"] for line in lines] == [*map(list, expected), None]
+    table = pq.read_table("c.parquet")
+    assert table["label_set"].to_pylist() == [*map(list, expected), None]
+    assert table.column_names[-2:] == ["label_set", "probabilities"]
+    assert _predict(folder, "--format", "csv", "--label-sets") == 0
+    header, *_ = capsys.readouterr().out.splitlines()
+    assert header.endswith(",needs_review,label_set")
+
+
+def test_the_card_says_when_to_ask_a_person(folder: Path) -> None:
+    one = reviews_of(read_run(folder)).reviews[0]
+    card = (folder / "classifiers" / "words" / "README.md").read_text(encoding="utf-8")
+    assert "When to ask a person:" in card
+    assert f"- {advice(one)}" in card
+    assert "Label sets for 90.0 % (LAC)" in card
+    assert "When to ask" not in (folder / "classifiers" / "majority" / "README.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "name", "message"),
     [
+        (["--label-sets"], "majority", "has no review.json"),
         (["--accuracy", "0.999"], "words", "at no threshold"),
         (["--accuracy", "95"], "words", "lies between 0 and 1"),
         (["--threshold", "nan"], "words", "from 0 to 1"),

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _FEWEST_OF_LABEL = 5
 # Smallest singular value of the confusion matrix from which it can be inverted.
 _SINGULAR = 0.1
-_DRAWS = 1000
+# Random tables of the test, and draws of the estimates.
+DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def label_shift(
     counts: Sequence[int],
     *,
     seed: int,
+    tables: int = DRAWS,
 ) -> LabelShift:
     """Black-box shift estimation.
 
@@ -76,6 +78,7 @@ def label_shift(
             those without an answer.
         counts: (labels + 1,), new texts by answer.
         seed: of the random tables and the draws.
+        tables: random tables; the smallest p-value is 1 / ``tables``.
     """
     import numpy as np
 
@@ -89,7 +92,7 @@ def label_shift(
         few = counted(texts, "new text") if texts < FEWEST else counted(rows, "test row")
         untested = f"there are {few}, fewer than {FEWEST}"
     else:
-        p_value = _homogeneous(table.sum(axis=1), given, generator)
+        p_value = _homogeneous(table.sum(axis=1), given, generator, tables)
     reason = untested or _cannot_be_estimated(labels, table)
     if reason is not None:
         nothing = Estimate(None, None, None, reason)
@@ -109,7 +112,7 @@ def label_shift(
     )
 
 
-def _homogeneous(before: "np.ndarray", now: "np.ndarray", generator: Any) -> float:
+def _homogeneous(before: "np.ndarray", now: "np.ndarray", generator: Any, tables: int) -> float:
     """The p-value of "both have the same shares", by random tables of the same margins."""
     import numpy as np
 
@@ -125,8 +128,8 @@ def _homogeneous(before: "np.ndarray", now: "np.ndarray", generator: Any) -> flo
         )
         return found
 
-    draws = distance(generator.multivariate_hypergeometric(margins, size, size=_DRAWS - 1))
-    return float((1 + np.sum(draws >= distance(now) - 1e-9)) / _DRAWS)
+    draws = distance(generator.multivariate_hypergeometric(margins, size, size=tables - 1))
+    return float((1 + np.sum(draws >= distance(now) - 1e-9)) / tables)
 
 
 def _cannot_be_estimated(labels: Sequence[str], table: "np.ndarray") -> str | None:
@@ -157,9 +160,9 @@ def _estimated(
     recall = np.diagonal(table[:-1]) / table.sum(axis=0)
     prior = 1 / (count + 1)
     columns = np.stack(
-        [generator.dirichlet(table[:, one] + prior, size=_DRAWS) for one in range(count)], axis=2
+        [generator.dirichlet(table[:, one] + prior, size=DRAWS) for one in range(count)], axis=2
     )
-    drawn = _solved(columns, generator.dirichlet(given + prior, size=_DRAWS))
+    drawn = _solved(columns, generator.dirichlet(given + prior, size=DRAWS))
     recalls = np.diagonal(columns[:, :-1], axis1=1, axis2=2)
     accuracy = _between(float(recall @ shares), (recalls * drawn).sum(axis=1))
     # Noise of the matrix draws the solutions apart, whose spread is right and whose middle is not.

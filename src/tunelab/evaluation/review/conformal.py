@@ -3,7 +3,8 @@
 A label's score says how badly it fits a text. The scores of the true labels of validation rows
 have a quantile, and a label of a new text is in its set where its score is at most that. Where
 the new texts are drawn as the validation rows were, the sets hold the true label at least as often
-as wanted, whatever the classifier is worth; a bad one has large sets.
+as wanted, whatever the classifier is worth; a bad one has large sets. Rows that belong together are
+not drawn so: of them one row of each group is taken, and the promise is for one row of a new group.
 
 Source: Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005; Sadinle, Lei and
 Wasserman, Least Ambiguous Set-Valued Classifiers with Bounded Error Levels, 2019 (LAC); Romano,
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunelab.evaluation.probabilities import as_table
+from tunelab.evaluation.review.rows import AskedRows, one_of_each
 from tunelab.evaluation.review.threshold import share_of
 from tunelab.evaluation.statistics.estimates import Estimate
 from tunelab.numbers import counted
@@ -91,8 +93,8 @@ def conformal_limit(scores: Sequence[float], coverage: float) -> float | None:
 
 def label_sets(
     method: str,
-    validation: tuple[Any, Any],
-    test: tuple[Any, Any],
+    validation: AskedRows,
+    test: AskedRows,
     labels: Sequence[str],
     *,
     coverage: float,
@@ -100,8 +102,8 @@ def label_sets(
 ) -> LabelSets:
     """Sets that are fitted on validation rows, measured on test rows.
 
-    ``validation`` and ``test`` are each probabilities (rows, labels) and the columns of the true
-    labels (rows,). ``seed`` draws the uniform numbers of APS.
+    The probabilities are calibrated where there is a temperature. ``seed`` draws the uniform
+    numbers of APS, and one row of each group of validation rows.
 
     Raises:
         ValueError: the probabilities are no such table.
@@ -109,15 +111,18 @@ def label_sets(
     import numpy as np
 
     score = METHODS[method]
-    known, truth = as_table(*validation)
-    asked, asked_truth = as_table(*test)
+    known, truth = as_table(validation.probabilities, validation.truth)
+    chosen = one_of_each(validation.groups, len(truth), seed=seed)
+    known, truth = known[chosen], truth[chosen]
+    asked, asked_truth = as_table(test.probabilities, test.truth)
     generator = np.random.default_rng(seed)
     uniforms = generator.random(len(truth)), generator.random(len(asked_truth))
     own = score(known, uniforms[0])[np.arange(len(truth)), truth] if len(truth) else np.zeros(0)
     limit = conformal_limit(own.tolist(), coverage)
     if limit is None:
         least = math.ceil(coverage / (1 - coverage) - 1e-9)
-        reason = f"{counted(len(truth), 'validation row')} of at least {least}"
+        what = "validation row" if len(validation.truth) == len(truth) else "validation group"
+        reason = f"{counted(len(truth), what)} of at least {least}"
     elif not len(asked_truth):
         reason = "there are no test rows"
     else:
@@ -129,12 +134,13 @@ def label_sets(
             method=method,
             wanted=coverage,
             limit=limit,
-            coverage=share_of(int(hits.sum()), len(hits), ""),
+            coverage=share_of(hits.tolist(), "", test.groups),
             mean_size=float(sizes.mean()),
             single=float((sizes == 1).mean()),
             empty=float((sizes == 0).mean()),
             labels={
-                label: _of_label(hits[asked_truth == column]) for column, label in enumerate(labels)
+                label: _of_label(hits, asked_truth == column, test.groups)
+                for column, label in enumerate(labels)
             },
         )
     return LabelSets(
@@ -142,8 +148,10 @@ def label_sets(
     )
 
 
-def _of_label(hits: Any) -> Estimate:
-    if len(hits) < FEWEST_OF_LABEL:
-        few = f"{counted(len(hits), 'test row')} of at least {FEWEST_OF_LABEL}"
+def _of_label(hits: Any, own: Any, groups: Sequence[object] | None) -> Estimate:
+    rows = int(own.sum())
+    if rows < FEWEST_OF_LABEL:
+        few = f"{counted(rows, 'test row')} of at least {FEWEST_OF_LABEL}"
         return Estimate(None, None, None, few)
-    return share_of(int(hits.sum()), len(hits), "")
+    found = None if groups is None else [one for one, of in zip(groups, own, strict=True) if of]
+    return share_of(hits[own].tolist(), "", found)

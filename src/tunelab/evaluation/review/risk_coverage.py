@@ -54,7 +54,7 @@ def risk_coverage(
 ) -> RiskCoverage:
     """The curve of rows, and the area below it.
 
-    ``confidence``: (rows,), ``right``: (rows,), whether the likeliest label is the true one.
+    ``confidence``: (rows,), ``right``: (rows,), whether the answer is the true label.
 
     Source: Geifman, Uziel and El-Yaniv, Bias-Reduced Uncertainty Estimation for Deep Neural
     Classifiers, 2019 (AURC and its excess).

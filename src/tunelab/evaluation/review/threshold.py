@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunelab.evaluation.metrics import wilson_interval
+from tunelab.evaluation.review.rows import is_kept
+from tunelab.evaluation.statistics.clusters import cluster_share, clusters_of
 from tunelab.evaluation.statistics.estimates import Estimate
 from tunelab.numbers import counted, share
 
@@ -60,7 +62,7 @@ def choose_threshold(
 
     Args:
         confidence: of each row, from 0 to 1.
-        right: whether the row's likeliest label is the true one.
+        right: whether the row's answer is the true label.
         accuracy: the wanted share of right answers among those that are kept, above 0, below 1.
         error: how often the kept rows of other data may be right less often than that.
 
@@ -144,24 +146,39 @@ def kept_at(
     confidence: "Sequence[float] | np.ndarray",
     right: "Sequence[bool] | np.ndarray",
     threshold: float,
+    groups: Sequence[object] | None = None,
 ) -> Kept:
     """What a threshold keeps of rows, and how much of that is right.
 
-    Source of the intervals: Wilson, 1927.
+    ``groups``: (rows,), those that belong together; None where all rows are independent.
+
+    Source of the intervals: Wilson, 1927; for groups :func:`.cluster_share`.
     """
-    inside = [bool(one) for sure, one in zip(confidence, right, strict=True) if sure >= threshold]
+    inside = is_kept(confidence, threshold).tolist()
+    hits = [bool(one) for one, kept in zip(right, inside, strict=True) if kept]
+    own = (
+        None if groups is None else [one for one, kept in zip(groups, inside, strict=True) if kept]
+    )
     return Kept(
         rows=len(right),
-        kept=len(inside),
-        right=sum(inside),
-        coverage=share_of(len(inside), len(right), "there are no rows"),
-        accuracy=share_of(sum(inside), len(inside), "no row is kept"),
+        kept=len(hits),
+        right=sum(hits),
+        coverage=share_of(inside, "there are no rows", groups),
+        accuracy=share_of(hits, "no row is kept", own),
     )
 
 
-def share_of(hits: int, rows: int, reason: str) -> Estimate:
-    """A share with Wilson's interval; undefined for this ``reason`` where there are no rows."""
-    if not rows:
+def share_of(
+    flags: Sequence[bool], reason: str, groups: Sequence[object] | None = None
+) -> Estimate:
+    """The share of true ones with its 95 % interval, over ``groups`` where there are some.
+
+    Undefined for this ``reason`` where there are no flags.
+    """
+    if not len(flags):
         return Estimate(None, None, None, reason)
-    low, high = wilson_interval(hits, rows)
-    return Estimate(hits / rows, low, high)
+    clusters = clusters_of(groups)
+    if clusters is not None:
+        return cluster_share(flags, clusters)
+    low, high = wilson_interval(sum(flags), len(flags))
+    return Estimate(sum(flags) / len(flags), low, high)

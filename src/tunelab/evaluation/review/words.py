@@ -26,14 +26,23 @@ def advice(review: Review) -> str:
         f"{share(kept.accuracy.value)}, {interval(kept.accuracy.low, kept.accuracy.high, 'share')}"
     )
     sent = kept.rows - kept.kept
+    threshold = number(review.threshold.value)
     if not sent:
         return (
             f"No answer needs a person for {wanted} right ones: of all {rows} it is right in "
             f"{right}."
         )
+    if not review.threshold.value:
+        return (
+            f"Send the {share(sent / kept.rows)} whose answer is not the likeliest label to a "
+            f"person ({sent:,} of {rows}): the rest is right in {right}."
+        )
+    other = (
+        f", and {review.other:,} whose answer is not the likeliest label" if review.other else ""
+    )
     return (
         f"Send the {share(sent / kept.rows)} least sure to a person ({sent:,} of {rows}, those "
-        f"below a probability of {number(review.threshold.value)}): the rest is right in {right}."
+        f"below a probability of {threshold}{other}): the rest is right in {right}."
     )
 
 
@@ -87,6 +96,17 @@ def sets_in_words(sets: LabelSets) -> str:
     )
 
 
+def togetherness(review: Review) -> str:
+    """What is promised of rows that belong together."""
+    if review.groups is None:
+        return ""
+    return (
+        f"The {counted(review.rows, 'validation row')} are of {review.groups:,} groups: threshold "
+        "and label sets are fitted to one row of each, and what they promise holds for one row of "
+        "a new group. The intervals of the test rows are over groups."
+    )
+
+
 def doubt(review: Review) -> str:
     """That the training saw the validation rows, where it did."""
     if not review.validated:
@@ -108,6 +128,7 @@ def sentences(review: Review) -> Iterator[str]:
             finds(review),
             sureness(review),
             *map(sets_in_words, review.sets),
+            togetherness(review),
             doubt(review),
         ),
     )

@@ -12,12 +12,12 @@ from tunelab.prompts.encoding import Encoder
 from tunelab.prompts.rendering import FIXED_DATE
 from tunelab.prompts.tokens import leading_tokens
 from tunelab.runs.results import write_json, write_text
-from tunelab.serving.export import merge_exactly
 from tunelab.serving.export_agreement import sample_texts
 from tunelab.serving.formats.contract import SETTINGS, Format, Source
 from tunelab.serving.formats.merged import merges, parse, prompt_settings
 from tunelab.serving.gguf_vocabulary import read_vocabulary
 from tunelab.serving.gguf_weights import TYPES, family_of, tensors, write_sizes
+from tunelab.serving.merging import merge_exactly
 
 # What a Modelfile of Ollama puts around a text of several lines, and cannot hold in it.
 _QUOTES = '"""'

@@ -11,9 +11,9 @@ from tunelab.numbers import counted
 from tunelab.prompts.conversation import make_messages
 from tunelab.prompts.encoding import Encoder
 from tunelab.runs.results import write_json
-from tunelab.serving.export import write_merged
 from tunelab.serving.export_agreement import Agreement, sample_texts
 from tunelab.serving.formats.contract import SETTINGS, Format, Source
+from tunelab.serving.merging import write_merged
 
 
 def merges(source: Source) -> str | None:

@@ -119,6 +119,10 @@ class TextResult(BaseModel):
     needs_review: bool | None = Field(
         description="whether a person should look at it; null where the classifier has no rule"
     )
+    label_set: list[str] | None = Field(
+        description="the labels that may be the true one, the likeliest first; null where the rule "
+        "has no label sets"
+    )
 
 
 class ClassifyResponse(BaseModel):
@@ -133,6 +137,9 @@ class ClassifyResponse(BaseModel):
     threshold: float | None = Field(
         description="a confidence below it needs a review; null without a rule, and where no "
         "threshold keeps the rule, so that every text needs one"
+    )
+    coverage: float | None = Field(
+        description="the share of label sets that should hold the true label; null without them"
     )
     results: list[TextResult]
 

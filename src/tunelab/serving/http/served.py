@@ -8,8 +8,10 @@ from typing import Any
 from tunelab.classifiers.classifier import find_classifier
 from tunelab.classifiers.contract import Fitted
 from tunelab.errors import UsageError
+from tunelab.evaluation.drift.hashed_words import Unit
 from tunelab.generation.local_model import LocalModel
 from tunelab.guards.bounded_files import home_path, is_folder
+from tunelab.serving.drift_reference import read_reference
 from tunelab.serving.http.labelling import label_in_one_pass
 from tunelab.serving.review_rule import ReviewRule, read_review_rule
 
@@ -24,7 +26,8 @@ class Served:
 
     ``fitted`` labels texts, ``answerer`` writes text; either may be None. ``probabilities``:
     whether ``fitted`` has some. ``about``: the model and the hashes that answers name. ``rule``:
-    when a person should look at a label.
+    when a person should look at a label. ``unit``: what texts are hashed by where a classifier has
+    a reference that they can be compared with.
     """
 
     id: str
@@ -33,6 +36,7 @@ class Served:
     probabilities: bool
     about: Mapping[str, str | None]
     rule: ReviewRule | None = None
+    unit: Unit | None = None
 
 
 def open_served(
@@ -79,6 +83,7 @@ def _open_classifier(name: str, folder: Path, *, device: str, dtype: str) -> Ser
     fitted = open_classifier(folder, device=device, dtype=dtype, evaluation=asked)
     probe = label_in_one_pass(fitted, [_PROBE], probabilities=True)[0]
     answerer = None
+    reference = read_reference(folder)
     if isinstance(fitted, LanguageModel):
         answerer = LocalModel(name, fitted.model, fitted.encoder.tokenizer)
     prompt: Any = fitted.about.get("prompt") or {}
@@ -94,6 +99,7 @@ def _open_classifier(name: str, folder: Path, *, device: str, dtype: str) -> Ser
             "prompt_hash": prompt.get("hash"),
         },
         rule=read_review_rule(folder),
+        unit=None if reference is None else reference.unit,
     )
 
 

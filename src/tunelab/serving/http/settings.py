@@ -21,7 +21,8 @@ class ServeSettings:
     are being answered. ``connections``: open ones at most. ``body_bytes`` of a request,
     ``texts`` of a request and ``characters`` of a text are taken at most; ``new_tokens`` are
     written to a request at most. ``request_seconds`` is the time to an answer, ``body_seconds``
-    that in which a request has to arrive.
+    that in which a request has to arrive. ``record`` is a file that gets every answer, with the
+    text as ``record_as`` says; empty for none.
     """
 
     host: str = "127.0.0.1"
@@ -37,6 +38,8 @@ class ServeSettings:
     new_tokens: int = 1024
     request_seconds: float = 60.0
     body_seconds: float = 10.0
+    record: str = ""
+    record_as: str = "words"
     token: str | None = field(default=None, repr=False)
 
     @property
@@ -60,7 +63,11 @@ OPTIONS: Mapping[str, str] = {
     "new_tokens": "tokens that a model writes to a request (default: 1024)",
     "request_seconds": "seconds to an answer; longer gets 504 (default: 60)",
     "body_seconds": "seconds in which a request has to arrive; longer gets 408 (default: 10)",
+    "record": "a .jsonl file that gets a line for each label, for tunelab monitor (default: none)",
+    "record_as": "what the file keeps of a text: words (hashed), or texts (default: words)",
 }
+# What a record keeps of a text.
+RECORDED = ("words", "texts")
 
 
 def read_settings(
@@ -93,6 +100,12 @@ def read_settings(
         elif variable in environment:
             values[name] = _converted(name, environment[variable], variable)
     settings = ServeSettings(**values, token=token)
+    if settings.record_as not in RECORDED:
+        raise UsageError(
+            f"--record-as must be {' or '.join(RECORDED)}, not {settings.record_as[:60]!r}."
+        )
+    if settings.record and not settings.record.endswith(".jsonl"):
+        raise UsageError(f"--record {settings.record[:200]}: name a .jsonl file.")
     if token is not None and not (token.isascii() and token.isprintable()):
         raise UsageError(
             "the token holds a character that a header cannot carry; use letters, digits and signs "

@@ -40,6 +40,7 @@ class Labeller:
         cpus: int,
         rule: ReviewRule | None,
         all_labels: bool,
+        label_sets: bool,
     ) -> None:
         limit_threads(cpus)
 
@@ -53,7 +54,7 @@ class Labeller:
                 dtype=pick_dtype("auto", found),
                 evaluation=Evaluation(**evaluation),
             )
-            self.opened = Reviewing(opened, rule, all_labels)
+            self.opened = Reviewing(opened, rule, all_labels, label_sets)
         except TunelabError as error:
             self.failure = str(error)
 
@@ -79,10 +80,12 @@ def label_on_ray(
     cpus: int,
     rule: ReviewRule | None = None,
     all_labels: bool = False,
+    label_sets: bool = False,
 ) -> Iterator[tuple[Chunk, Counts]]:
     """Label chunks on ``workers`` actors, by default as many as there are devices.
 
-    ``rule`` and ``all_labels`` are those of :class:`tunelab.serving.reviewed_answers.Reviewing`.
+    ``rule``, ``all_labels`` and ``label_sets`` are those of
+    :class:`tunelab.serving.reviewed_answers.Reviewing`.
     ``out`` and ``adapter`` have to be the same for all machines; ``out`` may be a URL.
 
     Raises:
@@ -103,7 +106,7 @@ def label_on_ray(
         actors = [
             kind.remote(
                 *(str(adapter.resolve()), position, evaluation.model_dump(), device, cpus),
-                *(rule, all_labels),
+                *(rule, all_labels, label_sets),
             )
             for _ in range(count)
         ]

@@ -7,8 +7,9 @@ from typing import Any
 
 from tunelab.config import Study, fingerprint, make_study
 from tunelab.evaluation.measuring import choices_of
-from tunelab.evaluation.predictions import Predictions, read_predictions
-from tunelab.evaluation.review.record import Asked, Review, Reviews, make_review, read_reviews
+from tunelab.evaluation.predictions import GROUP, Predictions, read_predictions
+from tunelab.evaluation.review.record import Review, Reviews, make_review, read_reviews
+from tunelab.evaluation.review.rows import NO_COLUMN, AskedRows
 from tunelab.runs.results import ADAPTER_RECORD, FITTED, Result
 from tunelab.runs.run_folder import RunFolder, once, predictions, validation_table
 from tunelab.runs.verdicts import REVIEW
@@ -16,14 +17,18 @@ from tunelab.serving.review_rule import REVIEW_RULE, ReviewRule, write_review_ru
 from tunelab.study.judging.kept import Kept
 
 # Part of the key: raised when a review comes out in another way than before.
-_FORMAT = 1
+_FORMAT = 2
+# The label sets that predict writes: the smallest, which need no chance.
+_SETS = "lac"
+# The column of the label that predict gives.
+_ANSWER = "answer"
 
 
 def review(run: RunFolder) -> Reviews:
     """The reviews of a run, whatever was kept of it: each classifier with probabilities, by them.
 
-    The probabilities are those of its ``probabilities``, on the test rows too, as `tunelab predict`
-    has no others.
+    Labels and probabilities are those that `tunelab predict` gives, on the test rows too: answers
+    in words where the classifier writes, and the probabilities of its ``probabilities``.
 
     Raises:
         RunError: a file that it reads is damaged.
@@ -40,7 +45,12 @@ def review(run: RunFolder) -> Reviews:
         elif result.name not in asked:
             left_out[result.name] = "no validation row was asked"
         else:
-            found.append(_review(result, asked[result.name], study))
+            answered = read_predictions(predictions(result), str(result.folder))
+            table = validation_table(asked[result.name])
+            if (reason := _unknown_answers(answered, table)) is not None:
+                left_out[result.name] = reason
+                continue
+            found.append(_review(result, answered, asked[result.name], table, study))
     return Reviews(settings.accuracy, settings.coverage, tuple(found), left_out)
 
 
@@ -76,6 +86,7 @@ def reviews_of(run: RunFolder) -> Reviews:
 
 def rule_of(found: Review) -> ReviewRule:
     """The rule that a review comes to."""
+    sets = next((one for one in found.sets if one.method == _SETS), None)
     return ReviewRule(
         temperature=found.temperature.value or 1.0,
         threshold=found.threshold.value,
@@ -83,19 +94,39 @@ def rule_of(found: Review) -> ReviewRule:
         rows=found.rows,
         reason=found.threshold.reason,
         thresholds=found.thresholds,
+        coverage=None if sets is None else sets.wanted,
+        set_limit=None if sets is None else sets.limit,
     )
 
 
-def _review(result: Result, reviewed: Result, study: Study) -> Review:
+def _unknown_answers(answered: Predictions, table: Any) -> str | None:
+    """Why it is not known what `tunelab predict` would answer, or None where it is."""
+    if answered.likelihoods is None:
+        return None
+    if answered.generated is None:
+        return "it was not asked in words, as predict asks it; add generate to evaluation.modes"
+    if _ANSWER not in table:
+        return "its validation rows were not asked in words; run the study again"
+    return None
+
+
+def _review(
+    result: Result, answered: Predictions, reviewed: Result, table: Any, study: Study
+) -> Review:
     assert study.review is not None
-    answered = read_predictions(predictions(result), str(result.folder))
-    table = validation_table(reviewed)
     labels = [str(label) for label in reviewed.values["labels"]]
     column = {label: position for position, label in enumerate(labels)}
-    known = [list(map(float, row)) for row in table["probabilities"]]
+    known = AskedRows(
+        [list(map(float, row)) for row in table["probabilities"]],
+        [column[str(label)] for label in table["truth"]],
+        [column.get(label, NO_COLUMN) for label in table[_ANSWER]] if _ANSWER in table else None,
+        [None if one is None or one != one else str(one) for one in table[GROUP]]
+        if GROUP in table
+        else None,
+    )
     return make_review(
         result.name,
-        (known, [column[str(label)] for label in table["truth"]]),
+        known,
         _of_test_rows(answered, labels),
         labels,
         group=str(result.values.get("group") or result.name),
@@ -106,15 +137,22 @@ def _review(result: Result, reviewed: Result, study: Study) -> Review:
     )
 
 
-def _of_test_rows(answered: Predictions, labels: list[str]) -> Asked:
-    """The probabilities of the test rows with their columns in the order of ``labels``."""
+def _of_test_rows(answered: Predictions, labels: list[str]) -> AskedRows:
+    """What was answered to the test rows, with columns in the order of ``labels``."""
     import numpy as np
 
     choices = choices_of(answered, normalize="sum", calibrate=False)
     assert choices is not None
     order = [answered.labels.index(label) for label in labels]
     table: Any = np.array(choices.probabilities, dtype=float)[:, order]
-    return table, [labels.index(label) for label in answered.truth]
+    said = answered.generated or answered.given
+    assert said is not None
+    return AskedRows(
+        table,
+        [labels.index(label) for label in answered.truth],
+        [NO_COLUMN if label is None else labels.index(label) for label in said.labels],
+        answered.groups,
+    )
 
 
 def _key(run: RunFolder) -> str:

@@ -1,4 +1,4 @@
-"""Exported models: plain transformers folders with equal logits; nothing is sent unasked."""
+"""Merged models: plain transformers folders with equal logits; nothing is sent unasked."""
 
 import json
 import math
@@ -15,22 +15,43 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from conftest import Workspace, build_model, build_tokenizer, write_adapter
 from loopback import run_against, serving
 from tunelab import registry
-from tunelab.classifiers.adapters import open_adapter
+from tunelab.classifiers.adapters import open_adapter, read_record
 from tunelab.cli.main import main
 from tunelab.errors import RunError, UsageError
 from tunelab.methods import lora
-from tunelab.serving.export import export_adapter
 from tunelab.serving.export_agreement import Agreement, check_rounding
+from tunelab.serving.exporting import export_classifier
+from tunelab.serving.merging import write_merged
+from tunelab.serving.proof_rows import ProofRows
 
 METHODS = {name: registry.resolve("method", name, registry.METHODS) for name in registry.METHODS}
 MERGED = [name for name, method in METHODS.items() if method.merge is not None]
 SOFT = [name for name in METHODS if name not in MERGED]
 FEW = ("we won the game", "who is there", "they lied to us")
+PROVEN = ProofRows(FEW, None, "rows of a test")
 TOKEN = "hf_" + "x" * 34
 
 
 def _adapter(workspace: Workspace, folder: Path, name: str) -> Path:
     return write_adapter(workspace.folder / "model", folder, name)
+
+
+def _merge(adapter: Path, out: Path, type: str = "float32") -> Agreement:
+    """Write the merged folder of an adapter, as an export does before its proof."""
+    record = read_record(adapter)
+    return write_merged(
+        open_adapter(adapter, device="cpu", dtype="float32"),
+        str(record["model"]),
+        METHODS[str(record["method"])].merge,
+        out,
+        FEW,
+        device="cpu",
+        dtype=type,
+    )
+
+
+def _refused(adapter: Path, out: Path, type: str = "float32") -> None:
+    export_classifier(adapter, out, format="merged", type=type, rows=PROVEN)
 
 
 @pytest.mark.parametrize("name", MERGED)
@@ -39,7 +60,7 @@ def test_merged_folder_has_the_adapters_logits(
 ) -> None:
     adapter = _adapter(workspace, tmp_path / "adapter", name)
     out = tmp_path / "out"
-    agreement = export_adapter(adapter, out, texts=FEW)
+    agreement = _merge(adapter, out)
     opened = open_adapter(adapter, device="cpu", dtype="float32")
     plain = AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32).eval()
     base = AutoModelForCausalLM.from_pretrained(workspace.folder / "model").eval()
@@ -57,26 +78,19 @@ def test_merged_folder_has_the_adapters_logits(
     assert not generation.do_sample
     assert list(out.glob("*.safetensors"))
     assert not list(out.glob("adapter*"))
-    card = ModelCard.load(out / "README.md")
-    assert card.data.library_name == "transformers"
-    assert "differ by" in card.content
     for path in out.iterdir():
-        if path.suffix in {".json", ".md", ".jinja"}:
+        if path.suffix in {".json", ".jinja"}:
             assert str(workspace.folder) not in path.read_text(encoding="utf-8"), path
 
 
 def test_sixteen_bits_are_rounded_once(workspace: Workspace, tmp_path: Path) -> None:
     adapter = _adapter(workspace, tmp_path / "adapter", "lora")
-    agreement = export_adapter(adapter, tmp_path / "new" / "out", dtype="bfloat16")
+    agreement = _merge(adapter, tmp_path / "new" / "out", "bfloat16")
     plain = AutoModelForCausalLM.from_pretrained(tmp_path / "new" / "out", dtype="auto")
     assert plain.dtype == torch.bfloat16
     assert 0 < agreement.largest_difference < 0.05 * agreement.largest_logit
     assert agreement.untouched is not None
     assert agreement.untouched.largest_difference > 0
-    card = (tmp_path / "new" / "out" / "README.md").read_text(encoding="utf-8")
-    assert "rounded to bfloat16" in card
-    # Asked for again, it is as it was found then.
-    assert export_adapter(adapter, tmp_path / "new" / "out", dtype="bfloat16") == agreement
 
 
 def _model(folder: Path, *, tied: bool, vocabulary: int = 0, scale: float = 1.0) -> Path:
@@ -112,7 +126,7 @@ def test_plain_transformers_answers_as_the_adapter_does(
     model = _model(tmp_path / "model", tied=tied, vocabulary=vocabulary)
     adapter = write_adapter(model, tmp_path / "adapter", name)
     out = tmp_path / "out"
-    agreement = export_adapter(adapter, out, dtype=dtype, texts=FEW)
+    agreement = _merge(adapter, out, dtype)
     assert agreement.same_label == agreement.rows == len(FEW)
     plain = AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(out)
@@ -139,7 +153,7 @@ def test_plain_transformers_answers_as_the_adapter_does(
 def test_rounding_that_changes_the_base_model_as_much_is_no_fault(tmp_path: Path) -> None:
     model = _model(tmp_path / "model", tied=True, scale=25)
     adapter = write_adapter(model, tmp_path / "adapter", "ia3")
-    agreement = export_adapter(adapter, tmp_path / "out", dtype="bfloat16", texts=FEW)
+    agreement = _merge(adapter, tmp_path / "out", "bfloat16")
     assert agreement.untouched is not None
     assert agreement.relative > 0.05
     assert agreement.untouched.relative > 0.05
@@ -149,7 +163,7 @@ def test_numbers_that_16_bits_cannot_hold_are_refused(tmp_path: Path) -> None:
     model = _model(tmp_path / "model", tied=True, scale=1e6)
     adapter = write_adapter(model, tmp_path / "adapter", "ia3")
     with pytest.raises(RunError, match="numbers that float16 cannot hold"):
-        export_adapter(adapter, tmp_path / "new" / "out", dtype="float16", texts=FEW)
+        _refused(adapter, tmp_path / "new" / "out", "float16")
     assert not (tmp_path / "new").exists()
 
 
@@ -167,7 +181,7 @@ def test_a_wrong_merge_is_refused(
 
     monkeypatch.setattr(lora, "METHOD", replace(lora.METHOD, merge=wrong))
     with pytest.raises(RunError, match="where they should be the same"):
-        export_adapter(adapter, tmp_path / "out", dtype="bfloat16", texts=FEW)
+        _refused(adapter, tmp_path / "out", "bfloat16")
     assert not (tmp_path / "out").exists()
 
 
@@ -191,7 +205,6 @@ def test_rounding_is_judged_by_labels_and_by_the_base_model(
     difference: float, same_label: int, refused: bool
 ) -> None:
     agreement = _agreement(difference, same_label, _agreement(2.0, 39, None))
-    assert Agreement.from_dict(agreement.to_dict()) == agreement
     if not refused:
         check_rounding(agreement, "bfloat16")
         return
@@ -218,7 +231,7 @@ def test_labels_are_compared_on_rows_that_are_named(
 def test_a_soft_prompt_cannot_be_merged(name: str, workspace: Workspace, tmp_path: Path) -> None:
     adapter = _adapter(workspace, tmp_path / "adapter", name)
     with pytest.raises(UsageError, match="cannot be merged into the weights") as raised:
-        export_adapter(adapter, tmp_path / "out")
+        _refused(adapter, tmp_path / "out")
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "out").exists()
 
@@ -228,7 +241,7 @@ def test_nothing_is_written_over(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
     with pytest.raises(UsageError, match="holds something already"):
-        export_adapter(adapter, tmp_path / "out")
+        _refused(adapter, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
 
@@ -297,6 +310,9 @@ def test_pushed_on_request_only(workspace: Workspace, tmp_path: Path) -> None:
     assert pushed.returncode == 0, pushed.stderr
     assert sent["repository"]["visibility"] == "private"
     assert {"README.md", "model.safetensors", "config.json"} <= set(sent["files"])
+    card = ModelCard.load(tmp_path / "unasked" / "README.md")
+    assert "differ by" in card.content
+    assert str(adapter.parent) not in card.content
     assert all(token in (f"Bearer {TOKEN}", "None") for _, token in asked)
     assert TOKEN not in pushed.stderr + pushed.stdout
     for path in (tmp_path / "unasked").iterdir():

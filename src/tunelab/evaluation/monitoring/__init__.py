@@ -1,0 +1,1 @@
+"""Whether the texts and answers of a classifier in use changed over time."""

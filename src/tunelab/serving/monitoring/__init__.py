@@ -1,0 +1,1 @@
+"""What a classifier in use answered, from the logs of ``serve`` and the files of ``predict``."""

@@ -1,0 +1,238 @@
+"""Answers of a classifier, read from what ``tunelab serve`` and ``tunelab predict`` wrote.
+
+Three kinds of line are known, each by its fields:
+
+* a line of the service's log: a count of each label, without texts;
+* a line of ``serve --record``: one answer, and the text as hashed words;
+* a row of a prediction: one answer and the text.
+"""
+
+import gzip
+import json
+import logging
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from tunelab.data.columns import unknown_column
+from tunelab.data.readers import read_rows
+from tunelab.errors import UsageError
+from tunelab.evaluation.drift.hashed_words import BUCKETS, Unit
+from tunelab.numbers import counted
+from tunelab.serving.prediction_parts import NO_LABEL
+
+# A JSON object a line, which may still be written while it is read.
+_LOGS = (".jsonl", ".log", ".ndjson")
+_PACKED = ".gz"
+_LONGEST_LINE = 20_000_000
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that are read."""
+
+    time: str = "time"
+    text: str = "text"
+    label: str = "label"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Answers that were given at once.
+
+    ``answers`` counts the texts that got each label, None for no label. ``text`` is the text of a
+    single answer, ``words`` the same as hashed words; both are None where the log has neither.
+    ``reviewed`` answers say whether a person should look, and ``to_review`` of them need one.
+    """
+
+    file: str
+    time: datetime | None
+    model: str | None
+    answers: Mapping[str | None, int]
+    text: str | None = None
+    words: tuple[int, ...] | None = None
+    unit: Unit | None = None
+    confidence: float | None = None
+    to_review: int = 0
+    reviewed: int = 0
+
+
+def read_entries(paths: Sequence[Path], columns: Columns) -> Iterator[Entry]:
+    """All answers of files, in their order, in bounded memory.
+
+    A path is a file, or the folder of Parquet parts that ``tunelab predict`` wrote. The last line
+    of a log may be incomplete. Lines that are no JSON objects are left out and counted in a
+    warning.
+
+    Raises:
+        UsageError: a file is missing, of an unknown kind, or holds no answers.
+    """
+    for path in paths:
+        found = False
+        for entry in _entries(path, columns):
+            found = True
+            yield entry
+        if not found:
+            raise UsageError(
+                f"{path} holds no answers; name the log of tunelab serve, a file of serve "
+                "--record, or what tunelab predict wrote."
+            )
+
+
+def _entries(path: Path, columns: Columns) -> Iterator[Entry]:
+    for part in _files(path):
+        name = str(path)
+        for row in _log_rows(part) if _is_log(part) else _table_rows(part):
+            entry = _entry(row, name, part, columns)
+            if entry is not None:
+                yield entry
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    parts = sorted(path.glob("part-*.parquet"))
+    if not parts:
+        raise UsageError(f"{path} is a folder without the parts of a prediction; name files.")
+    return parts
+
+
+def _is_log(path: Path) -> bool:
+    name = path.name.lower().removesuffix(_PACKED)
+    return name.endswith(_LOGS)
+
+
+def _table_rows(path: Path) -> Iterator[dict[str, Any]]:
+    return (row for _, row in read_rows(path, labelled=False))
+
+
+def _log_rows(path: Path) -> Iterator[dict[str, Any]]:
+    strange = 0
+    try:
+        with _opened(path) as file:
+            while line := file.readline(_LONGEST_LINE):
+                row = _parsed(line)
+                if row is not None:
+                    yield row
+                elif line.strip() and line.endswith(b"\n"):
+                    # A last line without its end is still being written.
+                    strange += 1
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {str(path)!r}.") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise UsageError(f"{path} is not a complete gzip file; pack it again.") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}.") from None
+    if strange:
+        _log.warning(
+            f"{path}: {counted(strange, 'line')} that {'is' if strange == 1 else 'are'} no JSON "
+            f"object {'is' if strange == 1 else 'are'} left out."
+        )
+
+
+def _opened(path: Path) -> IO[bytes]:
+    if path.suffix.lower() == _PACKED:
+        return gzip.open(path, "rb")
+    return path.open("rb")
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _entry(row: Mapping[str, Any], name: str, path: Path, columns: Columns) -> Entry | None:
+    """The answers of a row, or None where it is a line of the log without answers."""
+    if "event" in row:
+        return _of_request(row, name, path) if isinstance(row.get("labels"), dict) else None
+    if columns.label not in row:
+        raise unknown_column(columns.label, list(row), path.name)
+    review = row.get("needs_review")
+    known = review is not None and review != ""
+    text = row.get(columns.text)
+    return Entry(
+        file=name,
+        time=_time(row.get(columns.time), path, columns.time),
+        model=_text_or_none(row.get("model")),
+        answers={_label(row[columns.label]): 1},
+        text=None if text is None else str(text),
+        words=_words(row.get("words"), path),
+        unit=row.get("unit") if row.get("unit") in ("words", "letters") else None,
+        confidence=_number(row.get("probability", row.get("confidence"))),
+        to_review=int(known and str(review).lower() == "true"),
+        reviewed=int(known),
+    )
+
+
+def _of_request(row: Mapping[str, Any], name: str, path: Path) -> Entry:
+    """A line of the service's log, which has no texts."""
+    answers = {
+        _label(label): count
+        for label, count in row["labels"].items()
+        if type(count) is int and count > 0
+    }
+    review = row.get("needs_review")
+    known = type(review) is int
+    return Entry(
+        file=name,
+        time=_time(row.get("time"), path, "time"),
+        model=_text_or_none(row.get("model")),
+        answers=answers,
+        to_review=review if known else 0,
+        reviewed=sum(answers.values()) if known else 0,
+    )
+
+
+def _label(value: Any) -> str | None:
+    if value is None:
+        return None
+    label = str(value)
+    return None if label in ("", NO_LABEL) else label
+
+
+def _words(value: Any, path: Path) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(
+        type(word) is int and 0 <= word < BUCKETS for word in value
+    ):
+        raise UsageError(f"{path}: a line has words that tunelab serve --record never writes.")
+    return tuple(value)
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if 0 <= number <= 1 else None
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _time(value: Any, path: Path, column: str) -> datetime | None:
+    """A time with its zone; one without is taken as UTC."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        found = value
+    elif isinstance(value, date):
+        found = datetime(value.year, value.month, value.day)
+    else:
+        try:
+            found = datetime.fromisoformat(str(value).strip())
+        except ValueError:
+            raise UsageError(
+                f"{path}: {str(value)[:60]!r} in the column {column!r} is no time; write times as "
+                "2026-03-01T14:30:00Z, or name another column with --time."
+            ) from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
