@@ -10,7 +10,7 @@ from tunelab.evaluation.label_budget.crossing import Crossing, crossing
 from tunelab.evaluation.label_budget.curves import CurvePoint, curve
 from tunelab.evaluation.label_budget.pays import PaysFrom, pays_from
 from tunelab.evaluation.label_budget.power_law import Extrapolation, extrapolated
-from tunelab.evaluation.label_budget.racing import Race
+from tunelab.evaluation.label_budget.race_record import Race
 from tunelab.numbers import count, counted, interval, mean_count, number
 
 # What twice as many labels would bring is told.

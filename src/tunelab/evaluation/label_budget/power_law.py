@@ -164,6 +164,9 @@ def extrapolated(
     law = fit_power_law(sizes.tolist(), errors.tolist(), weights.tolist())
     if len(sizes) == LEAST_SIZES:
         return no_gain("with three sizes none can be held out to check the power law", law)
+    unknown = next((one.no_interval for one in samples.values() if one.no_interval), None)
+    if unknown is not None:
+        return no_gain(unknown, law)
     generator = np.random.default_rng(seed)
     others = found.resampled(RESAMPLES, generator)
     if not _has_shape(sizes, found, others):

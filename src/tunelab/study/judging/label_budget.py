@@ -12,7 +12,7 @@ from tunelab.evaluation.label_budget.found import (
     find_budget,
     read_budget,
 )
-from tunelab.evaluation.label_budget.racing import Race
+from tunelab.evaluation.label_budget.race_record import Race
 from tunelab.runs.run_folder import RunFolder, once
 from tunelab.runs.verdicts import BUDGET
 from tunelab.study.judging.kept import Kept

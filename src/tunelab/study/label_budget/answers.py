@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from tunelab.config import Study
 from tunelab.evaluation.label_budget.answers import BudgetAnswers, BudgetCell
-from tunelab.evaluation.label_budget.racing import Race, race
+from tunelab.evaluation.label_budget.race_record import Race
+from tunelab.evaluation.label_budget.racing import race
 from tunelab.runs.results import Result, read_table, stage_file
 from tunelab.runs.run_folder import BUDGET_ANSWERS
 from tunelab.study.label_budget.plan import BudgetPlan
