@@ -8,8 +8,8 @@ are.
 Intervals of accuracies, of differences, of the crossing of two curves, and of extrapolations must
 cover the truth in 93 to 97 % of the studies, also where rows belong together in groups; beside it
 stands what intervals of independent rows would cover then. Of two draws there must be none. The
-verdict on fine-tuning, and the best that a race names at any moment, must be wrong in less than 5 %,
-and a race must save at least half of the work.
+verdict on fine-tuning, and the best that a race names at any moment, must be wrong in less than
+5 %, and a race must save at least half of the work.
 """
 
 import argparse

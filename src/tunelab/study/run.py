@@ -15,6 +15,7 @@ from tunelab.errors import RunError, TunelabError
 from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.measuring import recorded
 from tunelab.runs.results import (
+    EVALUATE,
     RECORD,
     TRAIN,
     Result,
@@ -101,7 +102,8 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
         budget = None
         if plan is not None:
             before = list(results)
-            for budget in run_budget(study, plan, data, out, engine):
+            asked = [result for result in before if result.stage == EVALUATE]
+            for budget in run_budget(study, plan, data, out, engine, asked):
                 results = [*before, *budget.results]
                 _write_index(out, study, data, results, failures, budget)
             if budget is not None and budget.failure is not None:

@@ -169,16 +169,16 @@ def extrapolated(
         return no_gain(unknown, law)
     generator = np.random.default_rng(seed)
     others = found.resampled(RESAMPLES, generator)
+    checks = tuple(
+        _held_out(sizes, found, others, left_out)
+        for left_out in range(1, 1 + min(_MOST_HELD_OUT, len(sizes) - LEAST_SIZES))
+    )
     if not _has_shape(sizes, found, others):
         reason = "the curve does not have the shape of a power law"
         steps = np.diff(found.means) / np.diff(np.log(sizes))
         if steps[-1] > steps[-2]:
             reason += ", as it rises faster with each doubling of the labels"
-        return no_gain(reason, law)
-    checks = tuple(
-        _held_out(sizes, found, others, left_out)
-        for left_out in range(1, 1 + min(_MOST_HELD_OUT, len(sizes) - LEAST_SIZES))
-    )
+        return no_gain(reason, law, None, checks)
     checked = None
     for check in checks:
         if not check.holds:
