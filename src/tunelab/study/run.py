@@ -1,6 +1,7 @@
 """Run a study: every stage in order, each one only if it is not finished."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -15,9 +16,13 @@ from tunelab.errors import RunError, TunelabError
 from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.measuring import recorded
 from tunelab.runs.results import (
+    BUDGET,
     EVALUATE,
+    EVALUATE_WORDING,
+    FORGETTING,
     RECORD,
     TRAIN,
+    TRAIN_WORDING,
     Result,
     read_json,
     write_atomically,
@@ -30,6 +35,7 @@ from tunelab.runs.stages import open_folder
 from tunelab.serving.cards import write_cards
 from tunelab.study.cells import (
     FAULTS,
+    Cell,
     cells_of,
     check_classifiers,
     device_and_dtype,
@@ -78,7 +84,10 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
         check_answers(study, data.labels)
         check_classifiers(study, data.labels)
         plan = _planned_budget(study, data)
-        _write_index(out, study, data, [])
+        cells = cells_of(study)
+        planned = planned_stages(cells, plan, forgetting=study.evaluation.forgetting)
+        write_index = partial(_write_index, out, study, data, planned)
+        write_index([])
         results: list[Result] = []
         failures: list[tuple[str, TunelabError]] = []
         for name, work in _works(study, out):
@@ -87,8 +96,7 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             except TunelabError as error:
                 _log.error("%s: %s", name, error)
                 failures.append((name, error))
-            _write_index(out, study, data, results, failures)
-        cells = cells_of(study)
+            write_index(results, failures)
         before, done = list(results), dict[str, Sequence[Result]]()
         for outcome in engine(study, cells, data, out):
             name = outcome.cell.name
@@ -98,24 +106,27 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             done[name] = outcome.results
             # In the order of the study, whichever came first.
             results = before + [result for cell in cells for result in done.get(cell.name, ())]
-            _write_index(out, study, data, results, failures)
+            write_index(results, failures)
         budget = None
         if plan is not None:
             before = list(results)
             asked = [result for result in before if result.stage == EVALUATE]
             for budget in run_budget(study, plan, data, out, engine, asked):
                 results = [*before, *budget.results]
-                _write_index(out, study, data, results, failures, budget)
-            if budget is not None and budget.failure is not None:
-                failures.append((LABEL_BUDGET, budget.failure))
-                _write_index(out, study, data, results, failures, budget)
+                write_index(results, failures, budget)
+            if budget is not None:
+                # What a race leaves out is not waited for.
+                planned[BUDGET] = len(budget.done) + len(budget.failed)
+                if budget.failure is not None:
+                    failures.append((LABEL_BUDGET, budget.failure))
+                write_index(results, failures, budget)
         if study.evaluation.forgetting:
             try:
                 trained = [result for result in results if result.stage == TRAIN]
                 results += measure_forgetting(study, trained, out)
             except FAULTS as error:
                 failures.append(_failed("forgetting", error))
-            _write_index(out, study, data, results, failures, budget)
+            write_index(results, failures, budget)
         write_table(out / "results.parquet", tidy(results))
         write_predictions(results, out / TABLE)
         verdicts = decision = None
@@ -132,7 +143,7 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
                     failures.append(_failed(part, error))
                 else:
                     decision = found if isinstance(found, Decision) else decision
-        _write_index(out, study, data, results, failures, budget)
+        write_index(results, failures, budget)
         write_cards(study, out, data.result, results, verdicts, decision)
     if failures:
         first, reason = failures[0]
@@ -278,10 +289,31 @@ def write_predictions(results: Sequence[Result], path: Path) -> None:
         )
 
 
+def planned_stages(
+    cells: Sequence[Cell], plan: BudgetPlan | None, *, forgetting: bool
+) -> dict[str, int]:
+    """How many stages of each kind that take long a study has, for those who watch it."""
+    worded = {True: (TRAIN, EVALUATE), False: (TRAIN_WORDING, EVALUATE_WORDING)}
+    kinds = [
+        kind
+        for cell in cells
+        for kind, has in zip(worded[cell.of is None], (cell.estimator.trains, True), strict=True)
+        if has
+    ]
+    counts = dict(Counter(kinds))
+    if plan is not None:
+        counts[BUDGET] = plan.trainings
+    if forgetting:
+        tuned = sum(cell.of is None and "method" in cell.estimator.about for cell in cells)
+        counts[FORGETTING] = tuned
+    return counts
+
+
 def _write_index(
     out: Path,
     study: Study,
     data: PreparedData,
+    planned: Mapping[str, int],
     results: Sequence[Result],
     failures: Sequence[tuple[str, TunelabError]] = (),
     budget: BudgetRun | None = None,
@@ -292,6 +324,7 @@ def _write_index(
         "claims_before": _claims_before(out, study),
         "study_hash": fingerprint(to_dict(study)),
         "prepare": data.result.folder.relative_to(out).as_posix(),
+        "planned": dict(planned),
         "stages": [result.folder.relative_to(out).as_posix() for result in results],
         "failures": [{"name": name, "error": str(error)} for name, error in failures],
         **({} if budget is None else {"budget": budget.to_dict()}),

@@ -15,12 +15,10 @@ from tunelab.data.nested_draws import draw_rows
 from tunelab.evaluation.measuring import choices_of
 from tunelab.evaluation.predictions import GROUP, Predictions
 from tunelab.evaluation.sides import trains_weights
-from tunelab.runs.results import Result, write_table
+from tunelab.runs.results import BUDGET, Result, write_table
 from tunelab.runs.run_folder import BUDGET_ANSWERS
 from tunelab.runs.stages import run_stage
 from tunelab.study.prepare import PreparedData
-
-STAGE = "budget"
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class DrawTraining:
         }
         result = run_stage(
             out,
-            STAGE,
+            BUDGET,
             self.name,
             inputs,
             lambda folder: self._train_and_ask(study, task, asked, fitted, folder),
