@@ -67,6 +67,8 @@ class RunFolder:
     asked_otherwise: Sequence[Result] = ()
     # Fingerprints of the claims before any answer was known; None of older runs.
     claims_before: Sequence[str] | None = None
+    # Classifiers that were asked no further, each with the reason.
+    stopped: Mapping[str, str] = field(default_factory=dict)
     known: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -140,6 +142,7 @@ def read_run(folder: Path) -> RunFolder:
         budget_plan=index.get("budget"),
         reviewed=[result for result in stages if result.stage == "review"],
         claims_before=index.get("claims_before"),
+        stopped=index.get("stopped", {}),
     )
 
 

@@ -87,7 +87,8 @@ class Cell:
 
     ``group`` is the name that the training seeds of one classifier share, None where it has none.
     ``wording`` numbers the wordings of the instruction; under another one than the first, ``of``
-    is the name of the same classifier under the first.
+    is the name of the same classifier under the first. ``stops``: whether it is asked no further
+    once another classifier is shown to be better.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Cell:
     group: str | None = None
     wording: int = 1
     of: str | None = None
+    stops: bool = False
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -232,7 +234,7 @@ def _classifier_cells(study: Study, context: Context, *, prompted: bool = False)
             continue
         estimator = kind.make(settings, context)
         if not kind.seeded:
-            yield Cell(name, estimator, study.seed)
+            yield Cell(name, estimator, study.seed, stops=kind.stops(settings))
             continue
         for seed in study.training.seeds:
             yield Cell(_seeded_name(study, name, seed), estimator, seed, group=name)
@@ -307,7 +309,13 @@ def check_classifiers(study: Study, labels: Sequence[str]) -> None:
     class_weights(study.training.class_weights, labels, labels)
     for name, use, settings in classifier_entries(study):
         try:
-            find_classifier(use).prove(settings, context, labels)
+            kind = find_classifier(use)
+            kind.prove(settings, context, labels)
+            if study.data.group is not None and kind.stops(settings):
+                raise UsageError(
+                    "rows of decided takes rows as independent, and data.group says which belong "
+                    "together; leave one of the two out."
+                )
         except UsageError as error:
             raise UsageError(f"{name}: {error}") from None
 
@@ -347,6 +355,17 @@ def train_cell(
         )
 
     return stage_together(stage, work)
+
+
+def open_asked(cell: Cell, data: PreparedData, out: Path) -> Fitted:
+    """A classifier that is not trained, ready to be asked.
+
+    Raises:
+        TunelabError: it cannot be opened.
+    """
+    task, target = _task(cell, data), _target(cell, out)
+    cell.estimator.fit(task, folder=out, target=target, title="")
+    return cell.estimator.open(target, task)
 
 
 def ask_cell(

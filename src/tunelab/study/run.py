@@ -44,7 +44,7 @@ from tunelab.study.cells import (
 )
 from tunelab.study.conversations import play_conversations
 from tunelab.study.device_room import check_device_memory
-from tunelab.study.engines.local import Engine, run_here
+from tunelab.study.engines.local import CellOutcome, Engine, run_here
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.forgetting import measure_forgetting
@@ -58,6 +58,7 @@ from tunelab.study.label_budget.planning import make_plan
 from tunelab.study.label_budget.run import BudgetRun, run_budget
 from tunelab.study.open_answers import answer_open
 from tunelab.study.prepare import PreparedData, prepare
+from tunelab.study.row_stopping import stop_asking
 from tunelab.study.tokens import compare_tokenizers, count_tokens, counted_by_claims
 
 _log = logging.getLogger(__name__)
@@ -98,7 +99,8 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
                 failures.append((name, error))
             write_index(results, failures)
         before, done = list(results), dict[str, Sequence[Result]]()
-        for outcome in engine(study, cells, data, out):
+        stopped: dict[str, str] = {}
+        for outcome in _run_cells(study, cells, data, out, engine, stopped):
             name = outcome.cell.name
             if outcome.error is not None:
                 _log.error("%s: %s", name, outcome.error)
@@ -107,6 +109,9 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             # In the order of the study, whichever came first.
             results = before + [result for cell in cells for result in done.get(cell.name, ())]
             write_index(results, failures)
+        write_index = partial(write_index, stopped=stopped)
+        planned[EVALUATE] -= len(stopped)
+        write_index(results, failures)
         budget = None
         if plan is not None:
             before = list(results)
@@ -151,6 +156,35 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
         # A wrong call stays one: its exit code tells it from what only running shows.
         raise type(reason)(f"{first} failed: {reason}{others}")
     return results
+
+
+def _run_cells(
+    study: Study,
+    cells: Sequence[Cell],
+    data: PreparedData,
+    out: Path,
+    engine: Engine,
+    stopped: dict[str, str],
+) -> Iterator[CellOutcome]:
+    """Run the cells; those that stop come last, and ``stopped`` gets what is asked no further."""
+    waiting = {cell.name for cell in cells if cell.stops and cell.of is None}
+    first = [cell for cell in cells if cell.name not in waiting and cell.of not in waiting]
+    evaluated: list[Result] = []
+    for outcome in engine(study, first, data, out):
+        own = [one for one in outcome.results if one.stage == EVALUATE]
+        evaluated += own
+        yield outcome
+    if not waiting:
+        return
+    last = [cell for cell in cells if cell.name in waiting]
+    stopped.update(stop_asking(last, evaluated, data, out, seed=study.seed))
+    left = [
+        cell
+        for cell in cells
+        if cell not in first and cell.name not in stopped and cell.of not in stopped
+    ]
+    if left:
+        yield from engine(study, left, data, out)
 
 
 def _judges(run: RunFolder) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -317,6 +351,8 @@ def _write_index(
     results: Sequence[Result],
     failures: Sequence[tuple[str, TunelabError]] = (),
     budget: BudgetRun | None = None,
+    *,
+    stopped: Mapping[str, str] | None = None,
 ) -> None:
     """Which stages belong to the study as it is now: an older study's stay on disk beside."""
     index = {
@@ -328,6 +364,7 @@ def _write_index(
         "stages": [result.folder.relative_to(out).as_posix() for result in results],
         "failures": [{"name": name, "error": str(error)} for name, error in failures],
         **({} if budget is None else {"budget": budget.to_dict()}),
+        **({"stopped": dict(stopped)} if stopped else {}),
     }
     write_json(out / INDEX, sealed(index, {}))
 

@@ -75,7 +75,8 @@ def test_one_draw_is_that_of_clustered_rows(answers: BudgetAnswers) -> None:
     compared = compare_clusters(right, answers.at("tfidf", 2)[0].tolist(), UNEVEN, shares=True)
     assert difference(first, "lora", "tfidf", 2) == compared
     low, high = fixed_limits(present(paired(first, "lora", "tfidf", 2)), 0.025, 0.025)
-    assert (low, high) == (pytest.approx(compared.low), pytest.approx(compared.high))
+    assert low == pytest.approx(compared.low)
+    assert high == pytest.approx(compared.high)
 
 
 def test_groups_decide_as_rows_do_with_wider_intervals(answers: BudgetAnswers) -> None:

@@ -153,7 +153,9 @@ def _labels(predictions: Predictions, study: Study) -> dict[str, tuple[str | Non
         "generate": predictions.generated.labels if predictions.generated is not None else None,
         "score": choices.labels if choices is not None else None,
     }
-    ways = {mode: labels for mode in study.evaluation.modes if (labels := found[mode]) is not None}
+    ways: dict[str, tuple[str | None, ...]] = {
+        mode: labels for mode in study.evaluation.modes if (labels := found[mode]) is not None
+    }
     return ways or {"label": (None,) * len(predictions.truth)}
 
 
