@@ -23,7 +23,7 @@ from tunelab.evaluation.label_budget.found import (
 )
 from tunelab.report.budget_section import budget_table
 from tunelab.report.figures import label_budget as figure
-from tunelab.report.page import draw_figure
+from tunelab.report.page import draw_figure, render
 from tunelab.runs.results import Result, load_result, save_result, write_table
 from tunelab.runs.run_folder import RunFolder
 from tunelab.runs.seals import is_intact
@@ -342,6 +342,16 @@ def test_what_is_only_asked_is_shown(rivalled: RunFolder) -> None:
     assert [name for name, _ in budget_table(found).asked] == [one.name for one in found.asked]
     assert budget_rows(found)[-1]["name"] == "instruct (likeliest label), only asked"
     assert plain_budget(found).asked["accuracy_low"].notna().all()
+    section = render(
+        "label_budget.html.j2",
+        budget=found,
+        budget_table=budget_table(found),
+        figures={},
+        plot=lambda _: "",
+    )
+    assert section.count("only asked</span>") == 2
+    assert section.count("fine-tuned</span>") == 1
+    assert "instruct (likeliest label)" in section
 
 
 def test_another_answer_of_what_is_asked_is_another_budget(rivalled: RunFolder) -> None:
