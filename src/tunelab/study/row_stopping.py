@@ -48,7 +48,11 @@ def stop_asking(
     stopped: dict[str, str] = {}
     fitted = {}
     for cell in cells:
-        fitted[cell.name] = open_asked(cell, data, out)
+        try:
+            fitted[cell.name] = open_asked(cell, data, out)
+        except TunelabError as error:
+            _log.info("%s is asked as a whole: %s", cell.name, error)
+            continue
         right[cell.name] = []
     upto = 0
     while upto < len(rows) and set(right) - set(stopped):

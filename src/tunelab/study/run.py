@@ -109,9 +109,10 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             # In the order of the study, whichever came first.
             results = before + [result for cell in cells for result in done.get(cell.name, ())]
             write_index(results, failures)
-        write_index = partial(write_index, stopped=stopped)
-        planned[EVALUATE] -= len(stopped)
-        write_index(results, failures)
+        if stopped:
+            write_index = partial(write_index, stopped=stopped)
+            planned[EVALUATE] -= len(stopped)
+            write_index(results, failures)
         budget = None
         if plan is not None:
             before = list(results)
