@@ -163,13 +163,21 @@ class Budget:
     (sizes,), the standard deviation of the accuracy of a draw, to first order. Half of the variance
     of a draw is the same for all classifiers, as a good draw is good for all, and half of it stays
     from size to size, as draws are nested. ``rows_share`` of the latent variance is a row's own for
-    all classifiers, and ``own_share`` a row's own for one classifier.
+    all classifiers, and ``own_share`` a row's own for one classifier. Where there are ``groups`` of
+    rows, ``group_share`` of a row's own is that of its group.
     """
 
     curves: tuple[tuple[float, ...], ...]
     spreads: tuple[float, ...]
     rows_share: float = 0.45
     own_share: float = 0.2
+    groups: int | None = None
+    group_share: float = 0.4
+
+    def group_of(self, rows: int) -> Any:
+        """The group of each row, (rows,): groups of uneven sizes, the last up to three times."""
+        sizes = np.linspace(1, 3, self.groups or rows)
+        return np.searchsorted(np.cumsum(sizes) / sizes.sum(), (np.arange(rows) + 0.5) / rows)
 
     def study(self, draws: int, rows: int, generator: Any) -> Any:
         """Right and wrong answers, bool (classifiers, sizes, draws, rows)."""
@@ -182,6 +190,13 @@ class Budget:
         def normal(*shape: int) -> Any:
             return generator.standard_normal(shape, dtype=np.float32)
 
+        def of_rows(*shape: int) -> Any:
+            if self.groups is None:
+                return normal(*shape, rows)
+            shared = normal(*shape, self.groups)[..., self.group_of(rows)]
+            own = normal(*shape, rows)
+            return math.sqrt(self.group_share) * shared + math.sqrt(1 - self.group_share) * own
+
         quality = (
             normal(1, 1, draws, 1)
             + normal(1, sizes, draws, 1)
@@ -190,8 +205,8 @@ class Budget:
         ) / 2
         rest = (normal(count, 1, draws, rows) + normal(count, sizes, draws, rows)) / math.sqrt(2)
         latent = (
-            math.sqrt(self.rows_share) * normal(rows)
-            + math.sqrt(self.own_share) * normal(count, 1, 1, rows)
+            math.sqrt(self.rows_share) * of_rows()
+            + math.sqrt(self.own_share) * of_rows(count, 1, 1)
             + deviation[:, :, None, None].astype(np.float32) * quality
             + np.sqrt(left)[:, :, None, None].astype(np.float32) * rest
         )

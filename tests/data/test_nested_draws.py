@@ -63,3 +63,35 @@ def test_labels_with_fewer_rows() -> None:
     held = {"joy": 40, "fear": 25, "anger": 5, "love": 0}
     assert short_labels(held, 5) == {}
     assert short_labels(held, 30) == {"fear": 25, "anger": 5}
+
+
+GROUPED = [
+    Example(f"text {number}", ("joy", "fear")[number % 2], group=f"author {number // 10}")
+    for number in range(100)
+] + [Example(f"alone {number}", "joy") for number in range(20)]
+
+
+@pytest.mark.parametrize("seed", [0, "42/3"])
+def test_rows_that_belong_together_are_drawn_together(seed: int | str) -> None:
+    """Each author wrote five rows of each label: of six rows, one author may have some only."""
+    for size in (5, 6, 15):
+        drawn = draw_rows(GROUPED, size, seed=seed)
+        fear = Counter(row.group for row in drawn if row.label == "fear")
+        assert sum(fear.values()) == size
+        assert sorted(fear.values(), reverse=True)[: size // 5] == [5] * (size // 5)
+        assert len(fear) == -(-size // 5)
+    small, large = (draw_rows(GROUPED, size, seed=seed) for size in (6, 15))
+    assert {row.text for row in small} < {row.text for row in large}
+    assert draw_rows(GROUPED, 6, seed=seed) == small
+    assert {row.text for row in draw_rows(GROUPED, None, seed=seed)} == {
+        row.text for row in GROUPED
+    }
+
+
+def test_a_row_without_a_group_is_drawn_as_one() -> None:
+    """Twenty of thirty draws are of a row alone, which brings no other one with it."""
+    first = [
+        next(row for row in draw_rows(GROUPED, 1, seed=seed) if row.label == "joy")
+        for seed in range(60)
+    ]
+    assert 20 < sum(row.group is None for row in first) < 58

@@ -61,6 +61,50 @@ class RunBudget:
         )
 
     @cached_property
+    def asked(self) -> "pd.DataFrame":
+        """A row for each classifier that is asked as it is, which no label changes.
+
+        Columns: name, with the way of answering where there are several, and accuracy with
+        accuracy_low and accuracy_high, over test rows.
+        """
+        return frame(
+            [
+                {
+                    "name": one["name"],
+                    "accuracy": one["accuracy"]["value"],
+                    "accuracy_low": one["accuracy"]["low"],
+                    "accuracy_high": one["accuracy"]["high"],
+                }
+                for one in self.record["asked"]
+            ],
+            ("name", "accuracy"),
+        )
+
+    @cached_property
+    def checks(self) -> "pd.DataFrame":
+        """What power laws fitted to the smaller sizes told of larger ones that were measured.
+
+        Columns: name, fitted_to and asked_for (rows a label), predicted (the gain of accuracy
+        between the two) with predicted_low and predicted_high, and measured.
+        """
+        return frame(
+            [
+                {
+                    "name": one["classifier"],
+                    "fitted_to": check["start"],
+                    "asked_for": check["end"],
+                    "predicted": check["predicted"]["value"],
+                    "predicted_low": check["predicted"]["low"],
+                    "predicted_high": check["predicted"]["high"],
+                    "measured": check["seen"],
+                }
+                for one in self.record["extrapolations"]
+                for check in one["checks"]
+            ],
+            ("name", "fitted_to", "asked_for"),
+        )
+
+    @cached_property
     def crossings(self) -> "pd.DataFrame":
         """A row for each two classifiers: from how many rows a label ``right`` beats ``left``.
 

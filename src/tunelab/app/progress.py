@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.errors import TunelabError
-from tunelab.runs.results import RECORD, read_table
+from tunelab.runs.results import (
+    BUDGET,
+    EVALUATE,
+    EVALUATE_WORDING,
+    FORGETTING,
+    RECORD,
+    TRAIN,
+    TRAIN_WORDING,
+    read_json,
+    read_table,
+)
 
 
 @dataclass(frozen=True)
@@ -21,11 +31,19 @@ class Loss:
 
 
 _DOING = {
-    "train": "training {}",
-    "evaluate": "evaluating {} on the test rows",
+    TRAIN: "training {}",
+    EVALUATE: "evaluating {} on the test rows",
+    TRAIN_WORDING: "training {}, under another wording of the instruction",
+    EVALUATE_WORDING: "evaluating {}, under another wording of the instruction",
+    BUDGET: "training and evaluating {} for the label budget",
+    FORGETTING: "measuring what {} has forgotten",
     "review": "asking {} for the validation rows",
     "facts": "measuring the speed of {}",
 }
+# The kinds of stages that take long, which are counted.
+_LONG = (TRAIN, EVALUATE, TRAIN_WORDING, EVALUATE_WORDING, BUDGET, FORGETTING)
+# What a model can do before its training is measured once for several trainings.
+_BEFORE = "before-"
 
 
 @dataclass(frozen=True)
@@ -52,20 +70,30 @@ class Progress:
 def read_progress(folder: Path) -> Progress:
     """The progress of a run; what is not there yet is left out."""
     study = _study(folder)
-    stages = [path for kind in ("train", "evaluate") for path in (folder / kind).glob("*-*")]
+    planned = _planned(folder) or _count_stages(study)
+    stages = [
+        path
+        for kind in _LONG
+        for path in (folder / kind).glob("*-*")
+        if not path.name.startswith(_BEFORE)
+    ]
     finished = [path for path in stages if (path / RECORD).is_file()]
     # They take little time, and are not counted.
     short = [path for kind in ("review", "facts") for path in (folder / kind).glob("*-*")]
     measured = [path for path in short if not (path / RECORD).is_file()]
     open_stages = [*(path for path in stages if path not in finished), *measured]
-    trainings = [path for path in stages if path.parent.name == "train"]
+    trainings = [path for path in stages if path.parent.name in (TRAIN, TRAIN_WORDING)]
     newest = max(trainings, key=lambda path: path.stat().st_mtime, default=None)
     losses = tuple(read_losses(newest)) if newest is not None else ()
     training = newest is not None and newest in open_stages
     return Progress(
         doing=_words(open_stages, prepared=bool(list(folder.glob(f"prepare/*/{RECORD}")))),
-        done=len(finished),
-        total=_count_stages(study),
+        # Those of an earlier form of the study lie beside its own.
+        done=sum(
+            min(count, sum(path.parent.name == kind for path in finished))
+            for kind, count in planned.items()
+        ),
+        total=sum(planned.values()),
         epoch=max((loss.epoch or 0.0 for loss in losses), default=0.0) if training else None,
         epochs=_number(study.get("training", {}).get("epochs")) if training else None,
         losses=losses,
@@ -138,15 +166,25 @@ def _study(folder: Path) -> Mapping[str, Any]:
         return {}
 
 
-def _count_stages(study: Mapping[str, Any]) -> int:
-    """Baselines and models are asked; each method is trained and asked, once a seed."""
+def _planned(folder: Path) -> dict[str, int]:
+    """How many stages of each kind the run has by its own count, none before it has counted."""
+    try:
+        found = read_json(folder / "run.json").get("planned") or {}
+        return {str(kind): int(count) for kind, count in found.items() if kind in _LONG}
+    except (TunelabError, OSError, AttributeError, TypeError, ValueError):
+        return {}
+
+
+def _count_stages(study: Mapping[str, Any]) -> dict[str, int]:
+    """Before the run has counted: what is trained and asked by the study alone, once a seed."""
     models = study.get("models") or {}
     evaluation = study.get("evaluation") or {}
     asked = [name for name in (models.get("base"), models.get("instruct")) if name]
     baselines = evaluation.get("baselines") or []
     shots = 1 if models.get("base") and evaluation.get("shots") else 0
     seeds = len((study.get("training") or {}).get("seeds") or [1])
-    return len(asked) + len(baselines) + shots + 2 * seeds * len(study.get("methods") or [])
+    trained = seeds * len(study.get("methods") or [])
+    return {TRAIN: trained, EVALUATE: len(asked) + len(baselines) + shots + trained}
 
 
 def _words(open_stages: list[Path], *, prepared: bool) -> str:

@@ -243,7 +243,9 @@ class ClassifierKind:
     such as to send texts to an address that the folder names. ``seeded``:
     whether it is fitted once for each of the study's training seeds, as its result depends on
     chance; others are fitted with the seed of the study. ``prompted``: whether it reads the
-    study's instruction, so that it is asked under each of its wordings.
+    study's instruction, so that it is asked under each of its wordings. ``stops(settings)``:
+    whether it is asked no further once another classifier is shown to be better, as each answer is
+    paid for.
     """
 
     name: str
@@ -255,3 +257,4 @@ class ClassifierKind:
     permit: Callable[[Mapping[str, Any]], None] = lambda _: None
     seeded: bool = False
     prompted: bool = False
+    stops: Callable[[Mapping[str, Any]], bool] = lambda _: False

@@ -138,8 +138,11 @@ def budget_lines(budget: "LabelBudget | None") -> list[str]:
 
 
 def budget_rows(budget: "LabelBudget") -> list[dict[str, Any]]:
-    """A line for each classifier: its accuracy at each size, the mean over the draws."""
-    return [
+    """A line for each classifier: its accuracy at each size, the mean over the draws.
+
+    What is only asked has the same one at each size.
+    """
+    trained = [
         {
             "name": name,
             **{
@@ -150,6 +153,14 @@ def budget_rows(budget: "LabelBudget") -> list[dict[str, Any]]:
         for name in budget.classifiers
         if budget.curve(name)
     ]
+    asked = [
+        {
+            "name": f"{one.name}, only asked",
+            **{size.in_words: one.accuracy.value for size in budget.sizes},
+        }
+        for one in budget.asked
+    ]
+    return [*trained, *asked]
 
 
 def _engine(arguments: argparse.Namespace, remote: str | None) -> Any:

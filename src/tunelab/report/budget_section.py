@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tunelab.evaluation.label_budget.found import LabelBudget, rows_in_words
+from tunelab.evaluation.statistics.estimates import Estimate
 from tunelab.numbers import UNDEFINED, counted, interval, number
 
 
@@ -36,12 +37,31 @@ class Gain:
 
 
 @dataclass(frozen=True)
+class Check:
+    """What a power law fitted to the smaller sizes told of a larger one, beside what that gave."""
+
+    classifier: str
+    fitted: str
+    asked: str
+    predicted: str
+    interval: str
+    seen: str
+    told: str
+
+
+@dataclass(frozen=True)
 class BudgetTable:
-    """The sizes in words, a row for each classifier, and the gains of fine-tuning by size."""
+    """The sizes in words, a row for each classifier, and the gains of fine-tuning by size.
+
+    ``asked``: the accuracy of each classifier that is only asked, by name. ``checks`` compare
+    extrapolations from the smaller sizes with what the larger ones gave.
+    """
 
     sizes: tuple[str, ...]
     rows: tuple[Row, ...]
+    asked: tuple[tuple[str, Cell], ...]
     gains: tuple[Gain, ...]
+    checks: tuple[Check, ...]
 
 
 def budget_table(found: LabelBudget) -> BudgetTable:
@@ -53,18 +73,29 @@ def budget_table(found: LabelBudget) -> BudgetTable:
                 name=name,
                 fine_tuned=name in found.tuned,
                 cells=tuple(
-                    Cell(
-                        number(point.accuracy.value),
-                        ""
-                        if point.accuracy.low is None
-                        else interval(point.accuracy.low, point.accuracy.high),
-                        _about(point.draws, point.over, point.accuracy.reason),
-                    )
+                    _cell(point.accuracy, _about(point.draws, point.over, point.accuracy.reason))
                     for point in found.curve(name)
                 ),
             )
             for name in found.classifiers
             if found.curve(name)
+        ),
+        asked=tuple(
+            (one.name, _cell(one.accuracy, one.accuracy.reason or "interval over rows"))
+            for one in found.asked
+        ),
+        checks=tuple(
+            Check(
+                classifier=one.classifier,
+                fitted=rows_in_words(check.start),
+                asked=rows_in_words(check.end),
+                predicted=_points(check.predicted.value),
+                interval=f"{_points(check.predicted.low)} to {_points(check.predicted.high)}",
+                seen=_points(check.seen),
+                told="inside" if check.holds else "outside",
+            )
+            for one in found.extrapolations
+            for check in one.checks
         ),
         gains=tuple(
             Gain(
@@ -79,6 +110,11 @@ def budget_table(found: LabelBudget) -> BudgetTable:
             for one in (found.pays.gains if found.pays is not None else ())
         ),
     )
+
+
+def _cell(accuracy: Estimate, about: str) -> Cell:
+    shown = "" if accuracy.low is None else interval(accuracy.low, accuracy.high)
+    return Cell(number(accuracy.value), shown, about)
 
 
 def _about(draws: int, over: str | None, reason: str | None) -> str:

@@ -32,6 +32,8 @@ WORDINGS = "wordings"
 # Stages of a classifier, and those of the same one under another wording.
 TRAIN, EVALUATE = "train", "evaluate"
 FORGETTING = "forgetting"
+# The trainings of a label budget.
+BUDGET = "budget"
 TRAIN_WORDING, EVALUATE_WORDING = "train-wording", "evaluate-wording"
 # Bytes of a JSON file: more than any run has written by far.
 _LARGEST = 200_000_000

@@ -10,6 +10,7 @@ from tunelab.errors import RunError, UsageError
 from tunelab.guards.bounded_files import check_links, is_file, is_folder, within
 from tunelab.guards.strict_yaml import read_keys
 from tunelab.runs.results import (
+    BUDGET,
     EVALUATE,
     EVALUATE_WORDING,
     FORGETTING,
@@ -66,6 +67,8 @@ class RunFolder:
     asked_otherwise: Sequence[Result] = ()
     # Fingerprints of the claims before any answer was known; None of older runs.
     claims_before: Sequence[str] | None = None
+    # Classifiers that were asked no further, each with the reason.
+    stopped: Mapping[str, str] = field(default_factory=dict)
     known: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -135,10 +138,11 @@ def read_run(folder: Path) -> RunFolder:
         failures=failures,
         generated=[result for result in stages if result.stage == "generate"],
         measured=[result for result in stages if result.stage == "facts"],
-        budget_trainings=[result for result in stages if result.stage == "budget"],
+        budget_trainings=[result for result in stages if result.stage == BUDGET],
         budget_plan=index.get("budget"),
         reviewed=[result for result in stages if result.stage == "review"],
         claims_before=index.get("claims_before"),
+        stopped=index.get("stopped", {}),
     )
 
 

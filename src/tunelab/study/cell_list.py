@@ -61,7 +61,7 @@ def _classifier_cells(study: Study, context: Context, *, prompted: bool = False)
             continue
         estimator = kind.make(settings, context)
         if not kind.seeded:
-            yield Cell(name, estimator, study.seed)
+            yield Cell(name, estimator, study.seed, stops=kind.stops(settings))
             continue
         for seed in study.training.seeds:
             yield Cell(_seeded_name(study, name, seed), estimator, seed, group=name)
@@ -138,7 +138,13 @@ def check_classifiers(study: Study, labels: Sequence[str]) -> None:
     class_weights(study.training.class_weights, labels, labels)
     for name, use, settings in classifier_entries(study):
         try:
-            find_classifier(use).prove(settings, context, labels)
+            kind = find_classifier(use)
+            kind.prove(settings, context, labels)
+            if study.data.group is not None and kind.stops(settings):
+                raise UsageError(
+                    "rows of decided takes rows as independent, and data.group says which belong "
+                    "together; leave one of the two out."
+                )
         except UsageError as error:
             raise UsageError(f"{name}: {error}") from None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.classifiers.answered import ABOUT, TABLE, ask_rows, keep, measured
-from tunelab.classifiers.contract import Estimator, Task
+from tunelab.classifiers.contract import Estimator, Fitted, Task
 from tunelab.classifiers.measured import watch_work
 from tunelab.classifiers.opened import Opened
 from tunelab.classifiers.stored import trained_by
@@ -49,7 +49,8 @@ class Cell:
 
     ``group`` is the name that the training seeds of one classifier share, None where it has none.
     ``wording`` numbers the wordings of the instruction; under another one than the first, ``of``
-    is the name of the same classifier under the first.
+    is the name of the same classifier under the first. ``stops``: whether it is asked no further
+    once another classifier is shown to be better.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Cell:
     group: str | None = None
     wording: int = 1
     of: str | None = None
+    stops: bool = False
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -135,6 +137,17 @@ def train_cell(
         )
 
     return stage_together(stage, work)
+
+
+def open_asked(cell: Cell, data: PreparedData, out: Path) -> Fitted:
+    """A classifier that is not trained, ready to be asked.
+
+    Raises:
+        TunelabError: it cannot be opened.
+    """
+    task, target = _task(cell, data), _target(cell, out)
+    cell.estimator.fit(task, folder=out, target=target, title="")
+    return cell.estimator.open(target, task)
 
 
 def ask_cell(

@@ -13,6 +13,7 @@ from pathlib import Path
 from tunelab.models.cache import cache_folder
 from tunelab.runs.results import (
     ADAPTER_RECORD,
+    BUDGET,
     EVALUATE,
     EVALUATE_WORDING,
     FITTED,
@@ -26,7 +27,7 @@ from tunelab.runs.storage import download, join, list_files, read_bytes, write_b
 _LAST = (ADAPTER_RECORD, RECORD)
 _UNFINISHED = "checkpoint-"
 _FITTED = (*FITTED, WORDINGS)
-_STAGES = (TRAIN, EVALUATE, TRAIN_WORDING, EVALUATE_WORDING, "review", "facts", "budget")
+_STAGES = (TRAIN, EVALUATE, TRAIN_WORDING, EVALUATE_WORDING, "review", "facts", BUDGET)
 
 
 @contextmanager

@@ -127,17 +127,13 @@ def _check_classifiers(study: Study) -> None:
 
 def _check_budget(study: Study) -> None:
     """Resolve the classifiers of the label budget; whether each one trains is seen later."""
-    if study.budget is not None and study.data.group is not None:
-        raise UsageError(
-            "budget takes rows as independent, and data.group says which belong together; leave "
-            "one of the two out."
-        )
     known = [*method_ids(study), *(name for name, _, _ in classifier_entries(study))]
     for name in (study.budget and study.budget.classifiers) or ():
         if name in ROLES:
             raise UsageError(
-                f"budget.classifiers names {name}, which is asked and not trained; name a method "
-                "or a classifier that is."
+                f"budget.classifiers names {name}, which is asked and not trained: it is compared "
+                "with the others without being named; name a method or a classifier that is "
+                "trained."
             )
         group = _SEED.sub("", name)
         if group != name and group in known:

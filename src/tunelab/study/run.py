@@ -1,6 +1,7 @@
 """Run a study: every stage in order, each one only if it is not finished."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -16,8 +17,13 @@ from tunelab.evaluation.decisions import Decision
 from tunelab.evaluation.measuring import recorded
 from tunelab.evaluation.review.record import Reviews
 from tunelab.runs.results import (
+    BUDGET,
+    EVALUATE,
+    EVALUATE_WORDING,
+    FORGETTING,
     RECORD,
     TRAIN,
+    TRAIN_WORDING,
     Result,
     read_json,
     write_atomically,
@@ -29,10 +35,10 @@ from tunelab.runs.seals import is_intact, sealed
 from tunelab.runs.stages import open_folder
 from tunelab.serving.cards import write_cards
 from tunelab.study.cell_list import cells_of, check_classifiers, device_and_dtype, tuned_cells
-from tunelab.study.cells import train_cell
+from tunelab.study.cells import Cell, train_cell
 from tunelab.study.conversations import play_conversations
 from tunelab.study.device_room import check_device_memory
-from tunelab.study.engines.local import Engine, run_here
+from tunelab.study.engines.local import CellOutcome, Engine, run_here
 from tunelab.study.environment import describe_environment
 from tunelab.study.feasibility import check_feasible
 from tunelab.study.forgetting import measure_forgetting
@@ -46,6 +52,7 @@ from tunelab.study.label_budget.planning import make_plan
 from tunelab.study.label_budget.run import BudgetRun, run_budget
 from tunelab.study.open_answers import answer_open
 from tunelab.study.prepare import PreparedData, prepare
+from tunelab.study.row_stopping import stop_asking
 from tunelab.study.tokens import compare_tokenizers, count_tokens, counted_by_claims
 
 _log = logging.getLogger(__name__)
@@ -72,7 +79,10 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
         check_answers(study, data.labels)
         check_classifiers(study, data.labels)
         plan = _planned_budget(study, data)
-        _write_index(out, study, data, [])
+        cells = cells_of(study)
+        planned = planned_stages(cells, plan, forgetting=study.evaluation.forgetting)
+        write_index = partial(_write_index, out, study, data, planned)
+        write_index([])
         results: list[Result] = []
         failures: list[tuple[str, TunelabError]] = []
         for name, work in _works(study, out):
@@ -81,10 +91,10 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             except TunelabError as error:
                 _log.error("%s: %s", name, error)
                 failures.append((name, error))
-            _write_index(out, study, data, results, failures)
-        cells = cells_of(study)
+            write_index(results, failures)
         before, done = list(results), dict[str, Sequence[Result]]()
-        for outcome in engine(study, cells, data, out):
+        stopped: dict[str, str] = {}
+        for outcome in _run_cells(study, cells, data, out, engine, stopped):
             name = outcome.cell.name
             if outcome.error is not None:
                 _log.error("%s: %s", name, outcome.error)
@@ -92,23 +102,31 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
             done[name] = outcome.results
             # In the order of the study, whichever came first.
             results = before + [result for cell in cells for result in done.get(cell.name, ())]
-            _write_index(out, study, data, results, failures)
+            write_index(results, failures)
+        if stopped:
+            write_index = partial(write_index, stopped=stopped)
+            planned[EVALUATE] -= len(stopped)
+            write_index(results, failures)
         budget = None
         if plan is not None:
             before = list(results)
-            for budget in run_budget(study, plan, data, out, engine):
+            asked = [result for result in before if result.stage == EVALUATE]
+            for budget in run_budget(study, plan, data, out, engine, asked):
                 results = [*before, *budget.results]
-                _write_index(out, study, data, results, failures, budget)
-            if budget is not None and budget.failure is not None:
-                failures.append((LABEL_BUDGET, budget.failure))
-                _write_index(out, study, data, results, failures, budget)
+                write_index(results, failures, budget)
+            if budget is not None:
+                # What a race leaves out is not waited for.
+                planned[BUDGET] = len(budget.done) + len(budget.failed)
+                if budget.failure is not None:
+                    failures.append((LABEL_BUDGET, budget.failure))
+                write_index(results, failures, budget)
         if study.evaluation.forgetting:
             try:
                 trained = [result for result in results if result.stage == TRAIN]
                 results += measure_forgetting(study, trained, out)
             except FAULTS as error:
                 failures.append(_failed("forgetting", error))
-            _write_index(out, study, data, results, failures, budget)
+            write_index(results, failures, budget)
         write_table(out / "results.parquet", tidy(results))
         write_predictions(results, out / TABLE)
         verdicts = decision = reviews = None
@@ -126,7 +144,7 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
                 else:
                     decision = found if isinstance(found, Decision) else decision
                     reviews = found if isinstance(found, Reviews) else reviews
-        _write_index(out, study, data, results, failures, budget)
+        write_index(results, failures, budget)
         write_cards(study, out, data.result, results, verdicts, decision, reviews)
     if failures:
         first, reason = failures[0]
@@ -134,6 +152,35 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
         # A wrong call stays one: its exit code tells it from what only running shows.
         raise type(reason)(f"{first} failed: {reason}{others}")
     return results
+
+
+def _run_cells(
+    study: Study,
+    cells: Sequence[Cell],
+    data: PreparedData,
+    out: Path,
+    engine: Engine,
+    stopped: dict[str, str],
+) -> Iterator[CellOutcome]:
+    """Run the cells; those that stop come last, and ``stopped`` gets what is asked no further."""
+    waiting = {cell.name for cell in cells if cell.stops and cell.of is None}
+    first = [cell for cell in cells if cell.name not in waiting and cell.of not in waiting]
+    evaluated: list[Result] = []
+    for outcome in engine(study, first, data, out):
+        own = [one for one in outcome.results if one.stage == EVALUATE]
+        evaluated += own
+        yield outcome
+    if not waiting:
+        return
+    last = [cell for cell in cells if cell.name in waiting]
+    stopped.update(stop_asking(last, evaluated, data, out, seed=study.seed))
+    left = [
+        cell
+        for cell in cells
+        if cell not in first and cell.name not in stopped and cell.of not in stopped
+    ]
+    if left:
+        yield from engine(study, left, data, out)
 
 
 def _judges(run: RunFolder) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -272,13 +319,36 @@ def write_predictions(results: Sequence[Result], path: Path) -> None:
         )
 
 
+def planned_stages(
+    cells: Sequence[Cell], plan: BudgetPlan | None, *, forgetting: bool
+) -> dict[str, int]:
+    """How many stages of each kind that take long a study has, for those who watch it."""
+    worded = {True: (TRAIN, EVALUATE), False: (TRAIN_WORDING, EVALUATE_WORDING)}
+    kinds = [
+        kind
+        for cell in cells
+        for kind, has in zip(worded[cell.of is None], (cell.estimator.trains, True), strict=True)
+        if has
+    ]
+    counts = dict(Counter(kinds))
+    if plan is not None:
+        counts[BUDGET] = plan.trainings
+    if forgetting:
+        tuned = sum(cell.of is None and "method" in cell.estimator.about for cell in cells)
+        counts[FORGETTING] = tuned
+    return counts
+
+
 def _write_index(
     out: Path,
     study: Study,
     data: PreparedData,
+    planned: Mapping[str, int],
     results: Sequence[Result],
     failures: Sequence[tuple[str, TunelabError]] = (),
     budget: BudgetRun | None = None,
+    *,
+    stopped: Mapping[str, str] | None = None,
 ) -> None:
     """Which stages belong to the study as it is now: an older study's stay on disk beside."""
     index = {
@@ -286,9 +356,11 @@ def _write_index(
         "claims_before": _claims_before(out, study),
         "study_hash": fingerprint(to_dict(study)),
         "prepare": data.result.folder.relative_to(out).as_posix(),
+        "planned": dict(planned),
         "stages": [result.folder.relative_to(out).as_posix() for result in results],
         "failures": [{"name": name, "error": str(error)} for name, error in failures],
         **({} if budget is None else {"budget": budget.to_dict()}),
+        **({"stopped": dict(stopped)} if stopped else {}),
     }
     write_json(out / INDEX, sealed(index, {}))
 

@@ -9,7 +9,9 @@ import pytest
 from made_budget import done_only, made_answers, simulated
 from present import present
 from tunelab.evaluation.label_budget.answers import BudgetAnswers, BudgetCell
-from tunelab.evaluation.label_budget.racing import Race, looks, race, sequential_limits
+from tunelab.evaluation.label_budget.race_record import Race
+from tunelab.evaluation.label_budget.racing import race
+from tunelab.evaluation.label_budget.sequential import looks, sequential_limits
 from tunelab.evaluation.label_budget.two_way import paired, two_way
 
 CLEAR = {"tfidf": (0.5, 0.55, 0.6), "embedding": (0.5, 0.54, 0.58), "lora": (0.4, 0.65, 0.85)}

@@ -35,8 +35,8 @@ def test_by_hand() -> None:
     assert found.between_draws[0, 0] == pytest.approx(1 / 2 / 8)
     assert found.by_draws[0, 0] == pytest.approx((1 / 2 - 1 / 6) / 8)
     assert found.by_rows[0, 0] == pytest.approx(1 / 6 / 8)
-    # Of the residual 1/6, with two draws 0.3 are taken off from 1/2.
-    squares = t.ppf(0.975, 1) ** 2 * (1 / 2 - 0.3 / 6) / 8 + t.ppf(0.975, 3) ** 2 / 48
+    # Of the residual 1/6, with two draws 0.625 of it are taken off from 1/2.
+    squares = t.ppf(0.975, 1) ** 2 * (1 / 2 - 0.625 / 6) / 8 + t.ppf(0.975, 3) ** 2 / 48
     assert found.reach() == pytest.approx(math.sqrt(squares))
 
 

@@ -1,7 +1,7 @@
 """What the label budget of a run shows, and how the decision, the report and Python tell it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,19 +10,25 @@ from typing import Any
 import numpy as np
 import pytest
 
+from made_budget import simulated
 from made_run import Made, make_run
 from tunelab.api.budgeted import plain_budget
 from tunelab.cli.run import budget_lines, budget_rows
 from tunelab.evaluation.label_budget.answers import BudgetCell
-from tunelab.evaluation.label_budget.found import LabelBudget, read_budget
+from tunelab.evaluation.label_budget.found import (
+    BudgetSize,
+    LabelBudget,
+    find_budget,
+    read_budget,
+)
 from tunelab.report.budget_section import budget_table
 from tunelab.report.figures import label_budget as figure
-from tunelab.report.page import draw_figure
+from tunelab.report.page import draw_figure, render
 from tunelab.runs.results import Result, load_result, save_result, write_table
 from tunelab.runs.run_folder import RunFolder
 from tunelab.runs.seals import is_intact
 from tunelab.study.judging.decision import decide
-from tunelab.study.judging.label_budget import budget_of, judge_budget
+from tunelab.study.judging.label_budget import budget_key, budget_of, judge_budget
 from tunelab.study.label_budget.plan import BudgetPlan
 
 ROWS = 240
@@ -47,9 +53,15 @@ def budget_run(
     tuned: tuple[str, ...] = ("lora",),
     undone: tuple[BudgetCell, ...] = (),
     failed: tuple[BudgetCell, ...] = (),
+    asked: Sequence[Made] = (),
+    likeliest: float | None = None,
+    groups: Sequence[str] | None = None,
     **budget: Any,
 ) -> RunFolder:
-    """A run whose label budget was answered with these accuracies."""
+    """A run whose label budget was answered with these accuracies.
+
+    ``likeliest``: the accuracy of what is fine-tuned where it is asked for the likeliest label.
+    """
     plan = BudgetPlan(
         classifiers=tuple(curves),
         sizes=SIZES,
@@ -57,10 +69,12 @@ def budget_run(
         rows_a_label=tuple(map(float, SIZES)),
         rows=tuple(2 * size for size in SIZES),
         short=({}, {}, {"fear": 100}),
+        asked=tuple(one.name for one in asked),
     )
     made = [
         Made("svm", "classical", answers(0.70, 1)),
         Made("lora", "tuned", answers(0.88, 2), trained=dict(TRAINED)),
+        *asked,
     ]
     settings = {"per_class": list(SIZES), "draws": draws, **budget}
     run = make_run(folder, TRUTH, made, budget=settings)
@@ -71,10 +85,18 @@ def budget_run(
         name = plan.named(cell)
         position = folder / "budget" / f"{name}-0"
         given = answers(curves[cell.classifier][cell.size], 10 + number)
+        further = {} if groups is None else {"group": groups}
+        if likeliest is not None and cell.classifier in tuned:
+            further["score"] = answers(likeliest, 100 + number)
         write_table(
             position / "answers.parquet",
             [
-                {"row": row, "truth": true, "predicted": answer}
+                {
+                    "row": row,
+                    "truth": true,
+                    "predicted": answer,
+                    **{name: column[row] for name, column in further.items()},
+                }
                 for row, (true, answer) in enumerate(zip(TRUTH, given, strict=True))
             ],
         )
@@ -277,3 +299,88 @@ def test_python_gets_tables(found: LabelBudget) -> None:
     assert budget.crossings["course"].tolist() == ["crosses"]
     assert budget.more_labels["name"].tolist() == ["svm", "lora"]
     assert "lora" in budget._repr_html_()
+
+
+@pytest.fixture(scope="module")
+def rivalled(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run in which a model that is only asked has the better likeliest labels."""
+    instruct = Made("instruct", "instruct", answers(0.30, 3), likeliest=answers(0.80, 4))
+    return budget_run(
+        tmp_path_factory.mktemp("rivalled"), draws=3, asked=[instruct], likeliest=0.60
+    )
+
+
+def test_fine_tuning_must_beat_what_is_only_asked(rivalled: RunFolder) -> None:
+    found = budget_of(rivalled)
+    assert found is not None
+    assert [one.name for one in found.asked] == [
+        *("instruct (in words)", "instruct (likeliest label)")
+    ]
+    assert [one.accuracy.value for one in found.asked] == pytest.approx([0.30, 0.80], abs=0.06)
+    assert found.pays is not None
+    assert (found.pays.verdict, found.pays.size) == ("yes", 128.0)
+    assert found.pays.gains[-1].other == "instruct (likeliest label)"
+    # By its likeliest labels the fine-tuned one stays below.
+    (by_mode,) = found.by_mode
+    assert by_mode.way == "likeliest label"
+    assert (by_mode.pays.verdict, by_mode.pays.gains[-1].tuned) == ("no", "lora")
+    told = " ".join(found.sentences)
+    assert "Without any training instruct (likeliest label) has an accuracy of" in told
+    assert read_budget(json.loads((rivalled.folder / "budget.json").read_text())) == found
+
+
+def test_what_is_only_asked_is_shown(rivalled: RunFolder) -> None:
+    found = budget_of(rivalled)
+    assert found is not None
+    table = figure.collect(rivalled)
+    flat = table[table["part"] == "asked"]
+    assert flat["size"].tolist() == [8, 128] * 2
+    assert "instruct (likeliest label) without training" in figure.describe(table)
+    drawn = draw_figure("label_budget", table)
+    assert drawn is not None
+    assert "NaN" not in drawn.svg
+    assert [name for name, _ in budget_table(found).asked] == [one.name for one in found.asked]
+    assert budget_rows(found)[-1]["name"] == "instruct (likeliest label), only asked"
+    assert plain_budget(found).asked["accuracy_low"].notna().all()
+    section = render(
+        "label_budget.html.j2",
+        budget=found,
+        budget_table=budget_table(found),
+        figures={},
+        plot=lambda _: "",
+    )
+    assert section.count("only asked</span>") == 2
+    assert section.count("fine-tuned</span>") == 1
+    assert "instruct (likeliest label)" in section
+
+
+def test_another_answer_of_what_is_asked_is_another_budget(rivalled: RunFolder) -> None:
+    key = budget_key(rivalled)
+    (last,) = [one for one in rivalled.evaluated if one.name == "instruct"]
+    changed = [replace(one, hash="1") if one is last else one for one in rivalled.evaluated]
+    assert budget_key(replace(rivalled, evaluated=changed, known={})) != key
+
+
+def test_rows_that_belong_together_widen_the_intervals(tmp_path: Path, found: LabelBudget) -> None:
+    groups = [f"author {row // 12}" for row in range(ROWS)]
+    grouped = budget_of(budget_run(tmp_path, groups=groups))
+    assert grouped is not None
+    assert grouped.groups == 20
+    assert found.groups is None
+    assert any("240 test rows belong together in 20 groups" in note for note in grouped.notes)
+    for one, other in zip(grouped.curves, found.curves, strict=True):
+        assert one.accuracy.value == other.accuracy.value
+        assert one.accuracy.low != other.accuracy.low
+
+
+def test_extrapolations_stand_beside_what_was_measured(tmp_path: Path) -> None:
+    budget = simulated({"lora": (0.40, 0.55, 0.66, 0.74, 0.80, 0.84)}, draws=5, rows=400, seed=1)
+    sizes = [BudgetSize(int(size), size, int(size), 5, {}) for size in budget.sizes]
+    found = find_budget(budget, sizes, tuned=["lora"], others=[], race=None, left_out=[], seed=0)
+    checks = budget_table(found).checks
+    assert [(one.fitted, one.asked) for one in checks] == [("128", "256"), ("64", "256")]
+    assert checks[0].seen.startswith("+")
+    measured = plain_budget(found).checks
+    gain = budget.at("lora", 5).mean() - budget.at("lora", 4).mean()
+    assert measured["measured"].tolist()[0] == pytest.approx(gain)
+    assert measured["fitted_to"].tolist() == [128, 64]

@@ -123,3 +123,17 @@ def test_what_is_no_budget(budget: dict[str, Any], message: str) -> None:
 def test_names_are_resolved_before_any_work(name: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         check_names(study(classifiers=[name]))
+
+
+def test_what_is_only_asked_is_compared_without_a_training() -> None:
+    made = plan(per_class=[2], draws=3)
+    assert made.asked == ("zero",)
+    assert made.trainings == 6
+    assert made.sentence().endswith("They are compared with zero, asked once.")
+    older = {key: value for key, value in made.to_dict().items() if key != "asked"}
+    assert read_plan(older).asked == ()
+
+
+def test_two_draws_are_told_of_before_they_are_trained() -> None:
+    assert any("Two draws do not tell" in note for note in plan(per_class=[2], draws=2).notes())
+    assert not plan(per_class=[2], draws=3).notes()

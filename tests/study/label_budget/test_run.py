@@ -288,3 +288,25 @@ def test_no_validation_row_is_used(opened: Opened, tmp_path: Path) -> None:
     first = hashes(3)
     assert first == hashes(2)
     assert len(first) == 2
+
+
+def test_groups_are_drawn_whole_and_counted(opened: Opened, tmp_path: Path) -> None:
+    rows = tmp_path / "grouped.csv"
+    write_rows(rows, copies=24)
+    table = pd.read_csv(rows)
+    # Four texts that one person wrote, of two labels.
+    table["group"] = [f"author {(number + 2) // 4}" for number in range(len(table))]
+    table.to_csv(rows, index=False)
+    study = opened(
+        "budget={per_class: [2, 6], draws: 3, classifiers: [tfidf-svm]}",
+        f"data={{source: {rows}, group: group, sample: {{train: 120, validation: 12, test: 48}}}}",
+    )
+    run_study(study, tmp_path / "run")
+    found = open_run(tmp_path / "run").budget
+    assert found is not None
+    answered = pd.read_parquet(trainings(tmp_path / "run")["tfidf-svm-2-draw1"] / "answers.parquet")
+    groups = answered["group"].nunique()
+    assert 1 < groups < len(answered)
+    assert any(f"belong together in {groups} groups" in note for note in found.notes)
+    index = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert index["planned"] == {"train": 2, "evaluate": 2, "budget": 6}

@@ -105,6 +105,10 @@ def _prove(values: Mapping[str, Any], context: Context, labels: Sequence[str]) -
     read_key(read_settings(values))
 
 
+def _stops(values: Mapping[str, Any]) -> bool:
+    return read_settings(values).rows == "decided"
+
+
 def _permit(values: Mapping[str, Any]) -> None:
     check_permitted(read_settings(values))
 
@@ -126,9 +130,13 @@ holds the key. ``concurrency`` requests go on at once; each is tried again ``ret
 ``structured`` and ``logprobs`` (auto, yes, no) say whether a schema and the likeliest tokens are
 asked for; auto goes on without them where the server refuses. ``max_failed`` is the share of rows
 that may fail for good. ``prices`` {input, output} are those of a million tokens. ``shots``,
-``examples`` and ``encoder`` show training rows in the prompt. Texts are not cut.
+``examples`` and ``encoder`` show training rows in the prompt. Texts are not cut. ``rows``: all, or
+decided, which asks test rows in random order, after the other classifiers, until one of these is
+shown to be better (confidence sequences by betting, which hold at any row: Waudby-Smith and Ramdas,
+2023); the model is then not compared further, and the decision says why.
 """,
     prove=_prove,
     permit=_permit,
     prompted=True,
+    stops=_stops,
 )

@@ -57,6 +57,7 @@ class Settings(ExampleSettings):
     structured: Choice = "auto"
     logprobs: Choice = "auto"
     prices: Prices | None = None
+    rows: Literal["all", "decided"] = "all"
 
     @property
     def patience(self) -> Timeouts:

@@ -1,10 +1,12 @@
 """The answers of classifiers that were trained on draws of several sizes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+
+from tunelab.evaluation.statistics.clusters import Clusters
 
 
 @dataclass(frozen=True, order=True)
@@ -27,13 +29,22 @@ class BudgetAnswers:
     ``classifiers`` in the order of the study. ``sizes``: the mean number of training rows of a
     label, ascending. ``draws``: how many draws of each size the study asks for; a size that takes
     all rows has one draw. ``right``: for each training that was done, a bool array (test rows,).
-    The rows are the same, in the same order, for all.
+    The rows are the same, in the same order, for all. ``asked``: a bool array (test rows,) of each
+    classifier that is asked as it is and that no label changes. ``clusters``: which test rows
+    belong together, None where all are independent.
     """
 
     classifiers: tuple[str, ...]
     sizes: tuple[float, ...]
     draws: tuple[int, ...]
     right: Mapping[BudgetCell, npt.NDArray[np.bool_]]
+    asked: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    clusters: Clusters | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All classifiers, those that are only asked at the end."""
+        return (*self.classifiers, *self.asked)
 
     def at(self, classifier: str, size: int) -> npt.NDArray[np.bool_]:
         """The draws of one classifier and size that were done, array (draws, test rows)."""

@@ -35,7 +35,7 @@ class Crossing:
     ``high`` are the 95 % interval; a None is an open end, below the ``smallest`` size or above the
     ``largest``. Where the curves do not cross it still tells what is known: a ``low`` of the
     largest size says that the crossing, if any, lies beyond. ``over`` says what the interval
-    allows for. ``sentence`` tells it in words.
+    allows for; without it there is no interval, for the ``reason``. ``sentence`` tells it in words.
     """
 
     first: str
@@ -77,21 +77,28 @@ def crossing(answers: BudgetAnswers, first: str, second: str, *, level: float = 
     sizes = np.array(list(samples))
     found = two_way(list(samples.values()))
     # A size that takes all rows has one draw, beside others that have several.
-    over: Over = "rows" if max(found.counts) == 1 else "draws and rows"
-    weights, points = _between(np.log(sizes))
-    gains, reaches = weights @ found.means, found.reaches(weights, level=level)
+    over: Over | None = "rows" if max(found.counts) == 1 else "draws and rows"
     size, course = _last_change(np.log(sizes), found.means)
-    # From the last point at which the first one is better, to the last at which the second one
-    # is not.
-    low, high = _last(gains + reaches < 0, points), _last(gains - reaches <= 0, points)
-    low = None if low is None else _size(low, sizes)
-    high = _end(high, sizes, points)
+    low = high = None
+    unknown = next((one.no_interval for one in samples.values() if one.no_interval), None)
+    if unknown is None:
+        weights, points = _between(np.log(sizes))
+        gains, reaches = weights @ found.means, found.reaches(weights, level=level)
+        # From the last point at which the first one is better, to the last at which the second
+        # one is not.
+        low, high = _last(gains + reaches < 0, points), _last(gains - reaches <= 0, points)
+        low = None if low is None else _size(low, sizes)
+        high = _end(high, sizes, points)
+    else:
+        over = None
     reason = {
         "crosses": None,
         "ahead": f"{second} is ahead at every size",
         "behind": f"{second} is not ahead at the largest size",
         "undefined": None,
     }[course]
+    if unknown is not None:
+        reason = unknown if reason is None else f"{reason}; no interval: {unknown}"
     smallest, largest = float(sizes[0]), float(sizes[-1])
     return Crossing(
         first=first,
@@ -103,7 +110,7 @@ def crossing(answers: BudgetAnswers, first: str, second: str, *, level: float = 
         smallest=smallest,
         largest=largest,
         over=over,
-        sentence=_sentence(first, second, course, size, low, high, smallest, largest),
+        sentence=_sentence(first, second, course, size, low, high, smallest, largest, unknown),
         reason=reason,
     )
 
@@ -161,8 +168,11 @@ def _sentence(
     high: float | None,
     smallest: float,
     largest: float,
+    unknown: str | None,
 ) -> str:
-    if low is None and high is None:
+    if unknown is not None:
+        known_of_it = f"no interval: {unknown}"
+    elif low is None and high is None:
         known_of_it = f"the interval is open on both sides of {smallest:,.4g} to {largest:,.4g}"
     elif low is None and high is not None:
         known_of_it = f"95 % interval: at most {high:,.3g}"

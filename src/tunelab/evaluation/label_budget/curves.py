@@ -15,6 +15,7 @@ from tunelab.evaluation.label_budget.two_way import (
     two_way,
 )
 from tunelab.evaluation.metrics import wilson_interval
+from tunelab.evaluation.statistics.clusters import cluster_share, compare_clusters
 from tunelab.evaluation.statistics.comparison import compare_shares
 from tunelab.evaluation.statistics.estimates import Difference, Estimate, undefined
 from tunelab.numbers import counted
@@ -60,7 +61,8 @@ def curve(answers: BudgetAnswers, classifier: str) -> tuple[CurvePoint, ...]:
 
     With several draws the interval allows for other draws and other test rows; its half-width is
     laid off on the logit scale, as accuracies near 1 are skewed. With one draw it is Wilson's, over
-    rows.
+    rows, and with two there is none. Rows that belong together count as groups. A classifier that
+    is only asked has the same accuracy at each size, over rows.
 
     Raises:
         ValueError: there is no such classifier.
@@ -74,7 +76,8 @@ def difference(answers: BudgetAnswers, first: str, second: str, size: int) -> Di
 
     Draws that both have done are compared, row by row. With several draws the interval and the
     p-value allow for other draws and other rows. With one draw they are those of two classifiers
-    on the same rows, Tango's and McNemar's. ``rows_needed`` counts test rows, with these draws.
+    on the same rows, Tango's and McNemar's, or of groups of rows. ``rows_needed`` counts test rows,
+    with these draws.
 
     Raises:
         ValueError: there is no such classifier or size.
@@ -90,19 +93,23 @@ def difference(answers: BudgetAnswers, first: str, second: str, size: int) -> Di
         return undefined(NO_ROWS)
     if draws == 1:
         left, right = (sample.values[0] > 0).tolist(), (sample.values[0] < 0).tolist()
+        if sample.clusters is not None:
+            return compare_clusters(left, right, sample.clusters, shares=True)
         return compare_shares(left, right)
     found = two_way([sample])
     value = float(found.means[0])
     reach = found.reach()
     spread = float(sample.values.mean(axis=1).std(ddof=1))
     details: dict[str, float | int] = {"draws": draws, "sd_draws": spread}
+    reason = ONE_ROW if rows == 1 else sample.no_interval
     # Values that are equal on paper differ in the last digits of floating point.
-    if rows == 1 or reach < 1e-12:
-        reason = ONE_ROW if rows == 1 else "the two differ alike in every row of every draw"
+    if reason is None and reach < 1e-12:
+        reason = "the two differ alike in every row of every draw"
+    if reason is not None:
         return Difference(
             value, None, None, None, CROSSED, 0.0, None, None, rows, None, reason, details
         )
-    needed, reasons = _rows_needed(value, found), []
+    needed, reasons = _rows_needed(value, found, rows), []
     if needed is None and abs(value) > 1e-12:
         reasons.append("with these draws no number of test rows would tell the two apart")
     return Difference(
@@ -135,7 +142,7 @@ def _point(answers: BudgetAnswers, classifier: str, size: int) -> CurvePoint:
         none = Estimate(None, None, None, NO_DRAW)
         return CurvePoint(classifier, rows_a_label, 0, planned, 0, none, None, None)
     draws, rows = sample.values.shape
-    estimate, over = _accuracy(sample.values)
+    estimate, over = _accuracy(sample)
     return CurvePoint(
         classifier=classifier,
         size=rows_a_label,
@@ -148,11 +155,27 @@ def _point(answers: BudgetAnswers, classifier: str, size: int) -> CurvePoint:
     )
 
 
-def _accuracy(values: Any) -> tuple[Estimate, Over | None]:
+def asked_accuracy(answers: BudgetAnswers, classifier: str) -> Estimate:
+    """The accuracy of a classifier that is only asked, with its interval over rows.
+
+    Raises:
+        ValueError: there is no such classifier.
+    """
+    known(answers, classifier)
+    return _accuracy(Sample((0,), answers.asked[classifier][None].astype(float), answers.clusters))[
+        0
+    ]
+
+
+def _accuracy(sample: Sample) -> tuple[Estimate, Over | None]:
+    values = sample.values
     draws, rows = values.shape
     if not rows:
         return Estimate(None, None, None, NO_ROWS), None
     mean = float(values.mean())
+    if draws == 1 and sample.clusters is not None:
+        found = cluster_share((values[0] > 0).tolist(), sample.clusters)
+        return found, None if found.low is None else "rows"
     if draws == 1:
         low, high = wilson_interval(int(values.sum()), rows)
         return Estimate(mean, low, high), "rows"
@@ -160,13 +183,15 @@ def _accuracy(values: Any) -> tuple[Estimate, Over | None]:
         return Estimate(mean, None, None, ONE_ROW), None
     if not 0 < mean < 1:
         return Estimate(mean, None, None, ALL_ALIKE), None
-    reach = two_way([Sample(tuple(range(draws)), values)]).reach()
+    if sample.no_interval is not None:
+        return Estimate(mean, None, None, sample.no_interval), None
+    reach = two_way([sample]).reach()
     odds = mean / (1 - mean)
     factor = math.exp(min(700.0, reach / (mean * (1 - mean))))
     return Estimate(mean, odds / (odds + factor), odds / (odds + 1 / factor)), "draws and rows"
 
 
-def _rows_needed(value: float, found: TwoWay) -> int | None:
+def _rows_needed(value: float, found: TwoWay, rows: int) -> int | None:
     """Test rows at which this difference is found with 80 % power, with the draws there are."""
     from scipy.special import ndtri
 
@@ -174,4 +199,4 @@ def _rows_needed(value: float, found: TwoWay) -> int | None:
     left = value**2 - factor * max(0.0, float(found.by_draws[0, 0]))
     if abs(value) < 1e-12 or left <= 0:
         return None
-    return max(2, math.ceil(factor * float(found.by_rows[0, 0]) * found.rows / left))
+    return max(2, math.ceil(factor * float(found.by_rows[0, 0]) * rows / left))

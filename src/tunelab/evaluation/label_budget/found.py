@@ -7,10 +7,11 @@ from typing import Any
 
 from tunelab.evaluation.label_budget.answers import BudgetAnswers
 from tunelab.evaluation.label_budget.crossing import Crossing, crossing
-from tunelab.evaluation.label_budget.curves import CurvePoint, curve
+from tunelab.evaluation.label_budget.curves import CurvePoint, asked_accuracy, curve
 from tunelab.evaluation.label_budget.pays import PaysFrom, pays_from
 from tunelab.evaluation.label_budget.power_law import Extrapolation, extrapolated
-from tunelab.evaluation.label_budget.racing import Race
+from tunelab.evaluation.label_budget.race_record import Race
+from tunelab.evaluation.statistics.estimates import Estimate
 from tunelab.numbers import count, counted, interval, mean_count, number
 
 # What twice as many labels would bring is told.
@@ -55,6 +56,28 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A classifier that is asked as it is, which no label changes.
+
+    ``name`` says the way of answering where it has several. ``accuracy`` has an interval over test
+    rows. ``crossing``: where the classifier that is best at the largest size overtakes it, None
+    where no training was done.
+    """
+
+    name: str
+    accuracy: Estimate
+    crossing: Crossing | None
+
+
+@dataclass(frozen=True)
+class PaysByMode:
+    """The verdict on fine-tuning where fine-tuned models answer in another ``way``."""
+
+    way: str
+    pays: PaysFrom
+
+
+@dataclass(frozen=True)
 class LabelBudget:
     """How accuracy grows with the labelled rows, and from how many fine-tuning pays.
 
@@ -62,7 +85,10 @@ class LabelBudget:
     those of which none were. ``rows`` are the test rows; ``done`` of the ``planned`` trainings were
     done. ``crossings`` are those of all pairs, ``extrapolations`` those of all classifiers.
     ``pays`` is None where there is only one of the two groups, ``race`` where the study does all
-    trainings. ``sentences`` say it in words, ``notes`` what to know beside them.
+    trainings. ``asked`` are those that are only asked, which ``pays`` compares with as well;
+    ``by_mode`` has the verdicts by the further ways in which language models answer. ``groups``
+    counts the groups of test rows, None where all rows are independent. ``sentences`` say it in
+    words, ``notes`` what to know beside them.
     """
 
     classifiers: tuple[str, ...]
@@ -78,6 +104,9 @@ class LabelBudget:
     pays: PaysFrom | None
     race: Race | None
     left_out: tuple[LeftOut, ...]
+    asked: tuple[Asked, ...] = ()
+    by_mode: tuple[PaysByMode, ...] = ()
+    groups: int | None = None
     sentences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -134,6 +163,7 @@ def find_budget(
     race: Race | None,
     left_out: Sequence[LeftOut],
     seed: int,
+    by_mode: Mapping[str, tuple[BudgetAnswers, Race | None]] | None = None,
 ) -> LabelBudget:
     """Everything that the answers of a label budget show.
 
@@ -141,10 +171,12 @@ def find_budget(
         answers: of the trainings that were done.
         sizes: in the order of ``answers.sizes``.
         tuned: the classifiers of which weights of a network were trained.
-        others: those of which none were.
+        others: those of which none were; those that are only asked are among the answers.
         race: what was decided, where the study stops when it is.
         left_out: the trainings that were not done.
         seed: of the resamples.
+        by_mode: the answers by each further way in which language models answer, by its words, and
+            what they decide.
     """
     known = [*tuned, *others]
     ordered = [name for name in answers.classifiers if name in known]
@@ -167,6 +199,24 @@ def find_budget(
         pays=_pays(answers, tuned, others, race),
         race=race,
         left_out=tuple(left_out),
+        groups=None if answers.clusters is None else answers.clusters.count,
+    )
+    best = found.best
+    found = replace(
+        found,
+        asked=tuple(
+            Asked(
+                name,
+                asked_accuracy(answers, name),
+                None if best is None else crossing(answers, name, best.classifier),
+            )
+            for name in answers.asked
+        ),
+        by_mode=tuple(
+            PaysByMode(way, pays)
+            for way, (others_of, decided) in (by_mode or {}).items()
+            if (pays := _pays(others_of, tuned, others, decided)) is not None
+        ),
     )
     return replace(found, sentences=tuple(_sentences(found)), notes=tuple(_notes(found)))
 
@@ -175,9 +225,10 @@ def _pays(
     answers: BudgetAnswers, tuned: Sequence[str], others: Sequence[str], race: Race | None
 ) -> PaysFrom | None:
     """From how many rows fine-tuning pays; after a race, by what holds at any moment."""
-    if not tuned or not others:
+    rivals = [*others, *answers.asked]
+    if not tuned or not rivals:
         return None
-    return race.pays if race is not None else pays_from(answers, tuned, others)
+    return race.pays if race is not None else pays_from(answers, tuned, rivals)
 
 
 def rows_in_words(rows: float) -> str:
@@ -220,13 +271,40 @@ def _sentences(found: LabelBudget) -> Iterator[str]:
     )
     if found.race is not None:
         yield from (one.sentence for one in found.race.questions if one.question == "best")
+    yield from _of_asked(found)
     yield from (one.sentence for one in found.crossed[:_TOLD])
     told = found.more_labels(best.classifier)
     if told is not None:
         yield told
 
 
+def _of_asked(found: LabelBudget) -> Iterator[str]:
+    """What needs no labels, and from how many on the best classifier is better than that."""
+    rivals = sorted(found.asked, key=lambda one: -(one.accuracy.value or 0.0))
+    if rivals:
+        best, shown = rivals[0], number(rivals[0].accuracy.value)
+        if best.accuracy.low is not None:
+            shown += f", 95 % interval {interval(best.accuracy.low, best.accuracy.high)}"
+        most = "" if len(rivals) == 1 else ", the highest of those that are only asked"
+        yield f"Without any training {best.name} has an accuracy of {shown}{most}."
+        if best.crossing is not None:
+            yield best.crossing.sentence
+    for one in found.by_mode:
+        told = one.pays.sentence
+        yield f"Where fine-tuned models answer by another way ({one.way}): {told}"
+
+
 def _notes(found: LabelBudget) -> Iterator[str]:
+    if found.groups is not None:
+        yield (
+            f"{counted(found.rows, 'test row')} belong together in "
+            f"{counted(found.groups, 'group')}: draws, intervals and tests are of groups."
+        )
+    if any(size.draws == 2 for size in found.sizes):
+        yield (
+            "Two draws do not tell how much draws vary, so that what rests on them has no "
+            "interval: with three draws or more it has."
+        )
     if found.left_out:
         missing = sum(one.trainings for one in found.left_out)
         reasons = list(dict.fromkeys(one.reason.rstrip(".") for one in found.left_out))

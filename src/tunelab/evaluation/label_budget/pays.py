@@ -79,7 +79,7 @@ def pays_from(
     Args:
         answers: what was done.
         tuned: the classifiers that are fine-tuned.
-        others: those that are not.
+        others: those that are not, also those that are only asked.
         alpha: half of it is for "yes", half for "no".
 
     Raises:
@@ -144,7 +144,8 @@ def gain_at(
         "rows" if min(len(sample.draws) for sample in present.values()) == 1 else "draws and rows"
     )
     if low is None or high is None:
-        reason = "too few draws or rows were done for an interval"
+        reasons = [sample.no_interval for sample in present.values() if sample.no_interval]
+        reason = reasons[0] if reasons else "too few draws or rows were done for an interval"
         return GainAt(rows_a_label, best, other, Estimate(value, None, None, reason), None)
     estimate = Estimate(value, min(low, value), max(high, value))
     return GainAt(rows_a_label, best, other, estimate, over)
@@ -154,10 +155,10 @@ def fixed_limits(sample: Sample, low: float, high: float) -> tuple[float | None,
     """Limits of a difference that is looked at once, each at its one-sided level.
 
     Those of one draw, and of draws that are all alike, are Tango's, of two classifiers that are
-    right or wrong on the same rows.
+    right or wrong on the same rows. There are none of two draws, or of too few groups of rows.
     """
     draws, rows = sample.values.shape
-    if rows < 2:
+    if rows < 2 or sample.no_interval is not None:
         return None, None
     if draws == 1:
         return limits_of_one_draw(sample, low, high)
@@ -169,8 +170,17 @@ def fixed_limits(sample: Sample, low: float, high: float) -> tuple[float | None,
 
 
 def limits_of_one_draw(sample: Sample, low: float, high: float) -> tuple[float, float]:
-    """Tango's limits of the first draw, which also tell something of two that never differ."""
+    """Tango's limits of the first draw, which also tell something of two that never differ.
+
+    Of rows that belong together, Student's limits over groups.
+    """
     rows = sample.values.shape[1]
+    if sample.clusters is not None:
+        from scipy.special import stdtrit
+
+        value, error = float(sample.values[0].mean()), sample.clusters.share_error(sample.values[0])
+        reaches = [float(stdtrit(sample.freedom, 1 - level)) * error for level in (low, high)]
+        return max(-1.0, value - reaches[0]), min(1.0, value + reaches[1])
     ahead, behind = int((sample.values[0] > 0).sum()), int((sample.values[0] < 0).sum())
     return (
         tango_interval(ahead, behind, rows, 1 - 2 * low)[0],

@@ -164,18 +164,21 @@ def extrapolated(
     law = fit_power_law(sizes.tolist(), errors.tolist(), weights.tolist())
     if len(sizes) == LEAST_SIZES:
         return no_gain("with three sizes none can be held out to check the power law", law)
+    unknown = next((one.no_interval for one in samples.values() if one.no_interval), None)
+    if unknown is not None:
+        return no_gain(unknown, law)
     generator = np.random.default_rng(seed)
     others = found.resampled(RESAMPLES, generator)
+    checks = tuple(
+        _held_out(sizes, found, others, left_out)
+        for left_out in range(1, 1 + min(_MOST_HELD_OUT, len(sizes) - LEAST_SIZES))
+    )
     if not _has_shape(sizes, found, others):
         reason = "the curve does not have the shape of a power law"
         steps = np.diff(found.means) / np.diff(np.log(sizes))
         if steps[-1] > steps[-2]:
             reason += ", as it rises faster with each doubling of the labels"
-        return no_gain(reason, law)
-    checks = tuple(
-        _held_out(sizes, found, others, left_out)
-        for left_out in range(1, 1 + min(_MOST_HELD_OUT, len(sizes) - LEAST_SIZES))
-    )
+        return no_gain(reason, law, None, checks)
     checked = None
     for check in checks:
         if not check.holds:

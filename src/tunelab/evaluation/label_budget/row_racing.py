@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tunelab.evaluation.label_budget.racing import LEAST_POWER, MARGIN, level_of_pair
+from tunelab.evaluation.label_budget.racing import MARGIN
+from tunelab.evaluation.label_budget.sequential import LEAST_POWER, level_of_pair
 from tunelab.evaluation.statistics.betting import LEVEL, confidence_sequence
 from tunelab.numbers import counted, share
 

@@ -18,25 +18,66 @@ from typing import Any
 import numpy as np
 
 from tunelab.evaluation.label_budget.answers import BudgetAnswers, BudgetCell
+from tunelab.evaluation.statistics.clusters import Clusters
 
 LEVEL = 0.05
 # Of the residual mean square, this over the number of draws is left in the variance of draws.
-_KEPT = 1.4
+_KEPT = 0.75
+# Degrees of freedom from which on Student's distribution is as good as normal.
+_NEARLY_NORMAL = 100
+LEAST_DRAWS = 3
+FEW_DRAWS = "two draws do not tell how much draws vary; an interval takes three"
 
 
 @dataclass(frozen=True)
 class Sample:
     """Values of some draws on all test rows.
 
-    ``draws`` are the numbers of the draws, ``values`` an array (draws, rows).
+    ``draws`` are the numbers of the draws, ``values`` an array (draws, rows). ``clusters``: which
+    rows belong together, None where all are independent.
     """
 
     draws: tuple[int, ...]
     values: Any
+    clusters: Clusters | None = None
 
     def first(self, count: int) -> "Sample":
         """The first draws of it."""
-        return Sample(self.draws[:count], self.values[:count])
+        return Sample(self.draws[:count], self.values[:count], self.clusters)
+
+    @property
+    def no_interval(self) -> str | None:
+        """Why there is no interval of its mean, None where there is.
+
+        One draw has one over rows alone.
+        """
+        if 1 < len(self.draws) < LEAST_DRAWS:
+            return FEW_DRAWS
+        return None if self.clusters is None else self.clusters.too_few()
+
+    @property
+    def units(self) -> Any:
+        """Values of what is independent of each other, (draws, rows or groups).
+
+        Their means are those of the rows. Of rows that belong together they are the pseudo-values
+        of the jackknife over groups, whose variance is the clustered one (MacKinnon, Nielsen and
+        Webb, 2023).
+        """
+        values = np.asarray(self.values, dtype=float)
+        if self.clusters is None:
+            return values
+        means = values.mean(axis=1, keepdims=True)
+        moved = (self.clusters.count - 1) * self.clusters.left_out((values - means).T).T
+        moved -= moved.mean(axis=1, keepdims=True)
+        # Groups that are all alike differ in the last digits of floating point.
+        return means + np.where(np.abs(moved) < 1e-12, 0.0, moved)
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of a spread over its rows or groups."""
+        if self.clusters is None:
+            return float(max(1, self.values.shape[1] - 1))
+        return self.clusters.freedom
 
 
 @dataclass(frozen=True)
@@ -49,7 +90,8 @@ class TwoWay:
     Estimates of variances of draws can be negative.
     ``counts``: (samples,), the draws of each; a sample of one draw has no variance of draws, so
     that what is said of it is said of that draw. ``residual``: (samples,), variance of one answer
-    that neither its draw nor its row explains, 0 for one draw.
+    that neither its draw nor its row explains, 0 for one draw. ``units``: the independent rows, or
+    groups where rows belong together, and ``freedom`` the degrees of freedom of a spread over them.
     """
 
     means: Any
@@ -58,7 +100,8 @@ class TwoWay:
     by_rows: Any
     residual: Any
     counts: tuple[int, ...]
-    rows: int
+    units: int
+    freedom: float
 
     def reach(self, *, level: float = LEVEL, rows_level: float | None = None) -> float:
         """Half-width of the interval of the one mean that there is.
@@ -68,7 +111,7 @@ class TwoWay:
         differs. See :func:`_of_draws` for few draws.
         """
         rows_level = level if rows_level is None else rows_level
-        from_rows = _quantile(self.rows - 1, rows_level) ** 2 * float(self.by_rows[0, 0])
+        from_rows = _quantile(self.freedom, rows_level) ** 2 * float(self.by_rows[0, 0])
         if self.counts[0] < 2:
             return math.sqrt(from_rows)
         quantile = _quantile(self.counts[0] - 1, level) ** 2
@@ -89,7 +132,7 @@ class TwoWay:
             for covariance in (self.by_draws, self.between_draws, self.by_rows)
         )
         of_draws = quantile * np.maximum(0.0, _of_draws(from_draws, between, draws))
-        of_rows = _quantile(self.rows - 1, level) ** 2 * np.maximum(0.0, from_rows)
+        of_rows = _quantile(self.freedom, level) ** 2 * np.maximum(0.0, from_rows)
         return np.sqrt(of_draws + of_rows)
 
     def p_value(self, margin: float = 0.0) -> float:
@@ -112,13 +155,15 @@ class TwoWay:
     def resampled(self, count: int, generator: Any) -> Any:
         """Means of other draws and other rows, (count, samples), around these means.
 
-        Normal, with the variance of draws as unknown as so few draws leave it.
+        Normal, with the variances as unknown as so few draws and rows leave them.
         """
         freedom = min((one - 1 for one in self.counts if one > 1), default=0)
         noise = generator.standard_normal((count, len(self.means))) @ _root(self.by_draws)
         if freedom:
             noise /= np.sqrt(generator.chisquare(freedom, size=(count, 1)) / freedom)
         rows = generator.standard_normal((count, len(self.means))) @ _root(self.by_rows)
+        if self.freedom < _NEARLY_NORMAL:
+            rows /= np.sqrt(generator.chisquare(self.freedom, size=(count, 1)) / self.freedom)
         return self.means + noise + rows
 
 
@@ -138,8 +183,8 @@ def two_way(samples: Sequence[Sample]) -> TwoWay:
         raise ValueError("there are no test rows")
     if len(samples) == 1:
         return _one_sample(samples[0])
-    size, rows = len(samples), int(samples[0].values.shape[1])
-    tables = [np.asarray(sample.values, dtype=float) for sample in samples]
+    tables = [sample.units for sample in samples]
+    size, rows = len(samples), int(tables[0].shape[1])
     by_row = np.stack([table.mean(axis=0) for table in tables])
     means = by_row.mean(axis=1)
     off = by_row - means[:, None]
@@ -164,18 +209,24 @@ def two_way(samples: Sequence[Sample]) -> TwoWay:
         by_rows=by_rows,
         residual=residual,
         counts=tuple(len(sample.draws) for sample in samples),
-        rows=rows,
+        units=rows,
+        freedom=samples[0].freedom,
     )
 
 
 def sample_of(answers: BudgetAnswers, classifier: str, size: int) -> Sample | None:
     """The draws of a classifier at a size that were done, None where none was."""
     found = _done(answers, classifier, size)
-    return Sample(tuple(found), np.stack(list(found.values())).astype(float)) if found else None
+    if not found:
+        return None
+    return Sample(tuple(found), np.stack(list(found.values())).astype(float), answers.clusters)
 
 
 def paired(answers: BudgetAnswers, first: str, second: str, size: int) -> Sample | None:
-    """Right answers of ``first`` minus those of ``second``, of the draws that both have done."""
+    """Right answers of ``first`` minus those of ``second``, of the draws that both have done.
+
+    What is only asked gives the same answers beside every draw.
+    """
     left, right = _done(answers, first, size), _done(answers, second, size)
     both = tuple(draw for draw in left if draw in right)
     if not both:
@@ -184,6 +235,7 @@ def paired(answers: BudgetAnswers, first: str, second: str, size: int) -> Sample
         both,
         np.stack([left[draw] for draw in both]).astype(float)
         - np.stack([right[draw] for draw in both]),
+        answers.clusters,
     )
 
 
@@ -194,14 +246,16 @@ def known(answers: BudgetAnswers, *classifiers: str) -> None:
         ValueError: one is not among them.
     """
     for name in classifiers:
-        if name not in answers.classifiers:
+        if name not in answers.names:
             raise ValueError(
                 f"there is no classifier {name!r} in this label budget; it has "
-                f"{', '.join(answers.classifiers)}"
+                f"{', '.join(answers.names)}"
             )
 
 
 def _done(answers: BudgetAnswers, classifier: str, size: int) -> Mapping[int, Any]:
+    if classifier in answers.asked:
+        return dict.fromkeys(range(answers.draws[size]), answers.asked[classifier])
     cells = ((draw, BudgetCell(classifier, size, draw)) for draw in range(answers.draws[size]))
     return {draw: answers.right[cell] for draw, cell in cells if cell in answers.right}
 
@@ -212,9 +266,9 @@ def _one_sample(sample: Sample) -> TwoWay:
     Each is multiplied by the number of answers: right answers then give whole numbers, and what
     does not vary has a variance of exactly 0.
     """
-    draws, rows = sample.values.shape
+    values = sample.units
+    draws, rows = values.shape
     answers = draws * rows
-    values = np.asarray(sample.values, dtype=float)
     of_draws, of_rows = values.sum(axis=1), values.sum(axis=0)
     total = float(of_draws.sum())
     squares_draws, squares_rows = float(of_draws @ of_draws), float(of_rows @ of_rows)
@@ -235,7 +289,8 @@ def _one_sample(sample: Sample) -> TwoWay:
         by_rows=by_rows * one,
         residual=residual * one[0],
         counts=(draws,),
-        rows=rows,
+        units=rows,
+        freedom=sample.freedom,
     )
 
 
@@ -266,14 +321,15 @@ def _of_draws(by_draws: Any, between: Any, draws: Any) -> Any:
 
     The estimate is a difference of mean squares, and with two or three draws it is often 0 or less
     though the variance is not. So not all of the residual mean square is taken off, the less the
-    fewer draws there are. The share was chosen by simulation: with 2, 3, 5 and 10 draws intervals
-    then cover near 95 % whether draws vary much or not at all; see ``benchmarks/statistics``.
+    fewer draws there are. The share was chosen by simulation: with 3 and 10 draws intervals then
+    cover near 95 % whether draws vary much or not at all; see ``benchmarks/statistics``. No share
+    does that with two draws, of which no interval is told.
     """
     return by_draws + _KEPT / draws * (between - by_draws)
 
 
 @lru_cache(maxsize=1024)
-def _quantile(freedom: int, level: float) -> float:
+def _quantile(freedom: float, level: float) -> float:
     """Student's quantile of a two-sided level."""
     from scipy.special import stdtrit
 

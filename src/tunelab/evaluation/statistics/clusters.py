@@ -101,6 +101,16 @@ class Clusters:
         np.add.at(sums, self.index, residuals)
         return sums / (len(self.index) - self.sizes)[:, None]
 
+    def share_error(self, differences: Any) -> float:
+        """The clustered standard error of the difference of two shares of the same rows.
+
+        It counts two rows more, one of which either side alone has right, as few differing rows
+        show too little of the spread (Bonett and Price, 2012).
+        """
+        rows = len(differences)
+        error = self.error(differences, float(differences.mean()))
+        return math.sqrt((error * rows) ** 2 + 2) / (rows + 2)
+
     def quantile(self) -> float:
         """Student's quantile of a 95 % interval."""
         from scipy.stats import t
@@ -194,9 +204,7 @@ def compare_clusters(
         reason = "all rows differ by the same amount, so there is no spread"
     if reason is not None:
         return _no_test(value, margin, test, rows, reason, details)
-    error = clusters.error(differences, value)
-    if shares:
-        error = math.sqrt((error * rows) ** 2 + 2) / (rows + 2)
+    error = clusters.share_error(differences) if shares else clusters.error(differences, value)
     reach, distance = clusters.quantile() * error, abs(value - margin)
     p_value = (
         2 * float(t.sf(distance / error, clusters.freedom))

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 TITLE = "Accuracy by labelled rows"
 _COLUMNS = ["part", "classifier", "size", "accuracy", "low", "high", "draws", "over"]
-_CURVE, _CROSSING = "curve", "crossing"
+_CURVE, _ASKED, _CROSSING = "curve", "asked", "crossing"
+_LINES = (_CURVE, _ASKED)
 # Curves that can be told apart: those of the most accurate classifiers.
 _MOST = 10
 _HEIGHT = 340
@@ -28,9 +29,10 @@ _BEHIND = 1.09
 
 
 def collect(run: RunFolder) -> "pd.DataFrame":
-    """Columns: part (curve or crossing), classifier, size, accuracy, low, high, draws, over.
+    """Columns: part (curve, asked or crossing), classifier, size, accuracy, low, high, draws, over.
 
-    ``size`` is in rows a label. Of a curve, ``low`` and ``high`` are the 95 % interval of the
+    ``size`` is in rows a label; what is only asked has the same accuracy at the smallest and the
+    largest one. Of a curve, ``low`` and ``high`` are the 95 % interval of the
     accuracy, over what ``over`` says. Of a crossing they are that of the size; an open end is null.
     """
     import pandas as pd
@@ -38,7 +40,7 @@ def collect(run: RunFolder) -> "pd.DataFrame":
     found = budget_of(run)
     rows: list[dict[str, Any]] = []
     if found is not None:
-        rows = [*_curves(found), *_crossings(found)]
+        rows = [*_curves(found), *_asked(found), *_crossings(found)]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -49,6 +51,8 @@ def describe(table: "pd.DataFrame") -> str:
         f"{name} from {_at(group.iloc[0])} to {_at(group.iloc[-1])}"
         for name, group in curves.groupby("classifier", sort=False)
     ]
+    flat = table[table["part"] == _ASKED].groupby("classifier", sort=False).first()
+    parts += [f"{name} without training {number(row.accuracy)}" for name, row in flat.iterrows()]
     crossed = [
         f"{row.classifier} at about {rows_in_words(round(float(row.size)))} rows a label"
         for row in _rows(table[table["part"] == _CROSSING])
@@ -63,7 +67,7 @@ def draw(table: "pd.DataFrame") -> Any:
     """A line with its band for each classifier, named at its end; crossings are marked."""
     import altair as alt
 
-    curves = _best(table[table["part"] == _CURVE])
+    curves = _best(table[table["part"].isin(_LINES)])
     kept = list(dict.fromkeys(curves["classifier"]))
     names = short_names(curves["classifier"])
     curves = curves.assign(classifier=curves["classifier"].map(names))
@@ -96,20 +100,27 @@ def draw(table: "pd.DataFrame") -> Any:
         .mark_area(opacity=0.1)
         .encode(x=x, y=alt.Y("low:Q", title="accuracy"), y2="high:Q", color=colour)
     )
-    line = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=colour)
-    points = base.mark_point(filled=True, size=46, opacity=1).encode(
-        x=x,
-        y=y,
-        color=colour,
-        tooltip=[
-            "classifier",
-            alt.Tooltip("size:Q", title="rows a label", format=",.4~g"),
-            alt.Tooltip("accuracy:Q", format=".3f"),
-            alt.Tooltip("low:Q", title="from", format=".3f"),
-            alt.Tooltip("high:Q", title="to", format=".3f"),
-            "draws:Q",
-            alt.Tooltip("over:N", title="interval over"),
-        ],
+    dashes = alt.Scale(domain=list(_LINES), range=[[1, 0], [5, 4]])
+    line = base.mark_line(strokeWidth=2).encode(
+        x=x, y=y, color=colour, strokeDash=alt.StrokeDash("part:N", scale=dashes, legend=None)
+    )
+    points = (
+        base.transform_filter(f"datum.part == '{_CURVE}'")
+        .mark_point(filled=True, size=46, opacity=1)
+        .encode(
+            x=x,
+            y=y,
+            color=colour,
+            tooltip=[
+                "classifier",
+                alt.Tooltip("size:Q", title="rows a label", format=",.4~g"),
+                alt.Tooltip("accuracy:Q", format=".3f"),
+                alt.Tooltip("low:Q", title="from", format=".3f"),
+                alt.Tooltip("high:Q", title="to", format=".3f"),
+                "draws:Q",
+                alt.Tooltip("over:N", title="interval over"),
+            ],
+        )
     )
     chart = band + line + points + _ends(curves, colour, (lowest, highest))
     crossings = table[(table["part"] == _CROSSING) & table["classifier"].map(_of(kept))]
@@ -132,6 +143,26 @@ def _curves(found: LabelBudget) -> list[dict[str, Any]]:
         }
         for point in found.curves
         if point.accuracy.value is not None
+    ]
+
+
+def _asked(found: LabelBudget) -> list[dict[str, Any]]:
+    """A flat line for each classifier that no label changes."""
+    sizes = sorted({point.size for point in found.curves if point.accuracy.value is not None})
+    return [
+        {
+            "part": _ASKED,
+            "classifier": one.name,
+            "size": size,
+            "accuracy": one.accuracy.value,
+            "low": one.accuracy.low,
+            "high": one.accuracy.high,
+            "draws": None,
+            "over": None if one.accuracy.low is None else "rows",
+        }
+        for one in found.asked
+        if one.accuracy.value is not None
+        for size in (sizes[:1] + sizes[-1:] if len(sizes) > 1 else sizes)
     ]
 
 

@@ -58,6 +58,7 @@ def decide(run: RunFolder) -> Decision:
             if one["name"] not in _OTHER_PARTS and not OTHER_WORDING.fullmatch(one["name"])
         },
     )
+    left_out |= run.stopped
     for name, given in answers.items():
         columns = [row_values(metric, one) for one in given]
         known = [column for column in columns if column is not None]
@@ -208,6 +209,7 @@ def _key(run: RunFolder) -> str:
             "resamples": study.evaluation.resamples,
             "counts": run.prepared.values.get("counts"),
             "failures": [dict(one) for one in run.failures],
+            **({"stopped": dict(run.stopped)} if run.stopped else {}),
             "stages": [
                 [result.stage, result.name, result.hash, result.values, result.files]
                 for result in [*run.evaluated, *run.trained, *run.measured]

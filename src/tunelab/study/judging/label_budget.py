@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from tunelab.config import fingerprint, make_study
-from tunelab.evaluation.label_budget.answers import BudgetCell
+from tunelab.config import Mode, Study, fingerprint, make_study
+from tunelab.evaluation.label_budget.answers import BudgetAnswers, BudgetCell
 from tunelab.evaluation.label_budget.found import (
     BudgetSize,
     LabelBudget,
@@ -12,15 +12,25 @@ from tunelab.evaluation.label_budget.found import (
     find_budget,
     read_budget,
 )
-from tunelab.evaluation.label_budget.racing import Race
+from tunelab.evaluation.label_budget.race_record import Race
 from tunelab.runs.run_folder import RunFolder, once
 from tunelab.runs.verdicts import BUDGET
 from tunelab.study.judging.kept import Kept
-from tunelab.study.label_budget.answers import answers_of, cell_of, groups, raced, right_rows
+from tunelab.study.label_budget.answers import (
+    WAYS,
+    answers_of,
+    asked_in,
+    asked_rows,
+    cell_of,
+    clusters_of_rows,
+    groups,
+    raced,
+    right_rows,
+)
 from tunelab.study.label_budget.plan import BudgetPlan, read_plan
 
 # Part of the key: raised when something else is found in the same answers than before.
-_FORMAT = 1
+_FORMAT = 2
 
 
 def judge_budget(run: RunFolder) -> LabelBudget | None:
@@ -51,21 +61,36 @@ def budget_key(run: RunFolder) -> str | None:
 
 def _find(run: RunFolder) -> LabelBudget:
     study, plan = make_study(run.study), _plan(run)
-    right = {cell_of(plan, result): right_rows(result) for result in run.budget_trainings}
     tuned, others = groups(plan, run.budget_trainings)
-    race = None
-    if study.budget is not None and study.budget.stop == "decided" and right:
-        failed = {one["classifier"] for one in (run.budget_plan or {})["failed"]}
-        race = raced(study, plan, run.budget_trainings, right, failed)
+    answers, race = _answered(run, study, plan)
+    further = [mode for mode in study.evaluation.modes[1:] if asked_in(run.budget_trainings, mode)]
     return find_budget(
-        answers_of(plan, right),
+        answers,
         [BudgetSize(*size) for size in _sizes(plan)],
         tuned=tuned,
         others=others,
         race=race,
-        left_out=list(_left_out(run, plan, set(right), race)),
+        left_out=list(_left_out(run, plan, set(answers.right), race)),
         seed=study.seed,
+        by_mode={WAYS[mode]: _answered(run, study, plan, mode) for mode in further},
     )
+
+
+def _answered(
+    run: RunFolder, study: Study, plan: BudgetPlan, mode: Mode | None = None
+) -> tuple[BudgetAnswers, Race | None]:
+    """The answers by a way of answering, and what they decide where the study stops when it is."""
+    trainings = run.budget_trainings
+    answers = answers_of(
+        plan,
+        {cell_of(plan, result): right_rows(result, mode) for result in trainings},
+        asked_rows(plan, run.evaluated),
+        clusters_of_rows(trainings),
+    )
+    if study.budget is None or study.budget.stop != "decided" or not answers.right:
+        return answers, None
+    failed = {one["classifier"] for one in (run.budget_plan or {})["failed"]}
+    return answers, raced(study, plan, trainings, answers, failed)
 
 
 def _sizes(plan: BudgetPlan) -> Iterator[tuple[int | str, float, int, int, dict[str, int]]]:
@@ -102,7 +127,7 @@ def _plan(run: RunFolder) -> BudgetPlan:
 
 def _key(run: RunFolder) -> str:
     """The hash of all that decides: what was planned, what failed, and the answers."""
-    study = make_study(run.study)
+    study, asked = make_study(run.study), _plan(run).asked
     return fingerprint(
         {
             "format": _FORMAT,
@@ -111,8 +136,13 @@ def _key(run: RunFolder) -> str:
             "seed": study.seed,
             # Without the times of the trainings, which decide nothing.
             "trainings": [
-                [result.name, result.hash, result.files] for result in run.budget_trainings
+                [result.name, result.hash, result.files]
+                for result in [
+                    *run.budget_trainings,
+                    *(one for one in run.evaluated if one.name in asked),
+                ]
             ],
+            "modes": study.evaluation.modes,
         }
     )
 

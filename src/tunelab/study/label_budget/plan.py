@@ -10,6 +10,10 @@ from tunelab.numbers import count, counted, mean_count
 
 # Labels that a sentence names.
 _NAMED = 4
+_TWO_DRAWS = (
+    "Two draws do not tell how much draws vary, so that nothing has an interval and nothing is "
+    "decided: take three draws or more, or one, whose intervals are over test rows alone."
+)
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,8 @@ class BudgetPlan:
 
     For each of ``sizes``, the rows of a label as the study has them: ``draws``, ``rows_a_label``,
     the mean over the labels, ``rows`` of one draw, and ``short``, the labels that have fewer rows
-    than that, with their rows.
+    than that, with their rows. ``asked``: the classifiers of the study that are asked as they are,
+    with which the others are compared.
     """
 
     classifiers: tuple[str, ...]
@@ -27,6 +32,7 @@ class BudgetPlan:
     rows_a_label: tuple[float, ...]
     rows: tuple[int, ...]
     short: tuple[Mapping[str, int], ...]
+    asked: tuple[str, ...] = ()
 
     def cells(self) -> Iterator[BudgetCell]:
         """All trainings, draw by draw, so that each draw is complete before the next begins."""
@@ -67,14 +73,23 @@ class BudgetPlan:
             f"{counted(len(self.classifiers), 'classifier')}, "
             f"{counted(len(self.sizes), 'size')}, {most}{counted(max(self.draws), 'draw')} of each "
             f"size. Together they read {count(self.trained_rows)} training rows in an epoch."
+            + (
+                f" They are compared with {', '.join(self.asked)}, asked once."
+                if self.asked
+                else ""
+            )
         )
 
     def notes(self) -> list[str]:
-        """The labels that have fewer rows than a size asks for, a sentence for each size."""
+        """Too few draws, and the labels that have fewer rows than a size asks for."""
+        few = max(self.draws) == 2
         return [
-            _too_few(self.size_in_words(size), short, mean_count(self.rows_a_label[size]))
-            for size, short in enumerate(self.short)
-            if short
+            *([_TWO_DRAWS] if few else []),
+            *(
+                _too_few(self.size_in_words(size), short, mean_count(self.rows_a_label[size]))
+                for size, short in enumerate(self.short)
+                if short
+            ),
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,7 +99,9 @@ class BudgetPlan:
 
 def read_plan(record: Mapping[str, Any]) -> BudgetPlan:
     """What :meth:`BudgetPlan.to_dict` gave."""
-    return BudgetPlan(**{key: tuple(record[key]) for key in BudgetPlan.__dataclass_fields__})
+    # Older plans do not name those that are asked.
+    fields = BudgetPlan.__dataclass_fields__
+    return BudgetPlan(**{key: tuple(record.get(key, ())) for key in fields})
 
 
 def size_in_words(size: Size) -> str:

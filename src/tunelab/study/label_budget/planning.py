@@ -6,7 +6,7 @@ from tunelab.config import Budget, Study
 from tunelab.data.nested_draws import mean_per_label, short_labels
 from tunelab.errors import UsageError
 from tunelab.numbers import counted
-from tunelab.study.cell_list import estimators
+from tunelab.study.cell_list import cells_of, estimators
 from tunelab.study.label_budget.plan import BudgetPlan
 
 
@@ -44,6 +44,9 @@ def make_plan(study: Study, counts: Mapping[str, int]) -> BudgetPlan | None:
             for size in numbers
         ),
         short=tuple({} if size is None else short_labels(counts, size) for size in numbers),
+        asked=tuple(
+            cell.name for cell in cells_of(study) if cell.of is None and not cell.estimator.trains
+        ),
     )
 
 

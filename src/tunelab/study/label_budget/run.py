@@ -6,9 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from tunelab.classifiers.contract import Estimator
 from tunelab.config import Study
 from tunelab.errors import RunError, TunelabError
@@ -17,7 +14,13 @@ from tunelab.numbers import duration, number
 from tunelab.runs.results import Result
 from tunelab.study.cell_list import estimators
 from tunelab.study.engines.local import Engine
-from tunelab.study.label_budget.answers import raced, right_rows
+from tunelab.study.label_budget.answers import (
+    answers_of,
+    asked_rows,
+    clusters_of_rows,
+    raced,
+    right_rows,
+)
 from tunelab.study.label_budget.plan import BudgetPlan
 from tunelab.study.label_budget.training import DrawTraining
 from tunelab.study.prepare import PreparedData
@@ -68,19 +71,25 @@ class BudgetRun:
 
 
 def run_budget(
-    study: Study, plan: BudgetPlan, data: PreparedData, out: Path, engine: Engine
+    study: Study,
+    plan: BudgetPlan,
+    data: PreparedData,
+    out: Path,
+    engine: Engine,
+    evaluated: Sequence[Result] = (),
 ) -> Iterator[BudgetRun]:
     """Do the trainings of a plan, and give what there is after each one.
 
     A training that fails is told of, and the others go on. With ``stop`` of decided, those to do
-    next are chosen by what was answered so far, until nothing is open.
+    next are chosen by what was answered so far, until nothing is open. ``evaluated``: what the
+    classifiers answered that are asked as they are, with which the others are compared.
     """
     run = BudgetRun(plan)
-    asked = _asked_once(study)
+    untracked = _untracked(study)
     decides = study.budget is not None and study.budget.stop == "decided"
-    choose = _still_open(study) if decides else _all_of
+    choose = _still_open(study, evaluated) if decides else _all_of
     while batch := choose(run):
-        yield from _run_batch(asked, run, batch, data, out, engine)
+        yield from _run_batch(untracked, run, batch, data, out, engine)
 
 
 def _all_of(run: BudgetRun) -> list[BudgetCell]:
@@ -88,15 +97,20 @@ def _all_of(run: BudgetRun) -> list[BudgetCell]:
     return [cell for cell in run.plan.cells() if not run.tried(cell)]
 
 
-def _still_open(study: Study) -> Callable[[BudgetRun], list[BudgetCell]]:
+def _still_open(
+    study: Study, evaluated: Sequence[Result]
+) -> Callable[[BudgetRun], list[BudgetCell]]:
     """What gives the trainings on which an answer still depends."""
-    right: dict[BudgetCell, npt.NDArray[np.bool_]] = {}
+    right: dict[BudgetCell, Any] = {}
 
     def choose(run: BudgetRun) -> list[BudgetCell]:
         for cell in run.done.keys() - right.keys():
             right[cell] = right_rows(run.done[cell])
         failed = {cell.classifier for cell in run.failed}
-        found = raced(study, run.plan, run.results, right, failed)
+        answers = answers_of(
+            run.plan, right, asked_rows(run.plan, evaluated), clusters_of_rows(run.results)
+        )
+        found = raced(study, run.plan, run.results, answers, failed)
         return [] if found is None else list(found.next)
 
     return choose
@@ -163,11 +177,6 @@ def _told(values: Mapping[str, Any]) -> str:
     return f"accuracy {number(accuracy)}{trained}"
 
 
-def _asked_once(study: Study) -> Study:
-    """The study as its budget is run: asked in its first way alone, and followed by no tracker."""
-    return study.model_copy(
-        update={
-            "evaluation": study.evaluation.model_copy(update={"modes": study.evaluation.modes[:1]}),
-            "training": study.training.model_copy(update={"tracking": []}),
-        }
-    )
+def _untracked(study: Study) -> Study:
+    """The study as its budget is run: followed by no tracker."""
+    return study.model_copy(update={"training": study.training.model_copy(update={"tracking": []})})

@@ -13,14 +13,12 @@ from tunelab.config import Size, Study, fingerprint
 from tunelab.data.examples import Example
 from tunelab.data.nested_draws import draw_rows
 from tunelab.evaluation.measuring import choices_of
-from tunelab.evaluation.predictions import Predictions
+from tunelab.evaluation.predictions import GROUP, Predictions
 from tunelab.evaluation.sides import trains_weights
-from tunelab.runs.results import Result, write_table
+from tunelab.runs.results import BUDGET, Result, write_table
 from tunelab.runs.run_folder import BUDGET_ANSWERS
 from tunelab.runs.stages import run_stage
 from tunelab.study.prepare import PreparedData
-
-STAGE = "budget"
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class DrawTraining:
         }
         result = run_stage(
             out,
-            STAGE,
+            BUDGET,
             self.name,
             inputs,
             lambda folder: self._train_and_ask(study, task, asked, fitted, folder),
@@ -113,12 +111,17 @@ class DrawTraining:
         )
         opened = self.estimator.open(target, task)
         predictions, answering = ask_rows(opened, asked, title=self.title)
-        labels = _labels(predictions, study)
+        ways = _labels(predictions, study)
+        labels = next(iter(ways.values()))
+        # The first way is the one that the study's report leads with.
+        columns = {"predicted": labels, **{way: ways[way] for way in [*ways][1:]}}
+        if predictions.groups is not None:
+            columns[GROUP] = predictions.groups
         write_table(
             folder / BUDGET_ANSWERS,
             [
-                {"row": row, "truth": truth, "predicted": label}
-                for row, (truth, label) in enumerate(zip(predictions.truth, labels, strict=True))
+                {"row": row, "truth": truth, **{name: one[row] for name, one in columns.items()}}
+                for row, truth in enumerate(predictions.truth)
             ],
         )
         right = sum(one == other for one, other in zip(predictions.truth, labels, strict=True))
@@ -137,18 +140,23 @@ class DrawTraining:
         }
 
 
-def _labels(predictions: Predictions, study: Study) -> tuple[str | None, ...]:
-    """The label of each row, by the way of answering that the study's report leads with."""
+def _labels(predictions: Predictions, study: Study) -> dict[str, tuple[str | None, ...]]:
+    """The label of each row by each way of answering, in the order of the study's modes."""
     if predictions.given is not None:
-        return predictions.given.labels
-    if predictions.generated is not None:
-        return predictions.generated.labels
+        return {"label": predictions.given.labels}
     choices = choices_of(
         predictions,
         normalize=study.evaluation.normalize,
         calibrate=study.evaluation.calibrate,
     )
-    return choices.labels if choices is not None else (None,) * len(predictions.truth)
+    found = {
+        "generate": predictions.generated.labels if predictions.generated is not None else None,
+        "score": choices.labels if choices is not None else None,
+    }
+    ways: dict[str, tuple[str | None, ...]] = {
+        mode: labels for mode in study.evaluation.modes if (labels := found[mode]) is not None
+    }
+    return ways or {"label": (None,) * len(predictions.truth)}
 
 
 def _fingerprint(rows: Sequence[Example]) -> str:
