@@ -139,9 +139,12 @@ def _columns(
     label = label or next(iter(candidates), None)
     if text is None or label is None or text == label:
         problem = proposal.problem or "The columns of the texts and of the labels are not clear."
-        raise UsageError(
-            f"{source}: {problem.rstrip('.')}. Name both: --text COLUMN --label COLUMN."
+        advice = (
+            f" Name both: tunelab init {source} --text COLUMN --label COLUMN."
+            if proposal.nameable
+            else ""
         )
+        raise UsageError(f"{source}: {problem.rstrip('.')}.{advice}")
     return names, text, label, others
 
 
@@ -235,7 +238,7 @@ def first_lines(look: FirstLook) -> list[str]:
     scripts = ", ".join(f"{name} {share:.0%}" for name, share in list(look.scripts.items())[:4])
     lines = [
         f"{look.source}: {sum(look.rows.values()):,} rows; columns: {', '.join(look.columns)}.",
-        f"Texts: column {look.text!r}, {middle} characters in the median, {longest:,} at most"
+        f"Texts: column {look.text!r}, {middle:,} characters in the median, {longest:,} at most"
         + (f"; letters: {scripts}." if scripts else "; no letters."),
         f"Labels: column {look.label!r}, {len(look.labels)} different ones.",
     ]
