@@ -46,10 +46,10 @@ def to_examples(
     counts: Counter[str] = Counter()
     for position, (number, row) in enumerate(rows):
         if hidden and not position and label not in row and text in row:
+            names = listed([_short(str(key)) for key in row], most=_MOST_NAMES)
             notes.tell(
-                f"{where}: it has no column {label!r} (hidden labels; its columns are "
-                f"{listed([_short(str(key)) for key in row], most=_MOST_NAMES)}), so nothing can be "
-                "measured on it; it is not used."
+                f"{where}: it has no column {label!r} (hidden labels; its columns are {names}), so "
+                "nothing can be measured on it; it is not used."
             )
             return []
         _check_columns((text, label), row, where, number if position else None)

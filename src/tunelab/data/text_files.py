@@ -162,8 +162,8 @@ def _not_decodable(path: Path, encoding: str) -> UsageError:
         return UsageError(f"{position}; save the file as UTF-8.")
     doubt = f" or {', '.join(others)}: look at the text after converting it" if others else ""
     return UsageError(
-        f"{position}; it may be {guess}{doubt}. Convert it: iconv -f {guess} -t UTF-8 {path.name} > "
-        f"utf8-{path.name}; or, in a spreadsheet, save it as CSV UTF-8."
+        f"{position}; it may be {guess}{doubt}. Convert it: iconv -f {guess} -t UTF-8 "
+        f"{path.name} > utf8-{path.name}; or, in a spreadsheet, save it as CSV UTF-8."
     )
 
 
