@@ -131,7 +131,7 @@ def test_a_plain_prompt_without_an_end_token() -> None:
     format = make_format(
         tokenizer, system="One of {labels}.", labels=LABELS, style="plain", max_length=120
     )
-    with pytest.raises(RunError, match="no end-of-text token.*name one as eos_token"):
+    with pytest.raises(RunError, match=r"no end-of-text token.*name one as eos_token"):
         Encoder(tokenizer, format).example("a day", "joy")
 
 
