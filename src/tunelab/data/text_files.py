@@ -152,14 +152,15 @@ def _not_decodable(path: Path, encoding: str) -> UsageError:
         )
     number, line = _undecodable_line(path)
     position = f"{path}, line {number}: not UTF-8"
-    guess, *others = _guess(path, line) or [None]
+    guesses = _guess(path, line)
+    if not guesses:
+        return UsageError(f"{position}; save the file as UTF-8.")
+    guess, *others = guesses
     if guess == "utf-8":
         return UsageError(
             f"{position}, as other lines are; correct this line, which was cut or copied from a "
             "file of another encoding."
         )
-    if guess is None:
-        return UsageError(f"{position}; save the file as UTF-8.")
     doubt = f" or {', '.join(others)}: look at the text after converting it" if others else ""
     return UsageError(
         f"{position}; it may be {guess}{doubt}. Convert it: iconv -f {guess} -t UTF-8 "

@@ -177,8 +177,8 @@ def _no_rows(split: str, dataset: Dataset, dropped: Mapping[str, Mapping[str, in
     texts = {identity(row.text) for rows in dataset.splits.values() for row in rows}
     if len(texts) == 1 and not came:
         return (
-            f"the {split} split has no rows, as all rows have the same text, or none, and copies of a text "
-            "stay in one split. Is data.text the right column?"
+            f"the {split} split has no rows, as all rows have the same text, or none, and copies "
+            "of a text stay in one split. Is data.text the right column?"
         )
     if not came or not lost:
         return (
