@@ -233,7 +233,7 @@ def test_a_file_without_names_of_columns(first: int) -> None:
     label, text = _pick(first, "ham", "spam"), _text(first)
     rows = [{label: _pick(n, "ham", "spam"), text: _text(n)} for n in range(1, ROWS)]
     found = propose_columns(rows)
-    assert (found.text, found.label, found.nameable) == (None, None, False)
+    assert (found.text, found.label, found.nameable) == (None, None, True)
     assert found.problem is not None
     assert f"it has {label!r}, which is a label of other rows" in found.problem
 

@@ -101,3 +101,8 @@ def test_what_came_in_place_of_the_file(tmp_path: Path, name: str, start: str, w
     (tmp_path / name).write_text(start, encoding="utf-8")
     with pytest.raises(UsageError, match=words):
         list(read_rows(tmp_path / name))
+
+
+def test_lines_of_pages_are_texts(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("<html><p>cold</p>\n<html><p>warm</p>\n", encoding="utf-8")
+    assert len(list(read_rows(tmp_path / "a.txt", labelled=False))) == 2

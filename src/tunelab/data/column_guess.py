@@ -110,7 +110,7 @@ def propose_columns(rows: Iterable[Mapping[str, Any]]) -> Proposal:
         problem, nameable = _why_no_label(text, rest, flags)
         return Proposal(text.name, None, problem=problem, nameable=nameable)
     if labels[0].name.strip() in labels[0].values:
-        return Proposal(None, None, problem=_no_header(labels[0]), nameable=False)
+        return Proposal(None, None, problem=_no_header(labels[0]))
     return Proposal(text.name, labels[0].name, tuple(column.name for column in labels[1:]))
 
 
@@ -179,9 +179,9 @@ def _why_not_these_texts(label: _Column, rest: Sequence[_Column]) -> str:
 
 def _no_header(label: _Column) -> str:
     return (
-        f"The first line looks like a row and not like the names of the columns: it has "
+        "The first line looks like a row and not like the names of the columns: it has "
         f"{_shown(label)}, which is a label of other rows. Write the names above it, such as text "
-        "and label."
+        "and label, unless these are the names."
     )
 
 

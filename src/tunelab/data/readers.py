@@ -69,8 +69,10 @@ def read_rows(
 
 
 def _reader(path: Path, labelled: bool, notes: LoadingNotes) -> Iterator[tuple[int, Row]]:
-    refuse_no_rows(path)
     kind = kind_of(path)
+    # Lines of text may as well be the sources of pages.
+    if kind != ".txt" or labelled:
+        refuse_no_rows(path)
     if kind == ".parquet":
         from tunelab.data.parquet_rows import read_parquet_rows
 
