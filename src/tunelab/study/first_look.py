@@ -213,7 +213,8 @@ def propose_study(look: FirstLook, name: str) -> dict[str, Any]:
                 "source": look.source,
                 "text": look.text,
                 "label": look.label,
-                "sample": dict(look.sample),
+                # Of a handful of rows none may be left for a split; all of none are none.
+                "sample": {split: count or "all" for split, count in look.sample.items()},
             },
             "prompt": {"max_length": look.max_length},
         },
