@@ -226,3 +226,40 @@ def test_what_is_like_ids() -> None:
     assert is_like_ids({f"user-{n}": 1 for n in range(30)})
     assert not is_like_ids({"a": 1, "b": 1})
     assert not is_like_ids({"a": 10, "b": 5, "c": 1})
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_file_without_names_of_columns(first: int) -> None:
+    label, text = _pick(first, "ham", "spam"), _text(first)
+    rows = [{label: _pick(n, "ham", "spam"), text: _text(n)} for n in range(1, ROWS)]
+    found = propose_columns(rows)
+    assert (found.text, found.label, found.nameable) == (None, None, True)
+    assert found.problem is not None
+    assert f"it has {label!r}, which is a label of other rows" in found.problem
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda n: f"2024-03-{n % 28 + 1:02d}",
+        lambda n: n * 17,
+        lambda n: f"https://example.org/{n}",
+        lambda n: ["a", "list", n],
+        lambda n: b"bytes",
+        lambda n: "always the same words",
+    ],
+    ids=["dates", "numbers", "addresses", "lists", "bytes", "one value"],
+)
+def test_the_labels_are_not_taken_for_the_texts(value: Callable[[int], Any]) -> None:
+    found = propose_columns({"text": value(n), "label": _pick(n, "a", "b")} for n in range(ROWS))
+    assert (found.text, found.label) == (None, None)
+    assert found.problem is not None
+    assert "'label' looks like labels" in found.problem
+    assert "'text' holds numbers" in found.problem
+
+
+@pytest.mark.parametrize("value", [["a"], ["a", "b"], {"name": "a"}])
+def test_labels_that_are_lists(value: object) -> None:
+    found = propose_columns({"text": _text(n), "label": value} for n in range(ROWS))
+    assert found.label is None
+    assert "holds lists or objects. tunelab gives a text one label" in str(found.problem)

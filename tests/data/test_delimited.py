@@ -161,3 +161,14 @@ def test_quotation_marks_behind_a_backslash(tmp_path: Path) -> None:
 def test_rows_that_do_not_fit(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         _read(tmp_path / "a.csv", content)
+
+
+def test_a_header_that_stands_again(tmp_path: Path) -> None:
+    part = "text,label\na cold day,x\na warm day,y\n"
+    (tmp_path / "a.csv").write_text(part + part, encoding="utf-8")
+    notes = LoadingNotes()
+    assert len(list(read_rows(tmp_path / "a.csv", notes=notes))) == 4
+    (told,) = notes.sentences
+    assert told == (
+        "a.csv: the names of the columns stand again among the rows (line 4); left out."
+    )

@@ -95,3 +95,28 @@ def test_a_folder_that_may_not_be_read(tmp_path: Path) -> None:
         pytest.skip("this user may read every folder")
     with pytest.raises(UsageError, match="cannot read the folder"):
         _open(folder)
+
+
+@pytest.mark.parametrize("name", ["eval", "evaluation", "testing"])
+def test_names_of_the_test_file(tmp_path: Path, name: str) -> None:
+    for split, rows in {"train": 12, "dev": 6, name: 9}.items():
+        _write(tmp_path / f"{split}.csv", rows, split)
+    assert _sizes(_open(tmp_path)) == {"train": 12, "validation": 6, "test": 9}
+
+
+def test_files_that_are_not_read_are_named(tmp_path: Path) -> None:
+    for name in ("train", "test", "holdout"):
+        _write(tmp_path / f"{name}.csv", 12, name)
+    (tmp_path / "README.md").write_text("# rows", encoding="utf-8")
+    (tmp_path / ".DS_Store").write_bytes(b"\0\1")
+    (told,) = _open(tmp_path).notes
+    assert told.startswith("Not read, as the name of no split stands in their names: holdout.csv.")
+
+
+def test_a_test_file_without_labels(tmp_path: Path) -> None:
+    _write(tmp_path / "train.csv", 60, "train")
+    (tmp_path / "test.csv").write_text("id,text\n1,one\n2,two\n", encoding="utf-8")
+    dataset = _open(tmp_path)
+    assert _sizes(dataset) == {"train": 42, "validation": 6, "test": 12}
+    (told,) = dataset.notes
+    assert "test.csv: it has no column 'label' (hidden labels; its columns are id, text)" in told

@@ -195,3 +195,28 @@ def test_labels_with_decimals_are_bare_numbers(tmp_path: Path) -> None:
 def test_many_labels_are_no_fault(tmp_path: Path, labels: list[str]) -> None:
     dataset = open_source(str(_file(tmp_path, labels)), text="text", label="label")
     assert len(dataset.labels) == len(set(labels))
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (["['late', 'lost']", "['late']"], ["2 labels join", "['late', 'lost']"]),
+        (["[0, 3]", "[2]", "[]"], ["3 labels join", "[0, 3]"]),
+        (["late,lost", "late"], ["1 label joins", "late,lost"]),
+        (["late|lost", "lost|torn", "torn|late"], ["3 labels join"]),
+        (["Sci/Tech", "World", "Food & Drink", "C++", "C"], []),
+        (["New York, NY", "Albany, NY"], []),
+        (["[unclear]", "clear"], []),
+    ],
+)
+def test_labels_that_hold_several(tmp_path: Path, labels: list[str], told: list[str]) -> None:
+    notes = [note for note in _folder(tmp_path, train=labels).notes if " join" in note]
+    assert len(notes) == bool(told)
+    assert all(words in notes[0] for words in told)
+
+
+def test_every_label_that_looks_missing_is_named(tmp_path: Path) -> None:
+    (told,) = _folder(tmp_path, train=["N/A", "None", "late"] * 3).notes
+    assert told == (
+        "The labels 'N/A', 'None' look like values that are missing; each is taken as a class."
+    )

@@ -69,3 +69,40 @@ def test_binary_files_with_the_name_of_a_text_file(
     (tmp_path / "a.csv").write_bytes(start + b"\xff\xfe\xfd" * 9)
     with pytest.raises(UsageError, match=words):
         list(read_rows(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("gb18030", "包裹晚到了三天，客服也没有回答"),
+        ("big5", "包裹晚到了三天，客服也沒有回答"),
+        ("shift-jis", "荷物が三日おくれて届きました"),
+        ("euc-jp", "荷物が三日おくれて届きました。とても残念です"),
+        ("euc-kr", "소포가 사흘 늦게 도착했습니다"),
+        ("koi8-r", "посылка пришла на три дня позже, и никто не ответил"),
+    ],
+)
+def test_texts_of_two_bytes_a_character(tmp_path: Path, encoding: str, text: str) -> None:
+    (tmp_path / "a.csv").write_bytes(f"text,label\n{text},x\n".encode(encoding))
+    with pytest.raises(UsageError, match=rf"not UTF-8; it may be {encoding}( or|\.) "):
+        list(read_rows(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "words"),
+    [
+        ("a.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git lfs pull"),
+        ("a.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git lfs"),
+        ("a.jsonl", "\n<!DOCTYPE html>\n<html><body>Sign in</body></html>", "is a web page; down"),
+        ("a.txt", "<html>\nNot; found\n</html>", "is a web page; download the file itself"),
+    ],
+)
+def test_what_came_in_place_of_the_file(tmp_path: Path, name: str, start: str, words: str) -> None:
+    (tmp_path / name).write_text(start, encoding="utf-8")
+    with pytest.raises(UsageError, match=words):
+        list(read_rows(tmp_path / name))
+
+
+def test_lines_of_pages_are_texts(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("<html><p>cold</p>\n<html><p>warm</p>\n", encoding="utf-8")
+    assert len(list(read_rows(tmp_path / "a.txt", labelled=False))) == 2

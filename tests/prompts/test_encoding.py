@@ -112,6 +112,29 @@ def test_templates_that_cannot_be_trained() -> None:
         _encoder("{{ bos_token }}{{ bos_token }}" + CHATML)
 
 
+def test_what_a_template_leaves_out_is_named() -> None:
+    with pytest.raises(RunError, match=r"\('it leaves out the text of assistant'\); use"):
+        _encoder(
+            "{% for m in messages %}{% if m.role != 'assistant' %}{{ m.content }}{% endif %}"
+            "{% endfor %}<|im_end|>"
+        )
+    with pytest.raises(RunError, match="it leaves out the text of user"):
+        _encoder(
+            "{% for m in messages %}{% for c in m.content %}{{ c['text'] }}{% endfor %}"
+            "{% endfor %}<|im_end|>"
+        )
+
+
+def test_a_plain_prompt_without_an_end_token() -> None:
+    tokenizer = build_tokenizer(None)
+    tokenizer.eos_token = None
+    format = make_format(
+        tokenizer, system="One of {labels}.", labels=LABELS, style="plain", max_length=120
+    )
+    with pytest.raises(RunError, match=r"no end-of-text token.*name one as eos_token"):
+        Encoder(tokenizer, format).example("a day", "joy")
+
+
 def test_checks_find_wrong_rows() -> None:
     encoder = _encoder()
     good = encoder.example("a day", "joy")

@@ -33,3 +33,10 @@ def test_a_preset_is_judged_by_the_estimate(monkeypatch: pytest.MonkeyPatch) -> 
         assert "by the estimate" in verdict
     for verdict in _on_a_machine(monkeypatch, _GB // 2).values():
         assert verdict.startswith("no: methods.0 (lora of instruct): a step needs ")
+
+
+def test_a_preset_with_one_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = {"device": "cpu", "memory": 25 * _GB}
+    monkeypatch.setattr(device_room, "device_facts", lambda: facts)
+    monkeypatch.setattr(device_room, "pick_device", lambda _: "cpu")
+    assert doctor._verdict("own", "cpu").startswith("yes")

@@ -247,3 +247,12 @@ def test_a_file_without_labels(tmp_path: Path) -> None:
 )
 def test_the_name_of_a_study(source: str, name: str) -> None:
     assert plain_name(source) == name or name == "study"
+
+
+def test_a_handful_of_rows(tmp_path: Path) -> None:
+    rows = [f"what a {word} day it was,{'xy'[number % 2]}" for number, word in enumerate("abcdef")]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    look = look_at(str(tmp_path / "a.csv"))
+    assert look.sample["validation"] == 0
+    (tmp_path / "a.yaml").write_text(write_study(look, "a"), encoding="utf-8")
+    assert open_study(str(tmp_path / "a.yaml")).data.sample.validation == "all"

@@ -53,6 +53,7 @@ def test_a_label_that_a_sample_leaves_out(tmp_path: Path) -> None:
         ([(f"text {n // 2}", "xy"[n % 2]) for n in range(40)], "none is left: .*several labels"),
         ([("a", "x"), ("b", "x")], "two labels or more"),
         ([("", "x"), (" ", "y"), ("\u200d", "x")], "train split has no rows"),
+        ([("a cold day", "xy"[row % 2]) for row in range(20)], "all rows have the same text"),
     ],
 )
 def test_what_cannot_be_studied(

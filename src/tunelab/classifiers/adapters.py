@@ -10,6 +10,7 @@ from tunelab.classifiers.headed_model import HeadedModel, load_head, save_head
 from tunelab.classifiers.language_model import LanguageModel
 from tunelab.config import Evaluation
 from tunelab.errors import RunError, UsageError
+from tunelab.guards.bounded_files import home_path
 from tunelab.methods.contract import find_method
 from tunelab.models.loading import LoadedModel, load, load_tokenizer
 from tunelab.prompts.conversation import read_format
@@ -96,6 +97,7 @@ def check_evaluation(folder: Path, record: dict[str, Any], evaluation: Evaluatio
     checked_record(folder, record)
     if has_head(record):
         return
+    _check_model_folder(folder, record)
     tokenizer, format = load_tokenizer(str(record["model"])), read_format(record["prompt"])
     if format.style == "chat":
         tokenizer.chat_template = format.template
@@ -116,6 +118,22 @@ def checked_record(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
     ):
         raise stored.damaged(folder)
     return record
+
+
+def _check_model_folder(folder: Path, record: Mapping[str, Any]) -> None:
+    """See that the model of an adapter is there, where it was a folder.
+
+    Raises:
+        UsageError: it is not.
+    """
+    name = str(record["model"])
+    if name.startswith((".", "/", "~")) and not home_path(name).is_dir():
+        where = "" if name.startswith(("/", "~")) else f", seen from {Path.cwd()}"
+        raise UsageError(
+            f"{folder} was trained on the model in the folder {name[:200]!r}, which is not there"
+            f"{where}. Bring the model there, or run the command in the folder in which it was "
+            "trained."
+        )
 
 
 def has_head(record: Mapping[str, Any]) -> bool:
@@ -147,6 +165,7 @@ def open_recorded(
     checked_record(folder, record)
     stored.check_files(folder, record)
     format = read_format(record["prompt"])
+    _check_model_folder(folder, record)
     loaded = load(str(record["model"]), device=device, dtype=dtype)
     if loaded.hash != record["model_hash"]:
         raise RunError(

@@ -51,13 +51,15 @@ class Proposal:
     """The columns to use, or None where none fits, and then why.
 
     ``others`` are further columns that could hold labels, the likelier ones first. ``problem``
-    is a sentence for the user, or None where both columns were found.
+    is a sentence for the user, or None where both columns were found; ``nameable`` is false where
+    the file must change, and naming its columns would not help.
     """
 
     text: str | None
     label: str | None
     others: tuple[str, ...] = ()
     problem: str | None = None
+    nameable: bool = True
 
 
 @dataclass
@@ -102,8 +104,13 @@ def propose_columns(rows: Iterable[Mapping[str, Any]]) -> Proposal:
     rest = [column for column in columns if column is not text]
     flags = _one_hot(rest, text.filled)
     labels = _like_labels(rest)
+    if not labels and rest and _is_label(text) and _is_label_name(text):
+        return Proposal(None, None, problem=_why_not_these_texts(text, rest))
     if flags or not labels:
-        return Proposal(text.name, None, problem=_why_no_label(text, rest, flags))
+        problem, nameable = _why_no_label(text, rest, flags)
+        return Proposal(text.name, None, problem=problem, nameable=nameable)
+    if labels[0].name.strip() in labels[0].values:
+        return Proposal(None, None, problem=_no_header(labels[0]))
     return Proposal(text.name, labels[0].name, tuple(column.name for column in labels[1:]))
 
 
@@ -128,27 +135,58 @@ def _why_no_text(columns: Sequence[_Column]) -> str:
     return f"No column looks like texts. The columns are {names}."
 
 
-def _why_no_label(text: _Column, rest: Sequence[_Column], flags: Sequence[_Column]) -> str:
+def _why_no_label(
+    text: _Column, rest: Sequence[_Column], flags: Sequence[_Column]
+) -> tuple[str, bool]:
+    """A sentence, and whether naming the columns would help."""
     if not rest:
         return (
             f"The file has one column, {_shown(text)}, and none for the labels. Add a second "
             "column that holds the label of each text."
-        )
+        ), False
     if flags:
         return (
             f"The columns {_listed(flags)} hold 0 or 1, one column for each label. Replace them by "
             "one column that holds the name of the label."
-        )
+        ), True
     for column in rest:
-        if column.words & _LABEL_NAMES and len(column.values) == 1:
+        if not _is_label_name(column):
+            continue
+        if column.nested:
+            return (
+                f"The column {_shown(column)} holds lists or objects. tunelab gives a text one "
+                "label: write its name or number in that column, and leave out texts with several."
+            ), True
+        if len(column.values) == 1:
             return (
                 f"All rows have the same value, {next(iter(column.values))[:60]!r}, in the column "
                 f"{_shown(column)}. A classifier needs two labels or more."
-            )
+            ), True
     return (
         f"No column besides {_shown(text)} looks like labels: a label is a short value that many "
         "rows share. Choose the column of the labels."
+    ), True
+
+
+def _why_not_these_texts(label: _Column, rest: Sequence[_Column]) -> str:
+    """The only column of words is that of the labels."""
+    return (
+        f"The column {_shown(label)} looks like labels, and no column looks like texts: "
+        f"{_listed(rest)} hold{'s' if len(rest) == 1 else ''} numbers, dates, addresses, codes, "
+        "lists, bytes, or one value in all rows."
     )
+
+
+def _no_header(label: _Column) -> str:
+    return (
+        "The first line looks like a row and not like the names of the columns: it has "
+        f"{_shown(label)}, which is a label of other rows. Write the names above it, such as text "
+        "and label, unless these are the names."
+    )
+
+
+def _is_label_name(column: _Column) -> bool:
+    return bool(column.words & _LABEL_NAMES) and not column.words & _TEXT_NAMES
 
 
 def _listed(columns: Sequence[_Column]) -> str:

@@ -31,7 +31,8 @@ def to_examples(
 
     The other columns are kept in ``extra``. A text that is null or NaN becomes an empty one,
     which the data checks report. Rows without a label are left out, which ``notes`` tells. With
-    ``hidden`` no row need have one, as in the test rows of a benchmark.
+    ``hidden`` no row need have one, nor need there be its column, as in the test rows of a
+    benchmark.
 
     Raises:
         UsageError: a column is missing, no row has a label, or a label is none that could be
@@ -44,6 +45,13 @@ def to_examples(
     known: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for position, (number, row) in enumerate(rows):
+        if hidden and not position and label not in row and text in row:
+            names = listed([_short(str(key)) for key in row], most=_MOST_NAMES)
+            notes.tell(
+                f"{where}: it has no column {label!r} (hidden labels; its columns are {names}), so "
+                "nothing can be measured on it; it is not used."
+            )
+            return []
         _check_columns((text, label), row, where, number if position else None)
         content = normal_text(_text_of(row, text, where, number))
         raw = _raw_label(row[label], label, where, number)

@@ -1,7 +1,7 @@
 """A folder with files for each split."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tunelab.data.columns import to_examples
@@ -15,8 +15,10 @@ from tunelab.guards.bounded_files import within
 _NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing"),
+    "test": ("test", "testing", "eval", "evaluation"),
 }
+# Files that hold rows; a .txt or .json file may as well be a note or a list of settings.
+_ROWS = (".jsonl", ".csv", ".tsv", ".parquet", ".xlsx")
 # One of several parts, as the Hub names them: train-00000-of-00003.parquet.
 _PART = re.compile(r"(?P<name>.+)-(?P<index>\d{5})-of-(?P<parts>\d{5})(?:-[0-9a-f]+)?$")
 
@@ -33,6 +35,7 @@ def load(location: str, *, text: str, label: str, notes: LoadingNotes) -> Datase
     """
     folder = Path(location).expanduser()
     found = split_files(folder)
+    _tell_unused(found, notes)
     splits: dict[str, list[Example]] = {}
     for split, paths in found.items():
         splits[split] = []
@@ -52,6 +55,19 @@ def load(location: str, *, text: str, label: str, notes: LoadingNotes) -> Datase
         origin=f"the folder {folder.resolve().name}",
         licence="the user's own",
     )
+
+
+def _tell_unused(found: Mapping[str, Sequence[Path]], notes: LoadingNotes) -> None:
+    """Note the data files beside the training file that belong to no split."""
+    used = {path for paths in found.values() for path in paths}
+    beside = sorted(found["train"][0].parent.iterdir())
+    unused = [path.name for path in beside if kind_of(path) in _ROWS and path not in used]
+    if unused:
+        names = " or ".join(f"{split} ({', '.join(names[1:])})" for split, names in _NAMES.items())
+        notes.tell(
+            f"Not read, as the name of no split stands in their names: {listed(unused)}. The names "
+            f"are {names}."
+        )
 
 
 def split_files(folder: Path) -> dict[str, list[Path]]:

@@ -14,10 +14,13 @@ from tunelab.errors import UsageError
 
 # What stands for a label that is not given away, as in the test rows of a benchmark.
 _HIDDEN = frozenset({"-1", "?"})
-_MISSING = frozenset({"nan", "none", "null", "n/a", "<na>", "#n/a"})
+_MISSING = frozenset({"nan", "none", "null", "na", "n/a", "<na>", "#n/a", "nil", "undefined"})
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+# A list as Python or JSON writes it.
+_LIST = re.compile(r"""\[\s*(?:(["']).*\1|\d+(?:[,\s]+\d+)*)?\s*\]""")
 # What stands between labels where a cell holds several.
+_LISTED = re.compile(r"\s*[,;|]\s*")
 _BETWEEN = re.compile(r"\s*[,;|/+&]\s*")
 
 
@@ -87,10 +90,13 @@ def _odd(labels: Sequence[str]) -> list[str]:
     sentences = []
     missing = [label for label in labels if label.casefold() in _MISSING]
     if missing:
+        names = listed([repr(label) for label in missing])
         sentences.append(
-            f"The label {missing[0]!r} looks like a value that is missing; it is taken as a class."
+            f"The label {names} looks like a value that is missing; it is taken as a class."
+            if len(missing) == 1
+            else f"The labels {names} look like values that are missing; each is taken as a class."
         )
-    joined = [label for label in labels if _joins(label, set(labels))]
+    joined = _joined(labels)
     if joined:
         sentences.append(
             f"{count_of(len(joined), 'label joins', 'labels join')} other labels "
@@ -105,9 +111,18 @@ def _odd(labels: Sequence[str]) -> list[str]:
     return sentences
 
 
-def _joins(label: str, labels: set[str]) -> bool:
-    parts = _BETWEEN.split(label)
-    return len(parts) > 1 and labels.issuperset(parts)
+def _joined(labels: Sequence[str]) -> list[str]:
+    """Labels that hold several: written as a list, or joined from what stands in other labels."""
+    single = set(labels)
+    parts = {label: _BETWEEN.split(label) for label in labels}
+    holding = Counter(part for split in parts.values() for part in set(split))
+    return [
+        label
+        for label in labels
+        if _LIST.fullmatch(label)
+        or (len(parts[label]) > 1 and all(part and holding[part] > 1 for part in parts[label]))
+        or (len(_LISTED.split(label)) > 1 and not single.isdisjoint(_LISTED.split(label)))
+    ]
 
 
 def labels_of_one_split(counts: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import IO, Any
 from tunelab.data.delimited import LONGEST, read_delimited
 from tunelab.data.json_rows import read_json_rows
 from tunelab.data.loading_notes import LoadingNotes
-from tunelab.data.text_files import open_text
+from tunelab.data.text_files import open_text, refuse_no_rows
 from tunelab.errors import UsageError
 
 EXTENSIONS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".xlsx")
@@ -24,6 +24,16 @@ _ADVICE = {
     ".ndjson": "rename it to .jsonl",
     ".arrow": "write it as Parquet, with to_parquet",
     ".feather": "write it as Parquet, with to_parquet",
+    ".pkl": "write it as Parquet, with to_parquet",
+    ".pickle": "write it as Parquet, with to_parquet",
+    ".parq": "rename it to .parquet",
+    ".pq": "rename it to .parquet",
+    ".tab": "rename it to .tsv",
+    ".xlsm": "save it as .xlsx or as CSV UTF-8",
+    ".gz": "name what is in it too, as in rows.csv.gz",
+    ".bz2": "unpack it, or pack it as .gz",
+    ".xz": "unpack it, or pack it as .gz",
+    ".zst": "unpack it, or pack it as .gz",
 }
 
 Row = dict[str, Any]
@@ -60,6 +70,9 @@ def read_rows(
 
 def _reader(path: Path, labelled: bool, notes: LoadingNotes) -> Iterator[tuple[int, Row]]:
     kind = kind_of(path)
+    # Lines of text may as well be the sources of pages.
+    if kind != ".txt" or labelled:
+        refuse_no_rows(path)
     if kind == ".parquet":
         from tunelab.data.parquet_rows import read_parquet_rows
 
@@ -122,11 +135,15 @@ def _read_labelled_lines(path: Path) -> Iterator[tuple[int, Row]]:
             text, separator, label = line.rstrip("\r\n").rpartition(";")
             if not separator:
                 tabs = "\t" in line
-                hint = (
-                    "it has a tab: name the file .tsv and write a header above it"
-                    if tabs
-                    else "write the text, a semicolon and the label"
-                )
+                if line.startswith("__label__"):
+                    hint = (
+                        "it is written as fastText reads it: write the text, a semicolon and the "
+                        "label without __label__"
+                    )
+                elif tabs:
+                    hint = "it has a tab: name the file .tsv and write a header above it"
+                else:
+                    hint = "write the text, a semicolon and the label"
                 raise UsageError(f"{path}, line {number} has no semicolon; {hint}.")
             yield number, {"text": text, "label": label.strip()}
 

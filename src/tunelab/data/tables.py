@@ -18,14 +18,15 @@ def named_rows(
     *,
     between: str = "columns",
 ) -> Iterator[tuple[int, Row]]:
-    """Rows by the names of the first record. Columns without a name and blank rows are left out.
+    """Rows by the names of the first record. Columns without a name, blank rows and
+    rows that are the header again are left out.
 
     Raises:
         UsageError: a name stands twice, or a row has too few cells, or too many.
     """
     numbered = iter(records)
     first = next((cells for _, cells in numbered if not _is_blank(cells)), [])
-    header = ["" if name is None else str(name).strip() for name in first]
+    header = [_name(name) for name in first]
     used = [position for position, name in enumerate(header) if name]
     names = [header[position] for position in used]
     twice = [name for name, count in Counter(names).items() if count > 1]
@@ -37,6 +38,7 @@ def named_rows(
     every = len(used) == width
     unnamed = [position for position in range(1, width) if not header[position]]
     strays: list[int] = []
+    again: list[int] = []
     for number, cells in numbered:
         # A table of one column may have an empty text in it, which is a row.
         head = cells[0] if cells else None
@@ -46,6 +48,10 @@ def named_rows(
             and (width > 1 or not cells)
         ):
             continue
+        # As in tables that were put one under the other, each with its header.
+        if len(names) > 1 and head == first[0] and [_name(cell) for cell in cells] == header:
+            again.append(number)
+            continue
         if len(cells) == width and every:
             yield number, dict(zip(names, cells, strict=True))
             continue
@@ -54,11 +60,20 @@ def named_rows(
         if any(position < len(cells) and not _is_blank([cells[position]]) for position in unnamed):
             strays.append(number)
         yield number, {header[position]: cells[position] for position in used}
+    if again:
+        notes.tell(
+            f"{path.name}: the names of the columns stand again among the rows "
+            f"({lines_of(again)}); left out."
+        )
     if strays:
         notes.tell(
             f"{path.name}: {count_of(len(strays), 'row has', 'rows have')} something in a column "
             f"without a name, which is not used ({lines_of(strays)})."
         )
+
+
+def _name(cell: Any) -> str:
+    return "" if cell is None else str(cell).strip()
 
 
 def _is_blank(cells: Sequence[Any]) -> bool:

@@ -102,6 +102,34 @@ class _BoundedGzip(gzip.GzipFile):
         return content
 
 
+# How texts begin that are no rows, what they are, and what to do.
+_NO_ROWS = (
+    (
+        b"version https://git-lfs.github.com/spec/",
+        "a pointer of Git LFS and not the data",
+        "fetch the data with: git lfs pull",
+    ),
+    (b"<!doctype html", "a web page", "download the file itself, by its raw address"),
+    (b"<html", "a web page", "download the file itself, by its raw address"),
+)
+
+
+def refuse_no_rows(path: Path) -> None:
+    """Refuse a web page, or what stands for a file that was not fetched.
+
+    Raises:
+        UsageError: it is one of these.
+    """
+    try:
+        with open_binary(path) as file:
+            start = file.read(64).removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        return
+    for mark, kind, advice in _NO_ROWS:
+        if start.startswith(mark):
+            raise UsageError(f"{path} is {kind}; {advice}.")
+
+
 # How files that are no text begin, and what they are.
 _BINARY = (
     (b"PK\x03\x04", "an Excel or zip file", "name it .xlsx if it comes from Excel"),
@@ -124,17 +152,19 @@ def _not_decodable(path: Path, encoding: str) -> UsageError:
         )
     number, line = _undecodable_line(path)
     position = f"{path}, line {number}: not UTF-8"
-    guess = _guess(path, line)
+    guesses = _guess(path, line)
+    if not guesses:
+        return UsageError(f"{position}; save the file as UTF-8.")
+    guess, *others = guesses
     if guess == "utf-8":
         return UsageError(
             f"{position}, as other lines are; correct this line, which was cut or copied from a "
             "file of another encoding."
         )
-    if guess is None:
-        return UsageError(f"{position}; save the file as UTF-8.")
+    doubt = f" or {', '.join(others)}: look at the text after converting it" if others else ""
     return UsageError(
-        f"{position}; it may be {guess}. Convert it: iconv -f {guess} -t UTF-8 {path.name} > "
-        f"utf8-{path.name}; or, in a spreadsheet, save it as CSV UTF-8."
+        f"{position}; it may be {guess}{doubt}. Convert it: iconv -f {guess} -t UTF-8 "
+        f"{path.name} > utf8-{path.name}; or, in a spreadsheet, save it as CSV UTF-8."
     )
 
 
@@ -148,8 +178,8 @@ def _undecodable_line(path: Path) -> tuple[int, bytes]:
     return 1, b""
 
 
-def _guess(path: Path, line: bytes) -> str | None:
-    """The encoding that a file most likely has, or None where nothing fits.
+def _guess(path: Path, line: bytes) -> list[str]:
+    """The encodings that a file may have, the likeliest first; none where nothing fits.
 
     It is UTF-8 where most of what is beyond ASCII can be read so.
     """
@@ -159,15 +189,63 @@ def _guess(path: Path, line: bytes) -> str | None:
         sample = file.read(_SAMPLE)
     content = sample if any(byte > 127 for byte in sample) else line[:_SAMPLE]
     if b"\0" in content or not any(byte > 127 for byte in content):
-        return None
+        return []
     read = content.decode("utf-8", "replace")
     if sum(not sign.isascii() for sign in read) > 2 * read.count("\ufffd"):
-        return "utf-8"
+        return ["utf-8"]
     strange = {sign for sign in content.decode("cp1252", "replace") if not sign.isascii()}
     # Few letters beyond ASCII fit a dozen encodings, of which this is by far the most frequent.
     if strange <= _WESTERN and sum(byte > 127 for byte in content) < 0.2 * len(content):
-        return "cp1252"
-    best = from_bytes(content).best()
-    if best is None or best.encoding in {"utf_8", "ascii"}:
-        return None
-    return str(best.encoding).replace("_", "-")
+        return ["cp1252"]
+    east_asian = _east_asian(content)
+    if east_asian:
+        return east_asian
+    for found in from_bytes(content):
+        if found.encoding not in _NO_GUESS and not found.encoding.startswith("mac"):
+            return [str(found.encoding).replace("_", "-")]
+    return []
+
+
+# Those of two bytes a character, which are judged by their frequent characters, and ASCII's own.
+_NO_GUESS = frozenset(
+    {"utf_8", "ascii", "cp932", "cp949", "johab", "gbk", "gb2312", "hz", "big5hkscs", "cp950"}
+    | {"euc_jis_2004", "euc_jisx0213", "shift_jis_2004", "shift_jisx0213"}
+    | {"gb18030", "big5", "euc_kr", "euc_jp", "shift_jis"}
+)
+# Encodings of two bytes a character, and the first bytes of the characters that are used most.
+_EAST_ASIAN = {
+    "gb18030": (0xB0, 0xD7),
+    "big5": (0xA4, 0xC6),
+    "euc-kr": (0xB0, 0xC8),
+    "euc-jp": (0xA4, 0xCF),
+    "shift-jis": (0x82, 0x97),
+}
+
+
+def _east_asian(content: bytes) -> list[str]:
+    """Encodings of Chinese, Japanese and Korean in which nearly all characters are frequent ones.
+
+    The bytes of one are mostly valid in the others too, but there they are rare characters.
+    """
+    shares: dict[str, float] = {}
+    for encoding, (first, last) in _EAST_ASIAN.items():
+        try:
+            # The sample may end within a character.
+            text = codecs.getincrementaldecoder(encoding)().decode(content)
+        except UnicodeDecodeError:
+            continue
+        wide = [sign for sign in text if not sign.isascii() and sign.isalpha()]
+        if not wide:
+            continue
+        leads = [sign.encode(encoding) for sign in wide]
+        frequent = sum(len(pair) == 2 and first <= pair[0] <= last for pair in leads) / len(wide)
+        kana = sum("\u3040" <= sign <= "\u30ff" for sign in wide) / len(wide)
+        # Japanese has kana in every sentence, and Chinese and Korean have none.
+        japanese = encoding in ("euc-jp", "shift-jis")
+        shares[encoding] = frequent if (kana > 0.1) == japanese else 0.0
+    best = max(shares.values(), default=0.0)
+    if best < 0.85:
+        return []
+    likely = [encoding for encoding, share in shares.items() if share > best - 0.05]
+    # What keeps to fewer first bytes does so by chance more seldom.
+    return sorted(likely, key=lambda encoding: _EAST_ASIAN[encoding][1] - _EAST_ASIAN[encoding][0])

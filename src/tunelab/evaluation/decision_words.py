@@ -86,12 +86,21 @@ def _what_to_take(decision: Decision) -> str:
     if not others:
         return f"Take {taken.name} ({score} on {rows}): it is better than all others."
     if taken is best:
-        chosen = _as_chosen(decision, taken, f"the one with the best {decision.title}")
+        first = "the one with" if not _equals(decision, taken) else "one of those with"
+        chosen = _as_chosen(decision, taken, f"{first} the best {decision.title}")
         return f"Take {taken.name} ({score} on {rows}): it is {chosen}."
     chosen = _as_chosen(decision, taken, "the best one that can be taken")
     return (
         f"Take {taken.name} ({score} on {rows}): it cannot be told from the best, {best.name} "
         f"({with_unit(best.score.value, decision.unit)}), and is {chosen}."
+    )
+
+
+def _equals(decision: Decision, taken: Candidate) -> bool:
+    """Whether another classifier that can be taken has the same score on these rows."""
+    return any(
+        one is not taken and one.informative and one.score.value == taken.score.value
+        for one in decision.candidates
     )
 
 

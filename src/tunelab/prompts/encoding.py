@@ -171,6 +171,11 @@ class Encoder:
         stop = next(
             (position for position, token in enumerate(answer) if token in self._controls), None
         )
+        if stop is None and self.format.style == "plain":
+            raise RunError(
+                "the tokenizer has no end-of-text token, so a model could not learn to stop; name "
+                "one as eos_token in its tokenizer_config.json."
+            )
         if stop is None:
             raise RunError(
                 "the chat template writes no stop token after an answer, so a model could not "

@@ -51,12 +51,13 @@ def render_chat(
     try:
         skeleton = _apply(tokenizer, marked, generation_prompt, reasoning)
         kept = {int(number) for number in _MARKS.findall(skeleton)}
+        reason = _left_out(messages, kept)
     except TemplateError as error:
-        skeleton, kept = str(error), set()
+        reason, kept = str(error), set()
     if kept != set(range(len(messages))):
         if messages[0]["role"] != "system" or len(messages) < 2:
             raise RunError(
-                f"the chat template cannot render this conversation ({skeleton[:80].strip()!r}); "
+                f"the chat template cannot render this conversation ({reason[:80].strip()!r}); "
                 "use prompt.style=plain."
             )
         first = messages[1]
@@ -75,6 +76,12 @@ def render_chat(
             "use prompt.style=plain."
         ) from None
     return _split_pieces(text, skeleton, messages)
+
+
+def _left_out(messages: Sequence[Message], kept: set[int]) -> str:
+    """Which messages do not stand in what a template writes."""
+    missing = [message["role"] for number, message in enumerate(messages) if number not in kept]
+    return f"it leaves out the text of {' and '.join(dict.fromkeys(missing))}"
 
 
 def render_plain(format: PromptFormat, text: str, label: str | None) -> list[Piece]:

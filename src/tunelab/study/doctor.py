@@ -14,7 +14,7 @@ from tunelab.models.device import device_facts
 from tunelab.study.device_room import check_device_memory, most_memory
 from tunelab.study.environment import package_version
 from tunelab.study.opening import open_study, preset_names
-from tunelab.study.resolution import model_card
+from tunelab.study.resolution import ROLES, model_card
 
 # A requirement of an extra in the metadata of a package.
 _EXTRA = re.compile(r"""(?P<package>[\w.-]+).*;.*\bextra == ["'](?P<extra>[\w.-]+)["'].*""")
@@ -46,7 +46,8 @@ def _verdict(preset: str, device: str) -> str:
     """Whether a preset can run here, by the estimate of its training step, and what it needs."""
     try:
         study = open_study(preset)
-        cards = {model_card(study, role) for role in ("base", "instruct")}
+        roles = [role for role in ROLES if getattr(study.models, role) is not None]
+        cards = {model_card(study, role) for role in roles}
     except TunelabError as error:
         return f"no: {error}"
     if study.device not in ("auto", device):

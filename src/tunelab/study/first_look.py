@@ -139,9 +139,12 @@ def _columns(
     label = label or next(iter(candidates), None)
     if text is None or label is None or text == label:
         problem = proposal.problem or "The columns of the texts and of the labels are not clear."
-        raise UsageError(
-            f"{source}: {problem.rstrip('.')}. Name both: --text COLUMN --label COLUMN."
+        advice = (
+            f" Name both: tunelab init {source} --text COLUMN --label COLUMN."
+            if proposal.nameable
+            else ""
         )
+        raise UsageError(f"{source}: {problem.rstrip('.')}.{advice}")
     return names, text, label, others
 
 
@@ -210,7 +213,8 @@ def propose_study(look: FirstLook, name: str) -> dict[str, Any]:
                 "source": look.source,
                 "text": look.text,
                 "label": look.label,
-                "sample": dict(look.sample),
+                # Of a handful of rows none may be left for a split; all of none are none.
+                "sample": {split: count or "all" for split, count in look.sample.items()},
             },
             "prompt": {"max_length": look.max_length},
         },
@@ -235,7 +239,7 @@ def first_lines(look: FirstLook) -> list[str]:
     scripts = ", ".join(f"{name} {share:.0%}" for name, share in list(look.scripts.items())[:4])
     lines = [
         f"{look.source}: {sum(look.rows.values()):,} rows; columns: {', '.join(look.columns)}.",
-        f"Texts: column {look.text!r}, {middle} characters in the median, {longest:,} at most"
+        f"Texts: column {look.text!r}, {middle:,} characters in the median, {longest:,} at most"
         + (f"; letters: {scripts}." if scripts else "; no letters."),
         f"Labels: column {look.label!r}, {len(look.labels)} different ones.",
     ]

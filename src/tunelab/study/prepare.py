@@ -17,6 +17,7 @@ from tunelab.data.sampling import stratified_sample
 from tunelab.data.slices import slice_values
 from tunelab.data.sources import open_source
 from tunelab.data.splitting import complete_splits
+from tunelab.data.text_identity import identity
 from tunelab.errors import UsageError
 from tunelab.runs.results import Result, read_table, write_table
 from tunelab.runs.run_folder import SLICES
@@ -173,6 +174,12 @@ def _no_rows(split: str, dataset: Dataset, dropped: Mapping[str, Mapping[str, in
     lost = {
         f"{rows[split]:,} {_FAULTS[fault]}" for fault, rows in dropped.items() if rows.get(split)
     }
+    texts = {identity(row.text) for rows in dataset.splits.values() for row in rows}
+    if len(texts) == 1 and not came:
+        return (
+            f"the {split} split has no rows, as all rows have the same text, or none, and copies "
+            "of a text stay in one split. Is data.text the right column?"
+        )
     if not came or not lost:
         return (
             f"the {split} split has no rows, and a study needs some. Each label keeps a row for "

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tunelab.numbers import counted
 from tunelab.study.first_look import FirstLook, propose_study
 
 
@@ -14,7 +15,7 @@ def write_study(look: FirstLook, name: str) -> str:
     minutes = max(1, round(look.seconds / 60))
     lines = [
         f"# A study of {look.source}: {sum(look.rows.values()):,} rows, {len(look.labels)} labels.",
-        f"# About {minutes} minutes on two cores. Run it with: tunelab run {name}.yaml",
+        f"# About {counted(minutes, 'minute')} on two cores. Run it with: tunelab run {name}.yaml",
         f"name: {_quoted(name)}",
         "data:",
         f"  source: {_quoted(look.source)}",

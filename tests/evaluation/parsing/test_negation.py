@@ -39,6 +39,13 @@ LABELS = {
 SENTENCES: dict[str, list[tuple[str, str | None]]] = {
     "English": [
         ("not only joy", "joy"),
+        ("I disagree that it is joy", None),
+        ("I doubt that it is joy", None),
+        ("I do not doubt that it is joy", "joy"),
+        ("There is little doubt: joy", "joy"),
+        ("Beyond any doubt it is joy", "joy"),
+        ("joy, as opposed to sadness", "joy"),
+        ("Unlike joy, this is fear", "fear"),
         ("No doubt it is joy", "joy"),
         ("nothing but joy", "joy"),
         ("not joy, love, or anger", None),
@@ -197,6 +204,9 @@ SENTENCES: dict[str, list[tuple[str, str | None]]] = {
         ("不，是喜悦", "喜悦"),
     ],
     "Japanese": [
+        ("喜びでも悲しみでもない", None),
+        ("喜びでも悲しみでもなく、怒りです", "怒り"),
+        ("喜びも悲しみもない", None),
         ("喜びではない", None),
         ("喜びではありません", None),
         ("喜びじゃない", None),
@@ -208,6 +218,8 @@ SENTENCES: dict[str, list[tuple[str, str | None]]] = {
         ("喜びです、悲しみではありません", "喜び"),
     ],
     "Korean": [
+        ("기쁨도 슬픔도 아닙니다", None),
+        ("기쁨도 슬픔도 아니고 분노입니다", "분노"),
         ("기쁨이 아니다", None),
         ("기쁨이 아닙니다", None),
         ("기쁨이 아니라 슬픔입니다", "슬픔"),

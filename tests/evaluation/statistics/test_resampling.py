@@ -192,3 +192,12 @@ def test_many_missed_labels_are_not_credited_with_many_hits() -> None:
     assert found.high is not None
     assert found.value == pytest.approx(2 / 77 / 2, abs=0.01)
     assert found.high < 0.1
+
+
+@pytest.mark.parametrize("rows", [24, 40, 120])
+def test_a_wholly_right_classifier_differs_from_a_constant_one(rows: int) -> None:
+    # The exact test of these rows has p = 2^-11 or less; the number of resamples must not hide it.
+    truth = ["a", "b"] * (rows // 2)
+    found = count_difference(STATISTICS["macro"], truth, truth, ["a"] * rows, ["a", "b"], seed=0)
+    assert present(found.low) > 0
+    assert present(found.p_value) < 0.001

@@ -255,6 +255,14 @@ def test_equal_answers_and_one_classifier(tmp_path: Path) -> None:
     assert "none has answered" in nothing.answer[0]
 
 
+def test_two_that_are_equal_and_a_third_that_is_worse(tmp_path: Path) -> None:
+    same = answers(0.9, 1)
+    pair = [Made("one", "classical", same), Made("two", "classical", same)]
+    decision = decide(make_run(tmp_path, TRUTH, [*pair, CONSTANT]))
+    assert names(decision) == {"one", "two"}
+    assert "it is one of those with the best accuracy" in decision.answer[0]
+
+
 def test_seeds_count_with_their_mean(tmp_path: Path) -> None:
     run = make_run(
         tmp_path,

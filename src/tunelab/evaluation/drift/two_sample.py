@@ -51,7 +51,8 @@ def tell_apart(
         if len(sample) < FEWEST
     ]
     if few:
-        return TwoSample(None, None, len(old), len(new), f"there are {' and '.join(few)}")
+        be = "is" if few[0].startswith("1 ") else "are"
+        return TwoSample(None, None, len(old), len(new), f"there {be} {' and '.join(few)}")
     import numpy as np
     from scipy.stats import mannwhitneyu
     from sklearn.feature_extraction.text import TfidfTransformer

@@ -19,7 +19,8 @@ _NO_DENIAL = [
     r"no doubt",
     r"without (?:a |any )?(?:doubt|question)",
     r"(?:there (?:is|'s) )?no (?:question|mistaking)",
-    r"undoubtedly",
+    r"undoubtedly|(?:little|beyond(?: (?:a|any|all))?) doubt",
+    r"(?:don't|do not|can't|cannot|couldn't) doubt",
     r"not (?:only|just|merely|simply|solely)",
     r"nothing (?:but|other than|else than|less than)",
     r"none other than",
@@ -84,6 +85,7 @@ _BEFORE = [
     # English
     r"not|no|never|neither|nor|without|hardly|cannot|cant|isnt|wasnt|arent|dont|doesnt|didnt|aint",
     r"\w+n't|(?:anything|all) but|(?:opposite|absence|lack|instead|free|devoid|short) of",
+    r"disagree|doubt|doubts|doubtful|unlike|as opposed to|opposed to",
     r"rather than|other than|except(?: for)?|excluding|excludes|exclude|rules? out|ruled out",
     r"far from|by no means|(?:fails?|failed|unable) to|lacks|lacking|denies|rejects?|anti|un|non",
     # German, Dutch, Scandinavian, Afrikaans
@@ -104,7 +106,8 @@ _BEFORE = [
     # Greek, Finnish, Hungarian, Estonian, Latvian, Lithuanian
     r"δεν|δε|όχι|μη|μην|χωρίς|ούτε|ποτέ|ei|eikä|ilman|nem|sem|nincs|pole|nav|nėra",
     # Indonesian, Vietnamese, Tagalog, Swahili
-    r"tidak|bukan|bukanlah|tanpa|tiada|jangan|không(?: phải)?|chẳng(?: phải)?|chưa|hindi|hapana",
+    r"tidak|bukan|bukanlah|tanpa|tiada|jangan|không(?: phải)?|chẳng(?: phải)?|chưa|hindi",
+    r"hapana|siyo|sio|wala",
     # Persian, Arabic, Urdu, Kurdish, Hebrew
     r"نه|بدون|بی|فاقد|به جای|به\u200cجای|جز|غیر|غیراز|هیچ|بجز",
     r"(?:[وف])?(?:لیس|لیست|لیسوا|لا|لم|لن|غیر|بدون|دون|عدم|ما عدا|سوی|بدلا من|انعدام)",
@@ -200,7 +203,7 @@ _LABEL, _NEUTRAL = "\ue000", "\ue001"
 _PLAIN = r"""[\s"'*_`“”«»「」『』()\[\]]*+"""
 # What a particle may add to a label before a conjunction, in Korean and Japanese.
 _GAP = regex.compile(
-    rf"{_PLAIN}(?P<comma>[,،、，])?{_PLAIN}(?P<join>(?:{_CONJUNCTIONS})(?!\w)|[ـو](?=\s)|や|と|か|과|와|이나|나)?"
+    rf"{_PLAIN}(?P<comma>[,،、，])?{_PLAIN}(?P<join>(?:{_CONJUNCTIONS})(?!\w)|[ـو](?=\s)|でも|や|と|か|も|과|와|이나|나|도)?"
     rf"{_PLAIN}(?:(?:{_ARTICLES})(?:\s+|(?<=')))?{_PLAIN}",
     regex.IGNORECASE,
 )

@@ -184,4 +184,10 @@ def two_sided_p(
     upper = -distance(1 - min(at_least, total - 1) / total)
     # The side on which the margin lies is the one with the smaller tail.
     tail = float(stdtr(freedom, min(lower, upper) / stretch))
+    if min(at_most, at_least) == 1 and not sample.degenerate:
+        # No resample reaches the margin, so that their number bounds the tail, by more the larger
+        # the correction is: a wholly right classifier would not differ from one that is half right.
+        # The distance in standard errors tells the same with no such bound.
+        reached = -abs(sample.value - margin) / (stretch * sample.error)
+        tail = min(tail, float(stdtr(freedom, reached)))
     return min(1.0, max(2 * tail, 1 / total))
