@@ -11,6 +11,8 @@ wrong. Temperature, threshold and label sets are fitted to the validation rows, 
 - The 95 % intervals of the share that is kept, and of the accuracy of these rows, hold the
   population's values in 93 to 97 % of the studies that have a threshold.
 - Label sets hold the true label as often as wanted within a point, in the mean over studies.
+- Where rows come in groups of five that are much alike, both hold with one row of each group;
+  `plain` is what comes of taking all rows as independent.
 """
 
 from collections.abc import Iterator
@@ -20,12 +22,14 @@ import numpy as np
 from simulation import Cell, simulate
 
 from tunelab.evaluation.review.conformal import METHODS, label_sets
-from tunelab.evaluation.review.rows import AskedRows
+from tunelab.evaluation.review.rows import AskedRows, one_of_each
 from tunelab.evaluation.review.temperature import fit_temperature, with_temperature
 from tunelab.evaluation.review.threshold import choose_threshold, kept_at
 
 POPULATION = 10_000
 ERROR = 0.05
+# The share of the rows of a group that are the same as its first.
+ALIKE = 0.7
 # How the texts and the classifier are: labels, how clear texts are, how much surer than right the
 # classifier is, how much noise its logits have, and decimals that its probabilities are cut to.
 KINDS: dict[str, dict[str, float]] = {
@@ -68,6 +72,8 @@ def all_designs() -> Iterator[Cell]:
         ("many labels", 300, 0.9),
     ):
         yield {"what": "sets", "kind": kind, "rows": rows, "coverage": coverage}
+    for kind, rows, accuracy in (("clear", 600, 0.9), ("hard", 1000, 0.8)):
+        yield {"what": "grouped", "kind": kind, "rows": rows, "accuracy": accuracy, "group": 5}
 
 
 class Population:
@@ -92,6 +98,13 @@ class Population:
         above = generator.random(rows)[:, None] > self.cumulated[chosen]
         return self.given[chosen], np.minimum(above.sum(axis=1), self.truth.shape[1] - 1)
 
+    def draw_groups(self, rows: int, size: int, generator: Any) -> tuple[Any, Any, list[str]]:
+        """The same of groups, whose rows are mostly the same as the first; and the groups."""
+        known, truth = self.draw(rows, generator)
+        groups = np.arange(rows) // size
+        copies = np.where(generator.random(rows) < ALIKE, groups * size, np.arange(rows))
+        return known[copies], truth[copies], [str(group) for group in groups]
+
 
 def softmax(logits: Any) -> Any:
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -103,7 +116,7 @@ def study(studies: int, seed: int, numbered: tuple[int, Cell]) -> list[Cell]:
     number, design = numbered
     generator = np.random.default_rng([seed, number])
     population = Population(KINDS[design["kind"]], generator)
-    work = of_threshold if design["what"] == "threshold" else of_sets
+    work = {"threshold": of_threshold, "sets": of_sets, "grouped": of_groups}[design["what"]]
     return [work(design, population, studies, generator)]
 
 
@@ -183,6 +196,61 @@ def of_sets(design: Cell, population: Population, studies: int, generator: Any) 
     }
 
 
+def of_groups(design: Cell, population: Population, studies: int, generator: Any) -> Cell:
+    """Thresholds of one row of each group, and those of all rows: how often they break."""
+    broken = {"grouped": 0, "plain": 0}
+    held: list[bool] = []
+    covered: list[float] = []
+    labels = [str(column) for column in range(population.truth.shape[1])]
+    rows = design["rows"]
+    for number in range(studies):
+        known, truth, groups = population.draw_groups(rows, design["group"], generator)
+        one = one_of_each(groups, rows, seed=number)
+        for name, chosen in (("grouped", one), ("plain", np.arange(rows))):
+            found = choose_threshold(
+                known[chosen].max(axis=1),
+                known[chosen].argmax(axis=1) == truth[chosen],
+                accuracy=design["accuracy"],
+            )
+            if found.value is None:
+                continue
+            inside = population.given.max(axis=1) >= found.value
+            accuracy = float(population.right[inside].mean())
+            broken[name] += accuracy < design["accuracy"]
+            if name == "grouped":
+                asked, asked_truth, own = population.draw_groups(1000, design["group"], generator)
+                right = asked.argmax(axis=1) == asked_truth
+                seen = kept_at(asked.max(axis=1), right, found.value, own).accuracy
+                if seen.low is not None and seen.high is not None:
+                    held.append(seen.low <= accuracy <= seen.high)
+        asked, asked_truth, own = population.draw_groups(500, design["group"], generator)
+        sets = label_sets(
+            "lac",
+            AskedRows(known, truth, None, groups),
+            AskedRows(asked, asked_truth, None, own),
+            labels,
+            coverage=0.9,
+            seed=number,
+        )
+        if sets.coverage.value is not None:
+            covered.append(sets.coverage.value)
+    slack = 3 * (ERROR * (1 - ERROR) / studies) ** 0.5
+    shares = {name: round(count / studies, 5) for name, count in broken.items()}
+    interval = round(sum(held) / len(held), 5) if held else None
+    coverage = round(float(np.mean(covered)), 5)
+    return {
+        **design,
+        "broken": shares,
+        "interval": interval,
+        "covered": coverage,
+        "kept": {
+            "promise": shares["grouped"] <= ERROR + slack,
+            "interval": interval is None or len(held) < studies / 10 or 0.93 <= interval <= 0.97,
+            "sets": abs(coverage - 0.9) <= 0.01,
+        },
+    }
+
+
 def line(cell: Cell) -> str:
     mark = "" if all(cell["kept"].values()) else "  outside"
     head = f"{cell['what']:9} {cell['kind']:12} rows {cell['rows']:5}"
@@ -194,6 +262,12 @@ def line(cell: Cell) -> str:
         return (
             f"{head} wanted {cell['accuracy']}  broken {100 * cell['broken']:.1f} %, chosen "
             f"{100 * cell['chosen']:.0f} %, keeps {100 * cell['mean_kept']:.0f} %; {covers}{mark}"
+        )
+    if cell["what"] == "grouped":
+        return (
+            f"{head} wanted {cell['accuracy']}  broken {100 * cell['broken']['grouped']:.1f} %, "
+            f"all rows as independent {100 * cell['broken']['plain']:.1f} %; interval "
+            f"{cell['interval']}; sets {100 * cell['covered']:.1f} %{mark}"
         )
     covers = ", ".join(
         f"{method} {100 * one:.1f} % ({cell['mean_size'][method]} labels)"

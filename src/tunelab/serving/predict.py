@@ -1,5 +1,6 @@
 """Label files of any size with a saved classifier, in bounded memory."""
 
+import errno
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tunelab.classifiers.labelling import Labels, label_texts
-from tunelab.errors import UsageError
+from tunelab.errors import RunError, UsageError
 from tunelab.progress import row_bar
+from tunelab.runs.results import disk_failure
 from tunelab.runs.stages import locked
 from tunelab.runs.storage import is_remote
 from tunelab.serving.prediction_files import LABEL_SET, write_lines
@@ -75,6 +77,7 @@ def print_labels(
 
     Raises:
         UsageError: a file or a row of it cannot be used.
+        RunError: standard output cannot be written, as its disk is full.
     """
     counts: dict[str, int] = {}
     to_review = 0
@@ -90,8 +93,14 @@ def print_labels(
                 row.setdefault(LABEL_SET, None)
             yield row
 
-    write_lines(sys.stdout, counted(), form, all_labels)
-    sys.stdout.flush()
+    try:
+        write_lines(sys.stdout, counted(), form, all_labels)
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        reason = disk_failure(error)
+        raise RunError(f"cannot write to standard output: {reason}.") from None
     return Labelled(sum(counts.values()), 0, counts, kept=0, to_review=to_review)
 
 

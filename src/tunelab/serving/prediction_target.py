@@ -1,6 +1,7 @@
 """Where labels go: to the screen, into one file, or into a folder of Parquet parts."""
 
 import mimetypes
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from tunelab.runs.storage import is_remote
 from tunelab.serving.prediction_files import ENDINGS, ending_of
 
 SCREEN = "-"
+# Bytes; a file begins as a hidden one with a longer name.
+_LONGEST_NAME = 200
 # Kinds of files that Python's own table of them lacks, or that it has in some versions only.
 _OTHER_KINDS = (
     *("arrow", "avro", "bz2", "db", "doc", "docx", "feather", "gz", "h5", "html", "log", "md"),
@@ -41,6 +44,10 @@ def find_target(out: str | None, files: Sequence[str]) -> Target:
     """
     if out is None or out == SCREEN:
         return Target(None)
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in out.split("/")):
+        raise UsageError(
+            f"--out has a name of more than {_LONGEST_NAME} bytes; name a shorter one."
+        )
     if not out.strip():
         raise UsageError("--out is empty; name a file, a folder, or - for the screen.")
     if out.endswith(("/", "\\")):

@@ -81,7 +81,9 @@ class ReviewRule:
             return None
         table = self.calibrated(probabilities)
         inside = lac_scores(table) <= self.set_limit + 1e-12
-        order = np.argsort(-table, axis=1, kind="stable") if len(table) else []
+        if not len(table):
+            return []
+        order = np.argsort(-table, axis=1, kind="stable")
         return [
             tuple(labels[column] for column in columns if within[column])
             for columns, within in zip(order, inside, strict=True)

@@ -5,6 +5,7 @@ import json
 import random
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -287,6 +288,21 @@ def test_predict_gives_label_sets(
     assert header.endswith(",needs_review,label_set")
 
 
+def test_a_full_disk_behind_standard_output_is_told(
+    folder: Path,
+    texts: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # What was not written is tried again at the end.
+    with suppress(OSError), Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert _predict(folder) == 1
+    monkeypatch.undo()
+    told = capsys.readouterr().err
+    assert "cannot write to standard output: " in told
+
+
 def test_the_card_says_when_to_ask_a_person(folder: Path) -> None:
     one = reviews_of(read_run(folder)).reviews[0]
     card = (folder / "classifiers" / "words" / "README.md").read_text(encoding="utf-8")
@@ -308,6 +324,7 @@ def test_the_card_says_when_to_ask_a_person(folder: Path) -> None:
         (["--threshold", "0.9"], "majority", "has no probabilities"),
         (["--out", "a.csv", "--format", "csv"], "words", "the ending of the file says it"),
         (["--input-format", "csv"], "words", "name - to read it"),
+        (["--out", "n" * 300 + ".csv"], "words", "a name of more than 200 bytes"),
     ],
 )
 def test_what_predict_cannot_do(

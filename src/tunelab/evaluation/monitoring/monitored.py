@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunelab.evaluation.drift.compared import Drift
-from tunelab.evaluation.drift.label_shift import DRAWS, label_shift
+from tunelab.evaluation.drift.label_shift import DRAWS, LabelShift, label_shift
 from tunelab.evaluation.drift.two_sample import TwoSample, tell_apart
 from tunelab.evaluation.metrics.scores import wilson_interval
 from tunelab.evaluation.monitoring.window import Window
@@ -91,7 +91,8 @@ def compare_windows(
         on_window: hears of each window that is tested.
     """
     tables = max(DRAWS, 2 * _TABLES * len(windows))
-    texts, shifts = [], []
+    texts: list[TwoSample] = []
+    shifts: list[LabelShift] = []
     for number, one in enumerate(windows):
         texts.append(
             TwoSample(None, None, len(old), 0, _NO_TEXTS)
@@ -101,7 +102,7 @@ def compare_windows(
         given = [one.answers.get(label, 0) for label in (*labels, None)]
         shifts.append(label_shift(labels, confusion, given, seed=seed, tables=tables))
         on_window(number)
-    p_values = [one.p_value for one in (*texts, *shifts)]
+    p_values = [*(one.p_value for one in texts), *(one.p_value for one in shifts)]
     corrected = holm(p_values)
     tests = sum(value is not None for value in p_values)
     before = [sum(line) for line in confusion]

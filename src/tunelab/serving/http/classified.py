@@ -60,9 +60,10 @@ def _reviewed(
     answers = [labels[position].label for position in asked]
     needed = needing_review(one.rule, one.fitted.labels, answers, given)
     calibrated = one.rule.calibrated(given).tolist()
-    found = one.rule.label_sets(given, one.fitted.labels) or [None] * len(asked)
-    for position, row, needs, own in zip(asked, calibrated, needed, found, strict=True):
-        rows[position], look[position], sets[position] = row, needs, own
+    found = one.rule.label_sets(given, one.fitted.labels)
+    for at, (position, row, needs) in enumerate(zip(asked, calibrated, needed, strict=True)):
+        rows[position], look[position] = row, needs
+        sets[position] = None if found is None else found[at]
     return rows, look, sets
 
 

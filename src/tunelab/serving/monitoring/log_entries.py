@@ -134,10 +134,8 @@ def _log_rows(path: Path) -> Iterator[dict[str, Any]]:
         )
 
 
-def _opened(path: Path) -> IO[bytes]:
-    if path.suffix.lower() == _PACKED:
-        return gzip.open(path, "rb")
-    return path.open("rb")
+def _opened(path: Path) -> gzip.GzipFile | IO[bytes]:
+    return gzip.open(path, "rb") if path.suffix.lower() == _PACKED else path.open("rb")
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
@@ -178,15 +176,15 @@ def _of_request(row: Mapping[str, Any], name: str, path: Path) -> Entry:
         for label, count in row["labels"].items()
         if type(count) is int and count > 0
     }
-    review = row.get("needs_review")
-    known = type(review) is int
+    given = row.get("needs_review")
+    review = given if isinstance(given, int) and not isinstance(given, bool) else None
     return Entry(
         file=name,
         time=_time(row.get("time"), path, "time"),
         model=_text_or_none(row.get("model")),
         answers=answers,
-        to_review=review if known else 0,
-        reviewed=sum(answers.values()) if known else 0,
+        to_review=review or 0,
+        reviewed=0 if review is None else sum(answers.values()),
     )
 
 
