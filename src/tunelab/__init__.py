@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from tunelab.api.tokenize import tokenize as tokenize
     from tunelab.classifiers.classifier import load as load
     from tunelab.classifiers.text_classifier import TextClassifier as TextClassifier
-    from tunelab.config import Study as Study
+    from tunelab.config.study import Study as Study
     from tunelab.errors import RunError as RunError
     from tunelab.errors import UsageError as UsageError
     from tunelab.generation.settings import GenerationSettings as GenerationSettings
@@ -61,7 +61,7 @@ else:
     _MODULES = {
         "GenerationSettings": "tunelab.generation.settings",
         "RunError": "tunelab.errors",
-        "Study": "tunelab.config",
+        "Study": "tunelab.config.study",
         "TextClassifier": "tunelab.classifiers.text_classifier",
         "UsageError": "tunelab.errors",
         "ask": "tunelab.api.generation",
