@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    found = [simulate(name, studies=options.studies, seed=options.seed) for name in DESIGNS]
+    found = [simulate(name, studies=options.studies, seed=options.seed) for name in options.designs]
     for one in found:
         print(
             f"{one['design']}: alarm in {one['alarm']:.3f} ({one['low']:.3f} to {one['high']:.3f}) "

@@ -40,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="ID", help="the id of the classifier in the service")
     parser.add_argument("--text", default="text", metavar="COLUMN", help="column of the texts")
     parser.add_argument("--label", default="label", metavar="COLUMN", help="column of the answers")
-    parser.add_argument("--time", default="time", metavar="COLUMN", help="column of the times")
+    parser.add_argument(
+        "--time", metavar="COLUMN", help="column of the times (default: time, where there is one)"
+    )
     parser.add_argument(
         "--out",
         type=Path,
@@ -63,6 +65,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from tunelab.report.monitor_page import build_monitor_page, table
     from tunelab.serving.monitoring.log_entries import Columns
     from tunelab.serving.monitoring.monitor import monitor_windows, read_windows, reference_of
+    from tunelab.serving.predict import adapter_hash
 
     logs: list[Path] = arguments.logs
     page: Path = arguments.out or logs[0].resolve().parent / PAGE
@@ -77,6 +80,7 @@ def execute(arguments: argparse.Namespace) -> int:
             window=arguments.window,
             columns=Columns(arguments.time, arguments.text, arguments.label),
             model=arguments.model,
+            classifier=adapter_hash(classifier),
             on_answers=bar.update,
         )
     with row_bar("tests", len(windows), unit="window") as bar:
@@ -86,8 +90,8 @@ def execute(arguments: argparse.Namespace) -> int:
         monitored,
         sentences,
         page,
-        logs=[path.name for path in logs],
-        classifier=classifier.name,
+        logs=[visible(path.name) for path in logs],
+        classifier=visible(classifier.name),
     )
     print_table(table(monitored), "table", title=f"{classifier.name} in use")
     for sentence in sentences:

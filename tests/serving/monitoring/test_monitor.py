@@ -183,6 +183,16 @@ def test_windows_of_each_kind(reference: Reference, tmp_path: Path) -> None:
         ([{"text": "a", "label": "anger"}], {}, "the label anger, which the classifier does not"),
         ([{"text": "a", "label": "joy", "time": "noon"}], {}, "'noon' in the column 'time'"),
         ([{"text": "a", "label": "joy"}], {"window": "day"}, "an answer has no time"),
+        (
+            [{"text": "a", "label": "joy"}],
+            {"columns": Columns(time="when")},
+            "unknown column 'when'",
+        ),
+        (
+            [{"label": "joy", "classifier": "0" * 64}],
+            {"classifier": "1" * 64},
+            "recorded with another classifier",
+        ),
         ([{"label": "joy", "words": [5000]}], {}, "words that tunelab serve --record never"),
         ([{"label": "joy"}], {"window": "0"}, "'0' is none of hour, day"),
         ([{"label": "joy"}], {"model": "mine"}, "no answers of the model 'mine'"),

@@ -90,12 +90,12 @@ class Service:
         self.metrics.observe("tunelab_batch_seconds", seconds, model=model)
         self.metrics.observe("tunelab_batch_size_texts", texts, model=model)
 
-    def keep(self, model: str, texts: Sequence[str], results: Sequence[Mapping[str, Any]]) -> None:
+    def keep(self, one: Served, texts: Sequence[str], results: Sequence[Mapping[str, Any]]) -> None:
         """Record the labels of a request. A record that cannot be written stops no answer."""
         if self.record is None:
             return
         try:
-            self.record.write(model, texts, results)
+            self.record.write(one.id, one.about["classifier_hash"], texts, results)
         except (OSError, ValueError) as error:
             # The disk is full, or the service stops and has closed the file.
             self.metrics.count("tunelab_errors_total", path="record", error=type(error).__name__)
@@ -190,7 +190,7 @@ def build_paths(service: Service) -> FastAPI:
         )
         answer = classified(one, labels, with_probabilities=asked.probabilities)
         count_labels(service.metrics, one.id, answer["results"], facts)
-        service.keep(one.id, texts, answer["results"])
+        service.keep(one, texts, answer["results"])
         return JSONResponse(answer)
 
     @web.post(

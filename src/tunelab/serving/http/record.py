@@ -1,6 +1,7 @@
 """A file of every answer, so that ``tunelab monitor`` can compare texts and labels over time.
 
-    {"time": …, "model": …, "label": …, "confidence": …, "needs_review": …, "unit": …, "words": […]}
+    {"time": …, "model": …, "classifier": …, "label": …, "confidence": …, "needs_review": …,
+     "unit": …, "words": […]}
 
 A text is kept as hashed words: enough to test whether texts change, and not to read them. Still,
 who has the file and guesses a text can see whether its words were in one. With ``texts`` the text
@@ -43,8 +44,16 @@ class AnswerRecord:
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror or error}.") from None
 
-    def write(self, model: str, texts: Sequence[str], results: Sequence[Mapping[str, Any]]) -> None:
+    def write(
+        self,
+        model: str,
+        classifier: str | None,
+        texts: Sequence[str],
+        results: Sequence[Mapping[str, Any]],
+    ) -> None:
         """Write the answers to the texts of one request, in one piece.
+
+        ``model`` is the classifier's id, ``classifier`` the hash of its files.
 
         Raises:
             OSError: they cannot be written, as when the disk is full.
@@ -56,6 +65,7 @@ class AnswerRecord:
             line = {
                 "time": now,
                 "model": model,
+                "classifier": classifier,
                 "label": result["label"],
                 "confidence": result["confidence"],
                 "needs_review": result["needs_review"],

@@ -27,15 +27,16 @@ from tunelab.serving.prediction_parts import NO_LABEL
 # A JSON object a line, which may still be written while it is read.
 _LOGS = (".jsonl", ".log", ".ndjson")
 _PACKED = ".gz"
+_TIME = "time"
 _LONGEST_LINE = 20_000_000
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that are read."""
+    """The columns that are read. ``time`` None reads the column "time" where there is one."""
 
-    time: str = "time"
+    time: str | None = None
     text: str = "text"
     label: str = "label"
 
@@ -44,7 +45,9 @@ class Columns:
 class Entry:
     """Answers that were given at once.
 
-    ``answers`` counts the texts that got each label, None for no label. ``text`` is the text of a
+    ``model`` is the id under which a service answered, ``classifier`` the hash of the classifier;
+    None where the log has none. ``answers`` counts the texts that got each label, None for no
+    label. ``text`` is the text of a
     single answer, ``words`` the same as hashed words; both are None where the log has neither.
     ``reviewed`` answers say whether a person should look, and ``to_review`` of them need one.
     """
@@ -52,6 +55,7 @@ class Entry:
     file: str
     time: datetime | None
     model: str | None
+    classifier: str | None
     answers: Mapping[str | None, int]
     text: str | None = None
     words: tuple[int, ...] | None = None
@@ -152,13 +156,16 @@ def _entry(row: Mapping[str, Any], name: str, path: Path, columns: Columns) -> E
         return _of_request(row, name, path) if isinstance(row.get("labels"), dict) else None
     if columns.label not in row:
         raise unknown_column(columns.label, list(row), path.name)
+    if columns.time is not None and columns.time not in row:
+        raise unknown_column(columns.time, list(row), path.name)
     review = row.get("needs_review")
     known = review is not None and review != ""
     text = row.get(columns.text)
     return Entry(
         file=name,
-        time=_time(row.get(columns.time), path, columns.time),
+        time=_time(row.get(columns.time or _TIME), path, columns.time or _TIME),
         model=_text_or_none(row.get("model")),
+        classifier=_text_or_none(row.get("classifier")),
         answers={_label(row[columns.label]): 1},
         text=None if text is None else str(text),
         words=_words(row.get("words"), path),
@@ -180,8 +187,9 @@ def _of_request(row: Mapping[str, Any], name: str, path: Path) -> Entry:
     review = given if isinstance(given, int) and not isinstance(given, bool) else None
     return Entry(
         file=name,
-        time=_time(row.get("time"), path, "time"),
+        time=_time(row.get(_TIME), path, _TIME),
         model=_text_or_none(row.get("model")),
+        classifier=None,
         answers=answers,
         to_review=review or 0,
         reviewed=0 if review is None else sum(answers.values()),

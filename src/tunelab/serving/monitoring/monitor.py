@@ -34,12 +34,14 @@ def read_windows(
     window: str | None = None,
     columns: Columns | None = None,
     model: str | None = None,
+    classifier: str | None = None,
     on_answers: Callable[[int], object] = lambda _: None,
 ) -> tuple[Window, ...]:
     """The answers of logs in windows, as :func:`~.windows.fill_windows` cuts them.
 
     ``model`` is the id under which a service answered with the classifier, which has to be named
-    where a log holds several. ``on_answers`` hears of answers that were read.
+    where a log holds several. ``classifier`` is the hash of its files, with which answers that
+    name another one are refused. ``on_answers`` hears of answers that were read.
 
     Raises:
         UsageError: a log cannot be used, or its labels are not those of the classifier.
@@ -47,8 +49,9 @@ def read_windows(
     check_window(window)
     if len({path.resolve() for path in logs}) != len(logs):
         raise UsageError("a log is named twice; name each once.")
-    entries = _counted(_of_model(read_entries(logs, columns or Columns()), model), on_answers)
-    windows = fill_windows(entries, window, unit=reference.unit)
+    entries = _of_model(read_entries(logs, columns or Columns()), model)
+    entries = _counted(_of_classifier(entries, classifier), on_answers)
+    windows = fill_windows(entries, window, unit=reference.unit, files=len(logs))
     if not windows:
         raise UsageError(f"the log holds no answers of the model {model!r}.")
     _check_labels(windows, reference)
@@ -92,6 +95,16 @@ def _of_model(entries: Iterable[Entry], model: str | None) -> Iterator[Entry]:
         if len(seen) > 1:
             names = ", ".join(sorted(one or "(no name)" for one in seen))
             raise UsageError(f"the log has answers of several models: {names}; name one: --model.")
+        yield entry
+
+
+def _of_classifier(entries: Iterable[Entry], classifier: str | None) -> Iterator[Entry]:
+    for entry in entries:
+        if classifier is not None and entry.classifier not in (None, classifier):
+            raise UsageError(
+                f"{entry.file} was recorded with another classifier, or this one was trained again "
+                "since; name the one that answered with --against."
+            )
         yield entry
 
 

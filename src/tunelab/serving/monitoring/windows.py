@@ -79,7 +79,9 @@ class _Filling:
         )
 
 
-def fill_windows(entries: Iterable[Entry], window: str | None, *, unit: Unit) -> tuple[Window, ...]:
+def fill_windows(
+    entries: Iterable[Entry], window: str | None, *, unit: Unit, files: int = 1
+) -> tuple[Window, ...]:
     """The windows of answers, in the order of their times, or in that of the answers.
 
     ``window`` is one of :data:`WINDOWS` or a number of texts. None takes days where the first
@@ -91,8 +93,7 @@ def fill_windows(entries: Iterable[Entry], window: str | None, *, unit: Unit) ->
     """
     filling: dict[str, _Filling] = {}
     order: dict[str, datetime] = {}
-    names = _named(entries, window)
-    for name, entry in names:
+    for name, entry in _named(entries, window, files):
         one = filling.get(name)
         if one is None:
             if len(filling) == _MOST:
@@ -123,17 +124,15 @@ def check_window(window: str | None) -> None:
         )
 
 
-def _named(entries: Iterable[Entry], window: str | None) -> Iterator[tuple[str, Entry]]:
-    """Each entry with the name of its window."""
+def _named(entries: Iterable[Entry], window: str | None, files: int) -> Iterator[tuple[str, Entry]]:
+    """Each entry with the name of its window; ``files`` are read."""
     check_window(window)
     if window is None:
         first, entries = _first(entries)
         if first is not None and first.time is not None:
             window = "day"
         else:
-            kept = list(entries)
-            entries = kept
-            window = _FILE if len({one.file for one in kept}) > 1 else str(DEFAULT_ROWS)
+            window = _FILE if files > 1 else str(DEFAULT_ROWS)
     if window == _FILE:
         yield from ((one.file, one) for one in entries)
     elif window in _TIMES:
