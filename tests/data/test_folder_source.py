@@ -110,7 +110,7 @@ def test_files_that_are_not_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("# rows", encoding="utf-8")
     (tmp_path / ".DS_Store").write_bytes(b"\0\1")
     (told,) = _open(tmp_path).notes
-    assert told.startswith("Not read, as the name of no split stands in their names: holdout.csv.")
+    assert told.startswith("Not read, as their names hold no split name: holdout.csv.")
 
 
 def test_a_test_file_without_labels(tmp_path: Path) -> None:

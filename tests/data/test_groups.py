@@ -106,7 +106,7 @@ def test_a_rare_label_of_few_groups_is_trained_and_tested() -> None:
 
 def test_one_group_cannot_be_divided(tmp_path: Path) -> None:
     rows = [{"text": f"t{n}", "label": LABELS[n % 2], "author": "one"} for n in range(40)]
-    with pytest.raises(UsageError, match="1 part, none of which training can spare"):
+    with pytest.raises(UsageError, match="1 part, and training needs all of them"):
         prepared(tmp_path, rows)
 
 

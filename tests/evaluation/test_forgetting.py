@@ -24,7 +24,7 @@ def test_perplexity_and_answers_are_compared_in_pairs() -> None:
     assert found.change.value == -0.5
     told = in_words("lora", found)
     assert "goes from 11.3" in told
-    assert "of 24 simple prompts it answers 0.0 % rightly where it was 50.0 % (−50.0 %" in told
+    assert "of 24 simple prompts it answers 0.0 % correctly, and 50.0 % before (−50.0 %" in told
     assert told.endswith("It has forgotten some of what it knew.")
     assert read_forgetting(json.loads(json.dumps(found.to_dict()))) == found
 

@@ -103,7 +103,7 @@ def test_predict_says_whether_texts_are_like_the_training(
     assert record["texts"]["new"] == 40
     assert record["sentences"][0].startswith("These texts differ")
     assert "Wetter" not in json.dumps(record)
-    assert "A test does not tell these texts" in told("alike", ROWS)
+    assert "No difference from the training texts" in told("alike", ROWS)
     few = told("few", ROWS[:5])
     assert "is not tested: there are 5 new texts, fewer than 30" in few
     assert "differ" not in told("unasked", other, "--no-drift")

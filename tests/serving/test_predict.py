@@ -343,7 +343,10 @@ def test_a_dash_is_standard_input_and_output(untrained: Path, texts: Path) -> No
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(["-", "texts.txt"], "stands alone"), (["-", "--out", "a.csv"], "leave out --out")],
+    [
+        (["-", "texts.txt"], "is not combined with files"),
+        (["-", "--out", "a.csv"], "leave out --out"),
+    ],
 )
 def test_what_standard_input_cannot_do(
     words: list[str],

@@ -178,7 +178,7 @@ def open_recorded(
     if list(encoder.prompt(str(record["probe"]["text"])).ids) != record["probe"]["ids"]:
         raise RunError(
             f"the tokenizer of {record['model']} makes other tokens of the prompt than in "
-            f"training; {folder} would be asked something else than it was taught."
+            f"training; use the model's revision that {folder} was trained on, or train again."
         )
     method = find_method(str(record["method"]))
     try:

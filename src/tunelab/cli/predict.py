@@ -115,7 +115,7 @@ def _predict(arguments: argparse.Namespace, files: list[str]) -> int:
         )
     if target.parts is not None and STANDARD_INPUT in arguments.files:
         raise UsageError(
-            "texts from standard input are labelled on the screen alone, as a call that was "
+            "texts from standard input are only labelled to the screen, as a call that was "
             "killed could not read them again; leave out --out, and redirect: > labels.jsonl."
         )
     read_record(arguments.adapter)
@@ -248,7 +248,7 @@ def from_standard_input(files: list[str], form: str = "txt") -> Iterator[list[st
         yield files
         return
     if len(files) > 1:
-        raise UsageError("- is standard input and stands alone; name either files or -.")
+        raise UsageError("- is standard input and is not combined with files; name files or -.")
     with tempfile.TemporaryDirectory(prefix="tunelab-") as folder:
         path = Path(folder) / f"standard-input.{form}"
         with path.open("wb") as file:

@@ -216,7 +216,7 @@ def time_notes(facts: Sequence[Any]) -> Iterator[str]:
     if names:
         yield (
             f"other work ran beside {', '.join(names)}, or a training was interrupted, so that "
-            "their times say little; the report says which."
+            "their times are not reliable; the report says which."
         )
 
 

@@ -65,8 +65,7 @@ def _tell_unused(found: Mapping[str, Sequence[Path]], notes: LoadingNotes) -> No
     if unused:
         names = " or ".join(f"{split} ({', '.join(names[1:])})" for split, names in _NAMES.items())
         notes.tell(
-            f"Not read, as the name of no split stands in their names: {listed(unused)}. The names "
-            f"are {names}."
+            f"Not read, as their names hold no split name: {listed(unused)}. The names are {names}."
         )
 
 

@@ -120,8 +120,9 @@ def draw_parts(
             _give(split, counts, home, has, only_if_empty=split == "validation")
     if "test" in shares and not has["test"]:
         raise UsageError(
-            f"the rows belong together in {count_of(len(parts), 'part')}, none of which training "
-            "can spare for the test; bring rows of more groups, or a file of test rows."
+            f"the groups divide the rows into {count_of(len(parts), 'part')}, and training needs "
+            "all of them, so none is left for the test; "
+            "bring rows of more groups, or a file of test rows."
         )
     return {
         split: [

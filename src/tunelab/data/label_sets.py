@@ -132,7 +132,7 @@ def labels_of_one_split(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     only = (
         [
             f"All test rows have the label {tested[0]!r}, so the scores cannot say how well any "
-            "label is told from the others; bring test rows of other labels, or more rows."
+            "label is distinguished from the others; bring test rows of other labels, or more rows."
         ]
         if len(tested) == 1
         else []

@@ -91,8 +91,8 @@ def _what_to_take(decision: Decision) -> str:
         return f"Take {taken.name} ({score} on {rows}): it is {chosen}."
     chosen = _as_chosen(decision, taken, "the best one that can be taken")
     return (
-        f"Take {taken.name} ({score} on {rows}): it cannot be told from the best, {best.name} "
-        f"({with_unit(best.score.value, decision.unit)}), and is {chosen}."
+        f"Take {taken.name} ({score} on {rows}): it is not shown to be worse than the best, "
+        f"{best.name} ({with_unit(best.score.value, decision.unit)}), and is {chosen}."
     )
 
 
@@ -112,7 +112,7 @@ def _as_chosen(decision: Decision, taken: Candidate, otherwise: str) -> str:
     value = taken.costs.get(cost.id)
     shown = "" if value is None else f" ({cost.show(value)})"
     among = (
-        "those that the rows do not tell from the best of these"
+        "those that are not shown to be worse than the best of these"
         if decision.within
         else "those that can be the best"
     )
@@ -131,7 +131,7 @@ def _why_none(decision: Decision) -> str:
             f"at most {_COST[name].show(value)}" for name, value in decision.constraints.items()
         )
         return f"none is known to keep the constraints ({limits})"
-    return decision.reason or "each one that may be taken is worse than one that may not"
+    return decision.reason or "each one that may be taken is worse than one that may not be taken"
 
 
 def _why_not(candidate: Candidate) -> str:
@@ -195,8 +195,8 @@ def _notes(decision: Decision, budget: LabelBudget | None) -> Iterator[str]:
     for one in inside:
         if one.constant and len(decision.candidates) > 1:
             yield (
-                f"{one.name} gives every text the same label and cannot be told from the best: it "
-                "is not shown that any classifier has learned something."
+                f"{one.name} gives every text the same label and is not shown to be worse than "
+                "the best: it is not shown that any classifier has learned something."
             )
     for one in decision.candidates:
         if one.collapse is not None:
@@ -262,13 +262,14 @@ def _changes(decision: Decision, budget: LabelBudget | None) -> Iterator[str]:
         if other.rows_needed is None:
             yield (
                 f"More test rows: {best.name} and {other.name} are equal on these, so that it is "
-                "not known how many would tell them apart."
+                "not known how many would show a difference."
             )
         else:
             apart = _difference(decision, best.value - other.value).lstrip("+−")
             yield (
-                f"More test rows: about {count(other.rows_needed)} would tell {best.name} from "
-                f"{other.name} with a power of 80 %, if they differ by as much as here ({apart})."
+                f"More test rows: about {count(other.rows_needed)} would decide between "
+                f"{best.name} and {other.name} with a power of 80 %, if they differ by as much as "
+                f"here ({apart})."
             )
     single = [one for one in inside if one.fine_tuned and one.seeds == 1]
     several = [one for one in decision.candidates if one.seeds > 1]
@@ -280,7 +281,7 @@ def _changes(decision: Decision, budget: LabelBudget | None) -> Iterator[str]:
     if several:
         yield (
             f"Other seeds: {_names(several)} {'counts' if len(several) == 1 else 'count'} with "
-            "the mean over the seeds in each row; the tests speak of these trainings on other "
+            "the mean over the seeds in each row; the tests hold for these trainings on other "
             "test rows."
         )
     more = None if budget is None else budget.more_labels(best.name)

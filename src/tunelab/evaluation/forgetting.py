@@ -82,7 +82,7 @@ def in_words(name: str, found: Forgetting) -> str:
     )
     told += (
         f", and of {counted(found.prompts, 'simple prompt')} it answers {share(found.answered[1])} "
-        f"rightly where it was {share(found.answered[0])} ({signed(change.value, 'share')}"
+        f"correctly, and {share(found.answered[0])} before ({signed(change.value, 'share')}"
     )
     if change.low is not None:
         told += f", 95 % interval {signed_interval(change.low, change.high, 'share')}"

@@ -1,4 +1,4 @@
-"""A study's classifiers under each wording of its instruction, and what hangs on the wording."""
+"""A study's classifiers under each wording of its instruction, and what depends on the wording."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

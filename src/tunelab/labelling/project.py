@@ -203,7 +203,7 @@ class Project:
     ) -> Record:
         who, moment = check_person(who), time.time() if now is None else now
         if row not in self._by_id:
-            raise UsageError("this row is not of this project; reload the page.")
+            raise UsageError("this row is not in this project; reload the page.")
         queued = self._by_id[row]
         with locked(self.folder):
             before = self._file.refresh().record(row, who)
@@ -264,7 +264,7 @@ def check_person(who: str) -> str:
     halves = any("\ud800" <= sign <= "\udfff" for sign in name)
     if not name or len(name) > _LONGEST_NAME or has_hidden(name) or halves:
         raise UsageError(
-            f"write your name first, in 1 to {_LONGEST_NAME} characters; it stands beside your "
+            f"write your name first, in 1 to {_LONGEST_NAME} characters; it is saved with your "
             "labels."
         )
     return name

@@ -130,7 +130,9 @@ class BoundedStore:
             # Locked, read-only, or a full disk.
             _log.info("the cache of %s cannot be used to %s: %s", self.contents, doing, error)
         except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-            _log.warning("the cache of %s is damaged (%s); it is begun anew", self.contents, error)
+            _log.warning(
+                "the cache of %s is damaged (%s); a new one is started", self.contents, error
+            )
             for ending in ("", *_BESIDE):
                 with suppress(OSError):
                     self.file.with_name(self.file.name + ending).unlink(missing_ok=True)

@@ -76,7 +76,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def _too_large(folder: Path) -> UsageError:
     return UsageError(
-        f"{folder / 'config.json'} speaks of a far larger model than its safetensors hold, or than "
+        f"{folder / 'config.json'} describes a far larger model than its safetensors hold, or than "
         "there is; copy the model again."
     )
 

@@ -139,7 +139,7 @@ def _one_label(scored: Sequence[Result]) -> Iterator[str]:
     if len(tested) == 1:
         yield (
             f"All test rows have the label {tested[0]}, so the scores do not say how well any "
-            "label is told from the others."
+            "label is distinguished from the others."
         )
 
 
@@ -187,7 +187,7 @@ def _against(comparison: Comparison, sides: Mapping[str, Side]) -> Finding:
         return Finding(f"{left} and {right} cannot be compared: {difference.reason}.", False)
     p_corrected = comparison.p_corrected
     if p_corrected is None:
-        return Finding(f"{left} and {right} cannot be told apart: {difference.reason}.", False)
+        return Finding(f"{left} and {right} show no difference: {difference.reason}.", False)
     shown = p_value(p_corrected)
     tested = f"{difference.test}, p {'' if shown.startswith('<') else '= '}{shown} "
     tested += "after Holm's correction"

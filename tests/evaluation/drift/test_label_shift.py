@@ -59,7 +59,7 @@ def test_the_intervals_hold_the_truth() -> None:
     [
         (NAMES, CONFUSION, [10, 5, 0], "there are 15 new texts, fewer than 30"),
         (NAMES, [[5, 0], [0, 5], [0, 0]], [50, 50, 0], "there are 10 test rows, fewer than 30"),
-        (NAMES, [[90, 0], [0, 4], [0, 0]], [50, 50, 0], "tell how fear is answered"),
+        (NAMES, [[90, 0], [0, 4], [0, 0]], [50, 50, 0], "fewer than 5 test rows of fear"),
         (NAMES, [[50, 50], [50, 50], [0, 0]], [50, 50, 0], "do not tell their shares"),
         (["joy"], [[90], [10]], [50, 5], "there is one label"),
     ],
@@ -89,7 +89,7 @@ def test_in_words() -> None:
 
     old = texts(90, 0)
     alike = told(texts(60, 0), {"joy": 40, "fear": 20})
-    assert alike.startswith("A test does not tell these texts from the training texts (p = ")
+    assert alike.startswith("No difference from the training texts is shown (p = ")
     other = told(texts(60, 25), {"joy": 40, "fear": 20})
     assert "differ from the training texts (p < 0.001" in other
     assert "not by the shares of the labels" in other

@@ -1,4 +1,4 @@
-"""A study under several wordings: what is asked, what is kept apart, what hangs on the wording."""
+"""A study under several wordings: what is asked, what is kept apart, what depends on the wording."""
 
 import json
 from dataclasses import replace
@@ -55,9 +55,9 @@ def test_a_verdict_that_hangs_on_the_wording_is_told(tmp_path: Path) -> None:
     assert found is not None
     assert verdicts_of(run).claims[0].verdict == "supported"
     first, second = found.hanging
-    assert first.startswith("The verdict on “It is better” hangs on the wording: supported under")
+    assert first.startswith("The verdict on “It is better” depends on the wording: supported under")
     assert "refuted under wording 2 (difference −0.2" in first
-    assert second.startswith("Which classifier to take hangs on the wording: instruct under the")
+    assert second.startswith("Which classifier to take depends on the wording: instruct under the")
     assert "tfidf-svm under wording 2" in second
     [one] = found.models
     assert one.name == "instruct"

@@ -135,5 +135,5 @@ def test_what_is_only_asked_is_compared_without_a_training() -> None:
 
 
 def test_two_draws_are_told_of_before_they_are_trained() -> None:
-    assert any("Two draws do not tell" in note for note in plan(per_class=[2], draws=2).notes())
+    assert any("Two draws do not show" in note for note in plan(per_class=[2], draws=2).notes())
     assert not plan(per_class=[2], draws=3).notes()

@@ -137,7 +137,7 @@ def build(settings: AppSettings) -> None:
     kept = gr.BrowserState(None, storage_key=_STORAGE, secret=_STORAGE)
     with gr.Row(elem_classes="tl-form"):
         who = gr.Textbox(
-            label="Your name", max_length=60, elem_id="who", info="It stands beside your labels."
+            label="Your name", max_length=60, elem_id="who", info="It is saved with your labels."
         )
         project = gr.Dropdown([], label="Labelling project", elem_id="project")
         which = gr.Dropdown(
@@ -174,7 +174,7 @@ def build(settings: AppSettings) -> None:
                 classifier = gr.Dropdown(
                     [],
                     label="Classifier",
-                    info="Its labels are the ones to choose from; where it is unsure comes first.",
+                    info="You choose among its labels; rows that it is unsure of come first.",
                     elem_id="classifier",
                 )
         make = gr.Button("Start the project")

@@ -75,7 +75,7 @@ def kept_answers(folder: Path) -> Iterator[KeptAnswers]:
     except sqlite3.OperationalError as error:
         raise RunError(f"cannot open {path}: {error}.") from None
     except sqlite3.DatabaseError as error:
-        _log.warning("%s is damaged (%s); it is begun anew", path, error)
+        _log.warning("%s is damaged (%s); a new one is started", path, error)
         path.unlink()
         database = _open(path)
     with closing(database):

@@ -82,19 +82,20 @@ def _of_texts(drift: Drift) -> str:
         return f"Whether these texts are like the training texts is not tested: {_why(drift)}."
     shown = f"p {_shown(drift.p_texts)}, AUC {number(drift.texts.auc)}"
     if not drift.texts_differ:
-        return f"A test does not tell these texts from the training texts ({shown})."
+        return f"No difference from the training texts is shown ({shown})."
     measured = drift.labels.tested
     accuracy = "the accuracy on the test rows"
     if measured is not None:
         accuracy += f", {number(measured)},"
     if drift.labels_differ:
         return (
-            f"These texts differ from the training texts ({shown}). Unless that is by the shares "
-            f"of the labels alone, {accuracy} tells little of them: label some and evaluate."
+            f"These texts differ from the training texts ({shown}). Unless only the shares "
+            f"of the labels changed, {accuracy} may not hold for them: label some and evaluate."
         )
     return (
         f"These texts differ from the training texts ({shown}), and not by the shares of the "
-        f"labels as far as is seen: {accuracy} tells little of them. Label some and evaluate."
+        f"labels as far as the test shows: {accuracy} may not hold for them. Label some and "
+        "evaluate."
     )
 
 
@@ -121,8 +122,8 @@ def _of_labels(drift: Drift) -> Iterator[str]:
     )
     accuracy = shift.accuracy
     yield (
-        f"{told}: by their errors there, {shares}. Should only these shares have changed, the "
-        f"accuracy is {number(accuracy.value)}, 95 % interval "
+        f"{told}: corrected for the errors on the test rows, {shares}. If only these shares "
+        f"changed, the accuracy is {number(accuracy.value)}, 95 % interval "
         f"{interval(accuracy.low, accuracy.high)}, where the test rows gave {number(shift.tested)}."
     )
 

@@ -140,10 +140,7 @@ def _cannot_be_estimated(labels: Sequence[str], table: "np.ndarray") -> str | No
     support = table.sum(axis=0)
     rare = [label for label, rows in zip(labels, support, strict=True) if rows < _FEWEST_OF_LABEL]
     if rare:
-        return (
-            f"fewer than {_FEWEST_OF_LABEL} test rows tell how {named(rare)} "
-            f"{'is' if len(rare) == 1 else 'are'} answered"
-        )
+        return f"there are fewer than {_FEWEST_OF_LABEL} test rows of {named(rare)}"
     if np.linalg.svd(table / support, compute_uv=False)[-1] < _SINGULAR:
         return "the classifier confuses labels so often that its answers do not tell their shares"
     return None

@@ -111,7 +111,7 @@ def difference(answers: BudgetAnswers, first: str, second: str, size: int) -> Di
         )
     needed, reasons = _rows_needed(value, found, rows), []
     if needed is None and abs(value) > 1e-12:
-        reasons.append("with these draws no number of test rows would tell the two apart")
+        reasons.append("with these draws no number of test rows would show a difference")
     return Difference(
         value=value,
         low=max(-1.0, value - reach),

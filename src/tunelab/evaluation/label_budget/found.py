@@ -302,8 +302,8 @@ def _notes(found: LabelBudget) -> Iterator[str]:
         )
     if any(size.draws == 2 for size in found.sizes):
         yield (
-            "Two draws do not tell how much draws vary, so that what rests on them has no "
-            "interval: with three draws or more it has."
+            "Two draws do not show how much draws vary, so that what rests on them has no "
+            "interval: take three draws or more."
         )
     if found.left_out:
         missing = sum(one.trainings for one in found.left_out)

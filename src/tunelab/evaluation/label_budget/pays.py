@@ -225,7 +225,7 @@ def verdict_of(gains: Sequence[GainAt]) -> PaysFrom:
     elif largest.gain.low is None:
         reason = largest.gain.reason or "there is no interval at the largest size"
     else:
-        reason = "at the largest size the draws and test rows do not tell the two groups apart"
+        reason = "no difference between the two groups is shown at the largest size"
     about = f" ({told})" if largest.gain.value is not None else ""
     sentence = f"Whether fine-tuning pays is undecided: {reason}{about}."
     return PaysFrom("undecided", None, gains, sentence, reason)

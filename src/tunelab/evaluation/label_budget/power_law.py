@@ -147,7 +147,7 @@ def extrapolated(
             law=law,
             checked=checked,
             checks=checks,
-            sentence=f"What more labels would bring {classifier} is not told: {reason}.",
+            sentence=f"What more labels would bring {classifier} is not estimated: {reason}.",
         )
 
     if len(sizes) < LEAST_SIZES:
@@ -186,7 +186,7 @@ def extrapolated(
         checked = check.factor
     if checked is None:
         return no_gain(
-            "a power law fitted without the largest size did not tell what that size gave",
+            "a power law fitted without the largest size did not predict the result at that size",
             law,
             None,
             checks,

@@ -26,7 +26,7 @@ _KEPT = 0.75
 # Degrees of freedom from which on Student's distribution is as good as normal.
 _NEARLY_NORMAL = 100
 LEAST_DRAWS = 3
-FEW_DRAWS = "two draws do not tell how much draws vary; an interval takes three"
+FEW_DRAWS = "two draws do not show how much draws vary; an interval takes three"
 
 
 @dataclass(frozen=True)

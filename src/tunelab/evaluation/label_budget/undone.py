@@ -55,7 +55,7 @@ def _why(
         return "no open question needs more draws of this size"
     if size == position:
         return limit_of(answers, size, False)
-    return "whether fine-tuning pays at fewer labels hangs on a larger size that is not decided"
+    return "whether fine-tuning pays at fewer labels depends on a larger size that is not decided"
 
 
 def limit_of(answers: BudgetAnswers, size: int, all_done: bool) -> str:
@@ -65,8 +65,8 @@ def limit_of(answers: BudgetAnswers, size: int, all_done: bool) -> str:
         return reason
     rows = counted(next(iter(answers.right.values())).shape[0] if answers.right else 0, "test row")
     if all_done:
-        return f"all {counted(answers.draws[size], 'draw')} and {rows} do not tell them apart"
-    return f"more draws are not likely to tell, as the {rows} stay the same"
+        return f"all {counted(answers.draws[size], 'draw')} and {rows} show no difference"
+    return f"more draws are not likely to decide it, as the {rows} stay the same"
 
 
 def too_little(answers: BudgetAnswers, size: int) -> str | None:

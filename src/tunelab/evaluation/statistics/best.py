@@ -29,7 +29,7 @@ _AT_ONCE = 500
 
 NO_ROWS = "there are no rows"
 ONE_CLASSIFIER = "there is one classifier, and nothing to compare it with"
-ALL_ALIKE = "all classifiers have the same value in every row, so that the rows tell none apart"
+ALL_ALIKE = "all classifiers have the same value in every row, so that no difference is shown"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What hangs on the wording of the instruction: each verdict, judged again under each wording."""
+"""What depends on the wording of the instruction: each verdict, judged again under each wording."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -123,7 +123,7 @@ def _hanging(run: RunFolder, others: Mapping[int, RunFolder], study: Study) -> I
                 for number, one in changed.items()
             )
             yield (
-                f"The verdict on “{verdict.claim.claim.rstrip('.')}” hangs on the wording: "
+                f"The verdict on “{verdict.claim.claim.rstrip('.')}” depends on the wording: "
                 f"{verdict.verdict} under the study's own ({_shown(verdict)}), {under}."
             )
     first = decision_of(run)
@@ -136,7 +136,7 @@ def _hanging(run: RunFolder, others: Mapping[int, RunFolder], study: Study) -> I
             f"{_taken(one)} under wording {number}" for number, one in changed_to.items()
         )
         yield (
-            f"Which classifier to take hangs on the wording: {_taken(first)} under the study's "
+            f"Which classifier to take depends on the wording: {_taken(first)} under the study's "
             f"own, {under}."
         )
 

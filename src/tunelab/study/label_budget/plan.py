@@ -11,7 +11,7 @@ from tunelab.numbers import count, counted, mean_count
 # Labels that a sentence names.
 _NAMED = 4
 _TWO_DRAWS = (
-    "Two draws do not tell how much draws vary, so that nothing has an interval and nothing is "
+    "Two draws do not show how much draws vary, so that nothing has an interval and nothing is "
     "decided: take three draws or more, or one, whose intervals are over test rows alone."
 )
 
