@@ -1,4 +1,4 @@
-"""A study under several wordings: what is asked, what is kept apart, what depends on the wording."""
+"""A study under several wordings: what is asked, kept apart, and depends on the wording."""
 
 import json
 from dataclasses import replace
