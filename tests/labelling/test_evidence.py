@@ -77,3 +77,13 @@ def test_no_row_counts_as_drifted_where_the_texts_are_alike() -> None:
     assert "No difference from the training texts" in told
     assert drift_of_rows(reference, NEW[:5], ["joy"] * 5)[0] is None
     assert "keeps no reference" in drift_of_rows(None, NEW, ["joy"] * 80)[1]
+
+
+def test_a_blank_row_of_a_prediction_spoils_no_file() -> None:
+    asked = {"label": "joy", "probabilities": {"joy": 0.8, "fear": 0.2}}
+    blank = {"label": None, "probabilities": {"joy": None, "fear": None}}
+    found = said_in([asked, blank], ["fear", "joy"])
+    assert found is not None
+    assert [one.label for one in found] == ["joy", None]
+    assert found[1].probabilities is None
+    assert said_in([blank], ["fear", "joy"]) is None

@@ -88,6 +88,17 @@ def test_a_skipped_row_goes_to_others(project: Project) -> None:
     assert _id(project, "Ben") == row
 
 
+def test_a_skip_leaves_the_own_label(project: Project) -> None:
+    row = _id(project, "Ann")
+    project.label("Ann", row, "joy")
+    project.label("Ben", row, "fear")
+    project.skip("Ann", row)
+    assert project.history().labels(row) == {"Ann": "joy", "Ben": "fear"}
+    project.undo("Ann")
+    project.undo("Ann")
+    assert project.history().labels(row) == {"Ben": "fear"}
+
+
 def test_undo_is_a_record_and_the_row_comes_again(project: Project) -> None:
     first = _id(project, "Ann")
     project.label("Ann", first, "joy")

@@ -163,7 +163,7 @@ def draw_next(settings: AppSettings, name: str, who: str, which: str) -> Markup:
     project = open_project(settings, name)
     row = project.next_row(who, check_which(which))
     parts = [_draw_nothing(which)] if row is None else [_draw_row(project, row)]
-    return tag("div", *parts, _draw_choices(project, row), draw_progress(project, who))
+    return tag("div", *parts, _draw_choices(project, row, name, who), draw_progress(project, who))
 
 
 def _draw_nothing(which: str) -> Markup:
@@ -228,8 +228,11 @@ def _draw_said(row: QueuedRow) -> Markup:
     return tag("details", *parts)
 
 
-def _draw_choices(project: Project, row: QueuedRow | None) -> Markup:
-    """The buttons. Without a row there is only the one that takes the last answer back."""
+def _draw_choices(project: Project, row: QueuedRow | None, name: str, who: str) -> Markup:
+    """The buttons. Without a row there is only the one that takes the last answer back.
+
+    They send the project and the person that they were drawn for.
+    """
     buttons = []
     if row is not None:
         for position, label in enumerate(project.about.labels):
@@ -237,7 +240,15 @@ def _draw_choices(project: Project, row: QueuedRow | None) -> Markup:
             buttons.append(_button(f"label-{position}", label, key, row.id))
         buttons.append(_button("skip", "Skip", "s", row.id))
     buttons.append(_button("undo", "Undo my last", "u", ""))
-    return tag("div", *buttons, class_="tl-choices", role="group", aria_label="Labels")
+    return tag(
+        "div",
+        *buttons,
+        class_="tl-choices",
+        role="group",
+        aria_label="Labels",
+        data_project=name,
+        data_who=who,
+    )
 
 
 def _button(choice: str, words: str, key: str | None, row: str) -> Markup:

@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -13,6 +13,8 @@ _log = logging.getLogger(__name__)
 # The inverse strength of regularization: a number, or chosen on the training rows.
 Strength = Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["auto"]
 MOST_FOLDS = 5
+# The share of the rows that the labels with a row for each fold must make up.
+_ASKED = 0.9
 # Rows after which further folds would tell little more, and would take long.
 ENOUGH_ROWS = 3_000
 
@@ -51,11 +53,11 @@ def count_right(
 ) -> tuple[list[int], int]:
     """The right answers of each value over stratified folds, and the rows that each was asked.
 
-    There are as many folds as the rarest label has rows, 5 at most; of many rows only the first
-    folds are asked, until that was done with ``enough``. Labels with a single row take no part, as
-    it cannot be both fitted and asked. Where fewer than two labels have two rows no row is asked.
-    The rows of a group stay within one fold; there are then no more folds than the label with the
-    fewest groups has groups.
+    There are 5 folds, or fewer where labels that make up a tenth of the rows have fewer rows. Of
+    many rows only the first folds are asked, until that was done with ``enough``. Rows of labels
+    with fewer rows than folds are fitted to and not asked. Where fewer than two labels have two
+    rows no row is asked. The rows of a group stay within one fold; a label then has as many rows
+    as groups.
 
     Args:
         values: the candidates, those that are preferred first.
@@ -79,12 +81,13 @@ def count_right(
     )
     # Of rows that belong together, a label has as many as it has groups.
     counts = Counter(label for label, _ in set(zip(truth.tolist(), together.tolist(), strict=True)))
-    often = [label for label, count in counts.items() if count > 1]
     right, done = [0] * len(values), 0
-    if len(often) < 2:
+    number, often = _folds(counts)
+    if number < 2:
         return right, done
+    # Rows of rarer labels are fitted to in every fold, unless rows of their group are asked.
+    rare = np.flatnonzero(~np.isin(truth, often))
     rows = np.flatnonzero(np.isin(truth, often))
-    number = min(MOST_FOLDS, *(counts[label] for label in often))
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     folds = kind(number, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
@@ -98,9 +101,27 @@ def count_right(
             # Large groups can leave a fold without rows, or without a second label.
             if not len(asked) or len(set(truth[rows[fitted]])) < 2:
                 continue
-            for position, found in enumerate(answer(rows[fitted], rows[asked])):
+            apart = rare[~np.isin(together[rare], together[rows[asked]])]
+            known = np.sort(np.concatenate([rows[fitted], apart]))
+            for position, found in enumerate(answer(known, rows[asked])):
                 right[position] += int((np.asarray(found, dtype=str) == truth[rows[asked]]).sum())
             done += len(asked)
             if done >= enough:
                 break
     return right, done
+
+
+def _folds(counts: Mapping[str, int]) -> tuple[int, list[str]]:
+    """How many folds there are, and the labels that are asked.
+
+    As many as possible, up to :data:`MOST_FOLDS`, so that the labels that have a row for each fold
+    make up nine tenths of the rows: one rare label does not leave half of the rows for fitting.
+    None where fewer than two labels have two rows.
+    """
+    every = sum(counts.values())
+    for number in range(MOST_FOLDS, 1, -1):
+        often = [label for label, count in counts.items() if count >= number]
+        asked = sum(counts[label] for label in often)
+        if len(often) > 1 and (number == 2 or asked >= _ASKED * every):
+            return number, often
+    return 0, []

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tunelab.classifiers.chosen_training import count_of, fit_chosen
+from tunelab.classifiers.chosen_training import Candidates, count_of, fit_chosen
 from tunelab.classifiers.contract import ClassifierKind, Context, Estimator, Fitted, Task
 from tunelab.classifiers.encoder_settings import (
     Settings,
@@ -65,6 +65,7 @@ class EncoderClassifier:
             "training": training.key(
                 exclude={"seeds", "learning_rate", "precision", "tracking", "shared_prefix"}
             ),
+            **({"choose": vars(self._candidates())} if self.candidate_count > 1 else {}),
             **self.answer_key(),
         }
 
@@ -88,9 +89,8 @@ class EncoderClassifier:
         if self.candidate_count == 1:
             return self._fit(task, folder=folder, target=target, title=title, callbacks=callbacks)
         self._check_labels(task)
-        width = read_configuration(fetch(find_encoder(self.settings.model))).hidden_size
         return fit_chosen(
-            candidates_of(self.settings, self.method, width),
+            self._candidates(),
             self._with,
             task,
             name=self.name,
@@ -99,6 +99,10 @@ class EncoderClassifier:
             title=title,
             callbacks=callbacks,
         )
+
+    def _candidates(self) -> Candidates:
+        width = read_configuration(fetch(find_encoder(self.settings.model))).hidden_size
+        return candidates_of(self.settings, self.method, width)
 
     def _with(self, rate: float, epochs: float) -> "EncoderClassifier":
         update = {"learning_rate": rate, "epochs": epochs}

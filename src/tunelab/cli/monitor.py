@@ -58,7 +58,6 @@ def execute(arguments: argparse.Namespace) -> int:
     """Compare the windows, write the page, and print its first lines."""
     from tunelab.classifiers.classifier import find_classifier
     from tunelab.cli.tables import print_table
-    from tunelab.errors import UsageError
     from tunelab.evaluation.monitoring.words import told
     from tunelab.guards.visible_text import visible
     from tunelab.progress import row_bar
@@ -69,9 +68,8 @@ def execute(arguments: argparse.Namespace) -> int:
 
     logs: list[Path] = arguments.logs
     page: Path = arguments.out or logs[0].resolve().parent / PAGE
-    if page.suffix != ".html" or page.is_dir():
-        raise UsageError(f"--out {page}: name an .html file.")
     classifier = find_classifier(arguments.against)
+    _check_page(page, logs, classifier)
     reference = reference_of(classifier)
     with row_bar("read", unit="answer") as bar:
         windows = read_windows(
@@ -99,3 +97,22 @@ def execute(arguments: argparse.Namespace) -> int:
     print(f"Page: {page}")
     print(f"Record: {record}", file=sys.stderr)
     return DRIFTED if arguments.fail_on_drift and monitored.changed else 0
+
+
+def _check_page(page: Path, logs: list[Path], classifier: Path) -> None:
+    """Refuse a page that would overwrite a log or change the classifier's folder.
+
+    Raises:
+        UsageError: as said.
+    """
+    from tunelab.errors import UsageError
+
+    if page.suffix != ".html" or page.is_dir():
+        raise UsageError(f"--out {page}: name an .html file.")
+    if page.resolve().with_suffix(".json") in {path.resolve() for path in logs}:
+        raise UsageError(f"--out {page}: its record would overwrite a log; choose another name.")
+    if page.resolve().parent == classifier.resolve():
+        raise UsageError(
+            f"the page would stand among the files of the classifier {classifier}; name another "
+            "folder with --out."
+        )

@@ -23,6 +23,10 @@ def said_in(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Sa
         values = given if isinstance(given, Mapping) else _of_columns(row, labels)
         table = {label: _probability(values.get(label)) for label in labels}
         known = {label: value for label, value in table.items() if value is not None}
+        if not known and not row.get("label") and len(values) == len(labels):
+            # A blank text: it was not asked.
+            found.append(Said(None, None, None))
+            continue
         if len(values) != len(labels) or len(known) != len(labels):
             return None
         if abs(math.fsum(known.values()) - 1) > 0.01:
@@ -36,7 +40,7 @@ def said_in(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Sa
                 _REVIEWED.get(review) if isinstance(review, bool | str) else None,
             )
         )
-    return found
+    return found if any(one.probabilities for one in found) else None
 
 
 def _of_columns(row: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any]:

@@ -64,8 +64,9 @@ def utc(seconds: float) -> str:
 class History:
     """What holds after all records so far.
 
-    Of each row, what each person did last and did not take back counts, so that a second label of
-    the same person replaces the first, and the labels of two people stand beside each other.
+    Of each row, the last label of each person that was not taken back counts: a second label of the
+    same person replaces the first, a later skip leaves it, and the labels of two people are both
+    kept.
     """
 
     def __init__(self) -> None:
@@ -89,8 +90,11 @@ class History:
 
     def labels(self, row: str) -> dict[str, str]:
         """The label that each person gave to a row."""
-        found = {who: held[-1][1] for who, held in self._held.get(row, {}).items() if held}
-        return {who: one.label for who, one in found.items() if one.label is not None}
+        return {
+            who: labels[-1]
+            for who, held in self._held.get(row, {}).items()
+            if (labels := [one.label for _, one in held if one.label is not None])
+        }
 
     def record(self, row: str, who: str) -> Record | None:
         """What a person did last with a row."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tunelab.errors import RunError, UsageError
 from tunelab.labelling.records import History, Record, read_record
+from tunelab.runs.appending import append_whole
 
 _LOCK = "lock"
 # Where a system has no locks of files, the threads of one process still wait for each other.
@@ -101,19 +102,7 @@ class LabelFile:
         self.refresh()
         content = f"{record.line()}\n".encode("utf-8", "backslashreplace")
         try:
-            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-            try:
-                before = os.fstat(handle).st_size
-                written = 0
-                try:
-                    while written < len(content):
-                        written += os.write(handle, content[written:])
-                    os.fsync(handle)
-                except OSError:
-                    os.ftruncate(handle, before)
-                    raise
-            finally:
-                os.close(handle)
+            append_whole(self.path, content, sync=True)
         except OSError as error:
             raise RunError(
                 f"cannot write {self.path.name}: {error.strerror}; this label was not kept."

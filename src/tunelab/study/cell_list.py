@@ -140,6 +140,11 @@ def check_classifiers(study: Study, labels: Sequence[str]) -> None:
         try:
             kind = find_classifier(use)
             kind.prove(settings, context, labels)
+            if study.decision.metric != "accuracy" and kind.stops(settings):
+                raise UsageError(
+                    "rows of decided compares accuracies, and decision.metric is "
+                    f"{study.decision.metric}; leave one of the two out."
+                )
             if study.data.group is not None and kind.stops(settings):
                 raise UsageError(
                     "rows of decided takes rows as independent, and data.group says which belong "

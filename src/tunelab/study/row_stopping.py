@@ -43,7 +43,7 @@ def stop_asking(
     """
     rows = data.splits["test"]
     order = random.Random(f"{seed}/asked").sample(range(len(rows)), len(rows))  # noqa: S311
-    known = {result.name: _right(result)[order] for result in answered}
+    known = {name: right[order] for name, right in _right_of_each(answered).items()}
     right: dict[str, list[float]] = {}
     stopped: dict[str, str] = {}
     fitted = {}
@@ -77,6 +77,15 @@ def stop_asking(
         if found.over:
             break
     return stopped
+
+
+def _right_of_each(answered: Sequence[Result]) -> dict[str, "np.ndarray"]:
+    """The right answers of each classifier, (rows,); of several training seeds their mean."""
+    seeds: dict[str, list[np.ndarray]] = {}
+    for result in answered:
+        name = str(result.values.get("group") or result.name)
+        seeds.setdefault(name, []).append(_right(result))
+    return {name: sum(rows) / len(rows) for name, rows in seeds.items()}
 
 
 def _right(result: Result) -> "np.ndarray":

@@ -72,7 +72,7 @@ def test_the_words_lead_with_the_verdict(found: Monitored) -> None:
     assert first.startswith("2 windows of 4 differ from the training and the test")
     assert "(6 tests, corrected together): tuesday, wednesday." in first
     assert any(sentence.startswith("tuesday: The answers have other shares") for sentence in rest)
-    assert any("draw 100 texts of the last such window (wednesday)" in one for one in rest)
+    assert any("in the last such window (wednesday), take its 100 texts" in one for one in rest)
     assert "Not tested: thursday, as there are 3 new texts, fewer than 30." in rest
 
 
@@ -82,7 +82,7 @@ def test_without_a_change_it_says_what_could_be_missed() -> None:
     first, *rest = told(found)
     assert first == "No change is shown in 3 windows (3 tests, corrected together)."
     assert any("smaller changes can be missed" in sentence for sentence in rest)
-    assert rest[-1].startswith("The log holds no texts, so that only the answers are tested")
+    assert rest[-1].startswith("Only the answers are tested, as the log holds no texts")
 
 
 def test_too_few_texts_are_no_verdict() -> None:

@@ -38,8 +38,6 @@ def test_every_label_is_kept_and_monitoring_reads_it(
         running.service.record = open_record(running.service.served, settings)
         answers = [running.classify(texts=LINES[:5]).json(), running.classify(text="rain").json()]
         assert running.classify(text=" ").status_code == 400
-        assert running.service.record is not None
-        running.service.record.close()
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[1:]]
     given = [one["label"] for answer in answers for one in answer["results"]]
     assert [row["label"] for row in rows] == given
@@ -54,11 +52,23 @@ def test_every_label_is_kept_and_monitoring_reads_it(
 
 def test_a_record_that_fails_stops_no_answer(classifier: Path, tmp_path: Path) -> None:
     with serving([f"mine={classifier}"]) as running:
-        record = AnswerRecord(tmp_path / "answers.jsonl", {"mine": "words"}, texts=False)
-        running.service.record = record
-        record.close()
+        path = tmp_path / "answers.jsonl"
+        running.service.record = AnswerRecord(path, {"mine": "words"}, texts=False)
+        path.unlink()
+        path.mkdir()
         assert running.classify(text=LINES[0]).status_code == 200
-        assert any("closed file" in str(line.get("error")) for line in running.lines)
+        assert {"error": "Is a directory", "lost": 1} in running.lines
+
+
+def test_a_rotated_record_goes_on_in_a_new_file(classifier: Path, tmp_path: Path) -> None:
+    path, old = tmp_path / "answers.jsonl", tmp_path / "answers.jsonl.1"
+    with serving([f"mine={classifier}"]) as running:
+        running.service.record = AnswerRecord(path, {"mine": "words"}, texts=False)
+        running.classify(text=LINES[0])
+        path.rename(old)
+        running.classify(text=LINES[1])
+    found = read_windows([old, path], reference_of(classifier), window="file")
+    assert [(one.name, one.rows) for one in found] == [(old.name, 1), (path.name, 1)]
 
 
 def test_wrong_settings_are_one_sentence(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_a_line_that_is_being_written_and_packed_logs(
 ) -> None:
     rows = _answers(_texts(35, WORDS, 7))
     log = _write(tmp_path / "a.jsonl", rows, end='{"time": "2026-03-01T1')
-    packed = tmp_path / "b.jsonl.gz"
+    packed = tmp_path / "b.jsonl.2.gz"
     packed.write_bytes(gzip.compress(b"not json\n" + log.read_bytes()))
     windows = read_windows([log, packed], reference, window="file")
     assert [one.rows for one in windows] == [35, 35]
@@ -171,8 +171,8 @@ def test_windows_of_each_kind(reference: Reference, tmp_path: Path) -> None:
     assert names("week") == ["week of 2026-02-23", "week of 2026-03-02", "week of 2026-03-09"]
     assert names("month") == ["2026-03"]
     assert len(names("hour")) == 9
-    assert names("4") == ["texts 1 to 4", "texts 5 to 8", "texts 9 to 12"]
-    assert names("file") == [str(log)]
+    assert names("4") == ["from text 1", "from text 5", "from text 9"]
+    assert names("file") == [log.name]
 
 
 @pytest.mark.parametrize(

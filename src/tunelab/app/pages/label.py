@@ -30,7 +30,7 @@ _STORAGE = "tunelab-labelling"
 # A press of a button or of its key sends the row that the button stands beside.
 _SEND = """
 const send = (button) => {
-  if (button) trigger('click', {row: button.dataset.row, choice: button.dataset.choice});
+  if (button) trigger('click', {...button.parentElement.dataset, ...button.dataset});
 };
 element.addEventListener('click', (event) => send(event.target.closest('button[data-choice]')));
 document.addEventListener('keydown', (event) => {
@@ -91,6 +91,10 @@ def build(settings: AppSettings) -> None:
         """Keep what was chosen, and show the next row; a failure leaves the row as it is."""
         try:
             data = event._data if isinstance(event._data, dict) else {}
+            if (data.get("project"), data.get("who")) != (project, check_person(who)):
+                raise UsageError(
+                    "the row below is of another project or name; press Start labelling."
+                )
             answer(settings, project, check_person(who), data.get("row"), data.get("choice"))
             return [Markup(""), _next(who, project, which)]
         except Exception as error:

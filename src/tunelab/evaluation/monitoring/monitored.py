@@ -38,7 +38,7 @@ class WindowDrift:
 
     @property
     def changed(self) -> bool | None:
-        """Whether a test of the window says that it differs; None where nothing is tested."""
+        """Whether a corrected p-value is below 0.05; None where nothing is tested."""
         found = (self.drift.texts_differ, self.drift.labels_differ)
         if any(found):
             return True
@@ -55,7 +55,7 @@ class Monitored:
 
     @property
     def changed(self) -> tuple[WindowDrift, ...]:
-        """The windows of which a test says that they differ."""
+        """The windows with a corrected p-value below 0.05."""
         return tuple(one for one in self.windows if one.changed)
 
     @property
@@ -77,9 +77,9 @@ def compare_windows(
 
     The tests are those of :func:`~tunelab.evaluation.drift.two_sample.tell_apart` and
     :func:`~tunelab.evaluation.drift.label_shift.label_shift`. All tests of all windows are one
-    family: with Holm's correction the chance that any of them speaks up without a change is below
-    5 %. All windows are compared with the same texts, so that their tests depend on each other;
-    Holm's correction holds under any dependence.
+    family: without a change, the chance that any corrected p-value is below 0.05 is less than 5 %.
+    All windows are compared with the same texts, so that their tests depend on each other; Holm's
+    correction holds under any dependence. The tests take texts as independent of each other.
 
     Args:
         windows: with answers among ``labels`` or None.
@@ -90,6 +90,8 @@ def compare_windows(
         seed: of the samples of the tests.
         on_window: hears of each window that is tested.
     """
+    # Both samples count each text once, by its words.
+    old = list(dict.fromkeys(tuple(words) for words in old if words))
     tables = max(DRAWS, 2 * _TABLES * len(windows))
     texts: list[TwoSample] = []
     shifts: list[LabelShift] = []

@@ -9,9 +9,10 @@ class Window:
     """The answers of a window, and a sample of its texts.
 
     ``answers`` counts the texts that got each label, None for no label. ``texts`` are hashed words
-    of different texts; it is None where the log holds none. ``confidence`` is the mean probability
-    of the answers that have one. Of the answers of which it is known whether a person should look,
-    ``reviewed`` in number, ``to_review`` need one.
+    of different texts; it is None where the log holds none. ``readable``: whether the log has the
+    texts themselves. ``confidence`` is the mean probability of the answers that have one. Of
+    ``reviewed`` answers it is known whether a person should look, and ``to_review`` of them need
+    one.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Window:
     confidence: float | None = None
     to_review: int = 0
     reviewed: int = 0
+    readable: bool = False
 
     @property
     def rows(self) -> int:

@@ -96,10 +96,9 @@ class Service:
             return
         try:
             self.record.write(one.id, one.about["classifier_hash"], texts, results)
-        except (OSError, ValueError) as error:
-            # The disk is full, or the service stops and has closed the file.
+        except OSError as error:
             self.metrics.count("tunelab_errors_total", path="record", error=type(error).__name__)
-            self.log("record", {"error": str(error), "lost": len(texts)})
+            self.log("record", {"error": error.strerror or str(error), "lost": len(texts)})
 
     def ready(self) -> str | None:
         """Why no request should be sent now, or None."""

@@ -3,9 +3,8 @@
     {"time": …, "model": …, "classifier": …, "label": …, "confidence": …, "needs_review": …,
      "unit": …, "words": […]}
 
-A text is kept as hashed words: enough to test whether texts change, and not to read them. Still,
-who has the file and guesses a text can see whether its words were in one. With ``texts`` the text
-itself is kept as well.
+A text is kept as hashed words: enough to test whether texts change. Whoever has the file can check
+whether the words of a guessed text occur in one of them. With ``texts`` the texts are kept too.
 """
 
 import json
@@ -15,15 +14,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tunelab.data.normalizing import normal_text
 from tunelab.errors import UsageError
 from tunelab.evaluation.drift.hashed_words import Unit, hash_words
+from tunelab.runs.appending import append_whole, ends_with_a_line
 
 
 class AnswerRecord:
     """Appends a line for each answer.
 
+    The file is opened for each request, so that a program that rotates logs may rename it.
+
     Args:
-        path: of the file, which is made or continued.
+        path: of the file, which is made or continued. It is that of one service alone.
         units: what is hashed for each classifier, by its id.
         texts: whether the texts are kept too.
 
@@ -35,12 +38,9 @@ class AnswerRecord:
         self.path = path
         self._units = units
         self._texts = texts
-        # Answers are written from several tasks of one thread and, in tests, from several threads.
         self._lock = threading.Lock()
         try:
-            self._file = path.open("ab", buffering=0)
-            if path.stat().st_size and not _ends_with_a_line(path):
-                self._file.write(b"\n")
+            append_whole(path, b"" if ends_with_a_line(path) else b"\n")
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror or error}.") from None
 
@@ -51,7 +51,7 @@ class AnswerRecord:
         texts: Sequence[str],
         results: Sequence[Mapping[str, Any]],
     ) -> None:
-        """Write the answers to the texts of one request, in one piece.
+        """Write the answers to the texts of one request, all of them or none.
 
         ``model`` is the classifier's id, ``classifier`` the hash of its files.
 
@@ -70,20 +70,10 @@ class AnswerRecord:
                 "confidence": result["confidence"],
                 "needs_review": result["needs_review"],
                 "unit": unit,
-                "words": hash_words(text, unit),
+                "words": hash_words(normal_text(text), unit),
             }
             if self._texts:
                 line["text"] = text
-            lines.append(json.dumps(line, separators=(",", ":")))
+            lines.append(json.dumps(line, separators=(",", ":")) + "\n")
         with self._lock:
-            self._file.write(("\n".join(lines) + "\n").encode())
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
-def _ends_with_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, 2)
-        return file.read(1) == b"\n"
+            append_whole(self.path, "".join(lines).encode())

@@ -34,8 +34,6 @@ def serve(
     sys.stderr.flush()
     server.listen(listener)
     service.models.stop(settings.request_seconds)
-    if record is not None:
-        record.close()
     write_line("stop", {})
 
 

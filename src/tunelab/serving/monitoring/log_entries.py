@@ -10,6 +10,7 @@ Three kinds of line are known, each by its fields:
 import gzip
 import json
 import logging
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +27,12 @@ from tunelab.serving.prediction_parts import NO_LABEL
 
 # A JSON object a line, which may still be written while it is read.
 _LOGS = (".jsonl", ".log", ".ndjson")
+# What programs that rotate logs add to a name: .1, -20260301.
+_ROTATED = re.compile(r"(?:\.[0-9]+|-[0-9]{8}(?:-[0-9]+)?)$")
 _PACKED = ".gz"
 _TIME = "time"
+# Texts of a request that a line of the log can speak for.
+_MOST_AT_ONCE = 1_000_000
 _LONGEST_LINE = 20_000_000
 _log = logging.getLogger(__name__)
 
@@ -75,9 +80,11 @@ def read_entries(paths: Sequence[Path], columns: Columns) -> Iterator[Entry]:
     Raises:
         UsageError: a file is missing, of an unknown kind, or holds no answers.
     """
+    names = [path.name for path in paths]
     for path in paths:
+        name = path.name if names.count(path.name) == 1 else str(path)
         found = False
-        for entry in _entries(path, columns):
+        for entry in _entries(path, name, columns):
             found = True
             yield entry
         if not found:
@@ -87,9 +94,8 @@ def read_entries(paths: Sequence[Path], columns: Columns) -> Iterator[Entry]:
             )
 
 
-def _entries(path: Path, columns: Columns) -> Iterator[Entry]:
+def _entries(path: Path, name: str, columns: Columns) -> Iterator[Entry]:
     for part in _files(path):
-        name = str(path)
         for row in _log_rows(part) if _is_log(part) else _table_rows(part):
             entry = _entry(row, name, part, columns)
             if entry is not None:
@@ -106,7 +112,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _is_log(path: Path) -> bool:
-    name = path.name.lower().removesuffix(_PACKED)
+    name = _ROTATED.sub("", path.name.lower().removesuffix(_PACKED))
     return name.endswith(_LOGS)
 
 
@@ -152,7 +158,7 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 
 def _entry(row: Mapping[str, Any], name: str, path: Path, columns: Columns) -> Entry | None:
     """The answers of a row, or None where it is a line of the log without answers."""
-    if "event" in row:
+    if columns.label not in row and "event" in row and _is_log(path):
         return _of_request(row, name, path) if isinstance(row.get("labels"), dict) else None
     if columns.label not in row:
         raise unknown_column(columns.label, list(row), path.name)
@@ -181,7 +187,7 @@ def _of_request(row: Mapping[str, Any], name: str, path: Path) -> Entry:
     answers = {
         _label(label): count
         for label, count in row["labels"].items()
-        if type(count) is int and count > 0
+        if type(count) is int and 0 < count <= _MOST_AT_ONCE
     }
     given = row.get("needs_review")
     review = given if isinstance(given, int) and not isinstance(given, bool) else None
@@ -229,16 +235,13 @@ def _time(value: Any, path: Path, column: str) -> datetime | None:
     """A time with its zone; one without is taken as UTC."""
     if value is None or value == "":
         return None
-    if isinstance(value, datetime):
-        found = value
-    elif isinstance(value, date):
-        found = datetime(value.year, value.month, value.day)
-    else:
-        try:
-            found = datetime.fromisoformat(str(value).strip())
-        except ValueError:
-            raise UsageError(
-                f"{path}: {str(value)[:60]!r} in the column {column!r} is no time; write times as "
-                "2026-03-01T14:30:00Z, or name another column with --time."
-            ) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = value.isoformat()
+    try:
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"{path}: {str(value)[:60]!r} in the column {column!r} is no time; write times as "
+            "2026-03-01T14:30:00Z, or name another column with --time."
+        ) from None

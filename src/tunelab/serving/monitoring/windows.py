@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from operator import itemgetter
 
+from tunelab.data.normalizing import normal_text
 from tunelab.errors import UsageError
 from tunelab.evaluation.drift.hashed_words import Unit, hash_words
 from tunelab.evaluation.monitoring.window import Window
@@ -37,6 +38,7 @@ class _Filling:
     texts: dict[tuple[int, ...], bytes] = field(default_factory=dict)
     limit: bytes = b"\xff" * 9
     has_texts: bool = False
+    readable: bool = False
     confidence: float = 0.0
     confident: int = 0
     to_review: int = 0
@@ -49,6 +51,7 @@ class _Filling:
             self.confident += 1
         self.to_review += entry.to_review
         self.reviewed += entry.reviewed
+        self.readable |= entry.text is not None
         if words is not None:
             self.has_texts = True
             self._sample(words)
@@ -73,6 +76,7 @@ class _Filling:
             name=name,
             answers=dict(self.answers),
             texts=tuple(words for words, _ in self._lowest()) if self.has_texts else None,
+            readable=self.readable,
             confidence=self.confidence / self.confident if self.confident else None,
             to_review=self.to_review,
             reviewed=self.reviewed,
@@ -166,13 +170,13 @@ def _by_rows(entries: Iterable[Entry], rows: int) -> Iterator[tuple[str, Entry]]
     seen = 0
     for one in entries:
         start = seen // rows * rows
-        yield f"texts {start + 1:,} to {start + rows:,}", one
+        yield f"from text {start + 1:,}", one
         seen += sum(one.answers.values())
 
 
 def _words(entry: Entry, unit: Unit) -> tuple[int, ...] | None:
     if entry.text is not None:
-        return hash_words(entry.text, unit)
+        return hash_words(normal_text(entry.text), unit)
     if entry.words is not None and entry.unit != unit:
         raise UsageError(
             f"{entry.file} was recorded beside another classifier, whose texts are hashed by "

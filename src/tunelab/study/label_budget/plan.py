@@ -1,6 +1,6 @@
 """Which trainings a label budget has: each classifier, on each draw of each size."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ class BudgetPlan:
     rows: tuple[int, ...]
     short: tuple[Mapping[str, int], ...]
     asked: tuple[str, ...] = ()
+    shown_rows: tuple[str, ...] = ()
 
     def cells(self) -> Iterator[BudgetCell]:
         """All trainings, draw by draw, so that each draw is complete before the next begins."""
@@ -85,6 +86,7 @@ class BudgetPlan:
         few = max(self.draws) == 2
         return [
             *([_TWO_DRAWS] if few else []),
+            *([_shown_rows(self.shown_rows)] if self.shown_rows else []),
             *(
                 _too_few(self.size_in_words(size), short, mean_count(self.rows_a_label[size]))
                 for size, short in enumerate(self.short)
@@ -95,6 +97,13 @@ class BudgetPlan:
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON values; :func:`read_plan` makes the same of it again."""
         return {**asdict(self), "short": [dict(short) for short in self.short]}
+
+
+def _shown_rows(names: Sequence[str]) -> str:
+    return (
+        f"Not compared with {', '.join(names)}: labelled rows in the prompt come from all training "
+        "rows, and not from those of a size."
+    )
 
 
 def read_plan(record: Mapping[str, Any]) -> BudgetPlan:

@@ -33,6 +33,7 @@ def make_plan(study: Study, counts: Mapping[str, int]) -> BudgetPlan | None:
                 "write all for every row."
             )
     numbers = [None if size == "all" else size for size in budget.per_class]
+    asked = [cell for cell in cells_of(study) if cell.of is None and not cell.estimator.trains]
     return BudgetPlan(
         classifiers=_classifiers(study, budget),
         sizes=tuple(budget.per_class),
@@ -44,9 +45,8 @@ def make_plan(study: Study, counts: Mapping[str, int]) -> BudgetPlan | None:
             for size in numbers
         ),
         short=tuple({} if size is None else short_labels(counts, size) for size in numbers),
-        asked=tuple(
-            cell.name for cell in cells_of(study) if cell.of is None and not cell.estimator.trains
-        ),
+        asked=tuple(cell.name for cell in asked if not cell.estimator.about.get("shots")),
+        shown_rows=tuple(cell.name for cell in asked if cell.estimator.about.get("shots")),
     )
 
 

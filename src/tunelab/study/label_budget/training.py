@@ -71,6 +71,8 @@ class DrawTraining:
             "asked": _fingerprint(asked),
             "answered": self.estimator.answer_key(),
             "choice": {
+                # The first one is what the study leads with; the key of the answers knows no order.
+                "modes": list(study.evaluation.modes),
                 "normalize": study.evaluation.normalize,
                 "calibrate": study.evaluation.calibrate,
             },

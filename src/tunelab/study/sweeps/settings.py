@@ -121,16 +121,14 @@ def deciding(study: Study, searched: Searched) -> dict[str, Any]:
     if searched.section == "classifiers":
         classifier = study.classifiers[searched.position]
         made = estimators(study, seed=study.seed)[classifier.name]
-        try:
-            # The rows are those of all trials.
-            key = made.key(Task((), (), (), seed=study.seed))
-        except UsageError:
-            # Its examples are drawn from rows; how many is one of its settings.
-            key = {}
+        kind = find_classifier(classifier.use or classifier.name)
+        asked = {"evaluation": _asking(study)} if kind.prompted else {}
         return {
             "use": classifier.use or classifier.name,
             "settings": classifier.settings,
-            "key": {**key, **made.answer_key()},
+            # The rows are those of all trials.
+            "key": {**made.key(Task((), (), (), seed=study.seed)), **made.answer_key()},
+            **asked,
         }
     position = searched.position
     entry = study.methods[position]
@@ -147,10 +145,15 @@ def deciding(study: Study, searched: Searched) -> dict[str, Any]:
         "settings": method_settings(entry, position).model_dump(),
         "learning_rate": learning_rate(study, entry),
         "training": training_of(study, entry).key(exclude={"seeds", "tracking", "learning_rate"}),
-        "evaluation": study.evaluation.model_dump(
-            include={"modes", "max_new_tokens", "normalize", "calibrate"}
-        ),
+        "evaluation": _asking(study),
     }
+
+
+def _asking(study: Study) -> dict[str, Any]:
+    """How a model that reads a prompt is asked."""
+    return study.evaluation.model_dump(
+        include={"modes", "max_new_tokens", "normalize", "calibrate"}
+    )
 
 
 def check_space(study: Study, searched: Searched, axes: Sequence[Axis]) -> None:
