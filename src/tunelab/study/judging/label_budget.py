@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tunelab.config import Mode, Study, fingerprint, make_study
 from tunelab.evaluation.label_budget.answers import BudgetAnswers, BudgetCell
@@ -64,7 +65,7 @@ def _find(run: RunFolder) -> LabelBudget:
     tuned, others = groups(plan, run.budget_trainings)
     answers, race = _answered(run, study, plan)
     further = [mode for mode in study.evaluation.modes[1:] if asked_in(run.budget_trainings, mode)]
-    return find_budget(
+    found = find_budget(
         answers,
         [BudgetSize(*size) for size in _sizes(plan)],
         tuned=tuned,
@@ -74,6 +75,22 @@ def _find(run: RunFolder) -> LabelBudget:
         seed=study.seed,
         by_mode={WAYS[mode]: _answered(run, study, plan, mode) for mode in further},
     )
+    return replace(found, notes=(*found.notes, *_not_asked(plan, answers)))
+
+
+def _not_asked(plan: BudgetPlan, answers: BudgetAnswers) -> Iterator[str]:
+    """The classifiers that the plan compares with, and that have no answers to all test rows."""
+    asked = {name for name in plan.asked for way in answers.asked if _is_of(way, name)}
+    missing = [name for name in plan.asked if name not in asked]
+    if missing:
+        yield (
+            f"Not compared with {', '.join(missing)}, which did not answer all test rows: "
+            "the findings of the report name the reason."
+        )
+
+
+def _is_of(way: str, name: str) -> bool:
+    return way == name or any(way == f"{name} ({one})" for one in WAYS.values())
 
 
 def _answered(
