@@ -7,7 +7,6 @@ from typing import Any
 
 from tunelab.data.text_identity import identity
 from tunelab.evaluation.label_noise import likely_label_noise
-from tunelab.numbers import share
 
 # A text whose conformal p-value is at most this counts as drifted; of texts that are like those of
 # the training, at most this share does.
@@ -228,7 +227,7 @@ def _why_unsure(said: Said) -> str:
     if said.probabilities is None:
         return "uncertain: by its rule of review, a person should look at it"
     apart = 1.0 - (said.uncertainty or 0.0)
-    return f"uncertain: the two likeliest labels are {share(apart)} apart"
+    return f"uncertain: the two likeliest labels are {100 * apart:.1f} percentage points apart"
 
 
 def _why_later(row: SourceRow, said: Said) -> str:
