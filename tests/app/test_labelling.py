@@ -130,7 +130,7 @@ def test_what_the_page_refuses(started: AppSettings) -> None:
     for choice in ("label-3", "label--1", "label-", 0, None, {"a": 1}):
         with pytest.raises(UsageError, match="choose one of the labels"):
             answer(started, "mine", "Ann", row, choice)
-    with pytest.raises(UsageError, match="not of this project"):
+    with pytest.raises(UsageError, match="not in this project"):
         answer(started, "mine", "Ann", ["x"], "skip")
     with pytest.raises(UsageError, match="choose which rows"):
         draw_next(started, "mine", "Ann", "all")
