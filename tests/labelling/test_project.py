@@ -283,7 +283,7 @@ def test_what_a_project_refuses(project: Project) -> None:
     row = _id(project, "Ann")
     with pytest.raises(UsageError, match="choose one of the labels"):
         project.label("Ann", row, "envy")
-    with pytest.raises(UsageError, match="not of this project"):
+    with pytest.raises(UsageError, match="not in this project"):
         project.label("Ann", "../../etc/passwd", "joy")
     with pytest.raises(UsageError, match="there is a labelling project mine already"):
         start_project(project.folder, made_queue(["a"]), ABOUT)
