@@ -45,7 +45,9 @@ def test_uncertainty_is_one_minus_the_margin() -> None:
 def test_the_most_uncertain_row_comes_first() -> None:
     queue = order_rows(rows("a", "b", "c"), [SURE, EVEN, CLOSE], LABELS)
     assert [row.text for row in queue.rows] == ["b", "c", "a"]
-    assert queue.rows[1].reasons == ("uncertain: the two likeliest labels are 10.0 percentage points apart",)
+    assert queue.rows[1].reasons == (
+        "uncertain: the two likeliest labels are 10.0 percentage points apart",
+    )
 
 
 def test_equally_uncertain_rows_keep_the_order_of_the_file() -> None:

@@ -163,7 +163,7 @@ def two_sided_p(
 
     One resample is counted beyond the margin in addition to those seen. Where none is seen there,
     the tail is that of Student's distribution at the distance in bootstrap standard errors, if it
-    is smaller: the number of resamples does not bound it.
+    is smaller. The p-value is at least 1 divided by the resamples and one, so it is never 0.
 
     Source: Davison and Hinkley, Bootstrap Methods and Their Application, 1997.
     """
@@ -191,5 +191,5 @@ def two_sided_p(
         # the correction is: a wholly right classifier would not differ from one that is half right.
         # The distance in standard errors tells the same with no such bound.
         reached = -abs(sample.value - margin) / (stretch * sample.error)
-        return min(1.0, 2 * min(tail, float(stdtr(freedom, reached))))
+        tail = min(tail, float(stdtr(freedom, reached)))
     return min(1.0, max(2 * tail, 1 / total))
