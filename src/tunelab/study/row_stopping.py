@@ -85,7 +85,7 @@ def _right_of_each(answered: Sequence[Result]) -> dict[str, "np.ndarray"]:
     for result in answered:
         name = str(result.values.get("group") or result.name)
         seeds.setdefault(name, []).append(_right(result))
-    return {name: sum(rows) / len(rows) for name, rows in seeds.items()}
+    return {name: np.mean(rows, axis=0) for name, rows in seeds.items()}
 
 
 def _right(result: Result) -> "np.ndarray":

@@ -106,7 +106,8 @@ def run_study(study: Study, out: Path, engine: Engine = run_here) -> list[Result
         if stopped:
             write_index = partial(write_index, stopped=stopped)
             planned[EVALUATE] -= len(stopped)
-            planned[EVALUATE_WORDING] -= sum(cell.of in stopped for cell in cells)
+            if wordings := sum(cell.of in stopped for cell in cells):
+                planned[EVALUATE_WORDING] -= wordings
             write_index(results, failures)
         budget = None
         if plan is not None:
