@@ -1,6 +1,6 @@
 """Whether a fine-tuned SmolLM2 answers the starter test rows in llama.cpp as it does in tunelab.
 
-    python benchmarks/serving/gguf.py --json FILE
+    python benchmarks/serving/llama_cpp.py --json FILE
 
 An adapter is trained on the starter corpus (or named by --adapter, a folder in a run), exported to
 GGUF in each of --types, and run by llama.cpp on the test rows of its run. The record holds, for
