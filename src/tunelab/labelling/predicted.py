@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunelab.labelling.queue import Said
-from tunelab.serving.prediction_files import ALL_LABELS
+from tunelab.serving.prediction_files import ALL_LABELS, read_probability
 
 _REVIEWED = {True: True, False: False, "true": True, "false": False}
 
@@ -21,7 +21,7 @@ def said_in(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Sa
     for row in rows:
         given = row.get(ALL_LABELS)
         values = given if isinstance(given, Mapping) else _of_columns(row, labels)
-        table = {label: _probability(values.get(label)) for label in labels}
+        table = {label: read_probability(values.get(label)) for label in labels}
         known = {label: value for label, value in table.items() if value is not None}
         if not known and not row.get("label") and len(values) == len(labels):
             # A blank text: it was not asked.
@@ -46,11 +46,3 @@ def said_in(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Sa
 def _of_columns(row: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any]:
     names = {label: f"{ALL_LABELS}.{label}" for label in labels}
     return {label: row[name] for label, name in names.items() if name in row}
-
-
-def _probability(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if 0 <= number <= 1 else None

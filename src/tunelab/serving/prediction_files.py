@@ -36,6 +36,15 @@ def ending_of(name: str) -> str:
     return name.rpartition(".")[2].lower() if "." in name else ""
 
 
+def read_probability(value: Any) -> float | None:
+    """A probability as a cell of any kind of file holds it; None where it is no probability."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if 0 <= number <= 1 else None
+
+
 def _write_json_lines(path: Path, tables: Iterator[Any], named: bool) -> None:
     with _opened(path) as stream:
         for row in _rows(tables, named):

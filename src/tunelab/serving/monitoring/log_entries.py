@@ -23,6 +23,7 @@ from tunelab.data.readers import read_rows
 from tunelab.errors import UsageError
 from tunelab.evaluation.drift.hashed_words import BUCKETS, Unit
 from tunelab.numbers import counted
+from tunelab.serving.prediction_files import read_probability
 from tunelab.serving.prediction_parts import NO_LABEL
 
 # A JSON object a line, which may still be written while it is read.
@@ -176,7 +177,7 @@ def _entry(row: Mapping[str, Any], name: str, path: Path, columns: Columns) -> E
         text=None if text is None else str(text),
         words=_words(row.get("words"), path),
         unit=row.get("unit") if row.get("unit") in ("words", "letters") else None,
-        confidence=_number(row.get("probability", row.get("confidence"))),
+        confidence=read_probability(row.get("probability", row.get("confidence"))),
         to_review=int(known and str(review).lower() == "true"),
         reviewed=int(known),
     )
@@ -217,14 +218,6 @@ def _words(value: Any, path: Path) -> tuple[int, ...] | None:
     ):
         raise UsageError(f"{path}: a line has words that tunelab serve --record never writes.")
     return tuple(value)
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if 0 <= number <= 1 else None
 
 
 def _text_or_none(value: Any) -> str | None:
