@@ -82,7 +82,7 @@ class RunBudget:
 
     @cached_property
     def checks(self) -> "pd.DataFrame":
-        """What power laws fitted to the smaller sizes told of larger ones that were measured.
+        """What power laws of the smaller sizes predicted for larger ones that were measured.
 
         Columns: name, fitted_to and asked_for (rows a label), predicted (the gain of accuracy
         between the two) with predicted_low and predicted_high, and measured.

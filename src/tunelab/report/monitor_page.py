@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tunelab import __version__, registry
-from tunelab.evaluation.monitoring.monitored import LEVEL, Monitored, as_record
+from tunelab.evaluation.monitoring.monitored import LEVEL, Monitored, WindowDrift, as_record
 from tunelab.report.page import draw_figure, render
 from tunelab.runs.results import write_json, write_text
 
@@ -42,7 +42,7 @@ def build_monitor_page(
         logs=logs,
         classifier=classifier,
         level=LEVEL,
-        rows=[_row(one) for one in monitored.windows],
+        rows=table(monitored),
     )
     record = page.with_suffix(".json")
     write_json(
@@ -64,9 +64,8 @@ def table(monitored: Monitored) -> list[dict[str, Any]]:
     return [_row(one) for one in monitored.windows]
 
 
-def _row(one: Any) -> dict[str, Any]:
+def _row(one: WindowDrift) -> dict[str, Any]:
     words = {True: "yes", False: "no", None: "not tested"}
-    reviewed = one.window.reviewed
     return {
         "window": one.window.name,
         "texts": one.window.rows,
@@ -75,5 +74,5 @@ def _row(one: Any) -> dict[str, Any]:
         "auc": one.drift.texts.auc,
         "p_labels": one.drift.p_labels,
         "confidence": one.window.confidence,
-        "to_review": one.window.to_review / reviewed if reviewed else None,
+        "to_review": one.to_review.value,
     }
