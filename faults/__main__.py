@@ -1,6 +1,7 @@
 """Kill, starve and damage the commands of tunelab, and see that each ends as if undisturbed.
 
-    python -m faults [--short] [--only KIND ...] [--commands VERB ...] [--seed N] [--json FILE]
+    python -m faults [--short] [--only KIND ...] [--commands VERB ...] [--seed N] [--jobs N]
+                     [--json FILE]
 
 `make faults` runs all of it; a short form is part of the tests. The draws depend on the seed, the
 moments of a SIGKILL also on the machine. Only POSIX systems have what it takes.
@@ -26,11 +27,12 @@ from collections.abc import Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from faults.child import call, preload  # noqa: E402
-from faults.harness import FULL, KINDS, SHORT, VERBS, all_trials  # noqa: E402
+from faults.harness import FULL, KINDS, SHORT, VERBS, parts_of  # noqa: E402
 from faults.prints import differing  # noqa: E402
 from faults.scene import finished, make_scene  # noqa: E402
 from faults.table import as_markdown, count, total  # noqa: E402
 from faults.trial import Trial, undisturbed  # noqa: E402
+from faults.workers import run_parts  # noqa: E402
 
 # The tests' own tiny model and rows.
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
@@ -42,15 +44,16 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--commands", nargs="+", choices=VERBS, default=list(VERBS))
     parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="commands at once; one a core"
+    )
     parser.add_argument("--json", type=Path, help="where the results go")
     options = parser.parse_args()
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="tunelab-faults-")).resolve()
     trials: list[Trial] = []
     try:
-        for trial in _trials(folder, options):
-            trials.append(trial)
-            _tell(trial)
+        trials.extend(_trials(folder, options))
     except KeyboardInterrupt:
         print("interrupted; this is the table until now", file=sys.stderr)
     finally:
@@ -84,15 +87,18 @@ def _trials(folder: Path, options: argparse.Namespace) -> Iterator[Trial]:
         wholes[verb] = undisturbed(command, folder / "whole" / verb)
         again = undisturbed(command, folder / "again" / verb)
         unlike = differing(wholes[verb].prints, again.prints)
-        yield Trial("none, twice", verb, 1, 1, equal=0 if unlike else 1, note=", ".join(unlike))
+        trial = Trial("none, twice", verb, 1, 1, equal=0 if unlike else 1, note=", ".join(unlike))
+        _show(trial)
+        yield trial
         print(f"{verb} takes {wholes[verb].seconds:.1f} s", file=sys.stderr)
     faults = folder / "faults"
     faults.mkdir()
     counts = SHORT if options.short else FULL
-    yield from all_trials(scene, wholes, faults, counts, kinds=options.only, seed=options.seed)
+    parts = parts_of(scene, wholes, faults, counts, kinds=options.only, seed=options.seed)
+    yield from run_parts(parts, folder, max(1, options.jobs), _show)
 
 
-def _tell(trial: Trial) -> None:
+def _show(trial: Trial) -> None:
     lost = f", LOST {trial.lost}: {trial.note}" if trial.lost else ""
     print(
         f"{trial.kind}, {trial.verb}: {trial.injected} injected, {trial.equal} equal, "

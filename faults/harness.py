@@ -4,6 +4,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from faults import clocks, damage, kills, moments, small_disk, twice
@@ -55,7 +56,7 @@ SHORT = Counts(
 )
 
 
-def all_trials(
+def parts_of(
     scene: Scene,
     wholes: Mapping[str, Whole],
     folder: Path,
@@ -63,18 +64,23 @@ def all_trials(
     *,
     kinds: Sequence[str],
     seed: int,
-) -> Iterator[Trial]:
-    """Every trial, one after the other; each kind and verb draws from ``seed`` by itself."""
-    for kind in kinds:
-        for verb in wholes:
-            if kind not in counts.only.get(verb, KINDS):
-                continue
-            position = folder / f"{kind}-{verb}"
-            position.mkdir()
-            draw = random.Random(f"{seed} {kind} {verb}")
-            at = _Setting(scene, scene.commands[verb], wholes[verb], position, counts, draw)
-            yield from KINDS[kind](at)
-            shutil.rmtree(position, ignore_errors=True)
+) -> list[Callable[[], Iterator[Trial]]]:
+    """The trials of each kind and verb; each of them draws from ``seed`` by itself."""
+
+    def trials(kind: str, verb: str) -> Iterator[Trial]:
+        position = folder / f"{kind}-{verb}"
+        position.mkdir()
+        draw = random.Random(f"{seed} {kind} {verb}")
+        at = _Setting(scene, scene.commands[verb], wholes[verb], position, counts, draw)
+        yield from KINDS[kind](at)
+        shutil.rmtree(position, ignore_errors=True)
+
+    return [
+        partial(trials, kind, verb)
+        for kind in kinds
+        for verb in wholes
+        if kind in counts.only.get(verb, KINDS)
+    ]
 
 
 @dataclass(frozen=True)

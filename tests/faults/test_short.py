@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")
 def test_no_fault_loses_anything(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "faults", "--short", "--json", str(tmp_path / "found.json")]
+    words = [sys.executable, "-m", "faults", "--short", "--jobs", "2"]
+    words += ["--json", str(tmp_path / "found.json")]
     words += ["--only", "killed", "damaged", "--commands", "train"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
